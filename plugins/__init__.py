@@ -1,0 +1,1 @@
+"""Every stage and model that ships with cbtrun, each a plugin like anyone's."""

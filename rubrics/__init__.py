@@ -1,0 +1,1 @@
+"""Shipped rubrics, one YAML file each."""

@@ -1,0 +1,1 @@
+"""The engine: reads a study, runs its stages, keeps what was paid for."""

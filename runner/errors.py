@@ -1,0 +1,84 @@
+"""What can go wrong, and whose turn it is.
+
+    CbtrunError            the user can mend it: no traceback, exit 2 (or the code the class names)
+    ├── SpecError          the study file, or a file it names
+    ├── PluginError        a plugin is unknown, broken or not allowed to load
+    ├── ModelError         a model could not be opened, or refused a request for good
+    ├── StageError         a stage cannot go on with what it was given
+    ├── StatisticsError    the numbers do not fit the method
+    └── StopRun            a limit was reached or a server is down; the same command goes on (exit 4)
+
+Anything else is our bug: it crashes loudly with a traceback and exit 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something stands: a file (or a command-line option) and, where known, line and column from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong: place, path inside the document (`sessions/using`), and what is wrong and allowed."""
+
+    place: Place
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.path}: {self.what}" if self.path else f"{self.place}: {self.what}"
+
+
+class CbtrunError(Exception):
+    """The base of every error the user can mend."""
+
+    exit_code = 2
+
+
+class SpecError(CbtrunError):
+    """One or more problems in a study or in a file it names, all of them at once, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        super().__init__("\n".join([*map(str, self.problems), f"{count}; nothing was run."]))
+
+    @classmethod
+    def at(cls, file: str | Path, what: str, *, line: int | None = None, column: int | None = None, path: str = "") -> SpecError:
+        """A SpecError of a single problem."""
+        return cls([Problem(Place(str(file), line, column), path, what)])
+
+
+class PluginError(CbtrunError):
+    """A plugin is unknown, broken or not allowed to load."""
+
+
+class ModelError(CbtrunError):
+    """A model could not be opened, or refused a request in a way that asking again cannot mend."""
+
+
+class StageError(CbtrunError):
+    """A stage cannot go on with what it was given."""
+
+
+class StatisticsError(CbtrunError):
+    """The numbers do not fit the method: too few, not finite, or the wrong design."""
+
+
+class StopRun(CbtrunError):
+    """A limit was reached or a server is down: what is done is kept and the same command goes on."""
+
+    exit_code = 4

@@ -1,0 +1,123 @@
+"""The contract between the runner and its plugins, at a glance.
+
+A plugin is a module (or any object) registered under a name; `using: NAME` in a study picks it. The runner calls
+only that plugin's hook for a stage; hooks of other plugins stay silent unless they are wrappers. Stage hooks are
+synchronous: work that waits for models goes through `context.each`, which runs coroutines side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext, StageNote
+    from cbtrun.errors import Problem
+    from cbtrun.models import Model, ModelContext
+    from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
+
+hookspec = pluggy.HookspecMarker("cbtrun")
+hookimpl = pluggy.HookimplMarker("cbtrun")
+
+
+# What a plugin offers ------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def options_schema(stage: str) -> Json | None:
+    """JSON Schema of this plugin's options in a block of `stage` (`models`, `personas`, `corpus` ...), without `using`.
+
+    `"x-names": "models"` on a string says that it names a model (also: personas, corpus, tune, arms, ratings,
+    rubrics, factors, outcome, levels, file, folder); the runner checks the name and orders the stages by it.
+    """
+
+
+@hookspec(firstresult=True)
+def check_block(context: BlockContext) -> list[Problem] | None:
+    """What is wrong with a block beyond its schema: checked before anything runs, cheap, no network."""
+
+
+@hookspec
+def rubric_folders() -> Path:
+    """A folder of rubric YAML files that studies may name."""
+
+
+# Stages, in the usual order ------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def open_model(context: ModelContext) -> Model:
+    """Open the model of a block under `models`. Called once for each stage that talks to it, closed after."""
+
+
+@hookspec(firstresult=True)
+def make_personas(context: StageContext) -> list[Persona]:
+    """The personas of one set."""
+
+
+@hookspec(firstresult=True)
+def make_corpus(context: StageContext) -> list[Transcript]:
+    """The training transcripts of one corpus."""
+
+
+@hookspec(firstresult=True)
+def tune_model(context: StageContext) -> list[Adapter]:
+    """Train one adapter for each seed of the job; write them under `context.folder`."""
+
+
+@hookspec(firstresult=True)
+def run_sessions(context: StageContext) -> list[Session]:
+    """All sessions of the study: arms x personas x repeats, or imported ones."""
+
+
+@hookspec(firstresult=True)
+def rate_sessions(context: StageContext) -> list[Rating]:
+    """One rating for each session, rater and repeat of one rating set."""
+
+
+@hookspec(firstresult=True)
+def analyse(context: StageContext) -> list[Comparison]:
+    """The answers to one declared question, one for each outcome."""
+
+
+@hookspec(firstresult=True)
+def write_report(context: StageContext) -> list[Path]:
+    """Write what people read; give the files, the one to open first."""
+
+
+# Watching ------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def stage_started(note: StageNote) -> None:
+    """A stage begins."""
+
+
+@hookspec
+def stage_advanced(note: StageNote) -> None:
+    """A stage has finished units since the last note; called often, so be quick."""
+
+
+@hookspec
+def stage_finished(note: StageNote) -> None:
+    """A stage is done, skipped because it was already done, or stopped."""
+
+
+def stage_hooks() -> dict[str, str]:
+    """Block of the study -> the hook that does it."""
+    return {
+        "models": "open_model",
+        "personas": "make_personas",
+        "corpus": "make_corpus",
+        "tune": "tune_model",
+        "sessions": "run_sessions",
+        "ratings": "rate_sessions",
+        "analysis": "analyse",
+        "report": "write_report",
+    }
+
+
+__all__: Sequence[str] = ("hookimpl", "hookspec", "stage_hooks")

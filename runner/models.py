@@ -1,0 +1,95 @@
+"""What a model is to the rest of cbtrun: one coroutine from a request to a reply.
+
+A tiny model on this laptop, vLLM with adapters and a paid API all look like this. Concurrency, retries,
+limits and the journal are put around `reply` by the runner, never inside a plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message as a model sees it: the model itself is always `assistant`."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Whose draw a call is. Two patients whose first message is the same are two draws; an arm's name is no part of it."""
+
+    role: str
+    """`author`, `therapist`, `patient` or `rater`."""
+    subject: str
+    """Digest of the persona or session that the call is about."""
+    repeat: int = 1
+    turn: int = 0
+    item: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that decides a reply, besides the model itself."""
+
+    messages: tuple[ChatMessage, ...]
+    draw: Draw
+    max_tokens: int | None = None
+    """Upper bound of new tokens; none leaves it to the model's own option."""
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema that the answer should follow, for models that can be constrained."""
+    seed: int = 0
+    """Derived from the study's seed and the draw by the runner; a model that samples uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    finish: str = "stop"
+    """`stop`, `length`, `filter` ... in the words of OpenAI's chat completions."""
+    usd: float | None = None
+    """Cost as the provider reports it, in US dollars; none when it does not."""
+
+
+class Model(Protocol):
+    """What a model plugin's `open_model` gives."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that decides an answer and is not in the request: name, revision, adapter digest, sampling options.
+
+        Part of the journal's key. Must hold no secret and no name that the study gave.
+        """
+
+    async def reply(self, request: Request) -> Reply:
+        """The model's answer. Raises ModelError when asking again cannot help; any other error is tried again."""
+
+    async def close(self) -> None:
+        """Give back what it holds: memory, connections, processes."""
+
+
+@dataclass(frozen=True)
+class ModelContext:
+    """What a model plugin is given to open a model."""
+
+    name: str
+    """Name in the study's `models`; not to be part of the model's identity."""
+    options: Mapping[str, Any]
+    """The block of the study, defaults filled in."""
+    rubrics: Mapping[str, Any] = field(default_factory=dict)
+    """The study's rubrics by digest, for embedded raters."""
+    adapter: str | None = None
+    """Folder of a LoRA adapter to load on top."""
+    adapter_digest: str | None = None

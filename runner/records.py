@@ -1,0 +1,284 @@
+"""The records that pass from stage to stage, one JSON line each in the run folder.
+
+Every record is frozen and refuses unknown keys. The JSON Schemas of the records that others may write
+(persona, session, rating, results) are generated from here into schemas/ by `cbtrun schema --write`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Speaker = Literal["therapist", "patient"]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Situation(Record):
+    """One concrete episode of a persona's life, in the shape of a thought record."""
+
+    event: str
+    """What happened, in the persona's own words."""
+    thought: str
+    """The automatic thought that went with it."""
+    feeling: str
+    """The feeling it brought, one or two words."""
+    behaviour: str
+    """What the persona then did."""
+
+
+class Persona(Record):
+    """A simulated patient: who they are, what troubles them, and how they talk."""
+
+    id: str
+    """Unique within its persona set."""
+    name: str
+    """First name."""
+    age: Annotated[int, Field(ge=12, le=110)]
+    """Years."""
+    gender: str
+    """Free text, as the persona would put it."""
+    occupation: str
+    """What they do, or used to do."""
+    living_situation: str
+    """With whom and how they live."""
+    presenting_problem: str
+    """Why they come, in one sentence of their own."""
+    phq9: Annotated[int, Field(ge=0, le=27)]
+    """PHQ-9 total at intake, 0 to 27 points."""
+    symptoms: tuple[str, ...]
+    """Current symptoms, each a short phrase in the first person ("I wake at four")."""
+    situations: tuple[Situation, ...]
+    """Recent episodes they can tell about."""
+    automatic_thoughts: tuple[str, ...]
+    """Thoughts that come by themselves, first person."""
+    intermediate_beliefs: tuple[str, ...]
+    """Rules and assumptions ("If I ask for help, people will leave")."""
+    core_beliefs: tuple[str, ...]
+    """Beliefs about self, others and future ("I am a failure")."""
+    distortions: tuple[str, ...]
+    """Names of the cognitive distortions in their thinking."""
+    history: str
+    """What lies behind it, two or three sentences."""
+    strengths: tuple[str, ...]
+    """What they have going for them."""
+    goals: tuple[str, ...]
+    """What they want from therapy."""
+    engagement_style: Literal["open", "guarded", "overtalkative", "compliant", "sceptical", "withdrawn"]
+    """How they take part in sessions."""
+    disclosure_style: Literal["immediate", "gradual", "reluctant"]
+    """How fast the difficult things come out."""
+    risk: Literal["none", "passive-ideation", "active-ideation"] = "none"
+    """Level of suicide risk that the persona carries."""
+    speech: str
+    """How they talk: pace, length, habits."""
+
+
+class Message(Record):
+    """One message of a transcript, by the part that its speaker plays in the study."""
+
+    role: Literal["system", "therapist", "patient"]
+    """Who speaks; `system` is the instruction that a therapist model is tuned under."""
+    content: str
+    """What is said."""
+
+
+class Transcript(Record):
+    """One training session of a corpus."""
+
+    id: str
+    """Unique within its corpus."""
+    persona: str
+    """Id of the persona it was written for."""
+    session_number: Annotated[int, Field(ge=1)] = 1
+    """Position in the course, from 1."""
+    phase: str = ""
+    """Phase of the course that the session belongs to."""
+    messages: tuple[Message, ...]
+    """The dialogue, first to last."""
+
+
+class Adapter(Record):
+    """A trained LoRA adapter on disk."""
+
+    name: str
+    """Name of the tune job, with its seed when there are several."""
+    base: str
+    """Name of the base model in the study's `models`."""
+    folder: str
+    """Folder of the adapter, relative to the run folder."""
+    digest: str
+    """SHA-256 over the adapter's weights and settings."""
+    seed: int
+    """Seed that the training was run with."""
+
+
+class Turn(Record):
+    """One turn of a session."""
+
+    speaker: Speaker
+    """Who speaks."""
+    text: str
+    """What is said."""
+
+
+class Session(Record):
+    """One therapy session: simulated, or imported from a real transcript."""
+
+    id: str
+    """Unique within the study."""
+    arm: str | None = None
+    """The arm it belongs to; none for an imported session."""
+    persona: str | None = None
+    """Id of the patient's persona; none for an imported session without one."""
+    repeat: Annotated[int, Field(ge=1)] = 1
+    """Which repeat of the same arm and persona, from 1."""
+    draw: str
+    """Digest of what makes this session a draw of its own, without the arm's name."""
+    factors: dict[str, str] = {}
+    """Level of each factor, for the analysis; never shown to a rater."""
+    labels: dict[str, str] = {}
+    """Further columns of an imported session."""
+    turns: tuple[Turn, ...]
+    """The dialogue, first to last."""
+    ended: str
+    """Why it ended: `max_turns`, `farewell`, `end_marker`, `imported` ..."""
+    flags: tuple[str, ...] = ()
+    """Fidelity flags, each `name` or `name: detail`."""
+
+
+class Quote(Record):
+    """Evidence for a score: words that occur verbatim in a turn."""
+
+    turn: Annotated[int, Field(ge=1)]
+    """Number of the turn, from 1."""
+    text: str
+    """The quoted words."""
+
+
+class ItemScore(Record):
+    """What one rater said about one item, or why there is no score."""
+
+    item: str
+    """Id of the rubric's item."""
+    score: float | None
+    """Points on the item's scale; none when unscored."""
+    reason: str | None = None
+    """Why it is unscored; none when scored."""
+    rationale: str = ""
+    """The rater's reasoning, written before the score."""
+    evidence: tuple[Quote, ...] = ()
+    """Quotes that the program found in the transcript."""
+    absent: bool = False
+    """True when the rater scored the lowest anchor because the behaviour does not occur at all."""
+
+
+class Rating(Record):
+    """One rater's scores of one session on one rubric, one repeat."""
+
+    session: str
+    """Id of the rated session."""
+    set: str
+    """Name of the rating set in the study."""
+    rubric: str
+    """Name of the rubric."""
+    rubric_version: str
+    """Version of the rubric, as its file states it."""
+    rubric_digest: str
+    """SHA-256 of the rubric's content."""
+    rater: str
+    """Name of the rater model in the study, or a human rater's id."""
+    repeat: Annotated[int, Field(ge=1)] = 1
+    """Which repeat by the same rater, from 1."""
+    scores: tuple[ItemScore, ...]
+    """One per item, in the rubric's order."""
+
+
+class Interval(Record):
+    """A confidence interval, in the unit of what it is about."""
+
+    low: float
+    high: float
+    level: float = 0.95
+    method: str
+    """How it was computed."""
+
+
+class Effect(Record):
+    """A standardised effect size."""
+
+    name: str
+    """`hedges_g`, `dz`, `auc` ..."""
+    value: float
+    interval: Interval | None = None
+
+
+class Test(Record):
+    """A significance test."""
+
+    name: str
+    statistic: float
+    df: float | None = None
+    p: float
+    p_adjusted: float | None = None
+
+
+class Group(Record):
+    """One level's sessions on one outcome."""
+
+    level: str
+    n: int
+    """Sessions with a value."""
+    missing: int
+    """Sessions without one."""
+    reasons: dict[str, int] = {}
+    """Why values are missing: reason -> sessions."""
+    mean: float | None
+    sd: float | None
+    median: float | None
+
+
+class Comparison(Record):
+    """The answer to one declared question about one outcome."""
+
+    analysis: str
+    """Name of the analysis in the study."""
+    design: str
+    """`independent`, `paired` ..."""
+    outcome: str
+    """`ctrs.total`, `ctrs.agenda` ..."""
+    factor: str
+    levels: tuple[str, ...]
+    """First minus second is what `estimate` estimates."""
+    groups: tuple[Group, ...]
+    n: int
+    """Units of analysis used: sessions, or pairs."""
+    unit_of_analysis: str
+    """`session` or `pair of one persona` ..."""
+    estimate: float | None
+    """First level minus second, in rubric points; none when it cannot be computed."""
+    interval: Interval | None = None
+    effects: tuple[Effect, ...] = ()
+    tests: tuple[Test, ...] = ()
+    checks: tuple[str, ...] = ()
+    """Assumptions that were checked, and what they change, in words."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know, e.g. why something could not be computed."""
+    sentence: str
+    """The result in words."""
+
+
+class Failure(Record):
+    """One unit of a stage that could not be finished."""
+
+    stage: str
+    unit: str
+    reason: str
+
+
+Json = dict[str, Any]

@@ -1,0 +1,1 @@
+"""JSON Schemas of everything cbtrun reads and writes."""

@@ -1,0 +1,1 @@
+"""Shipped studies and what they refer to."""
