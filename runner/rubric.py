@@ -1,0 +1,225 @@
+"""A rubric as data: what is rated, on which scale, and what may be measured for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field, ValidationError
+
+from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.records import Json, Record, Speaker
+from cbtrun.rubric_signals import ShareOf, Signal
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")]
+ItemType = Literal["scale", "yes_no", "category", "count", "text"]
+
+
+class Category(Record):
+    """One answer of an item of type `category`."""
+
+    name: Name
+    """The answer as the rater writes it."""
+    means: str
+    """When this is the answer."""
+    points: float
+    """What it counts as a score."""
+
+
+class Measurement(Record):
+    """How one signal becomes points on an item's scale."""
+
+    signal: str
+    """Name of a signal of the rubric."""
+    points: Annotated[tuple[tuple[float, float], ...], Field(min_length=2)]
+    """Pairs [measured value, points], rising in value; between two pairs the line is straight, beyond them flat."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight in the item's mean or sum."""
+    why: str = ""
+    """Why these points: the anchor they are tied to, or the source."""
+
+
+class Item(Record):
+    """One thing a rater scores."""
+
+    id: Name
+    """Names the score: `ctrs.agenda`."""
+    name: str
+    """Short name, as people read it."""
+    asks: str
+    """What the rater has to judge."""
+    type: ItemType = "scale"
+    """`scale`: whole points from low to high; `yes_no`: 1 or 0; `category`: one of `categories`;
+    `count`: how often, from 0; `text`: words, never a number."""
+    low: int = 0
+    """Lowest score of a scale."""
+    high: int | None = None
+    """Highest score of a scale; 1 for yes_no; none where there is no bound."""
+    anchors: dict[int, str] = {}
+    """Score -> what it looks like; scores between two anchors lie between them."""
+    categories: tuple[Category, ...] = ()
+    """Answers of a category item."""
+    subscale: Name | None = None
+    """Subscale that the item belongs to."""
+    not_applicable: str | None = None
+    """When the item may be left unscored as not applicable; none: it always applies."""
+    in_total: bool = True
+    """Whether the item counts in the total and in its subscale; an item of type text never does."""
+    signals: tuple[Measurement, ...] = ()
+    """How a program can score the item."""
+    aggregate: Literal["mean", "sum", "max", "min"] = "mean"
+    """How the signals' points become one score, before rounding to a whole point within the scale."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the item is part of the total."""
+        return self.in_total and self.type != "text"
+
+    @property
+    def bounds(self) -> tuple[float, float | None]:
+        """Lowest and highest score that the item can have."""
+        if self.type == "yes_no":
+            return 0, 1
+        if self.type == "category":
+            points = [category.points for category in self.categories]
+            return min(points, default=0), max(points, default=0)
+        return self.low, self.high
+
+
+class Subscale(Record):
+    """A group of items whose sum is reported too."""
+
+    title: str
+    """As people read it."""
+
+
+class Total(Record):
+    """The sum (or mean) of the items that count."""
+
+    method: Literal["sum", "mean"] = "sum"
+    """How items become the total."""
+    low: float
+    """Lowest possible total."""
+    high: float | None
+    """Highest possible total; none where an item has no upper bound."""
+    threshold: float | None = None
+    """Total from which on a session counts as competent (or whatever `threshold_means` says)."""
+    threshold_means: str = ""
+    """What the threshold means, and who set it."""
+
+
+class Rubric(Record):
+    """A rubric: one YAML file."""
+
+    name: Name
+    """Name that studies use; the file's name without `.yaml`."""
+    title: str
+    """As people read it."""
+    version: str
+    """Version of this file; raise it whenever a score could change."""
+    source: str
+    """Where the rubric comes from, as one would cite it."""
+    licence: str
+    """Who may use it how, and whose words the anchors are."""
+    validation: str
+    """What is known about its validity here: shown with every score."""
+    notes: tuple[str, ...] = ()
+    """Assumptions that a reader of any score must know."""
+    speaker: Speaker = "therapist"
+    """Whose work is rated."""
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+    """What is scored, in the order of the rating sheet."""
+    total: Total | None = None
+    """The total; none when items are never added up."""
+    subscales: dict[Name, Subscale] = {}
+    """Name -> subscale."""
+    signals: dict[Name, Signal] = {}
+    """Name -> what a program measures in the transcript."""
+
+    def item(self, id: str) -> Item:
+        """The item of that id. Raises KeyError if there is none."""
+        for item in self.items:
+            if item.id == id:
+                return item
+        raise KeyError(id)
+
+
+class YamlDocument(Protocol):
+    """A YAML file that knows where its parts stand."""
+
+    @property
+    def value(self) -> Any:
+        """The document as plain Python values."""
+
+    def place(self, *path: str | int) -> Place:
+        """Where the part at that path stands."""
+
+
+def read_rubric(path: Path) -> Rubric:
+    """The rubric of a YAML file. Raises SpecError with all its problems, each with its line."""
+    document = _read_document(path)
+    try:
+        rubric = Rubric.model_validate(document.value)
+    except ValidationError as error:
+        raise SpecError(_schema_problems(error, document)) from None
+    if problems := list(_cross_problems(rubric, document)):
+        raise SpecError(sorted(problems, key=lambda problem: problem.place.line or 0))
+    return rubric
+
+
+def rubric_digest(rubric: Rubric) -> str:
+    """SHA-256 of the rubric's content as canonical JSON: layout and comments of the file do not matter."""
+    canonical = json.dumps(rubric.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def rubric_schema() -> Json:
+    """JSON Schema (draft 2020-12) of a rubric file."""
+    schema = Rubric.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
+    """The file of a rubric: a path ending in .yaml (relative ones from the first folder), or a name in one of the folders.
+
+    Raises FileNotFoundError that says which names are known.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        candidates = [folder / name_or_path for folder in folders[:1]] or [Path(name_or_path)]
+    else:
+        candidates = [folder / f"{name_or_path}.yaml" for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    raise FileNotFoundError(f"no rubric {name_or_path!r}; known: {', '.join(known) or 'none'}")
+
+
+def _read_document(path: Path) -> YamlDocument:
+    from cbtrun.yaml_source import read_yaml
+
+    return read_yaml(path)
+
+
+def _schema_problems(error: ValidationError, document: YamlDocument) -> list[Problem]:
+    problems = []
+    for detail in error.errors():
+        path = tuple(part for part in detail["loc"])
+        problems.append(Problem(document.place(*path), "/".join(map(str, path)), detail["msg"]))
+    return problems
+
+
+def _cross_problems(rubric: Rubric, document: YamlDocument) -> list[Problem]:
+    def problem(path: tuple[str | int, ...], what: str) -> Problem:
+        return Problem(document.place(*path), "/".join(map(str, path)), what)
+
+    ids = Counter(item.id for item in rubric.items)
+    problems = []
+    for at, item in enumerate(rubric.items):
+        if ids[item.id] > 1:
+            problems.append(problem(("items", at, "id"), f"two items are named {item.id!r}"))
+    return problems
