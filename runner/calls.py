@@ -1,0 +1,140 @@
+"""Models as the stages see them: `reply` with the journal around it.
+
+A call's key is a hash of all that decides its answer (the model's identity, messages, sampling, schema, the study's
+seed) and of whose draw it is. A kept reply is replayed; a new one is committed before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from cbtrun.digests import derive_seed, digest
+from cbtrun.errors import CbtrunError, ModelError
+from cbtrun.journal import Call, Journal
+from cbtrun.models import Model, Reply, Request
+
+
+@dataclass
+class Tally:
+    """What the calls of this process came to so far."""
+
+    made: int = 0
+    replayed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
+
+
+@dataclass
+class CallDesk:
+    """Where the calls of one stage go through: journal, tally, and one flight for each key."""
+
+    journal: Journal
+    seed: int
+    stage: str
+    tally: Tally
+    offline: bool = False
+    """Answer from the journal alone."""
+    _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+
+    async def reply(self, name: str, model: Model, identity: str, request: Request) -> Reply:
+        """The kept reply, or the model's, committed before it is given."""
+        key = call_key(identity, request, self.seed)
+        kept = self.journal.find(key)
+        if kept is not None:
+            self.tally.replayed += 1
+            return kept
+        if key in self._flights:  # two arms whose requests are the same in every way share one call
+            return await asyncio.shield(self._flights[key])
+        flight = self._flights[key] = asyncio.ensure_future(self._fly(key, name, model, request))
+        try:
+            return await flight
+        finally:
+            del self._flights[key]
+
+    async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
+        if self.offline:
+            raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
+        started = time.perf_counter()
+        try:
+            reply = speakable(await model.reply(replace(request, seed=derive_seed(self.seed, key))))
+        except CbtrunError as error:
+            self.journal.keep_fault(key, self.stage, name, request.draw.role, str(error))
+            raise
+        seconds = time.perf_counter() - started
+        draw = request.draw
+        await self.journal.keep(Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds))
+        self._count(reply)
+        return reply
+
+    def _count(self, reply: Reply) -> None:
+        self.tally.made += 1
+        self.tally.tokens_in += reply.tokens_in
+        self.tally.tokens_out += reply.tokens_out
+        self.tally.usd += reply.usd or 0.0
+
+
+@dataclass(frozen=True)
+class Calls:
+    """An open model whose every reply goes through the journal."""
+
+    name: str
+    model: Model
+    desk: CallDesk
+    identity: str
+    """Digest of the model's identity."""
+
+    async def reply(self, request: Request) -> Reply:
+        """The reply to a request; asking the same again gives the same. A new try needs a new `draw.attempt`."""
+        return await self.desk.reply(self.name, self.model, self.identity, request)
+
+
+class OpenModels:
+    """The models that a stage has open: each is opened once, and closed with the last that uses it."""
+
+    def __init__(self, desk: CallDesk, open_model: Callable[[str], Model]) -> None:
+        self._desk = desk
+        self._open_model = open_model
+        self._open: dict[str, tuple[Calls, int]] = {}
+
+    @asynccontextmanager
+    async def use(self, name: str) -> AsyncIterator[Calls]:
+        """The named model, open for as long as the block lasts."""
+        calls, users = self._open.get(name) or (self._opened(name), 0)
+        self._open[name] = (calls, users + 1)
+        try:
+            yield calls
+        finally:
+            calls, users = self._open[name]
+            self._open[name] = (calls, users - 1)
+            if users == 1:
+                del self._open[name]
+                await calls.model.close()
+
+    def _opened(self, name: str) -> Calls:
+        model = self._open_model(name)
+        return Calls(name, model, self._desk, digest(model.identity))
+
+
+def call_key(identity: str, request: Request, seed: int) -> str:
+    """SHA-256 over all that decides an answer and whose draw it is."""
+    asked: Mapping[str, Any] = {
+        "model": identity,
+        "seed": seed,
+        "messages": [[message.role, message.content] for message in request.messages],
+        "sampling": [request.max_tokens, list(request.stop)],
+        "schema": request.schema,
+        "draw": asdict(request.draw),
+    }
+    return digest(asked)
+
+
+def speakable(reply: Reply) -> Reply:
+    """The reply without lone surrogates, which no file and no database can hold."""
+    text = reply.text.encode("utf-8", "replace").decode("utf-8")
+    return reply if text == reply.text else replace(reply, text=text)

@@ -1,0 +1,182 @@
+"""What the runner hands to a plugin's hook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cbtrun.errors import CbtrunError, Place, Problem, StopRun
+from cbtrun.records import Failure
+
+if TYPE_CHECKING:
+    from cbtrun.calls import Calls, OpenModels
+    from cbtrun.pipeline_inputs import Inputs
+    from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.rubric import Rubric
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class BlockContext:
+    """A block of the study, for a plugin that checks it before anything runs."""
+
+    stage: str
+    name: str
+    options: Mapping[str, Any]
+    """The block with defaults filled in; paths are absolute."""
+    study: Mapping[str, Any]
+    """The whole resolved study."""
+    folder: Path
+    """Folder of the study's file."""
+    place: Callable[..., Place]
+    """Where a path inside the block was written: `place("columns", "session")`."""
+
+    def problem(self, what: str, *path: str | int) -> Problem:
+        """A problem at a path inside this block."""
+        parts = [self.stage, *([self.name] if self.name else []), *map(str, path)]
+        return Problem(self.place(*path), "/".join(parts), what)
+
+
+@dataclass(frozen=True)
+class StageNote:
+    """How far a stage is, for observers."""
+
+    stage: str
+    """`ratings.ctrs`, `sessions` ..."""
+    state: str
+    """`running`, `done`, `up to date`, `incomplete` or `failed`."""
+    done: int = 0
+    total: int | None = None
+    detail: str = ""
+    calls: int = 0
+    """Calls that this process made in the stage."""
+    replayed: int = 0
+    """Calls answered from the journal."""
+    tokens: int = 0
+    usd: float = 0.0
+
+
+@dataclass
+class StageContext:
+    """A stage at work: its options, what it reads, the models it may talk to, and how it reports."""
+
+    stage: str
+    """Block of the study: `personas`, `sessions`, `ratings` ..."""
+    name: str
+    """Name of the block; empty for `sessions` and `report`."""
+    options: Mapping[str, Any]
+    """The block with defaults filled in; paths are absolute."""
+    study: Mapping[str, Any]
+    """The whole resolved study."""
+    seed: int
+    """Derived from the study's seed and the stage's name."""
+    folder: Path
+    """Where the stage may write: the job's own folder for `tune`, the run folder otherwise."""
+    inputs: Inputs
+    models: OpenModels
+    tell: Callable[[int, int | None, str], None]
+    """Called with units done, units in all and a detail for the progress display."""
+    concurrency: int = 256
+    """Units that may be under way at once."""
+    failures: list[Failure] = field(default_factory=list)
+    """Units that could not be finished; `each` adds to it."""
+
+    def personas(self, name: str) -> list[Persona]:
+        """The personas of a set."""
+        return self.inputs.personas(name)
+
+    def corpus(self, name: str) -> list[Transcript]:
+        """The transcripts of a corpus."""
+        return self.inputs.corpus(name)
+
+    def adapters(self, name: str) -> list[Adapter]:
+        """The adapters of a tune job, one for each seed."""
+        return self.inputs.adapters(name)
+
+    def sessions(self) -> list[Session]:
+        """Every session of the study, in the study's order."""
+        return self.inputs.sessions()
+
+    def ratings(self, name: str) -> list[Rating]:
+        """The ratings of a set."""
+        return self.inputs.ratings(name)
+
+    def comparisons(self) -> list[Comparison]:
+        """The answers of every analysis, in the study's order."""
+        return self.inputs.comparisons()
+
+    def rubric(self, name: str) -> Rubric:
+        """A rubric by its name or path."""
+        return self.inputs.rubric(name)
+
+    def rubric_of(self, ratings: str) -> Rubric:
+        """The rubric of a rating set."""
+        return self.rubric(self.study["ratings"][ratings]["rubric"])
+
+    def model(self, name: str) -> AbstractAsyncContextManager[Calls]:
+        """A model, or the model of a tune job (`name` or `name@seed`), open for as long as the block lasts."""
+        return self.models.use(name)
+
+    def advance(self, done: int, total: int | None = None, detail: str = "") -> None:
+        """Show how far the stage is."""
+        self.tell(done, total, detail)
+
+    def fail(self, unit: str, reason: str) -> None:
+        """Note a unit that could not be finished."""
+        stage = f"{self.stage}.{self.name}" if self.name else self.stage
+        self.failures.append(Failure(stage=stage, unit=unit, reason=reason))
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine to its end, from a hook."""
+        return asyncio.run(work)
+
+    async def each(
+        self,
+        units: Sequence[Unit],
+        work: Callable[[Unit], Awaitable[Result]],
+        name: Callable[[Unit], str] = str,
+    ) -> list[Result | None]:
+        """Work on all units side by side; results in the order of the units.
+
+        A unit that raises CbtrunError becomes a failure and gives None; StopRun, and what is not CbtrunError, ends all.
+        """
+        gate = asyncio.Semaphore(self.concurrency)
+        done = 0
+        broken: dict[int, Failure] = {}
+        self.advance(0, len(units))
+
+        async def one(index: int, unit: Unit) -> Result | None:
+            nonlocal done
+            async with gate:
+                result = None
+                try:
+                    result = await work(unit)
+                except StopRun:
+                    raise
+                except CbtrunError as error:
+                    stage = f"{self.stage}.{self.name}" if self.name else self.stage
+                    broken[index] = Failure(stage=stage, unit=name(unit), reason=str(error))
+                done += 1
+                self.advance(done, len(units))
+                return result
+
+        results = await _together([one(index, unit) for index, unit in enumerate(units)])
+        self.failures.extend(broken[index] for index in sorted(broken))
+        return results
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """All results in order; the first error cancels the rest and is raised as it is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

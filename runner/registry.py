@@ -1,0 +1,143 @@
+"""Which plugins there are, and how the runner calls just the one that a block names."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from cbtrun import hookspecs
+from cbtrun.errors import PluginError, Problem
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.records import Json
+
+GROUP = "cbtrun"
+
+
+class Registry:
+    """The loaded plugins, asked by stage and by the name that a study uses."""
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self._manager = manager
+        _check(manager)
+
+    def names(self, stage: str) -> list[str]:
+        """Names of the plugins that do a stage, sorted."""
+        return sorted(impl.plugin_name for impl in self._implementations(hookspecs.stage_hooks()[stage]))
+
+    def schema(self, stage: str, using: str) -> Json:
+        """JSON Schema of a plugin's options in blocks of a stage; a plugin that gives none takes no options."""
+        none: Json = {"type": "object", "properties": {}, "additionalProperties": False}
+        return self._only("options_schema", using)(stage=stage) or none
+
+    def check(self, using: str, context: BlockContext) -> list[Problem]:
+        """What the plugin finds wrong with a block of its own."""
+        return self._only("check_block", using)(context=context) or []
+
+    def rubric_folders(self) -> list[Path]:
+        """Every folder of rubrics that plugins offer, in order of registration."""
+        folders: list[Path] = self._manager.hook.rubric_folders()
+        return folders[::-1]
+
+    def run(self, stage: str, using: str, context: object) -> Any:
+        """Call the hook of a stage on the plugin named `using`, and on nobody else but wrappers."""
+        hook = hookspecs.stage_hooks()[stage]
+        result = self._only(hook, using)(context=context)
+        if result is None:
+            raise PluginError(f"plugin '{using}' gave nothing back from {hook}; the hook must return its result")
+        return result
+
+    def tell(self, observer: str, note: object) -> None:
+        """Call an observer hook on every plugin that watches."""
+        getattr(self._manager.hook, observer)(note=note)
+
+    def plugin(self, using: str) -> object:
+        """The plugin registered under a name."""
+        return self._manager.get_plugin(using)
+
+    def digest(self, using: str) -> str:
+        """SHA-256 of the source of a plugin: its module, and its package's modules when it is one."""
+        plugin = self.plugin(using)
+        module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
+        return source_digest(module)
+
+    def listing(self) -> list[tuple[str, list[str]]]:
+        """Every plugin with the stages it does, sorted by name."""
+        stages = hookspecs.stage_hooks()
+        return [
+            (name, [stage for stage in stages if name in self.names(stage)])
+            for name, _ in sorted(self._manager.list_name_plugin())
+        ]
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        impls = getattr(self._manager.hook, hook).get_hookimpls()
+        return [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
+
+    def _only(self, hook: str, using: str) -> pluggy.HookCaller:
+        # Removing every other plugin would drop wrappers too, so only rivals for the same hook go.
+        rivals = [impl.plugin for impl in self._implementations(hook) if impl.plugin_name != using]
+        return self._manager.subset_hook_caller(hook, rivals)
+
+
+def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]] = ()) -> Registry:
+    """A registry of every installed plugin, the one-file plugins in `local`, and `extra` (name, plugin) pairs.
+
+    Raises PluginError when a plugin cannot be imported, two share a name, or a hook does not fit its specification.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        _register(manager, point.name, point.load, point.value)
+    for path in local:
+        _register(manager, path.stem.replace("_", "-"), lambda path=path: load_file(path), str(path))
+    for name, plugin in extra:
+        _register(manager, name, lambda plugin=plugin: plugin, name)
+    return Registry(manager)
+
+
+def load_file(path: Path) -> ModuleType:
+    """The module in a Python file, without a place in `sys.modules`."""
+    spec = importlib.util.spec_from_file_location(f"cbtrun_local_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def source_digest(module: ModuleType | None) -> str:
+    """SHA-256 over a module's source file, or over all Python files of a package; empty text when there is none."""
+    source = getattr(module, "__file__", None)
+    if source is None:
+        return ""
+    path = Path(source)
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _register(manager: pluggy.PluginManager, name: str, load: Any, origin: str) -> None:
+    try:
+        manager.register(load(), name)
+    except PluginError:
+        raise
+    except Exception as error:  # whatever a plugin's import raises, the user must hear whose it is
+        raise PluginError(f"plugin '{name}' ({origin}) cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _check(manager: pluggy.PluginManager) -> None:
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"plugin '{error.plugin}': {error}") from error

@@ -1,0 +1,105 @@
+"""The run folder: where a study's files live, one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from cbtrun.errors import StageError
+from cbtrun.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class RunFolder:
+    """`runs/<study>`: paths of its files and safe ways to write them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.sqlite"
+
+    @property
+    def lock_file(self) -> Path:
+        """What ran: the resolved spec, hashes, versions and hardware."""
+        return self.path / "study.lock.yaml"
+
+    @property
+    def results(self) -> Path:
+        """The results, as data."""
+        return self.path / "results.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises StageError when another cbtrun holds it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "running.pid").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StageError(_held(self.path, file.name)) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
+
+    def held_by(self) -> int | None:
+        """Process id of the cbtrun that is running in this folder, or none."""
+        pid = self.path / "running.pid"
+        if not pid.exists():
+            return None
+        with pid.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0)
+        return None
+
+
+def _held(path: Path, pid_file: str) -> str:
+    pid = Path(pid_file).read_text().strip()
+    return f"{path}: another cbtrun (process {pid}) is running in this folder; wait for it, or give the study another name (--set study=NAME)"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a reader never sees half of it, also after a kill."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records as JSON lines, atomically."""
+    write_atomically(path, "".join(record.model_dump_json() + "\n" for record in records))
+
+
+def read_records(path: Path, kind: type[R]) -> list[R]:
+    """Records of a JSON-lines file."""
+    with path.open("rb") as file:
+        adapter = TypeAdapter(kind)
+        return [adapter.validate_json(line) for line in file if line.strip()]
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON with sorted keys, atomically; the same value gives the same bytes."""
+    write_atomically(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def newest(paths: Sequence[Path]) -> Path | None:
+    """The path that was written last, or none."""
+    there = [path for path in paths if path.exists()]
+    return max(there, key=lambda path: path.stat().st_mtime, default=None)
