@@ -176,6 +176,10 @@ class ItemScore(Record):
     """Quotes that the program found in the transcript."""
     absent: bool = False
     """True when the rater scored the lowest anchor because the behaviour does not occur at all."""
+    label: str | None = None
+    """The chosen category, or the words of an item of type text; none for other items."""
+    notes: tuple[str, ...] = ()
+    """What the program saw or mended, e.g. a quote whose turn number was corrected."""
 
 
 class Rating(Record):
@@ -197,6 +201,8 @@ class Rating(Record):
     """Which repeat by the same rater, from 1."""
     scores: tuple[ItemScore, ...]
     """One per item, in the rubric's order."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know, each `name` or `name: detail`: text that unblinds, windows of a long session ..."""
 
 
 class Interval(Record):
