@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field, ValidationError
-
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.records import Json, Record, Speaker
-from cbtrun.rubric_signals import ShareOf, Signal
+from cbtrun.rubric_signals import Signal
+from pydantic import Field, ValidationError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")]
 ItemType = Literal["scale", "yes_no", "category", "count", "text"]
@@ -59,7 +57,7 @@ class Item(Record):
     """Lowest score of a scale."""
     high: int | None = None
     """Highest score of a scale; 1 for yes_no; none where there is no bound."""
-    anchors: dict[int, str] = {}
+    anchors: dict[int, str] = Field(default_factory=dict)
     """Score -> what it looks like; scores between two anchors lie between them."""
     categories: tuple[Category, ...] = ()
     """Answers of a category item."""
@@ -135,9 +133,9 @@ class Rubric(Record):
     """What is scored, in the order of the rating sheet."""
     total: Total | None = None
     """The total; none when items are never added up."""
-    subscales: dict[Name, Subscale] = {}
+    subscales: dict[Name, Subscale] = Field(default_factory=dict)
     """Name -> subscale."""
-    signals: dict[Name, Signal] = {}
+    signals: dict[Name, Signal] = Field(default_factory=dict)
     """Name -> what a program measures in the transcript."""
 
     def item(self, id: str) -> Item:
@@ -161,12 +159,15 @@ class YamlDocument(Protocol):
 
 def read_rubric(path: Path) -> Rubric:
     """The rubric of a YAML file. Raises SpecError with all its problems, each with its line."""
+    from cbtrun.rubric_checks import rubric_faults
+
     document = _read_document(path)
     try:
         rubric = Rubric.model_validate(document.value)
     except ValidationError as error:
         raise SpecError(_schema_problems(error, document)) from None
-    if problems := list(_cross_problems(rubric, document)):
+    problems = [_problem(document, found.path, found.what) for found in rubric_faults(rubric)]
+    if problems:
         raise SpecError(sorted(problems, key=lambda problem: problem.place.line or 0))
     return rubric
 
@@ -184,8 +185,9 @@ def rubric_schema() -> Json:
 
 
 def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
-    """The file of a rubric: a path ending in .yaml (relative ones from the first folder), or a name in one of the folders.
+    """The file of a rubric, by its name in one of the folders or by its path (ending in .yaml).
 
+    A relative path is looked up from the first folder: put the study's own there.
     Raises FileNotFoundError that says which names are known.
     """
     if name_or_path.endswith((".yaml", ".yml")):
@@ -206,20 +208,33 @@ def _read_document(path: Path) -> YamlDocument:
 
 
 def _schema_problems(error: ValidationError, document: YamlDocument) -> list[Problem]:
-    problems = []
-    for detail in error.errors():
-        path = tuple(part for part in detail["loc"])
-        problems.append(Problem(document.place(*path), "/".join(map(str, path)), detail["msg"]))
-    return problems
+    problems = [_schema_problem(detail, document) for detail in error.errors()]
+    return sorted(problems, key=lambda problem: problem.place.line or 0)
 
 
-def _cross_problems(rubric: Rubric, document: YamlDocument) -> list[Problem]:
-    def problem(path: tuple[str | int, ...], what: str) -> Problem:
-        return Problem(document.place(*path), "/".join(map(str, path)), what)
+def _schema_problem(detail: Any, document: YamlDocument) -> Problem:
+    path = _path_in_file(detail["loc"], document.value)
+    what = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        what = f"unknown key {path[-1]!r}"
+    elif detail["type"] == "missing":
+        path, what = path[:-1], f"key {path[-1]!r} is missing"
+    return _problem(document, path, what)
 
-    ids = Counter(item.id for item in rubric.items)
-    problems = []
-    for at, item in enumerate(rubric.items):
-        if ids[item.id] > 1:
-            problems.append(problem(("items", at, "id"), f"two items are named {item.id!r}"))
-    return problems
+
+def _path_in_file(loc: Sequence[str | int], value: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without what is not in the file: the name of the chosen kind of signal."""
+    path: list[str | int] = []
+    for at, part in enumerate(loc):
+        if isinstance(value, dict) and part not in value and at < len(loc) - 1:
+            continue
+        path.append(part)
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+    return tuple(path)
+
+
+def _problem(document: YamlDocument, path: tuple[str | int, ...], what: str) -> Problem:
+    return Problem(document.place(*path), "/".join(map(str, path)), what)
