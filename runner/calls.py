@@ -29,6 +29,14 @@ class Tally:
     tokens_out: int = 0
     usd: float = 0.0
 
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.made += other.made
+        self.replayed += other.replayed
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.usd += other.usd
+
 
 @dataclass
 class CallDesk:

@@ -14,7 +14,7 @@ from cbtrun.records import Failure
 
 if TYPE_CHECKING:
     from cbtrun.calls import Calls, OpenModels
-    from cbtrun.pipeline_inputs import Inputs
+    from cbtrun.stage_inputs import Inputs
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.rubric import Rubric
 
@@ -36,6 +36,8 @@ class BlockContext:
     """Folder of the study's file."""
     place: Callable[..., Place]
     """Where a path inside the block was written: `place("columns", "session")`."""
+    place_in_study: Callable[..., Place]
+    """Where a path from the top of the study was written."""
 
     def problem(self, what: str, *path: str | int) -> Problem:
         """A problem at a path inside this block."""

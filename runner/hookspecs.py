@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext, StageNote
     from cbtrun.errors import Problem
     from cbtrun.models import Model, ModelContext
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
 
 hookspec = pluggy.HookspecMarker("cbtrun")
@@ -38,6 +39,11 @@ def options_schema(stage: str) -> Json | None:
 @hookspec(firstresult=True)
 def check_block(context: BlockContext) -> list[Problem] | None:
     """What is wrong with a block beyond its schema: checked before anything runs, cheap, no network."""
+
+
+@hookspec(firstresult=True)
+def plan_block(context: PlanContext) -> Plan | None:
+    """What a block would take (units, calls, tokens), from the study alone: no model, no network."""
 
 
 @hookspec

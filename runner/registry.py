@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 from collections.abc import Sequence
@@ -15,9 +14,11 @@ import pluggy
 
 from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
+from cbtrun.fingerprints import plugin_digest
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json
 
 GROUP = "cbtrun"
@@ -43,6 +44,11 @@ class Registry:
         """What the plugin finds wrong with a block of its own."""
         return self._only("check_block", using)(context=context) or []
 
+    def plan(self, using: str, context: PlanContext) -> Plan | None:
+        """What a block of the plugin would take, or none when the plugin does not say."""
+        plan: Plan | None = self._only("plan_block", using)(context=context)
+        return plan
+
     def rubric_folders(self) -> list[Path]:
         """Every folder of rubrics that plugins offer, in order of registration."""
         folders: list[Path] = self._manager.hook.rubric_folders()
@@ -65,10 +71,10 @@ class Registry:
         return self._manager.get_plugin(using)
 
     def digest(self, using: str) -> str:
-        """SHA-256 of the source of a plugin: its module, and its package's modules when it is one."""
+        """SHA-256 of the source of a plugin: its module, what it imports from its own package, its templates."""
         plugin = self.plugin(using)
         module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
-        return source_digest(module)
+        return plugin_digest(plugin, module)
 
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""
@@ -112,19 +118,6 @@ def load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def source_digest(module: ModuleType | None) -> str:
-    """SHA-256 over a module's source file, or over all Python files of a package; empty text when there is none."""
-    source = getattr(module, "__file__", None)
-    if source is None:
-        return ""
-    path = Path(source)
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _register(manager: pluggy.PluginManager, name: str, load: Any, origin: str) -> None:

@@ -1,0 +1,55 @@
+# make quickstart   sets up .venv and runs specs/quickstart.yaml
+# make test         sets up .venv and runs the tests (all but slow, gpu and browser)
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+THREADS := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: quickstart test test-slow test-browser lint schemas clean
+
+quickstart: $(VENV)/.installed
+	$(VENV)/bin/cbtrun specs/quickstart.yaml
+
+test: $(VENV)/.installed-dev
+	$(THREADS) $(VENV)/bin/python -m pytest -n 2 -m "not slow and not gpu and not browser"
+
+test-slow: $(VENV)/.installed-dev
+	$(THREADS) $(VENV)/bin/python -m pytest -m "slow and not gpu and not browser"
+
+test-browser: $(VENV)/.installed-dev
+	$(PIP) -e ".[dev,browser]"
+	$(THREADS) $(VENV)/bin/python -m pytest -m browser
+
+lint: $(VENV)/.installed-dev build/typing
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	cd build/typing && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml -p cbtrun
+
+schemas: $(VENV)/.installed
+	$(VENV)/bin/cbtrun schema --write
+
+# mypy does not follow the editable install's import hook, so it reads the package through links.
+build/typing: FORCE
+	rm -rf $@ && mkdir -p $@/cbtrun
+	ln -s $(CURDIR)/runner/* $@/cbtrun/
+	for part in plugins specs rubrics schemas; do ln -s $(CURDIR)/$$part $@/cbtrun/$$part; done
+
+FORCE:
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "cbtrun needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --upgrade pip
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --upgrade pip
+	$(PIP) -e ".[dev]"
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

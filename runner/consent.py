@@ -1,0 +1,50 @@
+"""Real people's words leave this machine only with the user's consent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.spec import Study
+
+
+def holds_real_people(study: Study) -> bool:
+    """Whether the study's transcripts may be of real people: it says so, or it imports them and does not say."""
+    contains = study.data.get("contains")
+    if contains is not None:
+        return bool(contains == "real-people")
+    return bool((study.data.get("sessions") or {}).get("using") == "import")
+
+
+def is_remote(study: Study, registry: Registry, model: str) -> bool:
+    """Whether a model's plugin sends what it is told to another machine (`x-remote` in its schema)."""
+    using = study.data["models"][model]["using"]
+    return bool(registry.schema("models", using).get("x-remote", False))
+
+
+def check_consent(study: Study, registry: Registry, consent: bool) -> None:
+    """Refuse to send transcripts of real people to a remote model. Raises SpecError naming each place."""
+    if consent or not holds_real_people(study):
+        return
+    blocks = [("sessions", ""), *(("ratings", name) for name in study.data.get("ratings") or {})]
+    remote = [
+        (block, name, one)
+        for block, name in blocks
+        for one in study.references(block, name)
+        if one.kind == "models" and is_remote(study, registry, one.name)
+    ]
+    if remote:
+        raise SpecError([_refusal(study, block, name, one.name) for block, name, one in remote])
+
+
+def _refusal(study: Study, block: str, name: str, model: str) -> Problem:
+    path = (block, name) if name else (block,)
+    return Problem(
+        study.place(*path),
+        "/".join(path),
+        f"would send transcripts of real people to the remote model '{model}'; add --consent-remote if you may do "
+        "that, or say `contains: none` if nobody real speaks in them",
+    )

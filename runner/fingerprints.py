@@ -1,0 +1,107 @@
+"""The fingerprint of a stage: one digest over all that decides its output.
+
+Its own block, the blocks of the models it talks to, the digests of what it reads (outputs of other stages, files,
+rubrics), the study's seed, and the source of the plugins that take part. Same fingerprint, same output: nothing to do.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import digest, file_digest, tree_digest
+from cbtrun.stages import Stage
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.rubric import Rubric
+    from cbtrun.spec import Study
+
+
+def stage_fingerprint(
+    stage: Stage, study: Study, registry: Registry, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str]
+) -> str:
+    """SHA-256 over all that decides a stage's output. outputs: stage id -> digest of what it wrote."""
+    blocks = [(stage.block, stage.name)]
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    references = {one for block in blocks for one in study.references(*block)}
+    models = _models(study, {one.name for one in references if one.kind in ("models", "tune")})
+    return digest(
+        {
+            "block": study.block(stage.block, stage.name),
+            "arms": study.data.get("arms") if stage.block == "sessions" else None,
+            "study": study.data if stage.block == "report" else None,
+            "seed": study.seed,
+            "reads": {need: outputs.get(need) for need in stage.needs},
+            "models": {name: study.block("models", name) for name in models},
+            "rubrics": {one.name: rubrics[one.name].digest for one in references if one.kind == "rubrics"},
+            "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
+            "plugins": {using: registry.digest(using) for using in _plugins(stage, study, models)},
+        }
+    )
+
+
+def path_digest(path: Path) -> str:
+    """SHA-256 of a file, or over the files of a folder."""
+    if path.is_dir():
+        return tree_digest((file for file in path.rglob("*") if file.is_file()), path)
+    return file_digest(path)
+
+
+def plugin_digest(plugin: object, module: ModuleType | None) -> str:
+    """SHA-256 over a plugin's module, the modules of its own package that it imports, and its templates.
+
+    A plugin whose output depends on other files too lists them in a function `fingerprint_files() -> list[Path]`.
+    """
+    source = getattr(module, "__file__", None)
+    if source is None:
+        return ""
+    files = sorted({*_with_imports(Path(source))})
+    more = getattr(plugin, "fingerprint_files", list)()
+    return digest([[path.name, file_digest(path)] for path in [*files, *more]])
+
+
+def _with_imports(source: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """A source file and, through its imports, the files beside or below it."""
+    if source in seen:
+        return
+    yield source
+    folder = source.parent
+    for module in _imported(source):
+        *parents, last = module.split(".")
+        for start in range(len(parents) + 1):
+            stem = folder.joinpath(*parents[start:], last)
+            for found in (stem.with_suffix(".py"), stem / "__init__.py"):
+                if found.is_file():
+                    yield from _with_imports(found, seen | {source})
+
+
+def _imported(source: Path) -> Iterator[str]:
+    """Dotted names that a file imports, relative ones without their dots."""
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module:
+                yield node.module
+            yield from (f"{node.module}.{name.name}" if node.module else name.name for name in node.names)
+
+
+def _models(study: Study, names: set[str]) -> list[str]:
+    """The models among names, and the base models of the tune jobs among them."""
+    found = set()
+    for name in names:
+        if name in (study.data.get("models") or {}):
+            found.add(name)
+        elif name in (study.data.get("tune") or {}):
+            found |= {one.name for one in study.references("tune", name) if one.kind == "models"}
+    return sorted(found)
+
+
+def _plugins(stage: Stage, study: Study, models: list[str]) -> list[str]:
+    own: Any = stage.options["using"]
+    return sorted({own, *(study.data["models"][name]["using"] for name in models)})

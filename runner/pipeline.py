@@ -1,0 +1,211 @@
+"""From a checked study to its results: every stage in order of need, nothing done twice.
+
+    spec -> personas -> corpus -> tune -> sessions -> ratings -> analysis -> report
+
+A stage whose fingerprint is the one in the journal, and whose output is still there, is left alone. A stage with failed
+units writes what it has, is not marked as done, and the next run goes over it again: kept calls are replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.calls import CallDesk, OpenModels, Tally
+from cbtrun.context import StageContext, StageNote
+from cbtrun.digests import derive_seed, digest, file_digest
+from cbtrun.errors import CbtrunError, SpecError, StopRun
+from cbtrun.fingerprints import stage_fingerprint
+from cbtrun.journal import Journal, StageMark
+from cbtrun.models import Model, ModelContext
+from cbtrun.records import Failure
+from cbtrun.run_folder import RunFolder, write_records
+from cbtrun.run_lock import write_lock
+from cbtrun.stage_inputs import Inputs, output_path
+from cbtrun.stages import Stage, ordered_stages
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.rubric import Rubric
+    from cbtrun.spec import Study
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line decides, and the study does not."""
+
+    offline: bool = False
+    """Answer from the journal alone."""
+    consent_remote: bool = False
+    """Real people's words may go to a remote model."""
+    concurrency: int = 256
+    """Units under way at once."""
+    take_over: bool = False
+    """Go on in a folder that another spec file made."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    folder: RunFolder
+    failures: list[Failure] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """Ids of the stages that did something."""
+    up_to_date: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    report: Path | None = None
+
+
+def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunOptions) -> Outcome:
+    """Run what is not done yet.
+
+    Raises StageError when another process holds the folder, SpecError for a folder made by another spec, StopRun when
+    a limit or a server that is down ends the run; what is done stays done.
+    """
+    with folder.locked():
+        write_lock(folder, study, registry, take_over=options.take_over)
+        with Journal(folder.journal) as journal:
+            return _Run(study, registry, folder, options, journal).all_stages()
+
+
+class _Run:
+    """One run in progress."""
+
+    def __init__(
+        self, study: Study, registry: Registry, folder: RunFolder, options: RunOptions, journal: Journal
+    ) -> None:
+        self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
+        self.rubrics: Mapping[str, Rubric] = study.rubrics()
+        self.inputs = Inputs(folder, self.rubrics, tuple(study.data.get("analysis") or {}))
+        self.outputs: dict[str, str] = {}
+        self.outcome = Outcome(folder)
+
+    def all_stages(self) -> Outcome:
+        """Every stage in order."""
+        stages = ordered_stages(self.study)
+        for stage in stages:
+            self._stage(stage)
+        return self.outcome
+
+    def _stage(self, stage: Stage) -> None:
+        fingerprint = stage_fingerprint(stage, self.study, self.registry, self.rubrics, self.outputs)
+        kept = self._kept(stage, fingerprint)
+        if kept is not None:
+            self.outputs[stage.id] = kept.output
+            self.outcome.up_to_date.append(stage.id)
+            self._tell(StageNote(stage.id, "up to date", kept.units, kept.units), "stage_finished")
+            return
+        self.journal.unmark_stage(stage.id)
+        self._work(stage, fingerprint)
+
+    def _kept(self, stage: Stage, fingerprint: str) -> StageMark | None:
+        mark = self.journal.stage(stage.id)
+        if mark is None or mark.fingerprint != fingerprint:
+            return None
+        return mark if self._output_digest(stage) == mark.output else None
+
+    def _work(self, stage: Stage, fingerprint: str) -> None:
+        tally = Tally()
+        context = self._context(stage, tally)
+        self._tell(StageNote(stage.id, "running"), "stage_started")
+        try:
+            units = self._run(stage, context)
+        except StopRun:
+            self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+            raise
+        except SpecError:
+            raise
+        except CbtrunError as error:
+            context.fail("", str(error))
+            units = None
+        self.outcome.done.append(stage.id)
+        self.outcome.failures += context.failures
+        self.outcome.tally.add(tally)
+        if units is not None:
+            self.outputs[stage.id] = self._output_digest(stage) or ""
+        if units is not None and not context.failures:
+            self.journal.mark_stage(stage.id, StageMark(fingerprint, self.outputs[stage.id], units))
+        state = "failed" if units is None else "incomplete" if context.failures else "done"
+        self._tell(_note(stage, state, units or 0, tally), "stage_finished")
+
+    def _run(self, stage: Stage, context: StageContext) -> int:
+        """Call the plugin and write what it gives. Returns the number of units."""
+        context.folder.mkdir(parents=True, exist_ok=True)
+        result = self.registry.run(stage.block, stage.options["using"], context)
+        if stage.block == "report":
+            self.outcome.report = result[0]
+            write_records(self._report_list, [])
+            self._report_list.write_text("".join(f"{path.relative_to(self.folder.path)}\n" for path in result))
+        else:
+            write_records(output_path(self.folder, stage.block, stage.name), result)
+            self.inputs.forget(stage.block, stage.name)
+        return len(result)
+
+    def _context(self, stage: Stage, tally: Tally) -> StageContext:
+        desk = CallDesk(self.journal, self.study.seed, stage.id, tally, offline=self.options.offline)
+        own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
+        return StageContext(
+            stage=stage.block,
+            name=stage.name,
+            options=self.study.options(stage.block, stage.name),
+            study=self.study.data,
+            seed=derive_seed(self.study.seed, stage.id),
+            folder=own_folder,
+            inputs=self.inputs,
+            models=OpenModels(desk, self._open_model),
+            tell=self._teller(stage, tally),
+            concurrency=self.options.concurrency,
+        )
+
+    def _open_model(self, name: str) -> Model:
+        """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""
+        job, _, seed = name.partition("@")
+        if job not in (self.study.data.get("tune") or {}):
+            return self._opened(name, None)
+        adapters = self.inputs.adapters(job)
+        chosen = [adapter for adapter in adapters if seed in ("", str(adapter.seed))]
+        return self._opened(chosen[0].base, (str(self.folder.path / chosen[0].folder), chosen[0].digest))
+
+    def _opened(self, name: str, adapter: tuple[str, str] | None) -> Model:
+        options = self.study.options("models", name)
+        folder, adapter_digest = adapter or (None, None)
+        rubrics = {rubric.digest: rubric for rubric in self.rubrics.values()}
+        context = ModelContext(name, options, rubrics, folder, adapter_digest)
+        model: Model = self.registry.run("models", options["using"], context)
+        return model
+
+    def _teller(self, stage: Stage, tally: Tally) -> Callable[[int, int | None, str], None]:
+        def tell(done: int, total: int | None, detail: str) -> None:
+            self._tell(_note(stage, "running", done, tally, total, detail), "stage_advanced")
+
+        return tell
+
+    def _tell(self, note: StageNote, observer: str) -> None:
+        self.registry.tell(observer, note)
+
+    @property
+    def _report_list(self) -> Path:
+        return self.folder.path / "report.files"
+
+    def _output_digest(self, stage: Stage) -> str | None:
+        """SHA-256 of what a stage wrote, or none when some of it is not there."""
+        if stage.block != "report":
+            path = output_path(self.folder, stage.block, stage.name)
+            return file_digest(path) if path.exists() else None
+        if not self._report_list.exists():
+            return None
+        files = [self.folder.path / line for line in self._report_list.read_text().splitlines()]
+        if not all(file.exists() for file in files):
+            return None
+        self.outcome.report = files[0]
+        return digest([file_digest(file) for file in files])
+
+
+def _note(
+    stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = ""
+) -> StageNote:
+    tokens = tally.tokens_in + tally.tokens_out
+    return StageNote(stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd)

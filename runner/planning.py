@@ -1,0 +1,110 @@
+"""What a run would do and take, from the study and the run folder alone: no model is opened, no network is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import file_digest
+from cbtrun.journal import Journal
+from cbtrun.run_folder import RunFolder
+from cbtrun.stage_inputs import OUTPUTS, output_path
+from cbtrun.stages import Stage, ordered_stages
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.spec import Study
+
+
+@dataclass(frozen=True)
+class PlannedCalls:
+    """Calls that a stage will make to one model."""
+
+    model: str
+    calls: int
+    tokens_in: int = 0
+    """Estimate, over all calls."""
+    tokens_out: int = 0
+    """Estimate, over all calls."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one stage will take."""
+
+    units: int
+    """Records that it will write, where that is known."""
+    calls: tuple[PlannedCalls, ...] = ()
+    assumed: tuple[str, ...] = ()
+    """What the estimate rests on, in words."""
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """A stage, for the plugin that estimates it."""
+
+    stage: str
+    name: str
+    options: Mapping[str, Any]
+    study: Mapping[str, Any]
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    """Stage id -> plan, for the stages that this one reads."""
+
+    def units(self, stage: str) -> int:
+        """Records that an earlier stage will give; 0 when nobody can say."""
+        return self.plans[stage].units if stage in self.plans else 0
+
+
+def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
+    """Stage id -> what it takes, in order of need; none where the plugin does not say."""
+    plans: dict[str, Plan | None] = {}
+    for stage in ordered_stages(study):
+        known = {id_: plan for id_, plan in plans.items() if plan is not None}
+        options = study.options(stage.block, stage.name)
+        context = PlanContext(stage.block, stage.name, options, study.data, known)
+        plans[stage.id] = registry.plan(options["using"], context)
+    return plans
+
+
+def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
+    """The plan as people read it: a line for each stage, then the sums and what was assumed."""
+    plans = plan_study(study, registry)
+    finished = finished_stages(study, folder)
+    yield f"study '{study.name}' in {folder.path}"
+    for stage_id, plan in plans.items():
+        state = "done" if stage_id in finished else "to do"
+        yield f"  {stage_id:<28} {state:<6} {_words(plan)}".rstrip()
+    total = sum(one.calls for plan in plans.values() if plan for one in plan.calls)
+    yield f"  {total:,} model calls in all; calls that are in the journal already are not made again"
+    for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):
+        yield f"  assumed: {line}"
+
+
+def finished_stages(study: Study, folder: RunFolder) -> set[str]:
+    """Ids of the stages that were finished and whose output is still as it was written.
+
+    Says nothing about whether the study was edited since: that is for the run to find out.
+    """
+    if not folder.journal.exists():
+        return set()
+    with Journal(folder.journal) as journal:
+        return {stage.id for stage in ordered_stages(study) if _is_finished(stage, folder, journal)}
+
+
+def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
+    mark = journal.stage(stage.id)
+    if mark is None or stage.block not in OUTPUTS:
+        return mark is not None
+    path = output_path(folder, stage.block, stage.name)
+    return path.exists() and file_digest(path) == mark.output
+
+
+def _words(plan: Plan | None) -> str:
+    if plan is None:
+        return ""
+    calls = [
+        f"{one.calls:,} calls to {one.model}" + (f" (~{one.tokens_in + one.tokens_out:,} tokens)" if one.tokens_in else "")
+        for one in plan.calls
+    ]
+    return ", ".join([f"{plan.units:,} records", *calls])

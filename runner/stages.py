@@ -1,0 +1,90 @@
+"""The stages of one study as a graph, in order of need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.errors import SpecError
+
+if TYPE_CHECKING:
+    from cbtrun.spec import Study
+
+NAMED = ("personas", "corpus", "tune", "ratings", "analysis")
+"""Blocks that hold several named stages; `sessions` and `report` are one stage each."""
+
+ORDER = ("personas", "corpus", "tune", "sessions", "ratings", "analysis", "report")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage to run: a block of the study, and the stages whose output it reads."""
+
+    block: str
+    """`personas`, `sessions`, `ratings` ..."""
+    name: str
+    """Name of the block; empty for `sessions` and `report`."""
+    options: Mapping[str, Any]
+    """The block with defaults filled in."""
+    needs: tuple[str, ...]
+    """Ids of the stages that it reads."""
+
+    @property
+    def id(self) -> str:
+        """`ratings.ctrs`, `sessions` ..."""
+        return f"{self.block}.{self.name}" if self.name else self.block
+
+
+def ordered_stages(study: Study) -> list[Stage]:
+    """Every stage of a study, each after those it needs; ties in the usual order and the order of the file."""
+    stages = {stage.id: stage for stage in _stages(study)}
+    sorter = TopologicalSorter({id_: stage.needs for id_, stage in stages.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise SpecError.at(study.path, f"these stages need each other: {' -> '.join(error.args[1])}") from None
+    rank = {id_: place for place, id_ in enumerate(stages)}
+    order: list[Stage] = []
+    while sorter.is_active():
+        first = sorted(sorter.get_ready(), key=rank.__getitem__)
+        order += [stages[id_] for id_ in first]
+        sorter.done(*first)
+    return sorted(order, key=lambda stage: (_depth(stages, stage.id), rank[stage.id]))
+
+
+def _depth(stages: Mapping[str, Stage], id_: str) -> int:
+    """Place in the usual order, pushed behind everything that the stage needs."""
+    own = ORDER.index(stages[id_].block)
+    return max([own, *(_depth(stages, need) for need in stages[id_].needs)])
+
+
+def _stages(study: Study) -> list[Stage]:
+    found = []
+    for block in ORDER:
+        blocks = study.data.get(block) or {}
+        named = blocks.items() if block in NAMED else [("", blocks)] if blocks else []
+        found += [Stage(block, name, options, _needs(study, block, name)) for name, options in named]
+    return found
+
+
+def _needs(study: Study, block: str, name: str) -> tuple[str, ...]:
+    needs = {*_named(study, block, name)}
+    if block == "sessions":
+        for arm in study.data.get("arms") or {}:
+            needs |= {*_named(study, "arms", arm)}
+    if block in ("ratings", "analysis"):
+        needs.add("sessions")
+    if block == "report":
+        needs |= {
+            f"{other}.{each}" if other in NAMED else other
+            for other in ORDER[:-1]
+            for each in (study.data.get(other) or {} if other in NAMED else [""] if study.data.get(other) else [])
+        }
+    return tuple(sorted(needs))
+
+
+def _named(study: Study, block: str, name: str) -> Sequence[str]:
+    """Ids of the stages that a block names."""
+    return [f"{one.kind}.{one.name}" for one in study.references(block, name) if one.kind in NAMED]
