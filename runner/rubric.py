@@ -204,7 +204,7 @@ def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
 def _read_document(path: Path) -> YamlDocument:
     from cbtrun.yaml_source import read_yaml
 
-    return read_yaml(path)
+    return read_yaml(path, number_keys=True)
 
 
 def _schema_problems(error: ValidationError, document: YamlDocument) -> list[Problem]:

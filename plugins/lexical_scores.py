@@ -1,0 +1,99 @@
+"""From measured signals to the scores of a rubric's items, each with its rationale and the words that were counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from cbtrun.plugins.lexical_signals import Hit, Measured, Measuring
+from cbtrun.plugins.lexical_turns import SpokenTurn
+from cbtrun.rubric import Item, Measurement, Rubric
+
+QUOTES_PER_ITEM = 6
+"""Counted sentences that are quoted for one item; the rationale says how many there were."""
+
+
+def score_items(rubric: Rubric, turns: Sequence[SpokenTurn], items: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Item id -> rationale, evidence, absent, score and unscored_reason, as a model would answer."""
+    measuring = Measuring(rubric.signals, turns)
+    silent = not any(turn.speaker == rubric.speaker for turn in turns)
+    return {id: _answer(rubric.item(id), rubric, measuring, silent) for id in items}
+
+
+def points_for(value: float, points: Sequence[tuple[float, float]]) -> float:
+    """Points of a measured value: straight lines between the pairs, flat beyond the first and the last."""
+    if value <= points[0][0]:
+        return points[0][1]
+    for (left, low), (right, high) in pairwise(points):
+        if value <= right:
+            return low + (high - low) * (value - left) / (right - left)
+    return points[-1][1]
+
+
+def _answer(item: Item, rubric: Rubric, measuring: Measuring, silent: bool) -> dict[str, Any]:
+    if silent:
+        return _unscored(f"no turn of the {rubric.speaker} in the transcript")
+    if item.type in ("text", "category"):
+        return _unscored(f"an item of type {item.type} cannot be measured by a program")
+    if not item.signals:
+        return _unscored("the rubric names no signals for this item")
+    measured = [(wanted, measuring.measure(wanted.signal)) for wanted in item.signals]
+    score = _within_scale(_aggregate(item, measured), item)
+    quotes = _quotes([found.hits for _, found in measured])
+    absent = score == item.bounds[0] and not any(found.hits for _, found in measured)
+    if not quotes and not absent:
+        quotes = _longest(measuring.turns, rubric.speaker)
+    return {
+        "rationale": _rationale(measured, rubric, score),
+        "evidence": [{"turn": hit.turn, "quote": hit.quote} for hit in quotes],
+        "absent": absent,
+        "score": score,
+        "unscored_reason": None,
+    }
+
+
+def _unscored(reason: str) -> dict[str, Any]:
+    return {"rationale": "", "evidence": [], "absent": False, "score": None, "unscored_reason": reason}
+
+
+def _aggregate(item: Item, measured: Sequence[tuple[Measurement, Measured]]) -> float:
+    points = [wanted.weight * points_for(found.value, wanted.points) for wanted, found in measured]
+    if item.aggregate == "mean":
+        return sum(points) / sum(wanted.weight for wanted, _ in measured)
+    return {"sum": sum, "max": max, "min": min}[item.aggregate](points)
+
+
+def _within_scale(points: float, item: Item) -> int:
+    """The nearest whole point of the scale; a half goes up."""
+    low, high = item.bounds
+    return int(min(max(math.floor(points + 0.5), low), math.inf if high is None else high))
+
+
+def _quotes(groups: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Some of each signal's hits, spread over the session, in the order of the turns."""
+    room = max(QUOTES_PER_ITEM // max(sum(bool(group) for group in groups), 1), 1)
+    chosen = {hit for group in groups for hit in _spread(group, room)}
+    return sorted(chosen, key=lambda hit: (hit.turn, hit.quote))
+
+
+def _spread(hits: Sequence[Hit], room: int) -> list[Hit]:
+    if len(hits) <= room:
+        return list(hits)
+    return [hits[at * len(hits) // room] for at in range(room)]
+
+
+def _longest(turns: Sequence[SpokenTurn], speaker: str) -> list[Hit]:
+    """What was read where nothing was counted: the opening of the speaker's longest turn."""
+    longest = max((turn for turn in turns if turn.speaker == speaker), key=lambda turn: turn.words)
+    return [Hit(longest.number, sentence) for sentence in longest.sentences[:1]]
+
+
+def _rationale(measured: Sequence[tuple[Measurement, Measured]], rubric: Rubric, score: int) -> str:
+    parts = [
+        f"{rubric.signals[wanted.signal].means}: {found.value:.3g} {found.unit}"
+        f" ({wanted.weight * points_for(found.value, wanted.points):+.1f})"
+        for wanted, found in measured
+    ]
+    return f"Measured by program. {'; '.join(parts)}. Together {score}."
