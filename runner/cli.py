@@ -142,15 +142,17 @@ def plugins() -> None:
 def schema(write: bool) -> None:
     """Print the JSON Schema of a study, with the options of every installed plugin."""
     import json
+    from importlib.resources import as_file, files
 
     from cbtrun.registry import load_registry
-    from cbtrun.schema import composed_schema, write_schemas
+    from cbtrun.study_schema import study_schema, write_schemas
 
     if write:
-        for path in write_schemas(load_registry()):
-            click.echo(f"wrote {path}")
+        with as_file(files("cbtrun.schemas")) as folder:
+            for path in write_schemas(folder, load_registry()):
+                click.echo(f"wrote {path}")
     else:
-        click.echo(json.dumps(composed_schema(load_registry()), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False))
 
 
 @cli.group()

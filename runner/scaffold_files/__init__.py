@@ -1,0 +1,1 @@
+"""What `cbtrun new` writes, as templates."""

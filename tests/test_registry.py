@@ -1,0 +1,127 @@
+"""Plugins are found by the name that a study uses, and only the named one is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cbtrun.errors import PluginError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.registry import Registry, load_registry
+
+
+class Reverse:
+    """A sessions plugin."""
+
+    @hookimpl
+    def run_sessions(self, context: Any) -> list[str]:
+        return [f"reversed {context}"]
+
+
+class Other:
+    """Its rival."""
+
+    @hookimpl
+    def run_sessions(self, context: Any) -> list[str]:
+        raise AssertionError("the rival must stay silent")
+
+
+class Watching:
+    """Wraps the hook, whoever does it."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    @hookimpl(wrapper=True)
+    def run_sessions(self, context: Any) -> Any:
+        result = yield
+        self.seen.append(result)
+        return result
+
+
+def registry(**plugins: object) -> Registry:
+    return load_registry(extra=list(plugins.items()))
+
+
+def test_only_the_named_plugin_is_called() -> None:
+    assert registry(reverse=Reverse(), other=Other()).run("sessions", "reverse", "x") == ["reversed x"]
+
+
+def test_a_wrapper_sees_the_result_of_whichever_plugin_ran() -> None:
+    watching = Watching()
+    registry(reverse=Reverse(), other=Other(), watching=watching).run("sessions", "reverse", "x")
+    assert watching.seen == [["reversed x"]]
+
+
+def test_a_wrapper_is_not_listed_as_doing_the_stage() -> None:
+    names = registry(reverse=Reverse(), watching=Watching()).names("sessions")
+    assert "reverse" in names
+    assert "watching" not in names
+
+
+def test_a_plugin_without_a_schema_takes_no_options() -> None:
+    schema = registry(reverse=Reverse()).schema("sessions", "reverse")
+    assert schema["properties"] == {}
+    assert schema["additionalProperties"] is False
+
+
+def test_a_hook_that_gives_nothing_back_is_the_plugins_fault() -> None:
+    class Silent:
+        @hookimpl
+        def run_sessions(self, context: Any) -> None:
+            return None
+
+    with pytest.raises(PluginError, match="plugin 'silent' gave nothing back from run_sessions"):
+        registry(silent=Silent()).run("sessions", "silent", "x")
+
+
+def test_a_hook_with_a_wrong_argument_is_refused_by_name() -> None:
+    class Wrong:
+        @hookimpl
+        def run_sessions(self, kontext: Any) -> list[str]:
+            return []
+
+    with pytest.raises(PluginError, match="(?s)'wrong'.*kontext"):
+        registry(wrong=Wrong())
+
+
+def test_a_misspelt_hook_is_refused() -> None:
+    class Misspelt:
+        @hookimpl
+        def run_session(self, context: Any) -> list[str]:
+            return []
+
+    with pytest.raises(PluginError, match="run_session"):
+        registry(misspelt=Misspelt())
+
+
+def test_two_plugins_of_one_name_are_refused() -> None:
+    with pytest.raises(PluginError, match="'import'"):
+        load_registry(extra=[("import", SimpleNamespace())])
+
+
+def test_a_file_beside_the_study_is_a_plugin_named_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "my_rater.py"
+    path.write_text(
+        "from cbtrun.hookspecs import hookimpl\n\n@hookimpl\ndef open_model(context):\n    return 'opened'\n"
+    )
+    assert load_registry([path]).run("models", "my-rater", None) == "opened"
+
+
+def test_a_file_that_does_not_import_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("import nothing_of_this_name\n")
+    with pytest.raises(PluginError, match=r"broken\.py.*nothing_of_this_name"):
+        load_registry([path])
+
+
+def test_a_plugins_digest_changes_with_its_source_and_with_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "words.py").write_text("WORDS = 1\n")
+    plugin = tmp_path / "rater.py"
+    plugin.write_text("def use():\n    import words\n")
+    before = load_registry([plugin]).digest("rater")
+    (tmp_path / "words.py").write_text("WORDS = 2\n")
+    assert load_registry([plugin]).digest("rater") != before
