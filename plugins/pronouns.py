@@ -1,0 +1,50 @@
+"""The same words from the other chair: a patient's clause turned to "you", a therapist's plan turned to "I"."""
+
+from __future__ import annotations
+
+import re
+
+_TO_YOU = {
+    "i am": "you are", "am i": "are you", "i was": "you were", "was i": "were you", "i wasn't": "you weren't",
+    "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll", "i": "you", "me": "you", "my": "your",
+    "mine": "yours", "myself": "yourself", "we": "you", "we're": "you're", "we've": "you've", "we'd": "you'd",
+    "we'll": "you'll", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
+}  # fmt: skip
+_TO_I = {
+    "you are": "I am", "are you": "am I", "you were": "I was", "were you": "was I", "you're": "I'm", "you've": "I've",
+    "you'd": "I'd", "you'll": "I'll", "you": "I", "your": "my", "yours": "mine", "yourself": "myself",
+}  # fmt: skip
+
+
+def to_you(text: str) -> str:
+    """A first-person clause as the listener would say it back: "I lost my keys" gives "you lost your keys"."""
+    return _swap(text, _TO_YOU)
+
+
+def to_i(text: str) -> str:
+    """A second-person clause as the one it is about would say it: "ring your sister" gives "ring my sister"."""
+    text = re.sub(r"\b(for|to|with|around|about|at|of|from|beside|suits|tell|ask|help|gives?) you\b", r"\1 me", text)
+    return _swap(text, _TO_I)
+
+
+def _swap(text: str, pairs: dict[str, str]) -> str:
+    longest_first = sorted(pairs, key=len, reverse=True)
+    pattern = r"(?<![\w'])(" + "|".join(map(re.escape, longest_first)) + r")(?![\w'])"
+    return re.sub(pattern, lambda found: pairs[found[0].lower()], text, flags=re.IGNORECASE)
+
+
+def clause(text: str) -> str:
+    """A sentence as a clause: no full stop, small first letter unless it is "I" or a name that stays as it is."""
+    text = text.strip().rstrip(".!?")
+    first = text.split(" ", 1)[0]
+    if first.split("'")[0] == "I" or not first[:1].isupper():
+        return text
+    return text[0].lower() + text[1:] if first.lower() in _COMMON else text
+
+
+_COMMON = set(
+    "a an the my our your his her their its this that these those it it's they they're they'd he she we there there's "
+    "nobody everyone everybody someone nothing something other if when since after before for at in on back some my "
+    "whatever whenever without people all every each even only just not no yes the one two three was will would can "
+    "could should what why how who whoever where as by with from over under until while because although".split()
+)
