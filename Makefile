@@ -43,12 +43,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
-	$(PIP) -e .
+	$(PIP) -e . && rm -rf cbtrun.egg-info
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
-	$(PIP) -e ".[dev]"
+	$(PIP) -e ".[dev]" && rm -rf cbtrun.egg-info
 	touch $@ $(VENV)/.installed
 
 clean:

@@ -122,7 +122,7 @@ def read_sessions(table: Table, options: Mapping[str, Any], path: Path) -> tuple
             sessions.append(_session(id_, rows, options, path))
         except SpecError as error:
             problems += error.problems
-    return sessions, sorted(problems)
+    return sessions, problems
 
 
 def _grouped(table: Table, column: str) -> dict[str, list[Row]]:
