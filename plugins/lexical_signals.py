@@ -10,6 +10,9 @@ from functools import lru_cache
 from cbtrun.plugins.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
 from cbtrun.rubric_signals import Carried, Echo, Phrases, Ratio, Signal, Words
 
+FEWEST_WORDS = 200
+"""A rate for each hundred words assumes at least so many: one sentence in a very short session is no high rate."""
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -63,6 +66,9 @@ class Measuring:
         hits = tuple(hit for turn in mine for hit in _hits(signal, turn, self.turns) if hit not in taken)
         if signal.per == "session":
             return Measured(len(hits), "in the session", hits)
+        if signal.per == "hundred_words":
+            words = max(sum(turn.words for turn in mine), FEWEST_WORDS)
+            return Measured(100 * len(hits) / words, f"for each 100 of {words} words", hits)
         speaking = {turn.number for turn in mine if not turn.listening} | {hit.turn for hit in hits}
         share = len({hit.turn for hit in hits}) / max(len(speaking), 1)
         return Measured(share, f"of {len(speaking)} turns", hits)
@@ -85,14 +91,11 @@ class Measuring:
 def _hits(signal: Phrases | Echo, turn: SpokenTurn, turns: Sequence[SpokenTurn]) -> Iterator[Hit]:
     heard = _heard(turn, turns, signal.back) if isinstance(signal, Echo) else frozenset()
     for sentence in turn.sentences:
-        found = _echoes(signal, sentence, heard) if isinstance(signal, Echo) else _matches(signal, sentence)
-        if found:
+        plain = plain_quotes(sentence)
+        if signal.unless and _any(signal.unless).search(plain):
+            continue
+        if _echoes(signal, plain, heard) if isinstance(signal, Echo) else _any(signal.any).search(plain):
             yield Hit(turn.number, sentence)
-
-
-def _matches(signal: Phrases, sentence: str) -> bool:
-    plain = plain_quotes(sentence)
-    return bool(_any(signal.any).search(plain)) and not (signal.unless and _any(signal.unless).search(plain))
 
 
 def _echoes(signal: Echo, sentence: str, heard: frozenset[str]) -> bool:
@@ -100,8 +103,10 @@ def _echoes(signal: Echo, sentence: str, heard: frozenset[str]) -> bool:
         return False
     stems = content_stems(sentence)
     shared = len(stems & heard)
-    if signal.openings and _any(signal.openings).search(plain_quotes(sentence)):
+    if signal.openings and _any(signal.openings).search(sentence):
         return shared >= 1
+    if signal.any and not _any(signal.any).search(sentence):
+        return False
     return shared >= signal.shared_words and shared / len(stems) >= signal.shared_part
 
 

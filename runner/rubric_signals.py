@@ -49,9 +49,12 @@ class _Counted(_Signal):
 
     unless_counted_by: tuple[str, ...] = ()
     """Names of signals: a sentence that one of them counts is not counted here."""
-    per: Literal["session", "turn"] = "turn"
+    per: Literal["session", "turn", "hundred_words"] = "hundred_words"
     """`session`: the value is the number of counted sentences; `turn`: the share of the speaker's turns in the
-    window that hold one."""
+    window that hold one; `hundred_words`: counted sentences for each hundred words of the speaker in the window (at
+    least 200 are assumed), which is fair to long and short sessions and to long and short turns alike."""
+    unless: tuple[Pattern, ...] = ()
+    """Regular expressions that a counted sentence must not match."""
 
 
 class Phrases(_Counted):
@@ -61,8 +64,6 @@ class Phrases(_Counted):
     """Sentences that match at least one of `any` and none of `unless`."""
     any: Annotated[tuple[Pattern, ...], Field(min_length=1)]
     """Regular expressions, upper and lower case alike."""
-    unless: tuple[Pattern, ...] = ()
-    """Regular expressions that a counted sentence must not match."""
 
 
 class Echo(_Counted):
@@ -76,6 +77,8 @@ class Echo(_Counted):
     """Content words that a sentence must share."""
     shared_part: Fraction = 0.3
     """Share of the sentence's own content words that must be shared, so that a lecture on the topic does not count."""
+    any: tuple[Pattern, ...] = ()
+    """If given, a counted sentence must match one of these regular expressions, or one of `openings`."""
     openings: tuple[Pattern, ...] = ()
     """Regular expressions of reflective openings ("it sounds like"): where one matches, one shared word is enough."""
     questions: bool = False
