@@ -27,6 +27,11 @@ _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^<transcript>\s*\n(.*?)^</transcript>\s*$", re.MULTILINE | re.DOTALL)
 
 
+def fingerprint_files() -> list[Path]:
+    """Files besides this one that decide an answer."""
+    return [Path(str(module.__file__)) for module in (lexical_turns, lexical_signals, lexical_scores)]
+
+
 @hookimpl
 def options_schema(stage: str) -> Json | None:
     """No options: what is measured stands in the rubric."""
@@ -109,6 +114,5 @@ def _turns(asked: str) -> list[SpokenTurn]:
 
 
 def _source_digest() -> str:
-    modules = (lexical_turns, lexical_signals, lexical_scores)
-    files = [Path(__file__), *(Path(str(module.__file__)) for module in modules)]
+    files = [Path(__file__), *fingerprint_files()]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -111,7 +111,7 @@ def _echoes(signal: Echo, sentence: str, heard: frozenset[str]) -> bool:
 
 
 def _heard(turn: SpokenTurn, turns: Sequence[SpokenTurn], back: int) -> frozenset[str]:
-    before = [t for t in turns[: turn.number - 1] if t.speaker != turn.speaker and not t.listening]
+    before = [t for t in turns if t.number < turn.number and t.speaker != turn.speaker and not t.listening]
     return frozenset[str]().union(*(content_stems(t.text) for t in before[-back:]))
 
 
