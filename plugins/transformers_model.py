@@ -7,7 +7,7 @@ Nothing that comes with a model is executed: weights are safetensors, `trust_rem
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ModelContext, Reply, Request
+from cbtrun.models import ChatMessage, ModelContext, Reply, Request
 from cbtrun.plugins.model_files import ModelFiles, find_model, load_base, load_tokenizer, torch_device, with_adapter
 from cbtrun.plugins.row_sampling import Sampling
 
@@ -58,7 +58,7 @@ SCHEMA: Json = {
             "minimum": 8,
             "multipleOf": 8,
             "default": 16,
-            "description": "Rows generated together, always this many; in eights, as other counts gave the last rows other bits.",
+            "description": "Rows generated together, always this many. In eights: the last rows of others had other bits.",
         },
         "max_length": {
             "type": "integer",
@@ -96,7 +96,7 @@ SCHEMA: Json = {
             "type": "integer",
             "minimum": 0,
             "default": 512,
-            "description": "Memory in MiB that keeps what prompts have in common: a turn then reads only its new words.",
+            "description": "Memory (MiB) that keeps what prompts have in common: a turn then reads only its new words.",
         },
     },
 }
@@ -176,6 +176,10 @@ class LocalModel:
         finish = "stop" if row.ended or met else "length"
         return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(row.tokens), finish=finish)
 
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt of these messages."""
+        return len(self._prompt_ids(messages))
+
     async def close(self) -> None:
         """Give the memory back."""
         import gc
@@ -187,11 +191,15 @@ class LocalModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
         from cbtrun.plugins.chat_format import prompt_text, request_chat
 
-        text = prompt_text(self._tokenizer, request_chat(request.messages))
+        text = prompt_text(self._tokenizer, request_chat(messages))
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _prompt(self, request: Request) -> list[int]:
+        ids = self._prompt_ids(request.messages)
         longest = self._options["max_length"]
         if len(ids) >= longest:
             raise ModelError(f"the prompt has {len(ids)} tokens and max_length is {longest}: no room for a reply")
