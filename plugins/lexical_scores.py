@@ -62,7 +62,9 @@ def _aggregate(item: Item, measured: Sequence[tuple[Measurement, Measured]]) -> 
     points = [wanted.weight * points_for(found.value, wanted.points) for wanted, found in measured]
     if item.aggregate == "mean":
         return sum(points) / sum(wanted.weight for wanted, _ in measured)
-    return {"sum": sum, "max": max, "min": min}[item.aggregate](points)
+    if item.aggregate == "sum":
+        return sum(points)
+    return max(points) if item.aggregate == "max" else min(points)
 
 
 def _within_scale(points: float, item: Item) -> int:

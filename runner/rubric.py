@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.errors import Problem, SpecError
 from cbtrun.records import Json, Record, Speaker
 from cbtrun.rubric_signals import Signal
 from pydantic import Field, ValidationError
+
+if TYPE_CHECKING:
+    from cbtrun.yaml_source import Located
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")]
 ItemType = Literal["scale", "yes_no", "category", "count", "text"]
@@ -57,7 +60,9 @@ class Item(Record):
     """Lowest score of a scale."""
     high: int | None = None
     """Highest score of a scale; 1 for yes_no; none where there is no bound."""
-    anchors: dict[int, str] = Field(default_factory=dict)
+    anchors: dict[int, str] = Field(
+        default_factory=dict, json_schema_extra={"propertyNames": {"pattern": "^-?[0-9]+$"}}
+    )
     """Score -> what it looks like; scores between two anchors lie between them."""
     categories: tuple[Category, ...] = ()
     """Answers of a category item."""
@@ -146,27 +151,23 @@ class Rubric(Record):
         raise KeyError(id)
 
 
-class YamlDocument(Protocol):
-    """A YAML file that knows where its parts stand."""
-
-    @property
-    def value(self) -> Any:
-        """The document as plain Python values."""
-
-    def place(self, *path: str | int) -> Place:
-        """Where the part at that path stands."""
-
-
 def read_rubric(path: Path) -> Rubric:
     """The rubric of a YAML file. Raises SpecError with all its problems, each with its line."""
     from cbtrun.rubric_checks import rubric_faults
+    from cbtrun.schema import schema_problems
+    from cbtrun.yaml_source import read_yaml
 
-    document = _read_document(path)
-    try:
-        rubric = Rubric.model_validate(document.value)
-    except ValidationError as error:
-        raise SpecError(_schema_problems(error, document)) from None
-    problems = [_problem(document, found.path, found.what) for found in rubric_faults(rubric)]
+    document = read_yaml(path, number_keys=True)
+    problems = schema_problems(document.value, rubric_schema(), document.place)
+    if not problems:
+        try:
+            rubric = Rubric.model_validate(document.value)
+        except ValidationError as error:
+            # A list whose items all fail is reported as too short as well: the value errors say it.
+            found = [detail for detail in error.errors() if detail["type"] == "value_error"] or error.errors()
+            problems = [_problem(document, *_what(detail, document.value)) for detail in found]
+        else:
+            problems = [_problem(document, fault.path, fault.what) for fault in rubric_faults(rubric)]
     if problems:
         raise SpecError(sorted(problems, key=lambda problem: problem.place.line or 0))
     return rubric
@@ -179,9 +180,28 @@ def rubric_digest(rubric: Rubric) -> str:
 
 
 def rubric_schema() -> Json:
-    """JSON Schema (draft 2020-12) of a rubric file."""
+    """JSON Schema (draft 2020-12) of a rubric file, as schemas/rubric.schema.json holds it."""
     schema = Rubric.model_json_schema()
+    for key in ("subscales", "signals"):
+        named = schema["properties"][key]
+        ((pattern, named["additionalProperties"]),) = named.pop("patternProperties").items()
+        named["propertyNames"] = {"pattern": pattern}
+    schema["properties"]["signals"]["additionalProperties"] = _signal_schema(schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _signal_schema(definitions: Json) -> Json:
+    """The kinds of signal chosen by `kind`, so that a mistake is explained in terms of the chosen kind alone."""
+    kinds = {of["properties"]["kind"]["const"]: name for name, of in definitions.items() if "kind" in of["properties"]}
+    chosen = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": {"$ref": f"#/$defs/{name}"},
+        }
+        for kind, name in sorted(kinds.items())
+    ]
+    kind = {"enum": sorted(kinds), "description": "What is measured; each kind has keys of its own."}
+    return {"type": "object", "required": ["kind"], "properties": {"kind": kind}, "allOf": chosen}
 
 
 def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
@@ -201,40 +221,16 @@ def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
     raise FileNotFoundError(f"no rubric {name_or_path!r}; known: {', '.join(known) or 'none'}")
 
 
-def _read_document(path: Path) -> YamlDocument:
-    from cbtrun.yaml_source import read_yaml
-
-    return read_yaml(path, number_keys=True)
-
-
-def _schema_problems(error: ValidationError, document: YamlDocument) -> list[Problem]:
-    problems = [_schema_problem(detail, document) for detail in error.errors()]
-    return sorted(problems, key=lambda problem: problem.place.line or 0)
-
-
-def _schema_problem(detail: Any, document: YamlDocument) -> Problem:
-    path = _path_in_file(detail["loc"], document.value)
-    what = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        what = f"unknown key {path[-1]!r}"
-    elif detail["type"] == "missing":
-        path, what = path[:-1], f"key {path[-1]!r} is missing"
-    return _problem(document, path, what)
-
-
-def _path_in_file(loc: Sequence[str | int], value: Any) -> tuple[str | int, ...]:
-    """Pydantic's location without what is not in the file: the name of the chosen kind of signal."""
-    path: list[str | int] = []
-    for at, part in enumerate(loc):
-        if isinstance(value, dict) and part not in value and at < len(loc) - 1:
-            continue
-        path.append(part)
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
-            value = value[part]
-    return tuple(path)
-
-
-def _problem(document: YamlDocument, path: tuple[str | int, ...], what: str) -> Problem:
+def _problem(document: Located, path: Sequence[str | int], what: str) -> Problem:
     return Problem(document.place(*path), "/".join(map(str, path)), what)
+
+
+def _what(detail: Any, value: Any) -> tuple[tuple[str | int, ...], str]:
+    """Path and words of what pydantic found and the schema cannot say: a bad regular expression, an empty window."""
+    path: list[str | int] = []
+    for part in detail["loc"]:
+        if isinstance(value, dict) and part not in value:
+            continue  # the name of the chosen kind of signal, which is no key of the file
+        path.append(part)
+        value = value[part] if isinstance(value, dict | list) else None
+    return tuple(path), str(detail["msg"]).removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cbtrun.rubric import Item, Rubric, Total
 from cbtrun.rubric_signals import Words, named_signals
+from cbtrun.schema_words import did_you_mean, known_words
 
 
 class Fault(NamedTuple):
@@ -47,10 +48,10 @@ def _reference_faults(item: Item, rubric: Rubric) -> Iterator[Fault]:
     if item.id == "total" or item.id in rubric.subscales:
         yield Fault(("id",), f"{item.id!r} names the total or a subscale; call the item something else")
     if item.subscale is not None and item.subscale not in rubric.subscales:
-        yield Fault(("subscale",), f"no subscale {item.subscale!r}; {_known(rubric.subscales)}")
+        yield Fault(("subscale",), _no("subscale", item.subscale, rubric.subscales))
     for at, measurement in enumerate(item.signals):
         if measurement.signal not in rubric.signals:
-            yield Fault(("signals", at, "signal"), f"no signal {measurement.signal!r}; {_known(rubric.signals)}")
+            yield Fault(("signals", at, "signal"), _no("signal", measurement.signal, rubric.signals))
         values = [value for value, _ in measurement.points]
         if values != sorted(set(values)):
             listed = ", ".join(f"{value:g}" for value in values)
@@ -63,7 +64,7 @@ def _signal_faults(rubric: Rubric) -> Iterator[Fault]:
         for key, other in named_signals(signal):
             path = ("signals", name, key)
             if other not in rubric.signals:
-                yield Fault(path, f"no signal {other!r}; {_known(rubric.signals)}")
+                yield Fault(path, _no("signal", other, rubric.signals))
             elif other in names[at:]:
                 yield Fault(path, f"signal {other!r} must stand above {name!r}, which is counted from it")
             elif isinstance(rubric.signals[other], Words):
@@ -89,5 +90,5 @@ def _bound(value: float | None) -> str:
     return "any number" if value is None else f"{value:g}"
 
 
-def _known(names: Iterable[str]) -> str:
-    return f"known: {', '.join(names) or 'none'}"
+def _no(kind: str, name: str, known: Iterable[str]) -> str:
+    return f"no {kind} {name!r}{did_you_mean(name, known)}; known: {known_words(known)}"
