@@ -230,8 +230,14 @@ class Test(Record):
     name: str
     statistic: float
     df: float | None = None
+    """Degrees of freedom; of an F test those of the effect."""
     p: float
     p_adjusted: float | None = None
+    """After correction over the analysis's family of comparisons; none where nothing was corrected."""
+    df_error: float | None = None
+    """Degrees of freedom of the error, for F and studentised-range tests."""
+    method: str = ""
+    """How p was computed, where there is a choice: `exact`, `normal approximation ...`."""
 
 
 class Group(Record):
@@ -239,14 +245,17 @@ class Group(Record):
 
     level: str
     n: int
-    """Sessions with a value."""
+    """Sessions used: those with a value (and, in pairs, with a partner)."""
     missing: int
-    """Sessions without one."""
+    """Sessions not used."""
     reasons: dict[str, int] = {}
-    """Why values are missing: reason -> sessions."""
+    """Why sessions are not used: reason -> sessions."""
     mean: float | None
+    """Of the units of analysis, as are SD and median: of personas, where sessions of one persona were averaged."""
     sd: float | None
     median: float | None
+    units: int | None = None
+    """Units of analysis with a value; none means that every session is one."""
 
 
 class Comparison(Record):
@@ -263,7 +272,7 @@ class Comparison(Record):
     """First minus second is what `estimate` estimates."""
     groups: tuple[Group, ...]
     n: int
-    """Units of analysis used: sessions, or pairs."""
+    """Units of analysis used: sessions, personas, or pairs."""
     unit_of_analysis: str
     """`session` or `pair of one persona` ..."""
     estimate: float | None
@@ -277,6 +286,8 @@ class Comparison(Record):
     """What a reader must know, e.g. why something could not be computed."""
     sentence: str
     """The result in words."""
+    where: dict[str, tuple[str, ...]] = {}
+    """Subgroup: factor or label -> the levels that were kept; empty means all sessions."""
 
 
 class Failure(Record):

@@ -1,0 +1,75 @@
+"""Numbers as readers see them, and results as sentences. Never a number without n and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cbtrun.records import Effect, Interval, Test
+
+TEST_NAMES = {
+    "mann-whitney": "Mann-Whitney",
+    "welch": "Welch",
+    "t": "paired t",
+    "wilcoxon": "Wilcoxon",
+}
+EFFECT_NAMES = {
+    "auc": "AUC",
+    "hedges_g": "Hedges' g",
+    "cliffs_delta": "Cliff's delta",
+    "dz": "dz",
+    "rank_biserial": "rank-biserial",
+}
+
+
+def points(value: float) -> str:
+    """A value in points: one decimal, two or three where it is small, never `-0.0`."""
+    decimals = 1 if abs(value) >= 1 else 2
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def p_value(p: float) -> str:
+    """`p = 0.012`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def interval_text(interval: Interval) -> str:
+    """`95 % CI 4.1 to 12.3`."""
+    return f"{interval.level * 100:g} % CI {points(interval.low)} to {points(interval.high)}"
+
+
+def effect_text(effect: Effect) -> str:
+    """`AUC 0.84 [0.71, 0.92]`."""
+    name = EFFECT_NAMES.get(effect.name, effect.name.replace("_", " "))
+    if effect.interval is None:
+        return f"{name} {effect.value:.2f} [no interval]"
+    return f"{name} {effect.value:.2f} [{effect.interval.low:.2f}, {effect.interval.high:.2f}]"
+
+
+def significance_text(test: Test) -> str:
+    """`Mann-Whitney p = 0.003`, with the adjusted p where there is one."""
+    text = f"{TEST_NAMES.get(test.name, test.name)} {p_value(test.p)}"
+    return text if test.p_adjusted is None else f"{text}, adjusted {p_value(test.p_adjusted)}"
+
+
+def difference_sentence(
+    levels: Sequence[str],
+    estimate: float | None,
+    interval: Interval | None,
+    counts: str,
+    tests: Sequence[Test],
+    effects: Sequence[Effect],
+) -> str:
+    """The comparison of two levels in words; `counts` says n (`n = 28 and 12`)."""
+    first, second = levels
+    if estimate is None:
+        return f"`{first}` and `{second}` could not be compared ({counts})."
+    text = f"{abs(estimate):.12g}" if estimate == 0 else points(abs(estimate))
+    unit = "point" if text in ("1.0", "1") else "points"
+    if estimate == 0:
+        what = f"`{first}` and `{second}` had the same mean score"
+    else:
+        what = f"`{first}` scored {text} {unit} {'higher' if estimate > 0 else 'lower'} than `{second}`"
+    within = interval_text(interval) if interval is not None else "no 95 % CI"
+    details = [within, counts, *map(significance_text, tests[:1]), *map(effect_text, effects[:1])]
+    return f"{what} ({'; '.join(details)})."
