@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cbtrun.digests import digest
 from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.records import Session, Speaker, Turn
 from cbtrun.rubric import Item, Rubric, rubric_digest
@@ -136,9 +136,9 @@ def rendered_example(rubric: Rubric, session: Session | None = None, *, ask: str
     return rating_request(rubric, items, Window(turns, len(turns)), Draw("rater", session.draw)).messages
 
 
-def templates_digest() -> str:
-    """SHA-256 over the templates: a change in them is a change in the request."""
-    return digest({name: _source(name) for name in TEMPLATES})
+def template_path(name: str) -> Path:
+    """Where a template lies, for the fingerprint of a stage that renders it."""
+    return Path(str(files("cbtrun.rubrics"))) / "templates" / name
 
 
 def one_line(text: str) -> str:
@@ -192,7 +192,7 @@ def _template(name: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _source(name: str) -> str:
-    return (files("cbtrun.rubrics") / "templates" / name).read_text(encoding="utf-8")
+    return template_path(name).read_text(encoding="utf-8")
 
 
 def _example_session() -> Session:

@@ -69,6 +69,8 @@ class Attempt:
     finish: str
     reason: str | None
     """Why it is no answer; none for the answer that was taken."""
+    unusable: bool = False
+    """Cut off, blocked or empty: not to be read, however it reads."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _instructor() -> Any:
     return instructor
 
 
-def unusable(reply: Reply) -> str | None:
+def why_unusable(reply: Reply) -> str | None:
     """Why a reply cannot hold an answer, however it reads; none when it may."""
     if reply.finish in _UNUSABLE:
         return _UNUSABLE[reply.finish]
@@ -210,8 +212,8 @@ class _Conversation:
             except Exception as error:  # Instructor wraps whatever it sees: kept, and raised again as it was
                 self.error = error
                 raise
-            reason = unusable(reply)
-            self.attempts.append(Attempt(reply.text, reply.finish, reason))
+            reason = why_unusable(reply)
+            self.attempts.append(Attempt(reply.text, reply.finish, reason, unusable=reason is not None))
             if reason is None:
                 return _completion(answer_text(reply.text), self.mode)
         raise _UnansweredError
