@@ -121,11 +121,12 @@ def report(run_folder: Path, allow_local_plugins: bool) -> int:
     from cbtrun.pipeline import remake_report
     from cbtrun.progress import progress_for
     from cbtrun.run_folder import RunFolder
+    from cbtrun.run_lock import local_plugins_of
     from cbtrun.spec import study_of_run
 
     folder = RunFolder(run_folder)
-    study, registry = load_with(study_of_run, folder, allow_local_plugins, watching=progress_for())
-    return say_outcome(remake_report(study, registry, folder))
+    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
+    return say_outcome(remake_report(study_of_run(folder, registry), registry, folder))
 
 
 @cli.command()

@@ -25,6 +25,13 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
     return bool(registry.schema("models", using).get("x-remote", False))
 
 
+def is_embedded(study: Study, registry: Registry, model: str) -> bool:
+    """Whether a model ships with cbtrun (`x-embedded` in its schema, or a model named `cbtrun:...`)."""
+    block = study.data["models"][model]
+    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
+    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
+
+
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:
     """Refuse to send transcripts of real people to a remote model. Raises SpecError naming each place."""
     if consent or not holds_real_people(study):

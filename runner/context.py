@@ -15,7 +15,9 @@ from cbtrun.records import Failure
 if TYPE_CHECKING:
     from cbtrun.calls import Calls, OpenModels
     from cbtrun.stage_inputs import Inputs
+    from cbtrun.journal import Usage
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.results import RatedSet, Results
     from cbtrun.rubric import Rubric
 
 Unit = TypeVar("Unit")
@@ -64,6 +66,20 @@ class StageNote:
     usd: float = 0.0
 
 
+@dataclass(frozen=True)
+class RunFacts:
+    """What belongs in a report and never in results: where and when the study ran, and what it took."""
+
+    lock: Mapping[str, Any] = field(default_factory=dict)
+    """study.lock.yaml: versions, hardware, time of start, digests."""
+    usage: Sequence[Usage] = ()
+    """Calls, tokens, cost and time by stage and model, over all runs."""
+    failures: Sequence[Failure] = ()
+    """Units of all stages that could not be finished in this run."""
+    embedded: bool = False
+    """Whether a model that ships with cbtrun took part."""
+
+
 @dataclass
 class StageContext:
     """A stage at work: its options, what it reads, the models it may talk to, and how it reports."""
@@ -87,7 +103,9 @@ class StageContext:
     concurrency: int = 256
     """Units that may be under way at once."""
     failures: list[Failure] = field(default_factory=list)
-    """Units that could not be finished; `each` adds to it."""
+    """Units of this stage that could not be finished; `each` adds to it."""
+    facts: RunFacts = field(default_factory=lambda: RunFacts())
+    """What the run came to so far, for the report."""
 
     def personas(self, name: str) -> list[Persona]:
         """The personas of a set."""
@@ -112,6 +130,14 @@ class StageContext:
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis, in the study's order."""
         return self.inputs.comparisons()
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set with one value for each session and outcome."""
+        return self.inputs.rated()
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+        return self.inputs.results()
 
     def rubric(self, name: str) -> Rubric:
         """A rubric by its name or path."""

@@ -8,6 +8,10 @@
     ├── StatisticsError    the numbers do not fit the method
     └── StopRun            a limit was reached or a server is down; the same command goes on (exit 4)
 
+    ServerTrouble          worth another try; never reaches the user as it is
+    ├── RateLimited        the server says 429
+    └── ServerFault        5xx, timeout, dropped connection, half a body
+
 Anything else is our bug: it crashes loudly with a traceback and exit 1.
 """
 
@@ -82,3 +86,20 @@ class StopRun(CbtrunError):
     """A limit was reached or a server is down: what is done is kept and the same command goes on."""
 
     exit_code = 4
+
+
+class ServerTrouble(Exception):
+    """Something at a server that another try may mend. A model plugin raises it; the runner decides about tries."""
+
+
+class RateLimited(ServerTrouble):
+    """The server says 429."""
+
+    def __init__(self, what: str, retry_after: float | None = None) -> None:
+        """retry_after: seconds that the server asked us to wait; none when it did not say."""
+        super().__init__(what)
+        self.retry_after = retry_after
+
+
+class ServerFault(ServerTrouble):
+    """The server failed: 5xx, timeout, dropped connection, half a body."""

@@ -25,6 +25,8 @@ def stage_fingerprint(
     stage: Stage, study: Study, registry: Registry, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str]
 ) -> str:
     """SHA-256 over all that decides a stage's output. outputs: stage id -> digest of what it wrote."""
+    from cbtrun.rubric import rubric_digest
+
     blocks = [(stage.block, stage.name)]
     if stage.block == "sessions":
         blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
@@ -38,7 +40,7 @@ def stage_fingerprint(
             "seed": study.seed,
             "reads": {need: outputs.get(need) for need in stage.needs},
             "models": {name: study.block("models", name) for name in models},
-            "rubrics": {one.name: rubrics[one.name].digest for one in references if one.kind == "rubrics"},
+            "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
             "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
             "plugins": {using: registry.digest(using) for using in _plugins(stage, study, models)},
         }

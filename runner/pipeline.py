@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.calls import CallDesk, OpenModels, Tally
-from cbtrun.context import StageContext, StageNote
+from cbtrun.consent import is_embedded
+from cbtrun.context import RunFacts, StageContext, StageNote
 from cbtrun.digests import derive_seed, digest, file_digest
-from cbtrun.errors import CbtrunError, SpecError, StopRun
+from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal import Journal, StageMark
 from cbtrun.models import Model, ModelContext
 from cbtrun.records import Failure
-from cbtrun.run_folder import RunFolder, write_records
-from cbtrun.run_lock import write_lock
+from cbtrun.results import build_results, results_bytes
+from cbtrun.rubric import rubric_digest
+from cbtrun.run_folder import RunFolder, write_atomically, write_records
+from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.stage_inputs import Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 
@@ -71,6 +74,16 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             return _Run(study, registry, folder, options, journal).all_stages()
 
 
+def remake_report(study: Study, registry: Registry, folder: RunFolder) -> Outcome:
+    """Make the report of a run folder again, from its files alone. Raises StageError when the study has no report."""
+    if not study.data.get("report"):
+        raise StageError(f"{folder.path}: the study has no `report` block")
+    if not folder.results.exists():
+        raise StageError(f"{folder.path}: there is no {folder.results.name} yet; run the study first")
+    with folder.locked(), Journal(folder.journal) as journal:
+        return _Run(study, registry, folder, RunOptions(offline=True), journal).report_alone()
+
+
 class _Run:
     """One run in progress."""
 
@@ -79,16 +92,39 @@ class _Run:
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
-        self.inputs = Inputs(folder, self.rubrics, tuple(study.data.get("analysis") or {}))
+        self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
         self.outcome = Outcome(folder)
 
     def all_stages(self) -> Outcome:
-        """Every stage in order."""
+        """Every stage in order; the results are written when all but the report is done."""
         stages = ordered_stages(self.study)
-        for stage in stages:
+        for stage in [stage for stage in stages if stage.block != "report"]:
+            self._stage(stage)
+        if self.outcome.done or not self.folder.results.exists():
+            self._write_results()
+        for stage in [stage for stage in stages if stage.block == "report"]:
             self._stage(stage)
         return self.outcome
+
+    def report_alone(self) -> Outcome:
+        """Make the report again from what the stages wrote, whether or not they are finished."""
+        for stage in ordered_stages(self.study):
+            if stage.block == "report":
+                self._work(stage, fingerprint="made by itself")
+        return self.outcome
+
+    def _write_results(self) -> None:
+        sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
+        results = build_results(
+            self.study.data,
+            self.study.digest,
+            sessions,
+            self.inputs.rated(),
+            self.inputs.comparisons(),
+            self.outcome.failures,
+        )
+        write_atomically(self.folder.results, results_bytes(results).decode())
 
     def _stage(self, stage: Stage) -> None:
         fingerprint = stage_fingerprint(stage, self.study, self.registry, self.rubrics, self.outputs)
@@ -137,8 +173,8 @@ class _Run:
         result = self.registry.run(stage.block, stage.options["using"], context)
         if stage.block == "report":
             self.outcome.report = result[0]
-            write_records(self._report_list, [])
-            self._report_list.write_text("".join(f"{path.relative_to(self.folder.path)}\n" for path in result))
+            names = [path.relative_to(self.folder.path).as_posix() for path in result]
+            write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
         else:
             write_records(output_path(self.folder, stage.block, stage.name), result)
             self.inputs.forget(stage.block, stage.name)
@@ -158,7 +194,13 @@ class _Run:
             models=OpenModels(desk, self._open_model),
             tell=self._teller(stage, tally),
             concurrency=self.options.concurrency,
+            facts=self._facts() if stage.block == "report" else RunFacts(),
         )
+
+    def _facts(self) -> RunFacts:
+        embedded = any(is_embedded(self.study, self.registry, name) for name in self.study.data.get("models") or {})
+        usage, failures = self.journal.usage(), tuple(self.outcome.failures)
+        return RunFacts(lock_of(self.folder), usage, failures, embedded)
 
     def _open_model(self, name: str) -> Model:
         """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""
@@ -172,7 +214,7 @@ class _Run:
     def _opened(self, name: str, adapter: tuple[str, str] | None) -> Model:
         options = self.study.options("models", name)
         folder, adapter_digest = adapter or (None, None)
-        rubrics = {rubric.digest: rubric for rubric in self.rubrics.values()}
+        rubrics = {rubric_digest(rubric): rubric for rubric in self.rubrics.values()}
         context = ModelContext(name, options, rubrics, folder, adapter_digest)
         model: Model = self.registry.run("models", options["using"], context)
         return model

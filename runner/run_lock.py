@@ -50,6 +50,13 @@ def lock_of(folder: RunFolder) -> dict[str, Any]:
     return content
 
 
+def local_plugins_of(folder: RunFolder) -> list[Path]:
+    """The Python files beside the study that the run was made with."""
+    lock = lock_of(folder)
+    start = Path(lock.get("spec", {}).get("file", ".")).parent
+    return [start / name for name in lock.get("resolved", {}).get("plugins") or []]
+
+
 def hardware() -> dict[str, Any]:
     """Processor, cores, memory in GiB, and GPUs as their driver names them."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cbtrun.errors import StageError
+from cbtrun.rated_sets import rated_set
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
+from cbtrun.results import RatedSet, Results, read_results
 from cbtrun.run_folder import RunFolder, read_records
 
 if TYPE_CHECKING:
@@ -35,11 +37,11 @@ def output_path(folder: RunFolder, block: str, name: str) -> Path:
 class Inputs:
     """The outputs of earlier stages, read once each."""
 
-    def __init__(self, folder: RunFolder, rubrics: Mapping[str, Rubric], analyses: tuple[str, ...]) -> None:
-        """rubrics: by the name or path that the study uses; analyses: names in the study's order."""
+    def __init__(self, folder: RunFolder, study: Mapping[str, Any], rubrics: Mapping[str, Rubric]) -> None:
+        """study: the resolved study; rubrics: by the name or path that it uses."""
         self._folder = folder
+        self._study = study
         self._rubrics = rubrics
-        self._analyses = analyses
         self._read: dict[tuple[str, str], list[Record]] = {}
 
     def personas(self, name: str) -> list[Persona]:
@@ -64,8 +66,19 @@ class Inputs:
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis that was made."""
-        there = [name for name in self._analyses if output_path(self._folder, "analysis", name).exists()]
+        names = self._study.get("analysis") or {}
+        there = [name for name in names if output_path(self._folder, "analysis", name).exists()]
         return [one for name in there for one in self._records("analysis", name, Comparison)]
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set that was made, with one value for each session and outcome."""
+        blocks = self._study.get("ratings") or {}
+        there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
+        return {name: rated_set(self.ratings(name), self.rubric(blocks[name]["rubric"])) for name in there}
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+        return read_results(self._folder.results.read_bytes())
 
     def rubric(self, name: str) -> Rubric:
         """A rubric by the name or path that the study uses."""
@@ -79,6 +92,6 @@ class Inputs:
         if (block, name) not in self._read:
             path = output_path(self._folder, block, name)
             if not path.exists():
-                raise StageError(f"{block}.{name}: was not made".replace(".:", ":"))
+                raise StageError(f"{f'{block}.{name}'.rstrip('.')} was not made")
             self._read[block, name] = list(read_records(path, OUTPUTS[block][1]))
         return [one for one in self._read[block, name] if isinstance(one, kind)]
