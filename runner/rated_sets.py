@@ -1,0 +1,24 @@
+"""The rating sets of a study with one value for each session and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cbtrun.rating_totals import Aggregate, outcome_names, outcome_values
+from cbtrun.records import Rating
+from cbtrun.results import RatedSet, rubric_facts
+from cbtrun.rubric import Rubric
+
+
+def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
+    """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
+    by_outcome = {name: outcome_values(ratings, rubric, name, aggregate) for name in outcome_names(rubric)}
+    return RatedSet(
+        rubric=rubric_facts(rubric),
+        ratings=ratings,
+        values={name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()},
+        reasons={
+            name: {id_: one.reason for id_, one in found.items() if one.reason is not None}
+            for name, found in by_outcome.items()
+        },
+    )
