@@ -152,11 +152,11 @@ def finish(text: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def read_rules(folder: Path) -> Mapping[str, tuple[str, ...]]:
-    """All rules of a folder's YAML files; a rule that stands in two files is joined, in order of file names."""
+def read_rules(path: Path) -> Mapping[str, tuple[str, ...]]:
+    """The rules of a YAML file, or of all YAML files of a folder; one that stands in two files is joined, in order."""
     rules: dict[str, tuple[str, ...]] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+        loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         for name, templates in loaded.items():
             rules[name] = (*rules.get(name, ()), *templates)
     return rules

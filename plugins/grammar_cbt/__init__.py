@@ -1,0 +1,1 @@
+"""Words of the therapist, register cbt: rule -> templates."""

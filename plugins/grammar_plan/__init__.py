@@ -1,0 +1,1 @@
+"""What a technique of a course is made of: topic, steps and homework."""

@@ -1,0 +1,58 @@
+"""How a patient puts an answer: words for the kind of answer, from its own material, in its own way of talking."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from random import Random
+
+from cbtrun.plugins.persona_material import PATIENT_WORDS, Material, patient_material, sentences
+from cbtrun.plugins.phrasing import Phrasebook, read_rules
+from cbtrun.records import Persona
+
+COLOURED = 0.3  # share of turns that show a habit of speech before, and again after, what is said
+
+
+@dataclass
+class Voice:
+    """A patient speaking: what it can say, the wordings it has used, and the dice."""
+
+    persona: Persona
+    material: Material
+    book: Phrasebook
+    rng: Random
+
+    def say(self, kind: str, colour: bool = True) -> str:
+        """An answer of a kind; what it tells is noted as said."""
+        text = self._words(kind)
+        if colour:
+            text = self._coloured(text)
+        self.material.note(text)
+        return text
+
+    def _words(self, kind: str) -> str:
+        """Fresh material if there is a wording for it, else whatever there is."""
+        try:
+            return self.book.say(kind, self.material.fresh(), self.rng)
+        except ValueError:
+            return self.book.say(kind, self.material.slots, self.rng)
+
+    def _coloured(self, text: str) -> str:
+        before = self._habit("before") if self.rng.random() < COLOURED else ""
+        after = self._habit("after") if self.rng.random() < COLOURED / 2 else ""
+        if "few words" in self.persona.speech:
+            text = " ".join(sentences(text)[:2])
+        return " ".join(part for part in (before, text, after) if part)
+
+    def _habit(self, where: str) -> str:
+        rules = [rule for rule in self.book.rules if rule.startswith(where) and _marks(self.persona.speech, rule)]
+        return self.book.say(rules[0], {}, self.rng) if rules else ""
+
+
+def _marks(speech: str, rule: str) -> bool:
+    return re.search(rf"\b{re.escape(rule.split(' ', 1)[1])}", speech) is not None
+
+
+def open_voice(persona: Persona, number: int, rng: Random) -> Voice:
+    """A patient at the start of session `number`."""
+    return Voice(persona, patient_material(persona, number, rng), Phrasebook(read_rules(PATIENT_WORDS)), rng)
