@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,7 +27,9 @@ which while who whom why will with won would wouldn yeah yep yes yet you your yo
 """
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 _WORD = re.compile(r"[a-z]+", re.IGNORECASE)
-_SENTENCE = re.compile(r"\S.*?(?:[.?!]+(?=[\s\"'\u201d\u2019)\]]|$)[\"'\u201d\u2019)\]]*|$)", re.DOTALL)
+_SENTENCE_END = re.compile(r"(?<![.?!])[.?!]++[\"'\u201d\u2019)\]]*(?=\s|$)|\n")
+_LONGEST_SENTENCE = 600
+"""Characters: speech that never ends, or a model that repeats itself, must not make the patterns slow."""
 _ENDINGS = re.compile("(?:ations|ation|ingly|ings|ness|ment|edly|ing|ied|ies|ion|est|ers|ed|ly|es|er|s|e|y)$")
 
 
@@ -42,7 +44,8 @@ class SpokenTurn:
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """Its sentences, verbatim: each occurs in `text` as it stands."""
-        return tuple(found.group().strip() for found in _SENTENCE.finditer(self.text) if _WORD.search(found.group()))
+        pieces = (piece.strip() for whole in _split(self.text) for piece in _cut(whole))
+        return tuple(piece for piece in pieces if _WORD.search(piece))
 
     @cached_property
     def words(self) -> int:
@@ -53,6 +56,23 @@ class SpokenTurn:
     def listening(self) -> bool:
         """Whether it is no more than a sign of listening."""
         return self.words <= LISTENING_WORDS
+
+
+def _split(text: str) -> Iterator[str]:
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        yield text[start : end.end()]
+        start = end.end()
+    yield text[start:]
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    while len(sentence) > _LONGEST_SENTENCE:
+        space = sentence.rfind(" ", 1, _LONGEST_SENTENCE)
+        at = space if space > 0 else _LONGEST_SENTENCE
+        yield sentence[:at]
+        sentence = sentence[at:]
+    yield sentence
 
 
 def plain_quotes(text: str) -> str:
