@@ -51,7 +51,7 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
         except Exception as error:  # Jinja's errors are as many as templates
             errors.append(str(error))
             continue
-        if all(message["content"].strip() in text for message in candidate):
+        if all(message["content"] in text for message in candidate):
             return candidate
     raise ModelError(
         f"the chat template loses a message or cannot render this dialogue: {errors[-1] if errors else ''}"
@@ -80,7 +80,7 @@ def _spoken(tokenizer: Any, content: str) -> str:
     """Content without the template's control tokens: what somebody says must not be able to end their turn."""
     for token in tokenizer.all_special_tokens:
         content = content.replace(token, "")
-    return content
+    return content.strip()  # many templates strip; then training and generation must, too
 
 
 def _opened(chat: Chat) -> Chat:

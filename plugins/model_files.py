@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from cbtrun.plugins import tiny
 
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = "adapter_config.json"
+
+KNOWN_WARNINGS = {
+    # PEFT asks transformers under the old name.
+    r"`is_gradient_checkpointing` is deprecated": FutureWarning,
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,8 @@ def with_adapter(model: Any, folder: Path) -> Any:
     from peft import PeftModel
 
     try:
-        tuned = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
+        with without_known_warnings():
+            tuned = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
     return tuned.merge_and_unload()
@@ -121,6 +128,15 @@ def normalise_settings(folder: Path, base: str) -> None:
         if isinstance(settings.get(key), list):
             settings[key] = sorted(settings[key])
     path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def without_known_warnings() -> Iterator[None]:
+    """Leave out what the libraries say to each other and no user can act on."""
+    with warnings.catch_warnings():
+        for message, kind in KNOWN_WARNINGS.items():
+            warnings.filterwarnings("ignore", message, kind)
+        yield
 
 
 @contextmanager

@@ -51,14 +51,14 @@ SCHEMA: Json = {
             "type": "integer",
             "minimum": 1,
             "default": 2,
-            "description": "CPU threads. Two while another process holds a core can be slower than one.",
+            "description": "CPU threads. Two on a busy machine can be slower than one.",
         },
         "group": {
             "type": "integer",
             "minimum": 8,
             "multipleOf": 8,
             "default": 16,
-            "description": "Rows generated together, always this many. In eights: the last rows of others had other bits.",
+            "description": "Rows generated together, always so many. In eights: last rows of others had other bits.",
         },
         "max_length": {
             "type": "integer",

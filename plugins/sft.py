@@ -1,0 +1,141 @@
+"""`sft`: supervised fine-tuning of a local model on a corpus, one LoRA adapter for each seed (TRL and PEFT)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import digest
+from cbtrun.errors import StageError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.plugins.adapter_folder import clear_stale, finished_adapter, write_adapter
+from cbtrun.plugins.model_files import ModelFiles, find_model, load_base, load_tokenizer
+from cbtrun.plugins.sft_options import NOT_DECIDING, SCHEMA
+from cbtrun.plugins.training_rows import TrainingRows, training_rows
+from cbtrun.records import Adapter
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.plugins.sft_training import Trained
+    from cbtrun.records import Json
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all seeds of a tune job have in common."""
+
+    files: ModelFiles
+    rows: TrainingRows
+    corpus: str
+    """Digest of the transcripts."""
+    tokenizer: Any
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of a block under `tune`."""
+    return SCHEMA if stage == "tune" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """A base that is not a local model."""
+    if context.stage != "tune":
+        return []
+    base = (context.study.get("models") or {}).get(context.options.get("base"), {})
+    if base.get("using", "transformers") == "transformers":
+        return []
+    return [context.problem(f"only a `transformers` model can be tuned; this one is `{base['using']}`", "base")]
+
+
+@hookimpl
+def tune_model(context: StageContext) -> list[Adapter]:
+    """One adapter for each seed. A finished one is kept, a stopped one goes on from its last checkpoint."""
+    job = _job(context)
+    return [_adapter(context, job, place, seed) for place, seed in enumerate(context.options["seeds"])]
+
+
+def _job(context: StageContext) -> Job:
+    options = context.options
+    transcripts = context.corpus(options["corpus"])
+    base = context.study["models"][options["base"]]
+    files = find_model(base["model"], base.get("revision"))
+    tokenizer = load_tokenizer(files)
+    rows = training_rows(tokenizer, transcripts, options["max_length"])
+    if not rows.rows:
+        raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
+    return Job(files, rows, digest(transcripts), tokenizer)
+
+
+def _adapter(context: StageContext, job: Job, place: int, seed: int) -> Adapter:
+    options = context.options
+    folder = context.folder / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    inputs = _inputs(options, job, seed)
+    found = finished_adapter(folder, inputs)
+    if found is None:
+        found = _train(context, job, place, seed, folder, inputs)
+    several = len(options["seeds"]) > 1
+    return Adapter(
+        name=f"{context.name}@{seed}" if several else context.name,
+        base=options["base"],
+        folder=folder.relative_to(context.folder.parent.parent).as_posix(),
+        digest=found,
+        seed=seed,
+    )
+
+
+def _inputs(options: Mapping[str, Any], job: Job, seed: int) -> str:
+    """Digest of all that decides an adapter."""
+    return digest([_deciding(options), job.files.digest or [job.files.source, job.files.revision], job.corpus, seed])
+
+
+def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+    unused = ("epochs",) if options.get("max_steps") else ()
+    return {key: value for key, value in options.items() if key not in (*NOT_DECIDING, *unused)}
+
+
+def _train(context: StageContext, job: Job, place: int, seed: int, folder: Path, inputs: str) -> str:
+    from cbtrun.plugins.sft_training import train
+
+    options = context.options
+    checkpoints = folder / f"checkpoints-{inputs[:16]}"
+    clear_stale(folder, keep=checkpoints)
+
+    def tell(step: int, steps: int, detail: str) -> None:
+        context.advance(place * steps + step, len(options["seeds"]) * steps, detail)
+
+    base = load_base(job.files, options["precision"])
+    trained = train(base, job.tokenizer, job.rows, options, seed, checkpoints, tell)
+    lock = _lock(options, job, seed, inputs, trained, getattr(base.config, "_commit_hash", None))
+    found = write_adapter(trained.model, folder, job.files.public_name, lock, trained.log)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return found
+
+
+def _lock(
+    options: Mapping[str, Any], job: Job, seed: int, inputs: str, trained: Trained, commit: str | None
+) -> dict[str, Any]:
+    """What the adapter was made from, for people and for `finished_adapter`."""
+    losses = [entry["loss"] for entry in trained.log]
+    return {
+        "inputs": inputs,
+        "base": {"model": job.files.public_name, "revision": commit, "digest": job.files.digest},
+        "corpus": {
+            "digest": job.corpus,
+            "rows": len(job.rows.rows),
+            "transcripts_split": job.rows.split,
+            "transcripts_without_therapist": job.rows.untaught,
+        },
+        "seed": seed,
+        "options": _deciding(options),
+        "steps": len(losses),
+        "tokens_seen": trained.log[-1]["tokens"],
+        "loss": {"first": losses[0], "last": losses[-1]},
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+    }
