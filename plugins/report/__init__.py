@@ -1,0 +1,1 @@
+"""The report: what people read when a study is done."""

@@ -1,0 +1,155 @@
+"""How every figure looks, and how it gets into the page and into files.
+
+In the page, colours become the page's CSS variables and text stays text, so that a figure follows light and dark;
+files carry their fonts with them (SVG as outlines, PDF as TrueType).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, MUTED, RULE, PAPER = "#1b2226", "#5a656c", "#d9dedf", "#fefefe"
+# Okabe & Ito 2008, ordered so that neighbours differ for every kind of colour vision; yellow is left out (no contrast).
+GROUP_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+GROUP_MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDE, NARROW = 760, 350
+"""Widths in CSS pixels; a figure is drawn at 72 dots an inch, so that a point is a pixel."""
+
+_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"}
+_VARIABLES |= {colour: f"--group-{at}" for at, colour in enumerate(GROUP_COLOURS, start=1)}
+
+Draw = Callable[[int], "Figure"]
+"""Draws a figure at a width in pixels."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """One figure of the report."""
+
+    name: str
+    """File name without its ending; also its anchor in the page."""
+    title: str
+    caption: str
+    draw: Draw
+
+
+def group_colour(at: int) -> str:
+    """Colour of the group at a position, from 0."""
+    return GROUP_COLOURS[at % len(GROUP_COLOURS)]
+
+
+def group_marker(at: int) -> str:
+    """Marker of the group at a position, from 0: shape tells groups apart where colour cannot."""
+    return GROUP_MARKERS[at % len(GROUP_MARKERS)]
+
+
+def page_svg(plate: Plate, width: int) -> str:
+    """The figure as SVG markup for the page, at a width in pixels; its ids are its own."""
+    with _styled(fonttype="none"):
+        svg = _bytes(plate.draw(width), "svg").decode()
+    return _for_page(svg[svg.index("<svg") :], prefix=f"{plate.name}-{width}-", label=f"{plate.title}. {plate.caption}")
+
+
+def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Path]:
+    """Write the figure in every format; give the files."""
+    paths = []
+    for kind in formats:
+        with _styled(fonttype="path"):
+            content = _bytes(plate.draw(WIDE), kind)
+        path = folder / f"{plate.name}.{kind}"
+        path.write_bytes(content)
+        paths.append(path)
+    return paths
+
+
+def _for_page(svg: str, prefix: str, label: str) -> str:
+    """Markup with the page's colours and font, ids of its own, links that the keyboard skips, and a label."""
+    from markupsafe import escape
+
+    svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r'href="#(?!session=)([^"]*)"', rf'href="#{prefix}\1"', svg)
+    svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    svg = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
+    svg = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r"font: \1var(--sans)", svg)
+    svg = svg.replace("<a xlink:href=", '<a tabindex="-1" href=').replace("xlink:href=", "href=")
+    head, rest = svg.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{rest}'
+
+
+def _variable(colour: str) -> str:
+    return f"var({_VARIABLES[colour]})" if colour in _VARIABLES else colour
+
+
+def _bytes(figure: Figure, kind: str) -> bytes:
+    """The figure's file; the same figure gives the same bytes."""
+    stamp: dict[str, Any] = {
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None},
+        "png": {"Software": None},
+    }
+    out = BytesIO()
+    figure.savefig(out, format=kind, metadata=stamp[kind], transparent=kind == "svg", dpi=200 if kind == "png" else 72)
+    return out.getvalue()
+
+
+@contextmanager
+def _styled(fonttype: str) -> Iterator[None]:
+    """Drawing in our style. Missing glyphs (a persona's name in Thai) show as boxes in files and as text in the page."""
+    import matplotlib
+
+    with matplotlib.rc_context(_settings(fonttype)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing")
+        yield
+
+
+def _settings(fonttype: str) -> dict[str, Any]:
+    """Matplotlib's settings: thin rules, no box, plain text (a dollar sign is a dollar sign)."""
+    return {
+        "svg.fonttype": fonttype,
+        "svg.hashsalt": "cbtrun",
+        "pdf.fonttype": 42,
+        "text.parse_math": False,
+        "axes.unicode_minus": True,
+        "font.family": "sans-serif",
+        "font.size": 12,
+        "axes.titlesize": 12,
+        "axes.labelsize": 12,
+        "xtick.labelsize": 11.5,
+        "ytick.labelsize": 12,
+        "text.color": INK,
+        "axes.labelcolor": MUTED,
+        "axes.edgecolor": RULE,
+        "axes.linewidth": 1,
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "xtick.color": RULE,
+        "ytick.color": RULE,
+        "xtick.labelcolor": MUTED,
+        "ytick.labelcolor": INK,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+        "xtick.major.pad": 7,
+        "axes.grid": True,
+        "axes.grid.axis": "x",
+        "grid.color": RULE,
+        "grid.linewidth": 0.8,
+        "axes.axisbelow": True,
+        "figure.facecolor": PAPER,
+        "savefig.facecolor": PAPER,
+        "legend.frameon": False,
+        "figure.constrained_layout.use": True,
+    }

@@ -1,0 +1,335 @@
+"""The figures of a report: each function draws one, at a width in pixels, from plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
+from cbtrun.plugins.report.plain_text import shortened
+from cbtrun.plugins.report.wording import interval, number
+from cbtrun.records import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One group's sessions on one outcome."""
+
+    level: str
+    sessions: tuple[str, ...]
+    """Session ids, beside their values."""
+    values: tuple[float, ...]
+    mean: float | None
+    interval: Interval | None
+    colour: int = 0
+    """Position of the group's colour."""
+
+
+def draw_groups(
+    groups: Sequence[Dots],
+    unit: str,
+    width: int,
+    *,
+    scale: tuple[float | None, float | None],
+    threshold: float | None = None,
+) -> Figure:
+    """Every session a dot, one row a group, with the group's mean and interval above its dots."""
+    figure, axes = _canvas(width, height=78 * len(groups) + 56)
+    for row, group in enumerate(groups):
+        colour = group_colour(group.colour)
+        lift = _swarm(group.values, row_points=30 if len(group.values) > 60 else 22, width=width)
+        dots = axes.scatter(
+            group.values,
+            [row + 0.14 + step for step in lift],
+            s=16 if len(group.values) > 150 else 26,
+            marker=group_marker(group.colour),
+            color=colour,
+            alpha=0.55,
+            linewidths=0,
+        )
+        dots.set_urls([f"#session={session}" for session in group.sessions])
+        _mean_bar(axes, group, row - 0.16, colour)
+    _threshold_line(axes, threshold, len(groups))
+    _rows(axes, [_row_label(group, width) for group in groups])
+    axes.set_xlabel(unit)
+    _limits(axes, scale)
+    return figure
+
+
+def draw_pairs(
+    pairs: Sequence[tuple[float, float]], levels: tuple[str, str], unit: str, width: int, *, colours: tuple[int, int]
+) -> Figure:
+    """One line a pair: the same persona under two levels, rises and falls told apart."""
+    figure, axes = _canvas(min(width, 520), height=330)
+    axes.grid(axis="y")
+    axes.grid(visible=False, axis="x")
+    for second, first in [(b, a) for a, b in pairs]:
+        rising = first > second
+        axes.plot(
+            [0, 1],
+            [second, first],
+            color=INK if rising else MUTED,
+            lw=1.1 if rising else 1,
+            ls="-" if rising else (0, (3, 2)),
+            alpha=0.45,
+        )
+    for at, side in enumerate((1, 0)):
+        values = [pair[side] for pair in pairs]
+        axes.scatter(
+            [at] * len(values),
+            values,
+            s=26,
+            color=group_colour(colours[side]),
+            marker=group_marker(colours[side]),
+            zorder=3,
+            linewidths=0,
+        )
+        axes.plot(
+            [at - 0.07, at + 0.07], [sum(values) / len(values)] * 2, color=INK, lw=3, zorder=4, solid_capstyle="round"
+        )
+    axes.set_xticks([0, 1], [shortened(levels[1], 24), shortened(levels[0], 24)])
+    axes.tick_params(axis="x", labelcolor=INK)
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    axes.set_xlim(-0.35, 1.35)
+    axes.set_ylabel(unit)
+    return figure
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One row of a forest plot."""
+
+    label: str
+    estimate: float | None
+    interval: Interval | None
+    n: int
+    strong: bool = False
+    """Drawn heavier: the headline."""
+
+
+def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: int = 1) -> Figure:
+    """Estimates with their intervals around a line of no difference; the numbers stand at the right."""
+    figure, axes = _canvas(width, height=(44 if width <= NARROW else 32) * len(rows) + 62)
+    axes.axvline(0, color=MUTED, lw=1.2)
+    for at, row in enumerate(rows):
+        if row.estimate is None:
+            continue
+        if row.interval:
+            axes.plot(
+                [row.interval.low, row.interval.high],
+                [at, at],
+                color=group_colour(0),
+                lw=3 if row.strong else 1.8,
+                solid_capstyle="round",
+            )
+        axes.scatter(
+            [row.estimate],
+            [at],
+            s=72 if row.strong else 40,
+            color=group_colour(0),
+            edgecolors=PAPER,
+            linewidths=1.2,
+            zorder=3,
+        )
+        if width > NARROW:
+            words = f"{number(row.estimate, decimals)} {interval(row.interval, decimals)}   n {row.n}"
+            axes.annotate(words, (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=11.5, color=INK)
+    narrow = [
+        f"{shortened(row.label, 20)}\n{number(row.estimate, decimals)} {interval(row.interval, decimals)}"
+        for row in rows
+    ]
+    _rows(axes, narrow if width <= NARROW else [shortened(row.label, 40) for row in rows])
+    axes.set_xlabel(unit)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, 0) - 0.02 * (high - low), max(high, 0) + 0.02 * (high - low))
+    return figure
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One group's mean on every item."""
+
+    level: str
+    means: tuple[float | None, ...]
+    intervals: tuple[Interval | None, ...]
+
+
+def draw_profile(
+    items: Sequence[str],
+    profiles: Sequence[Profile],
+    norms: Sequence[float | None],
+    scale: tuple[float | None, float | None],
+    width: int,
+) -> Figure:
+    """One row an item, one mark a group with its interval; a grey line where human therapists stood."""
+    figure, axes = _canvas(width, height=max(40, 17 * len(profiles) + 12) * len(items) + 84)
+    spread = 0.62 / max(1, len(profiles))
+    for at, norm in enumerate(norms):
+        if norm is not None:
+            axes.plot(
+                [norm, norm],
+                [at - 0.38, at + 0.38],
+                color=MUTED,
+                lw=5,
+                alpha=0.35,
+                solid_capstyle="butt",
+                label="human norm" if at == _first(norms) else None,
+            )
+    for order, profile in enumerate(profiles):
+        offset = (order - (len(profiles) - 1) / 2) * spread
+        for at, (mean, span) in enumerate(zip(profile.means, profile.intervals, strict=True)):
+            if span:
+                axes.plot([span.low, span.high], [at + offset] * 2, color=group_colour(order), lw=1.8, alpha=0.75)
+            if mean is not None:
+                axes.scatter(
+                    [mean],
+                    [at + offset],
+                    s=34,
+                    color=group_colour(order),
+                    marker=group_marker(order),
+                    zorder=3,
+                    linewidths=0,
+                )
+        axes.scatter(
+            [], [], s=34, color=group_colour(order), marker=group_marker(order), label=shortened(profile.level, 22)
+        )
+    _rows(axes, [shortened(item, 22 if width <= NARROW else 44) for item in items])
+    _limits(axes, scale)
+    axes.set_xlabel("points")
+    if len(profiles) > 1 or any(norm is not None for norm in norms):
+        figure.legend(
+            loc="outside upper left",
+            ncols=1 if width <= NARROW else 4,
+            fontsize=11.5,
+            handletextpad=0.4,
+            columnspacing=1.6,
+        )
+    return figure
+
+
+def draw_length(groups: Sequence[tuple[Dots, tuple[int, ...]]], unit: str, width: int) -> Figure:
+    """Value against the number of turns, every session a dot."""
+    figure, axes = _canvas(width, height=320)
+    axes.grid(axis="both")
+    for dots, turns in groups:
+        marks = axes.scatter(
+            turns,
+            dots.values,
+            s=24,
+            color=group_colour(dots.colour),
+            marker=group_marker(dots.colour),
+            alpha=0.6,
+            linewidths=0,
+            label=shortened(dots.level, 22),
+        )
+        marks.set_urls([f"#session={session}" for session in dots.sessions])
+    axes.set_xlabel("turns")
+    axes.set_ylabel(unit)
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    if len(groups) > 1:
+        figure.legend(loc="outside upper left", ncols=2 if width <= NARROW else 5, fontsize=11.5, handletextpad=0.3)
+    return figure
+
+
+def draw_training(curves: Mapping[str, Sequence[tuple[int, float | None, float | None]]], width: int) -> Figure:
+    """Loss against step, one colour a tune job; the held-out loss is dashed. curves: (step, loss, held-out loss)."""
+    figure, axes = _canvas(width, height=300)
+    axes.grid(axis="both")
+    for order, (job, points) in enumerate(curves.items()):
+        for column, style in ((1, "-"), (2, "--")):
+            line = [(point[0], point[column]) for point in points if point[column] is not None]
+            if line:
+                label = shortened(job, 24) + (", held out" if column == 2 else "")
+                axes.plot(
+                    [step for step, _ in line],
+                    [loss for _, loss in line],
+                    style,
+                    color=group_colour(order),
+                    lw=1.8,
+                    label=label,
+                )
+    axes.set_xlabel("optimiser step")
+    axes.set_ylabel("loss, nats per token")
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    figure.legend(loc="outside upper left", ncols=1 if width <= NARROW else 3, fontsize=11.5)
+    return figure
+
+
+def _canvas(width: int, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72))
+    axes = figure.add_subplot()
+    return figure, axes
+
+
+def _swarm(values: Sequence[float], row_points: float, width: int) -> list[float]:
+    """How far each dot is lifted above its row, 0 to about 0.5: dots of like value are stacked, then jittered."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    step = (high - low) / (width / 7) or 1.0
+    stacked: dict[int, int] = {}
+    heights = []
+    for value in values:
+        column = round((value - low) / step)
+        heights.append(stacked.get(column, 0))
+        stacked[column] = heights[-1] + 1
+    tallest = max([5, *stacked.values()])
+    jitter = random.Random(int.from_bytes(hashlib.sha256(repr(values).encode()).digest()[:8]))
+    return [height / tallest * row_points / 60 + jitter.uniform(-0.006, 0.006) for height in heights]
+
+
+def _mean_bar(axes: Axes, group: Dots, height: float, colour: str) -> None:
+    if group.interval:
+        axes.plot(
+            [group.interval.low, group.interval.high], [height, height], color=colour, lw=3, solid_capstyle="round"
+        )
+    if group.mean is not None:
+        axes.scatter([group.mean], [height], s=80, color=colour, edgecolors=PAPER, linewidths=1.5, zorder=4)
+        axes.annotate(
+            number(group.mean),
+            (group.mean, height),
+            xytext=(0, -9),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=11.5,
+            color=INK,
+        )
+
+
+def _threshold_line(axes: Axes, threshold: float | None, rows: int) -> None:
+    if threshold is None:
+        return
+    axes.axvline(threshold, color=MUTED, lw=1.2, ls=(0, (4, 3)))
+    axes.annotate(f" competence {threshold:g}", (threshold, rows - 0.42), fontsize=11, color=MUTED, va="center")
+
+
+def _row_label(group: Dots, width: int) -> str:
+    return f"{shortened(group.level, 18 if width <= NARROW else 28)}\nn = {len(group.values)}"
+
+
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Rows from the top, labelled, with no axis line of their own."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.45, -0.55) if labels else None
+    axes.spines["bottom"].set_color(RULE)
+
+
+def _limits(axes: Axes, scale: tuple[float | None, float | None]) -> None:
+    """The rubric's whole scale where it has one: a difference is seen in its true size."""
+    low, high = axes.get_xlim()
+    least = low if scale[0] is None else scale[0]
+    most = high if scale[1] is None else scale[1]
+    pad = 0.015 * (most - least or 1)
+    axes.set_xlim(least - pad, most + pad)
+
+
+def _first(values: Sequence[Any]) -> int:
+    return next((at for at, value in enumerate(values) if value is not None), -1)

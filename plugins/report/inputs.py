@@ -1,0 +1,123 @@
+"""All that a report is made from, as one frozen value: no plugin context, no files, easy to make up in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cbtrun.records import Comparison, Failure, Persona, Session
+from cbtrun.results import RatedSet, Results
+
+TableFormat = Literal["csv", "markdown", "latex"]
+FigureFormat = Literal["svg", "pdf", "png"]
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """The report's block of the study; `options_schema` describes each option."""
+
+    transcripts: bool | Literal["auto"] = "auto"
+    headline: str = ""
+    tables: tuple[TableFormat, ...] = ("csv", "markdown", "latex")
+    figures: tuple[FigureFormat, ...] = ("svg", "pdf")
+    max_page_megabytes: float = 10.0
+    max_page_sessions: int = 1000
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage took."""
+
+    stage: str
+    seconds: float | None = None
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float | None = None
+    """US dollars as the provider reports them; none when it does not."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where and when the study ran: for the report alone, never for results.json."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Package -> version."""
+    hardware: Mapping[str, str] = field(default_factory=dict)
+    """`cpu`, `gpu`, `memory` ... in words."""
+    started: str = ""
+    finished: str = ""
+    stages: tuple[StageCost, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingPoint:
+    """One line of a training log."""
+
+    step: int
+    loss: float | None = None
+    held_out_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What human therapists scored on an outcome, from the rubric or the literature."""
+
+    mean: float
+    sd: float | None = None
+    n: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """Everything the report shows."""
+
+    study: Mapping[str, Any]
+    """The resolved spec."""
+    results: Results
+    sessions: tuple[Session, ...]
+    rated: Mapping[str, RatedSet]
+    """Rating set -> ratings and the value of each outcome."""
+    personas: Mapping[str, Persona] = field(default_factory=dict)
+    """Persona id -> persona."""
+    failures: tuple[Failure, ...] = ()
+    environment: Environment = Environment()
+    training: Mapping[str, tuple[TrainingPoint, ...]] = field(default_factory=dict)
+    """Tune job -> its log."""
+    norms: Mapping[str, Norm] = field(default_factory=dict)
+    """Outcome (`ctrs.agenda`) -> human norm."""
+    registered: tuple[str, ...] | None = None
+    """Deviations from the pre-registration, empty when there are none; none when nothing was registered."""
+    embedded: bool = False
+    """Whether a model that ships with cbtrun took part."""
+    show_transcripts: bool = True
+    """Whether words of the sessions may stand in the report."""
+    options: ReportOptions = ReportOptions()
+
+
+def may_show_transcripts(study: Mapping[str, Any], option: bool | str) -> bool:
+    """Whether transcripts may be shown: the option if set, else only where no real person can be in them.
+
+    Imported sessions count as real people's unless the study says otherwise under `contains`.
+    """
+    if isinstance(option, bool):
+        return option
+    contains = study.get("contains")
+    imported = (study.get("sessions") or {}).get("using") == "import"
+    return contains != "real-people" and not (imported and contains is None)
+
+
+def headline_comparison(given: ReportInput) -> Comparison | None:
+    """The comparison that the report opens with: the first of the analysis named `headline`, else the first of all."""
+    wanted = [one for one in given.results.comparisons if one.analysis == given.options.headline]
+    return next(iter([*wanted, *given.results.comparisons]), None)
+
+
+def main_grouping(given: ReportInput) -> str:
+    """How the report groups sessions: by the headline's factor, else by arm, else by the first factor, else not at all."""
+    there = next((outcome.groups for one in given.results.ratings.values() for outcome in one.outcomes), {})
+    headline = headline_comparison(given)
+    wanted = [headline.factor if headline else "", "arm", *[name for name in there if name != "all"], "all"]
+    return next((name for name in wanted if name in there), "all")

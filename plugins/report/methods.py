@@ -1,0 +1,128 @@
+"""A methods section ready to paste, with what it cites: written from the spec and the results, never from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.result_tables import titles_by_outcome
+from cbtrun.plugins.report.wording import EFFECT_NAMES, contrast
+
+CITATIONS = {
+    "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",
+    "mann-whitney": "Mann, H. B., & Whitney, D. R. (1947). On a test of whether one of two random variables is stochastically larger than the other. Annals of Mathematical Statistics, 18, 50–60.",
+    "wilcoxon": "Wilcoxon, F. (1945). Individual comparisons by ranking methods. Biometrics Bulletin, 1, 80–83.",
+    "hedges_g": "Hedges, L. V. (1981). Distribution theory for Glass’s estimator of effect size and related estimators. Journal of Educational Statistics, 6, 107–128.",
+    "dz": "Lakens, D. (2013). Calculating and reporting effect sizes to facilitate cumulative science. Frontiers in Psychology, 4, 863.",
+    "auc": "DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated receiver operating characteristic curves. Biometrics, 44, 837–845.",
+    "cliffs_delta": "Cliff, N. (1993). Dominance statistics: ordinal analyses to answer ordinal questions. Psychological Bulletin, 114, 494–509.",
+    "holm": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics, 6, 65–70.",
+    "clustered": "Cameron, A. C., & Miller, D. L. (2015). A practitioner’s guide to cluster-robust inference. Journal of Human Resources, 50, 317–372.",
+    "lora": "Hu, E. J., et al. (2022). LoRA: low-rank adaptation of large language models. ICLR.",
+}
+TEST_NAMES = {"welch": "Welch’s t", "mann-whitney": "Mann–Whitney", "t": "paired t", "wilcoxon": "Wilcoxon signed-rank"}
+
+
+def methods_text(given: ReportInput) -> list[str]:
+    """Paragraphs of a methods section."""
+    return [" ".join(part) for part in (_material(given), _ratings(given), _analysis(given), _software(given)) if part]
+
+
+def citations(given: ReportInput) -> list[str]:
+    """What the methods section cites, by author."""
+    used = {size.name for one in given.results.comparisons for size in one.effects}
+    used |= {test.name for one in given.results.comparisons for test in one.tests}
+    used |= (
+        {"holm"}
+        if any(test.p_adjusted is not None for one in given.results.comparisons for test in one.tests)
+        else set()
+    )
+    used |= {"lora"} if given.study.get("tune") else set()
+    used |= {"clustered"} if _is_clustered(given) else set()
+    rubrics = {" ".join(rated.rubric.source.split()) for rated in given.results.ratings.values()}
+    return sorted({*rubrics, *(CITATIONS[name] for name in used if name in CITATIONS)})
+
+
+def _material(given: ReportInput) -> list[str]:
+    counts, study = given.results.counts, given.study
+    block = study.get("sessions") or {}
+    if block.get("using") == "import":
+        return [f"We rated {counts.sessions} existing therapy sessions."]
+    arms = study.get("arms") or {}
+    told = [f"We simulated {counts.sessions} therapy sessions"]
+    told[0] += f" with {counts.personas} simulated patients" if counts.personas else ""
+    told[0] += f" under {len(arms)} arms ({', '.join(map(str, arms))})." if len(arms) > 1 else "."
+    limits = [f"at most {block['max_turns']} turns a session"] if block.get("max_turns") else []
+    limits += [f"{block['repeats']} sessions for each patient and arm"] if block.get("repeats", 1) != 1 else []
+    return [*told, *([f"There were {' and '.join(limits)}."] if limits else []), *_tuning(study)]
+
+
+def _tuning(study: Mapping[str, Any]) -> Iterator[str]:
+    for name, job in (study.get("tune") or {}).items():
+        lora = job.get("lora") or {}
+        rank = f" (rank {lora['rank']}, alpha {lora.get('alpha', '–')})" if "rank" in lora else ""
+        steps = f", {job['max_steps']} steps" if job.get("max_steps") else ""
+        rate = f", learning rate {job['learning_rate']:g}" if isinstance(job.get("learning_rate"), (int, float)) else ""
+        yield f"The model {name} was tuned from {job.get('base')} on {job.get('corpus')} with LoRA{rank}{steps}{rate}."
+
+
+def _ratings(given: ReportInput) -> list[str]:
+    told = []
+    for name, rated in given.results.ratings.items():
+        facts = rated.rubric
+        many = f"{rated.repeats} times each " if rated.repeats > 1 else ""
+        raters = f"by {len(rated.raters)} rater{'s' if len(rated.raters) != 1 else ''} ({', '.join(rated.raters)})"
+        told.append(
+            f"Every session was rated {many}{raters} on the {facts.title} ({facts.name} version {facts.version}, "
+            f"digest {facts.digest[:12]}; rating set {name}), {facts.validation}."
+        )
+    return (
+        [*told, "Raters saw neither arm nor model, and sessions reached them in an order drawn from the seed."]
+        if told
+        else []
+    )
+
+
+def _analysis(given: ReportInput) -> list[str]:
+    titles, items = (
+        titles_by_outcome(given),
+        {o.outcome for r in given.results.ratings.values() for o in r.outcomes if o.kind == "item"},
+    )
+    told = []
+    for one in given.results.comparisons:
+        if one.outcome in items and any(
+            other.analysis == one.analysis and other.outcome not in items for other in given.results.comparisons
+        ):
+            continue
+        tests = " and ".join(TEST_NAMES.get(test.name, test.name) for test in one.tests)
+        sizes = " and ".join(EFFECT_NAMES.get(size.name, size.name) for size in one.effects)
+        told.append(
+            f"Analysis {one.analysis} ({one.design}; unit of analysis: {one.unit_of_analysis}) compared "
+            f"{titles.get(one.outcome, one.outcome)} for {contrast(one)}"
+            + (f", tested by {tests}" if tests else "")
+            + (f", with {sizes} as effect size" if sizes else "")
+            + "."
+        )
+    if any(test.p_adjusted is not None for one in given.results.comparisons for test in one.tests):
+        told.append("P values were adjusted over the family of each analysis.")
+    told.append(
+        "Intervals are 95 % confidence intervals"
+        + ("; those of means are clustered by persona." if _is_clustered(given) else ".")
+    )
+    return [*told, "A missing score was never replaced; sessions without a value are counted and left out."]
+
+
+def _software(given: ReportInput) -> list[str]:
+    versions = given.environment.versions
+    named = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "cbtrun")
+    own = f"cbtrun {versions['cbtrun']}" if "cbtrun" in versions else "cbtrun"
+    seed = f"seed {given.results.seed}, specification {given.results.spec_digest[:12]}"
+    return [f"The study was run with {own} ({seed}){f' using {named}' if named else ''}."]
+
+
+def _is_clustered(given: ReportInput) -> bool:
+    groups = (
+        group for r in given.results.ratings.values() for o in r.outcomes for gs in o.groups.values() for group in gs
+    )
+    return any(group.interval is not None and "clustered" in group.interval.method for group in groups)

@@ -1,0 +1,220 @@
+"""The page: everything a report shows, put into its template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.plugins.report import plates, wording
+from cbtrun.plugins.report.design_drawing import card_lines, draw_design
+from cbtrun.plugins.report.diagnostics import warnings
+from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
+from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.methods import citations, methods_text
+from cbtrun.plugins.report.plain_text import plain
+from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
+from cbtrun.plugins.report.session_list import list_sessions
+from cbtrun.plugins.report.tables import Table
+from cbtrun.plugins.report.transcripts import FOLDER, Pack
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
+NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
+EMBEDDED = (
+    "The models in this study ship with cbtrun and are toys: these results show that the pipeline works, "
+    "not anything about therapy."
+)
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as it stands in the page: once for wide screens, once for narrow ones."""
+
+    name: str
+    title: str
+    caption: str
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True)
+class Plates:
+    """The study's figures, by the section that shows them."""
+
+    groups: tuple[Plate, ...]
+    contrasts: tuple[Plate, ...]
+    items: tuple[Plate, ...]
+    breakdown: tuple[Plate, ...]
+    training: tuple[Plate, ...]
+
+    def all(self) -> tuple[Plate, ...]:
+        """Every plate, in the page's order."""
+        return (*self.groups, *self.contrasts, *self.items, *self.breakdown, *self.training)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The study's tables, by the section that shows them."""
+
+    groups: Table
+    other_groupings: tuple[Table, ...]
+    comparisons: Table
+    items: Table
+
+    def all(self) -> tuple[Table, ...]:
+        """Every table that has rows."""
+        return tuple(one for one in (self.groups, *self.other_groupings, self.comparisons, self.items) if one.rows)
+
+
+def make_plates(given: ReportInput) -> Plates:
+    """All figures that the study has something to show in."""
+    forest = list(plates.forest_plates(given))
+    return Plates(
+        groups=(*plates.groups_plates(given), *plates.pairs_plates(given)),
+        contrasts=tuple(one for one in forest if one.name == "contrasts"),
+        items=(*plates.profile_plates(given), *(one for one in forest if one.name == "item-contrasts")),
+        breakdown=tuple(plates.length_plates(given)),
+        training=tuple(plates.training_plates(given)),
+    )
+
+
+def make_tables(given: ReportInput) -> Tables:
+    """All tables of results."""
+    main = main_grouping(given)
+    there = next((one.groups for rated in given.results.ratings.values() for one in rated.outcomes), {})
+    others = [name for name in there if name not in (main, "all")]
+    return Tables(
+        groups=groups_table(given, main),
+        other_groupings=tuple(groups_table(given, name, f"groups-by-{name}") for name in others),
+        comparisons=comparisons_table(given),
+        items=items_table(given, main),
+    )
+
+
+def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, *, inline: bool) -> str:
+    """The whole page. inline: transcripts stand in it, else in a folder beside it."""
+    environment = _environment()
+    script = "\n".join(_text(name) for name in SCRIPTS)
+    headline = headline_comparison(given)
+    return environment.get_template("report.html.j2").render(
+        given=given,
+        results=given.results,
+        notices=_notices(given),
+        caveats=caveats(given),
+        headline=headline,
+        titles=titles_by_outcome(given),
+        drawing=draw_design(given.study),
+        figures={name: [_for_page(one) for one in getattr(plates, name)] for name in plates.__dataclass_fields__},
+        tables=tables,
+        warnings=warnings(given),
+        listed=list_sessions(given, pack),
+        pack=pack if inline else None,
+        items=_item_words(given),
+        chunk_folder=FOLDER,
+        methods=methods_text(given),
+        citations=citations(given),
+        spec_text=_spec_text(given),
+        style=_text("style.css"),
+        script=script,
+        policy=_policy(script, inline=inline),
+        grouping=main_grouping(given),
+    )
+
+
+def _notices(given: ReportInput) -> list[str]:
+    notices = [NOT_A_TREATMENT]
+    notices += [EMBEDDED] if given.embedded else []
+    if not given.show_transcripts:
+        notices.append(
+            "Words of the sessions are not shown, because they may be real people’s. They stay in the run folder; "
+            "`report: {transcripts: true}` in the study shows them here."
+        )
+    return notices
+
+
+def _item_words(given: ReportInput) -> dict[str, Any]:
+    """What the viewer needs to know of every rating set: item titles and scales."""
+    return {
+        name: {
+            "title": rated.rubric.title,
+            "note": rated.rubric.validation,
+            "items": {
+                one.id: [plain(one.title), one.low, one.high] for one in rated.rubric.items if one.kind == "item"
+            },
+        }
+        for name, rated in given.results.ratings.items()
+    }
+
+
+def _spec_text(given: ReportInput) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(dict(given.study), sort_keys=False, allow_unicode=True, width=100))
+
+
+def _for_page(plate: Plate) -> PageFigure:
+    from markupsafe import Markup
+
+    wide, narrow = (
+        Markup(page_svg(plate, width)) for width in (WIDE, NARROW)
+    )  # our own drawing, escaped by matplotlib
+    return PageFigure(plate.name, plate.title, plate.caption, wide, narrow)
+
+
+def _policy(script: str, *, inline: bool) -> str:
+    """The page's content security policy: nothing is fetched, and no script runs but ours."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    beside = "" if inline else " 'self' file:"
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'{beside}; base-uri 'none'; form-action 'none'"
+
+
+def _environment() -> Environment:
+    """Jinja with escaping on; every text goes through `plain` before it is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> Any:
+        return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("cbtrun.plugins.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=wording.number,
+        interval=wording.interval,
+        probability=wording.probability,
+        effect=wording.effect,
+        test=wording.test,
+        contrast=wording.contrast,
+        duration=wording.duration,
+        card_lines=card_lines,
+        raw=_raw,
+    )
+    return environment
+
+
+def _raw(ours: str) -> Any:
+    """Our own style and script, as they are."""
+    from markupsafe import Markup
+
+    return Markup(ours)  # files of this package
+
+
+def _text(name: str) -> str:
+    return files("cbtrun.plugins.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def shown_tables(tables: Iterable[Table]) -> Sequence[Table]:
+    """Tables that have rows."""
+    return [table for table in tables if table.rows]

@@ -1,0 +1,187 @@
+"""Which figures a study has: each is a plate that can be drawn at any width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from cbtrun.plugins.report import figures
+from cbtrun.plugins.report.figure_style import Plate
+from cbtrun.plugins.report.figures import Contrast, Dots, Profile
+from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.result_tables import item_outcomes, outcome_title, outcomes, titles_by_outcome
+from cbtrun.plugins.report.wording import contrast
+from cbtrun.records import Comparison, Session
+from cbtrun.results import OutcomeSummary, level_of
+
+
+def groups_plates(given: ReportInput) -> Iterator[Plate]:
+    """Totals by group, one plate a rating set: every session a dot."""
+    grouping = main_grouping(given)
+    for outcome in outcomes(given, ("total",)):
+        rubric = given.results.ratings[outcome.outcome.split(".")[0]].rubric
+        dots = [one for one, _ in group_dots(given, outcome, grouping)]
+        yield Plate(
+            name=f"groups-{_file_name(outcome.outcome)}",
+            title=f"{outcome_title(given, outcome)} by {_by(grouping)}",
+            caption="Every dot is a session; the bar below is the group’s mean with its 95 % interval.",
+            draw=partial(
+                figures.draw_groups,
+                dots,
+                f"{rubric.name.upper()} total, points",
+                scale=(rubric.low, rubric.high),
+                threshold=rubric.threshold,
+            ),
+        )
+
+
+def pairs_plates(given: ReportInput) -> Iterator[Plate]:
+    """One line a pair, for the headline where it is a paired comparison."""
+    headline = headline_comparison(given)
+    if headline is None or len(headline.levels) != 2 or headline.design != "paired":
+        return
+    pairs = _pairs(given, headline)
+    if not pairs:
+        return
+    outcome = next((one for one in outcomes(given) if one.outcome == headline.outcome), None)
+    levels = [group.level for group in outcome.groups.get(headline.factor, ())] if outcome else list(headline.levels)
+    colours = tuple(levels.index(level) if level in levels else at for at, level in enumerate(headline.levels))
+    yield Plate(
+        name="pairs",
+        title=f"{titles_by_outcome(given).get(headline.outcome, headline.outcome)}, persona by persona",
+        caption=f"Every line is one persona (n = {len(pairs)} pairs); dashed lines fall. Thick marks are means.",
+        draw=partial(
+            figures.draw_pairs,
+            pairs,
+            (headline.levels[0], headline.levels[1]),
+            "points",
+            colours=(colours[0], colours[1]),
+        ),
+    )
+
+
+def forest_plates(given: ReportInput) -> Iterator[Plate]:
+    """Differences with intervals: totals and subscales on one plate, single items on another."""
+    items = item_outcomes(given)
+    titles = titles_by_outcome(given)
+    headline = headline_comparison(given)
+    whole = [one for one in given.results.comparisons if one.outcome not in items and one.estimate is not None]
+    single = [one for one in given.results.comparisons if one.outcome in items and one.estimate is not None]
+    for name, title, found, decimals in (
+        ("contrasts", "Declared contrasts", whole, 1),
+        ("item-contrasts", "Contrasts by item", single, 2),
+    ):
+        several = len({(one.analysis, one.levels) for one in found}) > 1
+        rows = [
+            Contrast(
+                label=f"{titles.get(one.outcome, one.outcome)}{f': {contrast(one)}' if several or name == 'contrasts' else ''}",
+                estimate=one.estimate,
+                interval=one.interval,
+                n=one.n,
+                strong=one == headline,
+            )
+            for one in found
+        ]
+        which = "" if several or not found else f" ({contrast(found[0])})"
+        if rows:
+            caption = "Dot: difference of means; bar: 95 % interval; the line at 0 is no difference."
+            draw = partial(figures.draw_forest, rows, f"difference{which}, points", decimals=decimals)
+            yield Plate(name, title, caption, draw)
+
+
+def profile_plates(given: ReportInput) -> Iterator[Plate]:
+    """Item means by group, one plate a rating set, with human norms where they are known."""
+    grouping = main_grouping(given)
+    for name, rated in given.results.ratings.items():
+        items = [outcome for outcome in rated.outcomes if outcome.kind == "item"]
+        bounds = [(item.low, item.high) for item in rated.rubric.items if item.kind == "item"]
+        if not items:
+            continue
+        same = len(set(bounds)) == 1
+        norms = [given.norms[one.outcome].mean if one.outcome in given.norms else None for one in items]
+        yield Plate(
+            name=f"items-{_file_name(name)}",
+            title=f"{name} item profile",
+            caption="Mean of every item with its 95 % interval."
+            + (" Grey lines: human therapists." if any(norm is not None for norm in norms) else ""),
+            draw=partial(
+                figures.draw_profile,
+                [item.title for item in items],
+                _profiles(items, grouping),
+                norms,
+                bounds[0] if same else (None, None),
+            ),
+        )
+
+
+def length_plates(given: ReportInput) -> Iterator[Plate]:
+    """The headline's outcome against the number of turns, where sessions differ in length."""
+    headline = headline_comparison(given)
+    wanted = headline.outcome if headline else ""
+    outcome = next((one for one in outcomes(given) if one.outcome == wanted), next(outcomes(given), None))
+    if outcome is None or len({len(session.turns) for session in given.sessions}) < 3:
+        return
+    groups = [
+        (dots, tuple(len(session.turns) for session in members))
+        for dots, members in group_dots(given, outcome, main_grouping(given))
+    ]
+    title = f"{outcome_title(given, outcome)} by length of the session"
+    caption = "Every dot is a session. A score that merely follows length would rise along the line of all dots."
+    yield Plate("length", title, caption, partial(figures.draw_length, groups, "points"))
+
+
+def training_plates(given: ReportInput) -> Iterator[Plate]:
+    """Training curves, where models were tuned."""
+    curves = {
+        job: [(point.step, point.loss, point.held_out_loss) for point in points]
+        for job, points in given.training.items()
+        if points
+    }
+    if curves:
+        caption = "Training loss by step; dashed: loss on held-out transcripts."
+        yield Plate("training", "Training curves", caption, partial(figures.draw_training, curves))
+
+
+def group_dots(given: ReportInput, outcome: OutcomeSummary, grouping: str) -> list[tuple[Dots, list[Session]]]:
+    """The sessions of every level that have a value, as dots."""
+    name, short = outcome.outcome.split(".", 1)
+    values = given.rated[name].values.get(short, {})
+    found = []
+    for at, group in enumerate(outcome.groups.get(grouping, ())):
+        members = [
+            one for one in given.sessions if level_of(one, grouping) == group.level and values.get(one.id) is not None
+        ]
+        points = tuple(value for one in members if (value := values[one.id]) is not None)
+        dots = Dots(group.level, tuple(one.id for one in members), points, group.mean, group.interval, colour=at)
+        found.append((dots, members))
+    return found
+
+
+def _profiles(items: Sequence[OutcomeSummary], grouping: str) -> list[Profile]:
+    levels = [group.level for group in items[0].groups.get(grouping, ())]
+    by_level = [[item.groups[grouping][at] for item in items] for at in range(len(levels))]
+    return [
+        Profile(level, tuple(one.mean for one in groups), tuple(one.interval for one in groups))
+        for level, groups in zip(levels, by_level, strict=True)
+    ]
+
+
+def _pairs(given: ReportInput, comparison: Comparison) -> list[tuple[float, float]]:
+    """One pair (first level, second level) of a persona's mean values, by persona."""
+    name, short = comparison.outcome.split(".", 1)
+    values = given.rated[name].values.get(short, {}) if name in given.rated else {}
+    sides: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+    for session in given.sessions:
+        value, level = values.get(session.id), level_of(session, comparison.factor)
+        if value is not None and session.persona and level in comparison.levels:
+            sides[comparison.levels.index(level)].setdefault(session.persona, []).append(value)
+    both = sorted(sides[0].keys() & sides[1].keys())
+    return [(sum(a) / len(a), sum(b) / len(b)) for a, b in ((sides[0][one], sides[1][one]) for one in both)]
+
+
+def _by(grouping: str) -> str:
+    return {"all": "session"}.get(grouping, grouping.replace("_", " "))
+
+
+def _file_name(outcome: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in outcome)

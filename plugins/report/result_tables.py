@@ -1,0 +1,167 @@
+"""The tables of results: groups, items, comparisons, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.tables import Row, Table, as_csv
+from cbtrun.plugins.report.wording import contrast, decimals_for, effect, interval, number, probability
+from cbtrun.records import Comparison
+from cbtrun.results import GroupSummary, OutcomeSummary
+
+MEAN = "Mean [95 % CI]"
+
+
+def groups_table(given: ReportInput, grouping: str, name: str = "groups") -> Table:
+    """n, missing, mean, SD and median of every total and subscale, one row a level."""
+    rows = []
+    for outcome in outcomes(given, ("total", "subscale")):
+        for at, group in enumerate(outcome.groups.get(grouping, ())):
+            told = _described(group, decimals_for(outcome.kind))
+            cells = (outcome_title(given, outcome), group.level, *told, number(group.median, 1))
+            rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0, detail=_why_missing(group)))
+    columns = ("Outcome", _grouping_title(grouping), "n", "Missing", MEAN, "SD", "Median")
+    return Table(name, f"Scores by {_grouping_title(grouping).lower()}", columns, tuple(rows), 2, 2, caveats(given))
+
+
+def items_table(given: ReportInput, grouping: str) -> Table:
+    """n, missing, mean with interval and SD of every item, one row an item and level."""
+    rows = []
+    for outcome in outcomes(given, ("item",)):
+        for at, group in enumerate(outcome.groups.get(grouping, ())):
+            cells = (outcome_title(given, outcome), group.level, *_described(group, 2))
+            rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0))
+    columns = ("Item", _grouping_title(grouping), "n", "Missing", MEAN, "SD")
+    return Table("items", f"Items by {_grouping_title(grouping).lower()}", columns, tuple(rows), 2, 2, caveats(given))
+
+
+def comparisons_table(given: ReportInput) -> Table:
+    """Every declared comparison: difference with interval, effect size, p and adjusted p."""
+    titles = titles_by_outcome(given)
+    rows = []
+    for one in given.results.comparisons:
+        decimals = 2 if one.outcome in item_outcomes(given) else 1
+        difference = f"{number(one.estimate, decimals)} {interval(one.interval, decimals)}".strip()
+        first = next(iter(one.tests), None)
+        told = (
+            str(one.n),
+            difference,
+            effect(one.effects[0]) if one.effects else "–",
+            probability(first.p if first else None),
+            probability(first.p_adjusted if first else None),
+        )
+        rows.append(Row((one.analysis, titles.get(one.outcome, one.outcome), contrast(one), *told)))
+    columns = (
+        "Analysis",
+        "Outcome",
+        "Contrast",
+        "n",
+        "Difference [95 % CI]",
+        "Effect size [95 % CI]",
+        "p",
+        "Adjusted p",
+    )
+    return Table("comparisons", "Declared comparisons", columns, tuple(rows), 3, None, caveats(given))
+
+
+def tidy_groups(given: ReportInput) -> str:
+    """CSV: one line an outcome, grouping and level, numbers unrounded."""
+    columns = ("outcome", "kind", "grouping", "level", "n", "missing", "reasons", "mean", "sd", "median")
+    columns += ("interval_low", "interval_high", "interval_level", "interval_method", "personas", "lowest", "highest")
+    lines: list[tuple[object, ...]] = []
+    for outcome in outcomes(given):
+        for grouping, groups in outcome.groups.items():
+            for group in groups:
+                span = group.interval
+                bounds = (span.low, span.high, span.level, span.method) if span else (None,) * 4
+                head = (outcome.outcome, outcome.kind, grouping, group.level, group.n, group.missing, _reasons(group))
+                lines.append(
+                    (*head, group.mean, group.sd, group.median, *bounds, group.personas, group.low, group.high)
+                )
+    return as_csv(columns, lines)
+
+
+def tidy_comparisons(given: ReportInput) -> str:
+    """CSV: one line a comparison and each of its tests and effect sizes, numbers unrounded."""
+    columns = ("analysis", "design", "outcome", "factor", "contrast", "n", "unit_of_analysis", "kind", "name", "value")
+    columns += ("interval_low", "interval_high", "interval_level", "interval_method", "df", "p", "p_adjusted")
+    return as_csv(columns, [line for one in given.results.comparisons for line in _tidy_lines(one)])
+
+
+def tidy_sessions(given: ReportInput) -> str:
+    """CSV: one line a session with its factors and the value of every outcome; no words of the session."""
+    factors = sorted({factor for session in given.sessions for factor in session.factors})
+    names = [(name, outcome) for name, rated in given.rated.items() for outcome in rated.values]
+    columns = ("session", "arm", "persona", "repeat", *factors, "turns", "ended", *(f"{a}.{b}" for a, b in names))
+    lines = [
+        (
+            *(session.id, session.arm, session.persona, session.repeat),
+            *(session.factors.get(factor) for factor in factors),
+            *(len(session.turns), session.ended),
+            *(given.rated[name].values[outcome].get(session.id) for name, outcome in names),
+        )
+        for session in given.sessions
+    ]
+    return as_csv(columns, lines)
+
+
+def outcomes(given: ReportInput, kinds: Sequence[str] = ("total", "subscale", "item")) -> Iterator[OutcomeSummary]:
+    """The outcomes of every rating set, of some kinds."""
+    for rated in given.results.ratings.values():
+        yield from (outcome for outcome in rated.outcomes if outcome.kind in kinds)
+
+
+def outcome_title(given: ReportInput, outcome: OutcomeSummary) -> str:
+    """The outcome's name; with its rating set where the study has several sets, or where it is a total."""
+    rated = outcome.outcome.split(".", 1)[0]
+    if outcome.kind == "total":
+        return f"{rated} total"
+    return f"{rated}: {outcome.title}" if len(given.results.ratings) > 1 else outcome.title
+
+
+def titles_by_outcome(given: ReportInput) -> dict[str, str]:
+    """Outcome -> its name."""
+    return {outcome.outcome: outcome_title(given, outcome) for outcome in outcomes(given)}
+
+
+def item_outcomes(given: ReportInput) -> frozenset[str]:
+    """The outcomes that are single items."""
+    return frozenset(outcome.outcome for outcome in outcomes(given, ("item",)))
+
+
+def caveats(given: ReportInput) -> tuple[str, ...]:
+    """What stands beside every score: what is known of the rubric's validity."""
+    facts = {rated.rubric.name: rated.rubric for rated in given.results.ratings.values()}
+    return tuple(f"{one.name.upper()}: {one.validation}" for one in facts.values())
+
+
+def _described(group: GroupSummary, decimals: int) -> tuple[str, str, str, str]:
+    """n, missing, mean with interval, SD."""
+    mean = f"{number(group.mean, decimals)} {interval(group.interval, decimals)}".strip()
+    return str(group.n), str(group.missing), mean, number(group.sd, decimals)
+
+
+def _why_missing(group: GroupSummary) -> str:
+    return f"missing in {group.level}: {_reasons(group)}" if group.missing else ""
+
+
+def _reasons(group: GroupSummary) -> str:
+    return "; ".join(f"{reason} ({count})" for reason, count in group.reasons.items())
+
+
+def _grouping_title(grouping: str) -> str:
+    return {"all": "Sessions"}.get(grouping, grouping.replace("_", " ").capitalize())
+
+
+def _tidy_lines(one: Comparison) -> Iterator[tuple[object, ...]]:
+    head = (one.analysis, one.design, one.outcome, one.factor, contrast(one), one.n, one.unit_of_analysis)
+    span = one.interval
+    bounds = (span.low, span.high, span.level, span.method) if span else (None,) * 4
+    yield (*head, "difference", "points", one.estimate, *bounds, None, None, None)
+    for size in one.effects:
+        span = size.interval
+        bounds = (span.low, span.high, span.level, span.method) if span else (None,) * 4
+        yield (*head, "effect size", size.name, size.value, *bounds, None, None, None)
+    for test in one.tests:
+        yield (*head, "test", test.name, test.statistic, None, None, None, None, test.df, test.p, test.p_adjusted)

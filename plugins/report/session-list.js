@@ -1,0 +1,107 @@
+// The list of sessions: filter, search, sort. Rows are the page's own; nothing is built from text.
+const sessionList = (function () {
+  const section = document.getElementById("sessions");
+  const tools = section.querySelector(".tools");
+  const body = section.querySelector("tbody");
+  const search = tools.querySelector("input");
+  const output = tools.querySelector("output");
+  const selects = [...tools.querySelectorAll("[data-filter-by]")];
+  const show = tools.querySelector("[data-show]");
+  const rows = [...body.rows].map((row) => ({
+    row,
+    id: row.cells[0].textContent,
+    chunk: Number(row.dataset.chunk),
+    words: row.textContent.toLowerCase(),
+    cells: [...row.cells].map((cell) => cell.textContent),
+    missing: "missing" in row.dataset,
+    flagged: "flagged" in row.dataset,
+  }));
+  const byId = new Map(rows.map((one) => [one.id, one]));
+  let order = rows;
+  let found = null; // ids whose words hold the search, once transcripts were read
+  let current = null;
+
+  const wanted = (one, text) =>
+    selects.every((select, at) => !select.value || one.cells[1 + at] === select.value) &&
+    (!show.value || one[show.value]) &&
+    (!text || one.words.includes(text) || (found && found.has(one.id)));
+
+  function apply() {
+    const text = search.value.trim().toLowerCase();
+    let count = 0;
+    for (const one of order) {
+      one.shown = wanted(one, text);
+      one.row.hidden = !one.shown;
+      count += one.shown;
+    }
+    output.textContent = count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`;
+  }
+
+  let asked = 0;
+  search.addEventListener("input", async () => {
+    found = null;
+    apply();
+    const text = search.value.trim().toLowerCase();
+    const mine = ++asked;
+    if (text.length < 3) return;
+    await new Promise((wait) => setTimeout(wait, 150));
+    if (mine !== asked) return;
+    const ids = await transcripts.holding(text);
+    if (mine !== asked) return;
+    found = ids;
+    apply();
+  });
+  for (const select of [...selects, show]) select.addEventListener("change", apply);
+  tools.addEventListener("submit", (event) => event.preventDefault());
+
+  const compare = { text: (a, b) => a.localeCompare(b, "en", { numeric: true }), number: (a, b) => value(a) - value(b) };
+  const value = (text) => { const number = parseFloat(text.replace("−", "-")); return Number.isNaN(number) ? -Infinity : number; };
+  section.querySelectorAll("thead th").forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      section.querySelectorAll("thead th").forEach((one) => one.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const by = compare[head.dataset.sort];
+      order = [...rows].sort((a, b) => (down ? -1 : 1) * by(a.cells[column], b.cells[column]));
+      body.append(...order.map((one) => one.row));
+    });
+  });
+
+  body.addEventListener("click", (event) => {
+    const row = event.target.closest("tr");
+    if (!row || event.target.closest("a")) return;
+    location.hash = row.cells[0].querySelector("a").hash;
+  });
+
+  function mark(id) {
+    current?.row.classList.remove("here");
+    current = byId.get(id) ?? null;
+    current?.row.classList.add("here");
+  }
+
+  function neighbour(step) {
+    const shown = order.filter((one) => one.shown);
+    const at = shown.indexOf(current);
+    return shown[at < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, at + step))] ?? null;
+  }
+
+  function filter(levels) {
+    search.value = "";
+    show.value = "";
+    found = null;
+    for (const select of selects) select.value = levels[select.dataset.name] ?? "";
+    apply();
+  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-filter]");
+    if (link) filter(JSON.parse(link.dataset.filter));
+  });
+
+  tools.hidden = false;
+  apply();
+  return { rows, byId, mark, neighbour, search, current: () => current };
+})();

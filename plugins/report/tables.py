@@ -1,0 +1,107 @@
+"""Tables as people read them, and the same as Markdown and LaTeX; tidy CSV beside them for further work."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from cbtrun.plugins.report.plain_text import plain
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    cells: tuple[str, ...]
+    sessions: Mapping[str, str] | None = None
+    """Grouping -> level of the sessions behind the row; its count links to them."""
+    starts: bool = True
+    """Whether it starts a new block; a row that does not repeats its first cell silently."""
+    detail: str = ""
+    """A sentence under the row."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words and formatted numbers."""
+
+    name: str
+    """File name without its ending."""
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    words: int = 1
+    """How many columns from the left are words; the others are numbers."""
+    count: int | None = None
+    """Column whose number links to the sessions behind the row."""
+    notes: tuple[str, ...] = ()
+
+
+def as_markdown(table: Table) -> str:
+    """A pipe table with title and notes."""
+    rule = ["---" if at < table.words else "---:" for at in range(len(table.columns))]
+    lines = [_pipe(table.columns), _pipe(rule), *(_pipe(row.cells) for row in table.rows)]
+    notes = [_markdown_text(note) for note in table.notes]
+    return "\n".join([f"**{_markdown_text(table.title)}**", "", *lines, *(["", *notes] if notes else []), ""])
+
+
+def as_latex(table: Table) -> str:
+    """A booktabs table with caption, label and notes; needs `booktabs` and a font with U+2212."""
+    shape = "l" * table.words + "r" * (len(table.columns) - table.words)
+    rows = [_latex_row(row.cells) for row in table.rows]
+    notes = [rf"\par\smallskip\footnotesize {_latex_text(note)}" for note in table.notes]
+    head = [r"\begin{table}", r"\centering", rf"\caption{{{_latex_text(table.title)}}}", rf"\label{{tab:{table.name}}}"]
+    body = [
+        rf"\begin{{tabular}}{{{shape}}}",
+        r"\toprule",
+        _latex_row(table.columns),
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+    ]
+    return "\n".join([*head, *body, r"\end{tabular}", *notes, r"\end{table}", ""])
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Comma-separated values with a header; floats as Python writes them, nothing where a value is missing."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if cell is None else plain(cell) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue()
+
+
+def save_table(table: Table, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the table as Markdown and LaTeX, as far as wanted; give the files."""
+    writers = {"markdown": ("md", as_markdown), "latex": ("tex", as_latex)}
+    paths = []
+    for ending, write in [writers[one] for one in formats if one in writers]:
+        path = folder / f"{table.name}.{ending}"
+        path.write_text(write(table), encoding="utf-8", newline="\n")
+        paths.append(path)
+    return paths
+
+
+def _pipe(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_markdown_text(cell) for cell in cells) + " |"
+
+
+def _markdown_text(text: str) -> str:
+    line = " ".join(plain(text).split())
+    return "".join(f"\\{sign}" if sign in r"\`*_[]<>|#" else sign for sign in line)
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(_latex_text(cell) for cell in cells) + r" \\"
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "–": "--"}
+_LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"’": "'", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"}
+
+
+def _latex_text(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in " ".join(plain(text).split()))

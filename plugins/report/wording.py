@@ -1,0 +1,70 @@
+"""Numbers as people read them: a true minus sign, brackets for intervals, never a number without its interval."""
+
+from __future__ import annotations
+
+from cbtrun.records import Comparison, Effect, Interval, Test
+
+EFFECT_NAMES = {
+    "hedges_g": "Hedges’ g",
+    "dz": "Cohen’s dz",
+    "cohens_d": "Cohen’s d",
+    "auc": "AUC",
+    "cliffs_delta": "Cliff’s δ",
+    "rank_biserial": "rank-biserial r",
+    "eta_squared": "η²",
+    "omega_squared": "ω²",
+}
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """`−3.2`; an en dash where there is no value."""
+    if value is None:
+        return "–"
+    text = f"{value:.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def interval(value: Interval | None, decimals: int = 1) -> str:
+    """`[−5.1, −1.3]`, or nothing."""
+    return f"[{number(value.low, decimals)}, {number(value.high, decimals)}]" if value else ""
+
+
+def probability(p: float | None) -> str:
+    """`0.012`, `< 0.001`."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def effect(value: Effect) -> str:
+    """`Hedges’ g 0.61 [0.02, 1.20]`."""
+    name = EFFECT_NAMES.get(value.name, value.name.replace("_", " "))
+    return f"{name} {number(value.value, 2)} {interval(value.interval, 2)}".strip()
+
+
+def test(value: Test) -> str:
+    """`Welch t(37.1) = 2.31, p 0.026, adjusted p 0.052`."""
+    df = f"({number(value.df, 1).removesuffix('.0')})" if value.df is not None else ""
+    adjusted = f", adjusted p {probability(value.p_adjusted)}" if value.p_adjusted is not None else ""
+    return f"{value.name.replace('_', ' ')}{df} = {number(value.statistic, 2)}, p {probability(value.p)}{adjusted}"
+
+
+def contrast(value: Comparison) -> str:
+    """`cbt − none`; the levels, where there are not two."""
+    return " − ".join(value.levels) if len(value.levels) == 2 else ", ".join(value.levels)
+
+
+def duration(seconds: float | None) -> str:
+    """`3 min 20 s`; an en dash where it is not known."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def decimals_for(kind: str) -> int:
+    """Decimals that a mean is shown with: one for totals and subscales, two for single items."""
+    return 2 if kind == "item" else 1
