@@ -26,6 +26,7 @@ TECHNIQUES = Path(__file__).parent / "grammar_plan" / "techniques.yaml"
 MOST_TURNS = 14  # of the therapist; with as many of the patient a session has at most 28
 FEWEST_WORDS, MOST_WORDS = 8, 45  # of one turn of the therapist
 TAKES_UP = 0.9  # share of turns that begin with what the patient has just said
+LEADS_IN, TRAILS = 0.3, 0.15  # shares of questions with a sentence before, and after
 
 
 class Step(NamedTuple):
@@ -58,11 +59,17 @@ class Talk:
     def _turn(self, step: Step) -> str:
         """Taken up and moved on, within the bounds of a turn's length."""
         known = {**self.memory.slots, **self.voice.material.heard, **self.offers}
+        asks = step.move.startswith(("ask_", "explain_", "name_", "hw_")) and step.move != "ask_feedback"
         for _ in range(8):
-            words = finish(f"{self._taken_up(known)} {self.book.say(step.move, known, self.rng)}")
+            before, after = self._around("lead", LEADS_IN * asks), self._around("tail", TRAILS * asks)
+            move = self.book.say(step.move, known, self.rng)
+            words = finish(f"{self._taken_up(known)} {before} {move} {after}")
             if FEWEST_WORDS <= len(words.split()) <= MOST_WORDS:
                 return words
         return self.book.say(step.move, known, self.rng)
+
+    def _around(self, rule: str, share: float) -> str:
+        return self.book.say(rule, {}, self.rng) if self.rng.random() < share else ""
 
     def _taken_up(self, known: Mapping[str, str]) -> str:
         if self.last is None or self.rng.random() > TAKES_UP:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 from cbtrun.plugins.grammar_brief import Brief, Written
-from cbtrun.plugins.grammar_course import write_cbt
+from cbtrun.plugins.grammar_course import FEWEST_WORDS, MOST_WORDS, write_cbt
 from cbtrun.plugins.persona_attributes import attributes_path, read_attributes
 from cbtrun.plugins.persona_draw import draw_persona
 from cbtrun.plugins.persona_material import sentences
@@ -25,24 +26,31 @@ def write_shuffled(brief: Brief, rng: Random) -> Written:
 
 
 def deal(pool: list[str], lengths: list[int]) -> list[str]:
-    """The pool's sentences in order, dealt to turns of about the given lengths in words; every turn gets one."""
-    turns: list[list[str]] = []
+    """The pool's sentences in order, dealt to turns of about the given lengths in words; what is left over falls away."""
+    turns: list[str] = []
     left = list(pool)
     owed = 0
     for length in lengths:
         owed += length
-        turn = [left.pop(0)] if left else [pool[len(turns) % len(pool)]]
-        owed -= len(turn[0].split())
-        while left and len(left[0].split()) / 2 < owed and len(left) > 0:
+        goal = min(max(owed, FEWEST_WORDS), MOST_WORDS)
+        turn: list[str] = []
+        while not turn or len(" ".join(turn).split()) < FEWEST_WORDS or _nearer_with(left or pool, turn, goal):
+            left = left or list(pool)
             turn.append(left.pop(0))
-            owed -= len(turn[-1].split())
-        turns.append(turn)
-    return [" ".join(turn) for turn in turns]
+        turns.append(" ".join(turn))
+        owed -= len(turns[-1].split())
+    return turns
+
+
+def _nearer_with(left: list[str], turn: list[str], goal: int) -> bool:
+    """Whether one more sentence brings the turn nearer to its length."""
+    words, more = len(" ".join(turn).split()), len(left[0].split())
+    return words + more / 2 < goal and words + more <= MOST_WORDS
 
 
 def _somebody_else(patient: Persona, rng: Random) -> Persona:
     """A shipped persona with another life than the patient's."""
-    path = attributes_path("depression", __import__("pathlib").Path())
+    path = attributes_path("depression", Path())
     assert path is not None
     while True:
         other = draw_persona(read_attributes(path), "other", rng.getrandbits(62))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from cbtrun.plugins.persona_material import PATIENT_WORDS, Material, patient_material, sentences
-from cbtrun.plugins.phrasing import Phrasebook, read_rules
+from cbtrun.plugins.phrasing import Phrasebook, fits, read_rules
 from cbtrun.records import Persona
 
 COLOURED = 0.3  # share of turns that show a habit of speech before, and again after, what is said
@@ -29,6 +29,11 @@ class Voice:
             text = self._coloured(text)
         self.material.note(text)
         return text
+
+    def can(self, kind: str) -> bool:
+        """Whether there is a wording of this kind that was not used, with nothing in it that was told before."""
+        fresh = self.material.fresh().keys()
+        return any(fits(one, fresh) and one not in self.book.used for one in self.book.rules[kind])
 
     def _words(self, kind: str) -> str:
         """Fresh material if there is a wording for it, else whatever there is."""

@@ -61,16 +61,19 @@ class Material:
         for back, name in SAID_BACK.items():
             if name in self.slots and occurs(self.slots[name], lowered):
                 self.heard[back] = to_you(self.slots[name]) if back in TURNED else self.slots[name]
+        for name in ONCE:
+            if name in self.slots and occurs(self.slots[name], lowered):
                 self._move_on(name)
 
     def _move_on(self, name: str) -> None:
         if self.spare.get(name):
             self.slots[name] = self.spare[name].pop(0)
-        elif name in ONCE:
+        else:
             self.said.add(name)
 
 
-ONCE = frozenset({"event", "behaviour", "symptom", "strength", "goal", "thought", "history", "joy"})
+ONCE = ("event", "behaviour", "symptom", "symptom_b", "strength", "goal", "thought", "problem", "history", "joy",
+        "core", "core_clause", "rule", "rule_clause")  # fmt: skip
 """Content that one would not tell twice within an hour if there is something else to say."""
 
 
@@ -100,6 +103,8 @@ def patient_material(persona: Persona, number: int, rng: Random) -> Material:
     }
     slots |= {name: texts.pop(0) for name, texts in spare.items() if texts}
     slots |= dict(_beliefs(persona, rng))
+    if spare["symptom"]:
+        slots["symptom_b"] = spare["symptom"].pop()
     for name in ("joy", "someone", "weekday", "when"):
         slots[name] = book.draw(name, slots, rng)
     slots |= dict(_thinking(slots, book, rng))
@@ -108,9 +113,11 @@ def patient_material(persona: Persona, number: int, rng: Random) -> Material:
 
 def _beliefs(persona: Persona, rng: Random) -> Iterator[tuple[str, str]]:
     if persona.intermediate_beliefs:
-        yield "rule", rng.choice(persona.intermediate_beliefs).rstrip(".!?")
+        rule = rng.choice(persona.intermediate_beliefs).rstrip(".!?")
+        yield from (("rule", rule), ("rule_clause", clause(rule)))
     if persona.core_beliefs:
-        yield "core", rng.choice(persona.core_beliefs).rstrip(".!?")
+        core = rng.choice(persona.core_beliefs).rstrip(".!?")
+        yield from (("core", core), ("core_clause", clause(core)))
 
 
 def _thinking(slots: Mapping[str, str], book: Phrasebook, rng: Random) -> Iterator[tuple[str, str]]:
