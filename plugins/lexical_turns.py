@@ -85,6 +85,7 @@ def stem(word: str) -> str:
     word = word.lower()
     ending = _ENDINGS.search(word, 3)
     word = word[: ending.start()] if ending else word
+    word = word[:-1] if len(word) > 3 and word[-1] in "iey" else word
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
