@@ -22,7 +22,7 @@ _DASHES = re.compile("\\s*[-\u2010-\u2015\u2212\u00ad]+\\s*")
 _DOTS = re.compile(r"\s*(?:\u2026|\.{2,}|\. \. \.)\s*")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _AROUND = "'. "
-_WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff]|[^\\W\u3040-\u30ff\u3400-\u9fff]+")
+_WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff]|[^\\W\u3040-\u30ff\u3400-\u9fff]+(?:'\\w+)*")
 
 
 @dataclass(frozen=True)

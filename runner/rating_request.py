@@ -110,22 +110,21 @@ def rating_request(rubric: Rubric, items: Sequence[Item], window: Window, draw: 
         "digest": rubric_digest(rubric),
         "items": items,
         "window": window,
-        "form": answer_form(items),
+        "form": answer_shape(items),
     }
     system, user = (_template(name).render(values).strip() for name in TEMPLATES)
     return Request(messages=(ChatMessage("system", system), ChatMessage("user", user)), draw=draw)
 
 
-def answer_form(items: Sequence[Item]) -> str:
+def answer_shape(items: Sequence[Item]) -> str:
     """The answer's shape, as the rater is shown it: every field, in the order in which it is to be written."""
-    entry = {
-        "rationale": "...",
-        "evidence": [{"turn": 1, "quote": "..."}],
-        "absent": False,
-        "score": None,
-        "unscored_reason": None,
-    }
-    return json.dumps({"items": {item.id: entry for item in items}})
+    entry = (
+        '{"rationale": "...", "evidence": [{"turn": <number>, "quote": "..."}], "absent": false, '
+        '"score": <score>, "unscored_reason": null}'
+    )
+    first, *others = (item.id for item in items)
+    entries = [f'"{first}": {entry}', *(f'"{other}": {{...}}' for other in others)]
+    return '{"items": {' + ", ".join(entries) + "}}"
 
 
 def rendered_example(rubric: Rubric, session: Session | None = None, *, ask: str = "all") -> tuple[ChatMessage, ...]:

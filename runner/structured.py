@@ -179,8 +179,7 @@ def answer_text(text: str) -> str:
 
 def explain(error: ValidationError) -> str:
     """What is wrong with an answer, one line for each place, without the value and without a library's version."""
-    lines = [f"{'.'.join(map(str, one['loc'])) or 'answer'}: {_said(one)}" for one in error.errors(include_url=False)]
-    return "\n".join(lines)
+    return "\n".join(": ".join(filter(None, (".".join(map(str, one["loc"])), _said(one)))) for one in error.errors())
 
 
 def _said(detail: Mapping[str, Any]) -> str:
