@@ -26,6 +26,7 @@ TECHNIQUES = Path(__file__).parent / "grammar_plan" / "techniques.yaml"
 MOST_TURNS = 14  # of the therapist; with as many of the patient a session has at most 28
 FEWEST_WORDS, MOST_WORDS = 8, 45  # of one turn of the therapist
 TAKES_UP = 0.9  # share of turns that begin with what the patient has just said
+QUOTES = 0.3  # share of those that quote it word for word
 LEADS_IN, TRAILS = 0.3, 0.15  # shares of questions with a sentence before, and after
 
 
@@ -77,6 +78,8 @@ class Talk:
         rule = f"ack_{_stem(self.last.move)}"
         if rule == "ack_mood" and "change" in known and self.rng.random() < 0.6:
             rule = "ack_mood_change"
+        elif self.voice.quote and not rule.startswith("ack_mood") and self.rng.random() < QUOTES:
+            return self.book.say("ack_echo", {"quote": self.voice.quote}, self.rng)
         return self.book.say(rule, known, self.rng) if rule in self.book.rules else ""
 
 

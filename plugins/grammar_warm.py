@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from cbtrun.plugins.grammar_brief import Brief, Written
-from cbtrun.plugins.grammar_course import FEWEST_WORDS, MOST_WORDS, write_cbt
+from cbtrun.plugins.grammar_course import FEWEST_WORDS, MOST_WORDS, QUOTES, write_cbt
 from cbtrun.plugins.patient_voice import Voice, open_voice
 from cbtrun.plugins.phrasing import Phrasebook, finish, read_rules
 
@@ -65,7 +65,8 @@ def _listen(book: Phrasebook, heard: str, voice: Voice, words: int, place: str, 
     known = {"name": voice.material.slots["name"], **voice.material.heard}
     if place == "greet":
         return book.say("greet", known, rng)
-    parts = _mirror(book, heard, known, rng)
+    quotes = voice.quote and rng.random() < QUOTES
+    parts = [book.say("mirror_echo", {"quote": voice.quote}, rng)] if quotes else _mirror(book, heard, known, rng)
     end = book.say(place, known, rng) if place == "close" or rng.random() < 0.8 else ""
     goal = min(max(words - 3, FEWEST_WORDS), MOST_WORDS - 8)
     while _count([*parts, end]) < goal:

@@ -10,6 +10,11 @@ from cbtrun.plugins.persona_material import PATIENT_WORDS, Material, patient_mat
 from cbtrun.plugins.phrasing import Phrasebook, fits, read_rules
 from cbtrun.records import Persona
 
+DOUBLED = 0.35  # share of answers of a DOUBLE kind that are made of two wordings
+DOUBLE = frozenset(
+    "alone_with_it bridge_vague bridge_yes coping ending feedback gains goal_step heard hw_insight hw_not hw_obstacle "
+    "hw_ok loop obstacle other_view sigh summary tell_more".split()
+)
 COLOURED = 0.3  # share of turns that show a habit of speech before, and again after, what is said
 
 
@@ -21,10 +26,15 @@ class Voice:
     material: Material
     book: Phrasebook
     rng: Random
+    quote: str = ""
+    """A sentence of the last answer that could be said back word for word; empty when there is none."""
 
     def say(self, kind: str, colour: bool = True) -> str:
         """An answer of a kind; what it tells is noted as said."""
         text = self._words(kind)
+        if kind in DOUBLE and self.rng.random() < DOUBLED:
+            text = f"{text} {self._words(kind)}"
+        self.quote = quotable(text)
         if colour:
             text = self._coloured(text)
         self.material.note(text)
@@ -51,7 +61,13 @@ class Voice:
 
     def _habit(self, where: str) -> str:
         rules = [rule for rule in self.book.rules if rule.startswith(where) and _marks(self.persona.speech, rule)]
-        return self.book.say(rules[0], {}, self.rng) if rules else ""
+        return self.book.say(rules[0], {}, self.rng) if rules and self.can(rules[0]) else ""
+
+
+def quotable(text: str) -> str:
+    """The longest sentence of 4 to 13 words with no quotation in it, without its full stop; empty when there is none."""
+    fitting = [one for one in sentences(text) if 4 <= len(one.split()) <= 13 and '"' not in one and one[-1:] == "."]
+    return max(fitting, key=lambda one: len(one.split()), default="").rstrip(".")
 
 
 def _marks(speech: str, rule: str) -> bool:
