@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,9 @@ from cbtrun.rubric import Item, Measurement, Rubric
 
 QUOTES_PER_ITEM = 6
 """Counted sentences that are quoted for one item; the rationale says how many there were."""
+
+WORDS_PER_QUOTE = 3
+"""A shorter sentence ("How so?") is quoted with its neighbours in the turn: alone it would be found anywhere."""
 
 
 def score_items(rubric: Rubric, turns: Sequence[SpokenTurn], items: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -41,7 +44,7 @@ def _answer(item: Item, rubric: Rubric, measuring: Measuring, silent: bool) -> d
         return _unscored("the rubric names no signals for this item")
     measured = [(wanted, measuring.measure(wanted.signal)) for wanted in item.signals]
     score = _within_scale(_aggregate(item, measured), item)
-    quotes = _quotes([found.hits for _, found in measured])
+    quotes = _quotes([found.hits for _, found in measured], {turn.number: turn for turn in measuring.turns})
     absent = score == item.bounds[0] and not any(found.hits for _, found in measured)
     if not quotes and not absent:
         quotes = _longest(measuring.turns, rubric.speaker)
@@ -73,11 +76,24 @@ def _within_scale(points: float, item: Item) -> int:
     return int(min(max(math.floor(points + 0.5), low), math.inf if high is None else high))
 
 
-def _quotes(groups: Sequence[Sequence[Hit]]) -> list[Hit]:
+def _quotes(groups: Sequence[Sequence[Hit]], turns: Mapping[int, SpokenTurn]) -> list[Hit]:
     """Some of each signal's hits, spread over the session, in the order of the turns."""
     room = max(QUOTES_PER_ITEM // max(sum(bool(group) for group in groups), 1), 1)
-    chosen = {hit for group in groups for hit in _spread(group, room)}
-    return sorted(chosen, key=lambda hit: (hit.turn, hit.quote))
+    chosen = {_long_enough(hit, turns[hit.turn]) for group in groups for hit in _spread(group, room)}
+    quotable = [hit for hit in chosen if len(hit.quote.split()) >= WORDS_PER_QUOTE]
+    return sorted(quotable, key=lambda hit: (hit.turn, hit.quote))
+
+
+def _long_enough(hit: Hit, turn: SpokenTurn) -> Hit:
+    """The counted sentence, with the sentences before it, or else after it, until there are enough words."""
+    sentences = turn.sentences
+    first = last = sentences.index(hit.quote)
+    quote = hit.quote
+    while len(quote.split()) < WORDS_PER_QUOTE and last - first < len(sentences) - 1:
+        first, last = (first - 1, last) if first else (first, last + 1)
+        start = turn.text.find(sentences[first])
+        quote = turn.text[start : turn.text.find(sentences[last], start) + len(sentences[last])]
+    return Hit(hit.turn, quote)
 
 
 def _spread(hits: Sequence[Hit], room: int) -> list[Hit]:
@@ -87,9 +103,9 @@ def _spread(hits: Sequence[Hit], room: int) -> list[Hit]:
 
 
 def _longest(turns: Sequence[SpokenTurn], speaker: str) -> list[Hit]:
-    """What was read where nothing was counted: the opening of the speaker's longest turn."""
+    """What was read where nothing could be quoted: the opening of the speaker's longest turn."""
     longest = max((turn for turn in turns if turn.speaker == speaker), key=lambda turn: turn.words)
-    return [Hit(longest.number, sentence) for sentence in longest.sentences[:1]]
+    return [_long_enough(Hit(longest.number, sentence), longest) for sentence in longest.sentences[:1]]
 
 
 def _rationale(measured: Sequence[tuple[Measurement, Measured]], rubric: Rubric, score: int) -> str:
