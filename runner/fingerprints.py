@@ -62,24 +62,28 @@ def plugin_digest(plugin: object, module: ModuleType | None) -> str:
     source = getattr(module, "__file__", None)
     if source is None:
         return ""
-    files = sorted({*_with_imports(Path(source))})
+    files = sorted(_with_imports(Path(source)))
     more = getattr(plugin, "fingerprint_files", list)()
     return digest([[path.name, file_digest(path)] for path in [*files, *more]])
 
 
-def _with_imports(source: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def _with_imports(source: Path) -> set[Path]:
     """A source file and, through its imports, the files beside or below it."""
-    if source in seen:
-        return
-    yield source
-    folder = source.parent
-    for module in _imported(source):
+    found, waiting = {source}, [source]
+    while waiting:
+        new = {*_files_of(waiting.pop())} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _files_of(source: Path) -> Iterator[Path]:
+    """The files beside or below a source file that it imports itself."""
+    for module in {*_imported(source)}:
         *parents, last = module.split(".")
         for start in range(len(parents) + 1):
-            stem = folder.joinpath(*parents[start:], last)
-            for found in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if found.is_file():
-                    yield from _with_imports(found, seen | {source})
+            stem = source.parent.joinpath(*parents[start:], last)
+            yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
 
 
 def _imported(source: Path) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from cbtrun.statistics.samples import LEVEL
 
 
@@ -19,11 +21,14 @@ def noncentrality_limits(t: float, df: float, level: float = LEVEL) -> tuple[flo
     tail = (1 - level) / 2
     reach = 10 + abs(t)
 
+    def below(nc: float) -> float:
+        # By symmetry only t >= 0 is asked for: the library's function is most accurate there. Far below zero it gives
+        # NaN where the probability is 1 to the last bit.
+        probability = float(nctdtr(df, nc, abs(t)))
+        return 1.0 if nc < 0 and math.isnan(probability) else probability
+
     def limit(probability: float) -> float:
-        # By symmetry only t >= 0 is solved: the library's function is most accurate there.
-        return float(
-            brentq(lambda nc: nctdtr(df, nc, abs(t)) - probability, -reach, abs(t) + reach, xtol=1e-12, rtol=1e-12)
-        )
+        return float(brentq(lambda nc: below(nc) - probability, -reach, abs(t) + reach, xtol=1e-12, rtol=1e-12))
 
     low, high = limit(1 - tail), limit(tail)
     return (low, high) if t >= 0 else (-high, -low)
@@ -31,6 +36,4 @@ def noncentrality_limits(t: float, df: float, level: float = LEVEL) -> tuple[flo
 
 def small_sample_factor(df: float) -> float:
     """Hedges' exact correction J(df), which makes d unbiased. Source: Hedges 1981, equation 6e."""
-    import math
-
     return math.exp(math.lgamma(df / 2) - math.lgamma((df - 1) / 2)) / math.sqrt(df / 2) if df > 1 else 0.0
