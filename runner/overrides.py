@@ -29,6 +29,14 @@ class Written:
     sources: Mapping[str, str]
     """Each file that was read, as messages show it, and its SHA-256; the study's own file first."""
 
+    sets: Sequence[str] = ()
+    """What the command line set, as given there."""
+
+    @property
+    def order(self) -> list[str]:
+        """Files and command-line options in the order in which their problems are shown."""
+        return [*self.sources, *(SET + text.partition("=")[0] for text in self.sets)]
+
     def folder_of(self, place: Place) -> Path:
         """The folder that a relative path written at a place starts from: the file's own, or the current one."""
         if place.file.startswith(SET):
@@ -52,7 +60,7 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
             problems += error.problems
     if problems:
         raise SpecError(problems)
-    return Written(Located(node, shown), Path(path), sources)
+    return Written(Located(node, shown), Path(path), sources, tuple(sets))
 
 
 def with_set(node: Node, text: str) -> Node:
@@ -80,13 +88,16 @@ def find_path(value: Any, path: str) -> tuple[str | int, ...]:
     names = path.split(".")
     while names:
         step, names = _step(value, names)
-        if (isinstance(value, dict) and step not in value) or not isinstance(value, dict | list):
-            known = list(value) if isinstance(value, dict) else []
-            inside = f" in {'/'.join(map(str, steps))}" if steps else ""
-            raise KeyError(f"no '{step}'{inside}{did_you_mean(str(step), known)}")
-        if isinstance(value, list) and not (isinstance(step, int) and step < len(value)):
-            raise KeyError(f"no item '{step}' in {'/'.join(map(str, steps))}; it has {len(value)}, counted from 0")
-        value = value[step]
+        inside = f" in {'/'.join(map(str, steps))}" if steps else ""
+        if isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]  # typed apart
+        elif isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list):
+            raise KeyError(f"no item '{step}'{inside}; it has {len(value)}, counted from 0")
+        else:
+            near = did_you_mean(str(step), value) if isinstance(value, dict) else ""
+            raise KeyError(f"no '{step}'{inside}{near}")
         steps.append(step)
     return tuple(steps)
 

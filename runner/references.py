@@ -96,8 +96,10 @@ def factor_levels(data: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
     """Factor -> levels, from the arms; None for a factor that imported sessions bring."""
     levels: dict[str, frozenset[str] | None] = {}
     for arm in _mappings(data.get("arms")).values():
-        for factor, level in _mappings(arm).get("factors", {}).items():
-            levels[factor] = (levels.get(factor) or frozenset()) | {str(level)}
+        for factor, level in _mappings(_mappings(arm).get("factors")).items():
+            known = levels.get(factor, frozenset())
+            # A level that is no text is reported by the schema; the others cannot be judged beside it.
+            levels[factor] = known | {level} if known is not None and isinstance(level, str) else None
     levels.update(dict.fromkeys(_mappings(_mappings(data.get("sessions")).get("factors")), None))
     return levels
 
@@ -132,9 +134,13 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
         elif kind == "file" or kind == "folder" or (kind == "rubrics" and is_path(name)):
             found += _on_disk(kind, part, folder)
     if len(found) > 1:
-        both = " and ".join(BLOCKS.get(one.kind, one.kind) for one in found)
+        both = " and of a ".join(BLOCKS.get(one.kind, one.kind) for one in found)
         yield Wrong(part.path, f"'{name}' is the name of a {both}; give one of them another name")
-    yield from found[:1] or [Wrong(part.path, _unknown(kinds, name, names, folder))]
+        return
+    if found:
+        yield found[0]
+    else:
+        yield Wrong(part.path, _unknown(kinds, name, names, folder))
 
 
 def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:

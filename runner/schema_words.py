@@ -48,8 +48,7 @@ def wrong_type(types: str | Sequence[str], value: Any) -> str:
     """`expected a number, got the word 'ten'`."""
     wanted = [types] if isinstance(types, str) else list(types)
     text = f"expected {' or '.join(TYPES[name] for name in wanted)}, got {got(value)}"
-    scalar = value is None or isinstance(value, int | float)
-    if "string" in wanted and scalar:
+    if "string" in wanted and isinstance(value, int | float):
         return f"{text} (for text, put it in quotes)"
     if wanted == ["integer"] and isinstance(value, float) and value.is_integer():
         return f"{text} (write {value:.0f})"
@@ -61,7 +60,7 @@ def in_words(keyword: str, limit: Any, value: Any, schema: Schema) -> str | None
 
     A schema may say what it expects in its own words: `x-expected`.
     """
-    if expected := schema.get("x-expected"):
+    if keyword != "type" and (expected := schema.get("x-expected")):
         return f"expected {expected}, got {got(value)}"
     words = WORDS.get(keyword)
     return words(limit, value) if words else None

@@ -37,7 +37,7 @@ def check_study(written: Written, registry: Registry) -> Study:
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
     checks.problems += _plugin_problems(study, registry, checks)
     if checks.problems:
-        raise SpecError(in_file_order(checks.problems, written.sources))
+        raise SpecError(in_file_order(checks.problems, written.order))
     return study
 
 
@@ -145,7 +145,7 @@ class _Checks:
             for name, end in VARIABLE.findall(text):
                 if path not in allowed:
                     shown = f"${{{name}{end}"
-                    self._add(f"'{shown}': environment variables may stand in addresses only (x-env)", *path)
+                    self._add(f"'{shown}': environment variables may stand in addresses only", *path)
                 elif not end or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                     self._add(f"expected ${{NAME}} of an environment variable, got '${{{name}{end}'", *path)
 
@@ -211,11 +211,11 @@ class _Checks:
             if stage != "analysis" or not isinstance(factor, str) or known.get(factor) is None:
                 continue
             levels = block.get("levels", sorted(known[factor] or ()))
-            if isinstance(levels, list) and len({str(level) for level in levels}) < 2:
+            distinct = sorted({str(level) for level in levels}) if isinstance(levels, list) else []
+            if isinstance(levels, list) and len(distinct) < 2:
                 at = "levels" if "levels" in block else "factor"
-                self._add(
-                    f"a comparison needs two levels of factor '{factor}'; got {known_words(levels)}", stage, name, at
-                )
+                only = f"only '{distinct[0]}'" if distinct else "none"
+                self._add(f"a comparison needs two levels of factor '{factor}'; there is {only}", stage, name, at)
 
     def _assumptions(self) -> None:
         assumptions = self.data.get("assumptions")

@@ -22,6 +22,7 @@ MAX_DEPTH = 100
 MAX_NODES = 200_000  # after aliases are expanded: what a file of the largest size may reasonably hold
 
 Steps = tuple[str | int, ...]
+Top = type[dict[Any, Any]] | type[list[Any]]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is about ten times faster
 
 
@@ -82,7 +83,13 @@ class Located:
         return place if key or isinstance(node.value, dict | list) else node.place
 
 
-def read_yaml(path: str | Path, *, shown: str | None = None, top: type = dict, number_keys: bool = False) -> Located:
+def read_yaml(
+    path: str | Path,
+    *,
+    shown: str | None = None,
+    top: Top = dict,
+    number_keys: bool = False,
+) -> Located:
     """A YAML file as plain data with places.
 
     shown: how messages call the file, the path itself unless told. top: dict or list. number_keys: whole numbers may
@@ -93,7 +100,7 @@ def read_yaml(path: str | Path, *, shown: str | None = None, top: type = dict, n
     content = _content(Path(path), name)
     node = parse_yaml(_text(content, name), name, number_keys=number_keys)
     if not isinstance(node.value, top):
-        expected = {dict: "keys and values", list: "a list"}.get(top, top.__name__)
+        expected = "a list" if top is list else "keys and values"
         raise SpecError([Problem(node.place, "", f"expected {expected} at the top of the file, got {_kind(node)}")])
     return Located(node, name, hashlib.sha256(content).hexdigest())
 
@@ -243,6 +250,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str, name: str, lines: bool) ->
     if mark is None:  # the reader itself stopped
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
         return Problem(Place(name), "", f"not valid YAML: {reason}")
+    if getattr(error, "context", None) == "while scanning a quoted scalar":
+        mark = error.context_mark  # type: ignore[attr-defined]  # where the quote opens; it ends at the end of the file
     line, column = _last_place(text, mark)
     place = Place(name, line, column) if lines else Place(name)
     written = text.splitlines()[line - 1] if text else ""
@@ -269,7 +278,7 @@ def _plain_words(error: yaml.YAMLError) -> str:
         return "a second ': ' in one line (put text with ': ' in quotes)"
     if problem.startswith("found character") and problem.endswith("that cannot start any token"):
         return "this character cannot start a value (put it in quotes)"
-    return problem
+    return "this quote is not closed" if problem == "found unexpected end of stream" else problem
 
 
 def _excerpt(line: str, length: int = 60) -> str:
