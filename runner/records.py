@@ -16,7 +16,7 @@ Speaker = Literal["therapist", "patient"]
 class Record(BaseModel):
     """A frozen value that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Situation(Record):
@@ -215,11 +215,20 @@ class Interval(Record):
     """How it was computed."""
 
 
+class Bounds(Record):
+    """How far an estimate could move, were every missing value at the worst end of its scale."""
+
+    low: float
+    high: float
+    values: int
+    """Units whose value, or a part of it, was filled in."""
+
+
 class Effect(Record):
     """A standardised effect size."""
 
     name: str
-    """`hedges_g`, `dz`, `auc` ..."""
+    """`hedges_g`, `dz`, `auc` ...; `..._reliable` is corrected for the raters' unreliability."""
     value: float
     interval: Interval | None = None
 
@@ -288,6 +297,22 @@ class Comparison(Record):
     """The result in words."""
     where: dict[str, tuple[str, ...]] = {}
     """Subgroup: factor or label -> the levels that were kept; empty means all sessions."""
+    subgroup: bool = False
+    """True for one level of the analysis's `by`."""
+    personas: int | None = None
+    """Distinct personas behind the units; none where sessions have no persona."""
+    bootstrap: Interval | None = None
+    """Of the estimate, by BCa bootstrap of the units of analysis (which are the clusters), seeded."""
+    worst_case: Bounds | None = None
+    """Estimate's bounds over everything that is missing; none where nothing is, or a scale has no end."""
+    variance: dict[str, float] = {}
+    """Variance components in squared points: `persona`, `rater`, `residual` ...; and `reliability`, without unit."""
+    correction: str = ""
+    """How p was adjusted (`holm`, `bh`), empty where it was not."""
+    family: int | None = None
+    """Comparisons in the family that p was adjusted over."""
+    margin: float | None = None
+    """Of an equivalence test: the largest difference that counts as none, in points."""
 
 
 class Failure(Record):

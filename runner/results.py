@@ -215,8 +215,9 @@ def read_results(text: str | bytes) -> Results:
 
 def results_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of results.json, committed as schemas/results.schema.json."""
-    schema = Results.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    from cbtrun.record_schema import record_schema
+
+    return record_schema(Results, mode="serialization")
 
 
 def grouping_levels(study: Mapping[str, Any], sessions: Sequence[Session]) -> dict[str, tuple[str, ...]]:

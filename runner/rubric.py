@@ -158,7 +158,7 @@ def read_rubric(path: Path) -> Rubric:
     from cbtrun.yaml_source import read_yaml
 
     document = read_yaml(path, number_keys=True)
-    problems = schema_problems(document.value, rubric_schema(), document.place)
+    problems = schema_problems(document.value, _as_written(Rubric.model_json_schema()), document.place)
     if not problems:
         try:
             rubric = Rubric.model_validate(document.value)
@@ -181,7 +181,13 @@ def rubric_digest(rubric: Rubric) -> str:
 
 def rubric_schema() -> Json:
     """JSON Schema (draft 2020-12) of a rubric file, as schemas/rubric.schema.json holds it."""
-    schema = Rubric.model_json_schema()
+    from cbtrun.record_schema import record_schema
+
+    return _as_written(record_schema(Rubric))
+
+
+def _as_written(schema: Json) -> Json:
+    """A schema that speaks of names and lists as a YAML file has them."""
     for key in ("subscales", "signals"):
         named = schema["properties"][key]
         ((pattern, named["additionalProperties"]),) = named.pop("patternProperties").items()

@@ -69,7 +69,10 @@ def study_schema(registry: Registry) -> Json:
 
 def record_schemas() -> dict[str, Json]:
     """File name -> JSON Schema of each record that people may write by hand or read elsewhere."""
+    from cbtrun.record_schema import record_schema
     from cbtrun.records import Persona, Rating, Record, Session, Transcript
+    from cbtrun.results import results_schema
+    from cbtrun.rubric import rubric_schema
 
     records: dict[str, type[Record]] = {
         "persona": Persona,
@@ -77,7 +80,9 @@ def record_schemas() -> dict[str, Json]:
         "session": Session,
         "rating": Rating,
     }
-    return {f"{name}.schema.json": _record_schema(record) for name, record in records.items()}
+    schemas = {name: record_schema(record) for name, record in records.items()}
+    schemas |= {"rubric": rubric_schema(), "results": results_schema()}
+    return {f"{name}.schema.json": schema for name, schema in schemas.items()}
 
 
 def generated_schemas(registry: Registry) -> dict[str, str]:
@@ -122,11 +127,6 @@ def _moved(schema: Any, to: str) -> Any:
         key: to + value[1:] if key == "$ref" and isinstance(value, str) and value.startswith("#") else _moved(value, to)
         for key, value in schema.items()
     }
-
-
-def _record_schema(record: Any) -> Json:
-    schema: Json = {"$schema": "https://json-schema.org/draft/2020-12/schema", **record.model_json_schema()}
-    return schema
 
 
 @cache
