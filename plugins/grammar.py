@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model, ModelContext, Reply, Request
+from cbtrun.models import Model, Reply, Request
 from cbtrun.plugins.grammar_brief import Brief, Written, read_brief
 from cbtrun.plugins.grammar_course import write_cbt
 from cbtrun.plugins.grammar_shuffle import write_shuffled
@@ -46,7 +46,7 @@ def options_schema(stage: str) -> Json | None:
 
 
 @hookimpl
-def open_model(context: ModelContext) -> Model:  # noqa: ARG001 - the grammar has no options
+def open_model() -> Model:
     """The author."""
     return GrammarAuthor()
 

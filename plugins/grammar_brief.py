@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from cbtrun.errors import ModelError
 from cbtrun.models import Request
 from cbtrun.records import Persona, Record
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Register = Literal["cbt", "supportive", "shuffled"]
 
@@ -60,7 +59,9 @@ class Written:
     def as_json(self) -> str:
         """The answer as the corpus plugin expects it."""
         messages = [{"role": role, "content": words} for role, words in self.turns]
-        return json.dumps({"messages": messages, "summary": self.summary, "homework": self.homework}, ensure_ascii=False)
+        return json.dumps(
+            {"messages": messages, "summary": self.summary, "homework": self.homework}, ensure_ascii=False
+        )
 
 
 def read_brief(request: Request) -> Brief:

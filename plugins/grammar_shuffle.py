@@ -26,7 +26,7 @@ def write_shuffled(brief: Brief, rng: Random) -> Written:
 
 
 def deal(pool: list[str], lengths: list[int]) -> list[str]:
-    """The pool's sentences in order, dealt to turns of about the given lengths in words; what is left over falls away."""
+    """The pool's sentences in order, dealt to turns of about the given lengths in words; the rest falls away."""
     turns: list[str] = []
     left = list(pool)
     owed = 0

@@ -43,7 +43,9 @@ def write_supportive(brief: Brief, rng: Random) -> Written:
 
 def _with_homework(brief: Brief) -> Brief:
     """The brief as it would be in a course with homework: reviewing it takes turns, and sessions are to be as long."""
-    return brief.model_copy(update={"before": tuple(one.model_copy(update={"homework": "try"}) for one in brief.before)})
+    return brief.model_copy(
+        update={"before": tuple(one.model_copy(update={"homework": "try"}) for one in brief.before)}
+    )
 
 
 def _place(number: int, count: int) -> str:

@@ -11,10 +11,10 @@ from cbtrun.plugins.phrasing import Phrasebook, fits, read_rules
 from cbtrun.records import Persona
 
 DOUBLED = 0.35  # share of answers of a DOUBLE kind that are made of two wordings
-DOUBLE = frozenset(
-    "alone_with_it bridge_vague bridge_yes coping ending feedback gains goal_step heard hw_insight hw_not hw_obstacle "
-    "hw_ok loop obstacle other_view sigh summary tell_more".split()
-)
+DOUBLE = frozenset({
+    "alone_with_it", "bridge_vague", "bridge_yes", "coping", "ending", "feedback", "gains", "goal_step", "heard",
+    "hw_insight", "hw_not", "hw_obstacle", "hw_ok", "loop", "obstacle", "other_view", "sigh", "summary", "tell_more",
+})  # fmt: skip
 COLOURED = 0.3  # share of turns that show a habit of speech before, and again after, what is said
 
 
@@ -65,7 +65,7 @@ class Voice:
 
 
 def quotable(text: str) -> str:
-    """The longest sentence of 4 to 13 words with no quotation in it, without its full stop; empty when there is none."""
+    """The longest sentence of 4 to 13 words without a quotation, its full stop left out; empty when there is none."""
     fitting = [one for one in sentences(text) if 4 <= len(one.split()) <= 13 and '"' not in one and one[-1:] == "."]
     return max(fitting, key=lambda one: len(one.split()), default="").rstrip(".")
 

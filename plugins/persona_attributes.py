@@ -9,12 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict
-
 from cbtrun.errors import Problem, SpecError
 from cbtrun.plugins.phrasing import parse
 from cbtrun.schema import schema_problems
 from cbtrun.yaml_source import Located, read_yaml
+from pydantic import BaseModel, ConfigDict
 
 Weights = Mapping[str, float]
 

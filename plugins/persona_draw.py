@@ -120,7 +120,8 @@ def _situation(one: Episode, slots: Mapping[str, str], rng: Random) -> Situation
 
 def _some(options: Sequence[Option], count: int, life: Life, rng: Random) -> list[str]:
     """Up to `count` different options that this life allows, in random order."""
-    left, chosen = [option for option in options if life.allows(option)], []
+    left = [option for option in options if life.allows(option)]
+    chosen: list[str] = []
     while left and len(chosen) < count:
         option = left.pop(_index([one.weight for one in left], rng))
         chosen.append(fill(option.value, life.slots, rng))

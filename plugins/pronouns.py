@@ -42,9 +42,12 @@ def clause(text: str) -> str:
     return text[0].lower() + text[1:] if first.lower() in _COMMON else text
 
 
-_COMMON = set(
-    "a an the my our your his her their its this that these those it it's they they're they'd he she we there there's "
-    "nobody everyone everybody someone nothing something other if when since after before for at in on back some my "
-    "whatever whenever without people all every each even only just not no yes the one two three was will would can "
-    "could should what why how who whoever where as by with from over under until while because although".split()
-)
+_COMMON = frozenset({
+    "a", "after", "all", "although", "an", "as", "at", "back", "because", "before", "by", "can", "could", "each",
+    "even", "every", "everybody", "everyone", "for", "from", "he", "her", "his", "how", "if", "in", "it", "it's",
+    "its", "just", "my", "no", "nobody", "not", "nothing", "on", "one", "only", "other", "our", "over", "people",
+    "she", "should", "since", "some", "someone", "something", "that", "the", "their", "there", "there's", "these",
+    "they", "they'd", "they're", "this", "those", "three", "two", "under", "until", "was", "we", "what", "whatever",
+    "when", "whenever", "where", "while", "who", "whoever", "why", "will", "with", "without", "would", "yes",
+    "your",
+})  # fmt: skip

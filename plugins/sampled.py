@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import StageError
+from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.persona_attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.persona_draw import draw_persona
@@ -44,7 +44,7 @@ def options_schema(stage: str) -> Json | None:
         "type": "object",
         "required": ["attributes", "count"],
         "properties": {
-            "attributes": {"type": "string", "description": attributes},
+            "attributes": {"type": "string", "x-names": ["shipped", "file"], "description": attributes},
             "count": {"type": "integer", "minimum": 1, "maximum": 100000, "description": "How many personas."},
             "seed": {
                 "type": "integer",
@@ -68,7 +68,10 @@ def check_block(context: BlockContext) -> list[Problem]:
     if path is None:
         what = f"no attributes '{context.options['attributes']}'; shipped: {', '.join(shipped_attributes())}"
         return [context.problem(what, "attributes")]
-    read_attributes(path)
+    try:
+        read_attributes(path)
+    except SpecError as error:
+        return list(error.problems)
     return []
 
 
@@ -122,7 +125,7 @@ def shared_personas(one: Sequence[Persona], other: Sequence[Persona]) -> list[st
 
 def balance(personas: Sequence[Persona]) -> Mapping[str, Mapping[str, int]]:
     """How many personas have each level of each attribute: attribute -> level -> count, levels in order."""
-    levels = {
+    levels: dict[str, list[str]] = {
         "gender": [persona.gender for persona in personas],
         "age": [age_band(persona.age) for persona in personas],
         "severity": [severity_band(persona.phq9) for persona in personas],

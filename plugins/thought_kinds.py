@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 
+_OTHERS = r"\b(they|they'd|they'll|they're|everyone|everybody|people|nobody)\b"
+_IN_THEIR_HEADS = (
+    r"\b(thinks?|thought|know|see|hear|saw|notice|work out|laugh|laughing|wants?|put up|feel sorry|look down|regret|idea"
+    r"|happier|go quiet|lose|come)\b"
+)
+_TIME_TO_COME = r"\b(will|won't|going to|i'll|it'll|i'd only|they'd|always be|rest of my life|for good|ever again)\b"
+_ALL_OF_IT = r"\b(never|always|everything|nothing|anything|every|whole|even|all|only|ruin|nobody)\b"
+
 KINDS: tuple[tuple[str, str], ...] = (
-    ("mind reading", r"\b(they|they'd|they'll|they're|everyone|everybody|people|nobody)\b.*\b(think|thinks|thought|know|see|hear|saw|notice|work out|laughing|laugh|want|wants|put up|feel sorry|look down|regret|idea|people|up on|happier|coming|quiet|lose|come|wait|read)\b"),  # noqa: E501
-    ("fortune telling", r"\b(will|won't|going to|i'll|it'll|i'd only|they'd|always be|rest of my life|for good|ever again|no way out)\b"),  # noqa: E501
+    ("mind reading", f"{_OTHERS}.*{_IN_THEIR_HEADS}"),
+    ("fortune telling", _TIME_TO_COME),
     ("personalisation", r"\b(my fault|if i had|because of me|damaging|it's pity|on my own)\b"),
-    ("all-or-nothing thinking", r"\b(never|always|everything|nothing|anything|every|whole|even|all|only|ruin|nobody)\b"),
+    ("all-or-nothing thinking", _ALL_OF_IT),
     ("should statements", r"\b(should|must|mustn't|ought|supposed|no right|normal person|grown adult)\b"),
     ("labelling", r"\bi('m| am|'ve become|'ve turned into)\b"),
-)  # fmt: skip
+)
 
 
 def thought_kind(thought: str) -> str:
