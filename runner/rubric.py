@@ -74,8 +74,8 @@ class Item(Record):
     """Whether the item counts in the total and in its subscale; an item of type text never does."""
     signals: tuple[Measurement, ...] = ()
     """How a program can score the item."""
-    aggregate: Literal["mean", "sum", "max", "min"] = "mean"
-    """How the signals' points become one score, before rounding to a whole point within the scale."""
+    aggregate: Literal["sum", "mean", "max", "min"] = "sum"
+    """How the signals' points become one score, before rounding to the nearest whole point within the scale."""
 
     @property
     def counts(self) -> bool:
