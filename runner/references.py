@@ -148,8 +148,10 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
     if part.value in blocks:
         return [Reference(kind, part.value, part.path)]
     job, at, seed = part.value.rpartition("@")
-    if kind == "tune" and at and job in blocks and seed in map(str, _mappings(blocks[job]).get("seeds") or [seed]):
-        return [Reference(kind, job, part.path, detail=seed)]
+    if kind == "tune" and at and job in blocks:
+        seeds = _mappings(blocks[job]).get("seeds")
+        if not isinstance(seeds, list) or seed in map(str, seeds):  # what is no list is reported by its schema
+            return [Reference(kind, job, part.path, detail=seed)]
     return []
 
 
