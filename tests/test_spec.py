@@ -111,7 +111,7 @@ def test_references_say_what_a_block_names(load: Loads) -> None:
 
 
 def test_seeds_that_are_no_list_are_one_problem(load: Loads) -> None:
-    assert problems(load, STUDY.replace("[1, 2]", "3")) == ["study.yaml:9:44: tune/tuned/seeds: expected a list, got 3"]
+    assert problems(load, STUDY.replace("[1, 2]", "3")) == ["study.yaml:9:45: tune/tuned/seeds: expected a list, got 3"]
 
 
 def test_what_nobody_uses_is_no_problem(load: Loads) -> None:
