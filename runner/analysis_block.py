@@ -1,105 +1,118 @@
-"""What every design has in common: the options of its block, the tables it reads, and how its results are stored."""
+"""What every design has in common: the tables it reads, what the study says about them, and how results are stored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis_table import AnalysisTable, Row, analysis_table, keep_where, kept_levels
-from cbtrun.records import Comparison, Effect, Json, Test
+from cbtrun.analysis_table import AnalysisTable, Row, Scale, analysis_table, keep_where, kept_levels, subgroups
+from cbtrun.digests import derive_seed
+from cbtrun.records import Comparison, Effect, Test
+from cbtrun.statistics.multiplicity import Correction, adjusted_p
 from cbtrun.statistics.samples import Sized, Tested, stored_float
+from cbtrun.statistics.sentences import sentence_of
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
+    from cbtrun.context import StageContext
+    from cbtrun.rubric import Rubric
 
-STATISTICS = Path(__file__).parent / "statistics"
+PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
+SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
+"""Upper end of each PHQ-9 band (Kroenke, Spitzer & Williams 2001)."""
+
+Compare = Callable[[AnalysisTable, int], Sequence[Comparison]]
+"""A design: comparisons of one table, with the seed of what it draws."""
 
 
 def statistics_files() -> list[Path]:
     """The files whose change changes results: part of each analysis plugin's fingerprint."""
-    return [*sorted(STATISTICS.glob("*.py")), Path(__file__), Path(__file__).with_name("analysis_table.py")]
+    here = Path(__file__).parent
+    return [*sorted((here / "statistics").glob("*.py")), *sorted(here.glob("analysis_*.py"))]
 
 
-def outcome_options() -> Json:
-    """Options that say what is compared and in which sessions."""
-    return {
-        "outcome": {
-            "type": "string",
-            "x-names": "outcome",
-            "description": "What is compared: `SET.total`, `SET.ITEM` or `SET.SUBSCALE` of a rating set.",
-        },
-        "items": {
-            "type": "boolean",
-            "default": True,
-            "description": "Whether the same comparison is also made for each item of the rubric.",
-        },
-        "aggregate": {
-            "enum": ["mean", "median"],
-            "default": "mean",
-            "description": "How the ratings of one session become one value: over each rater's repeats, then raters.",
-        },
-        "where": {
-            "type": "object",
-            "default": {},
-            "description": "Subgroup: factor, label or `arm` -> the level, or the levels, to keep. All must hold.",
-            "additionalProperties": {
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-                ]
-            },
-        },
-    }
-
-
-def two_levels_options() -> Json:
-    """Options that name a factor and the two of its levels that are compared."""
-    return {
-        "factor": {"type": "string", "x-names": "factors", "description": "The factor whose levels are compared."},
-        "levels": {
-            "type": "array",
-            "items": {"type": "string", "x-names": "levels"},
-            "minItems": 2,
-            "maxItems": 2,
-            "uniqueItems": True,
-            "description": "Exactly two levels; the estimate is the first minus the second.",
-        },
-    }
-
-
-def tests_option(names: Sequence[str], description: str) -> Json:
-    """The option that lists the significance tests; the first is the one in the sentence."""
-    return {
-        "type": "array",
-        "items": {"enum": list(names)},
-        "minItems": 1,
-        "uniqueItems": True,
-        "default": list(names),
-        "description": f"{description} The first is the one that the sentence cites.",
-    }
-
-
-def block_schema(required: Sequence[str], properties: Json) -> Json:
-    """JSON Schema of an analysis block."""
-    return {"type": "object", "additionalProperties": False, "required": list(required), "properties": properties}
+def analyse_block(context: StageContext, compare: Compare) -> list[Comparison]:
+    """The design's comparisons of every table of the block, p adjusted, in words, rounded for storage."""
+    made: list[Comparison] = []
+    tables = outcome_tables(context)
+    for done, table in enumerate(tables):
+        seed = derive_seed(context.seed, table.outcome, {name: list(kept) for name, kept in table.where.items()})
+        made.extend(compare(table, seed))
+        context.advance(done + 1, len(tables))
+    noted = [one.model_copy(update={"notes": (*one.notes, *tuning_notes(context.study, one))}) for one in made]
+    return finished(noted, context.options)
 
 
 def outcome_tables(context: StageContext) -> list[AnalysisTable]:
-    """The declared outcome's table, then one for each other item of its rubric if `items` is set."""
-    from cbtrun.rating_totals import outcome_values
-
+    """The declared outcome's table, then each other item's if `items` is set; after each its subgroups, by `by`."""
     options = context.options
     ratings_name, _, declared = options["outcome"].partition(".")
-    rubric, ratings, sessions = context.rubric_of(ratings_name), context.ratings(ratings_name), context.sessions()
+    rubric = context.rubric_of(ratings_name)
     items = [item.id for item in rubric.items if item.type != "text"] if options.get("items", True) else []
-    where = kept_levels(options.get("where"))
+    where, by = kept_levels(options.get("where")), options.get("by")
+    more = _more_levels(context, [*where, *([by] if by else [])])
     tables = []
     for name in dict.fromkeys([declared, *items]):
-        values = outcome_values(ratings, rubric, name, options.get("aggregate", "mean"))
-        tables.append(keep_where(analysis_table(f"{ratings_name}.{name}", sessions, values), where))
+        whole = keep_where(_table(context, ratings_name, rubric, name, more), where)
+        tables += [whole, *(subgroups(whole, by) if by else ())]
     return tables
+
+
+def _table(
+    context: StageContext, ratings_name: str, rubric: Rubric, name: str, more: Mapping[str, Mapping[str, str]]
+) -> AnalysisTable:
+    from cbtrun.analysis_scale import outcome_scale
+    from cbtrun.rating_totals import outcome_values
+
+    ratings, aggregate = context.ratings(ratings_name), context.options.get("aggregate", "mean")
+    values = outcome_values(ratings, rubric, name, aggregate)
+    scale: Scale = outcome_scale(ratings, rubric, name, aggregate, values)
+    flags = context.options.get("exclude_flags", ())
+    return analysis_table(f"{ratings_name}.{name}", context.sessions(), values, scale, more, flags)
+
+
+def _more_levels(context: StageContext, wanted: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Session -> its patient model and, where a filter asks for them, its persona's attributes."""
+    arms, block = context.study.get("arms") or {}, context.study.get("sessions") or {}
+    attributes = _persona_levels(context) if any(name.startswith("persona.") for name in wanted) else {}
+    levels = {}
+    for session in context.sessions():
+        patient = (arms.get(session.arm) or {}).get("patient") or block.get("patient")
+        own = {"patient": str(patient)} if patient else {}
+        levels[session.id] = {**own, **attributes.get(session.persona or "", {})}
+    return levels
+
+
+def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
+    name = (context.study.get("sessions") or {}).get("personas")
+    found = {}
+    for persona in context.personas(name) if name else []:
+        levels = {f"persona.{attribute}": str(getattr(persona, attribute)) for attribute in PERSONA_ATTRIBUTES}
+        levels["persona.severity"] = next(band for top, band in SEVERITY if persona.phq9 <= top)
+        found[persona.id] = levels
+    return found
+
+
+def tuning_notes(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
+    """What the comparison does not cover: how much another tuning run of the same model could have differed."""
+    jobs, arms = study.get("tune") or {}, (study.get("arms") or {}).values()
+    notes = []
+    for level in comparison.levels:
+        used = {
+            arm["therapist"]
+            for arm in arms
+            if (arm.get("factors") or {}).get(comparison.factor) == level and arm.get("therapist") in jobs
+        }
+        for job in sorted(used):
+            seeds = len(jobs[job].get("seeds") or [1])
+            if seeds == 1:
+                notes.append(f"`{level}`: n = 1 tuning of `{job}`; the interval does not cover how tunings differ")
+            elif comparison.design not in ("mixed",):
+                notes.append(
+                    f"`{level}`: {seeds} tunings of `{job}` are averaged within each persona; `using: mixed` with "
+                    "`random: [persona, seed]` lets the interval cover how tunings differ"
+                )
+    return notes
 
 
 def missing_level_notes(factor: str, levels: Sequence[str], rows: Sequence[Sequence[Row]]) -> list[str]:
@@ -113,6 +126,12 @@ def missing_level_notes(factor: str, levels: Sequence[str], rows: Sequence[Seque
     return notes
 
 
+def count_personas(rows: Sequence[Sequence[Row]]) -> int | None:
+    """Distinct personas with a value; none where no session has a persona."""
+    found = {row.persona for at_level in rows for row in at_level if row.persona is not None and row.value is not None}
+    return len(found) or None
+
+
 def tests_and_notes(results: Sequence[Tested]) -> tuple[tuple[Test, ...], list[str]]:
     """The tests that could be done, and why the others could not."""
     done = tuple(result.test for result in results if result.test is not None)
@@ -123,6 +142,39 @@ def effects_and_notes(results: Sequence[Sized]) -> tuple[tuple[Effect, ...], lis
     """The effects that could be computed, and why the others could not."""
     done = tuple(result.effect for result in results if result.effect is not None)
     return done, [result.note for result in results if result.note is not None]
+
+
+def finished(comparisons: Sequence[Comparison], options: Mapping[str, Any]) -> list[Comparison]:
+    """The comparisons with p adjusted over their family, their sentence, and numbers rounded for storage."""
+    correction = options.get("correction", "holm")
+    corrected = _corrected(comparisons, correction, options.get("family", "block"), options.get("outcome", ""))
+    return [stored(one.model_copy(update={"sentence": sentence_of(one)})) for one in corrected]
+
+
+def _corrected(
+    comparisons: Sequence[Comparison], correction: Correction, family: str, primary: str
+) -> list[Comparison]:
+    """Each kind of test is adjusted over the family by itself: t and Wilcoxon ask one question twice, not two."""
+    if correction == "none":
+        return list(comparisons)
+    alone = [family == "outcome-alone" and one.outcome == primary and not one.subgroup for one in comparisons]
+    done = list(comparisons)
+    for side in (True, False):
+        members = [index for index, first in enumerate(alone) if first == side]
+        for name in sorted({test.name for index in members for test in done[index].tests}):
+            having = [index for index in members if any(test.name == name for test in done[index].tests)]
+            raw = [test.p for index in having for test in done[index].tests if test.name == name]
+            for index, adjusted in zip(having, adjusted_p(raw, correction), strict=True):
+                done[index] = _with_adjusted(done[index], name, adjusted, correction, len(raw))
+    return done
+
+
+def _with_adjusted(comparison: Comparison, name: str, adjusted: float, correction: str, family: int) -> Comparison:
+    tests = tuple(
+        test.model_copy(update={"p_adjusted": adjusted}) if test.name == name else test for test in comparison.tests
+    )
+    size = max(family, comparison.family or 0)
+    return comparison.model_copy(update={"tests": tests, "correction": correction, "family": size})
 
 
 def stored(comparison: Comparison) -> Comparison:
@@ -138,14 +190,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_rounded(inner) for inner in value)
     return value
-
-
-def personas_are_shared(context: BlockContext) -> bool:
-    """Whether simulated sessions give every arm the same personas, so that arms are compared within personas."""
-    sessions = context.study.get("sessions")
-    return isinstance(sessions, dict) and "personas" in sessions and sessions.get("using") != "import"
-
-
-def refusal(context: BlockContext, what: str, *path: str | int) -> list[Problem]:
-    """One problem in the shape that `check_block` gives."""
-    return [context.problem(what, *path)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cbtrun.errors import StatisticsError
@@ -43,6 +43,12 @@ class Row:
     """Level of each factor; labels, `arm` and `persona` can be used as factors too."""
     value: float | None
     reason: str | None
+    lowest: float | None = None
+    """The value, or the lowest that a missing one could have been; none where the scale has no end."""
+    highest: float | None = None
+    """The value, or the highest that a missing one could have been."""
+    ratings: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    """(rater, repeat) -> points: the single ratings behind the value."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,14 @@ class AnalysisTable:
 
     outcome: str
     rows: tuple[Row, ...]
+    low: float | None = None
+    """Lowest value that the outcome can have, where known."""
+    high: float | None = None
+    """Highest value that the outcome can have, where known."""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The filter that the rows have passed."""
+    subgroup: bool = False
+    """Whether the table is one level of the analysis's `by`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +102,71 @@ class Pairing:
     """Personas with a value at one of the two levels only."""
 
 
-def analysis_table(outcome: str, sessions: Iterable[Session], values: Mapping[str, OutcomeValue]) -> AnalysisTable:
-    """The table of one outcome, in the sessions' order. Raises StatisticsError on NaN or infinite values."""
-    return AnalysisTable(outcome, tuple(_row(outcome, session, values.get(session.id)) for session in sessions))
+@dataclass(frozen=True)
+class Scale:
+    """What is known of an outcome beyond its values: ends of its scale, bounds and single ratings of sessions."""
+
+    low: float | None = None
+    high: float | None = None
+    lowest: Mapping[str, OutcomeValue] = field(default_factory=dict)
+    """Session -> its value with every unscored item at its lowest."""
+    highest: Mapping[str, OutcomeValue] = field(default_factory=dict)
+    """Session -> its value with every unscored item at its highest."""
+    ratings: Mapping[str, Mapping[tuple[str, int], float]] = field(default_factory=dict)
+    """Session -> (rater, repeat) -> points."""
 
 
-def _row(outcome: str, session: Session, found: OutcomeValue | None) -> Row:
+def analysis_table(
+    outcome: str,
+    sessions: Iterable[Session],
+    values: Mapping[str, OutcomeValue],
+    scale: Scale | None = None,
+    more_levels: Mapping[str, Mapping[str, str]] | None = None,
+    excluded_flags: Sequence[str] = (),
+) -> AnalysisTable:
+    """The table of one outcome, in the sessions' order.
+
+    more_levels: session -> further factors (its patient model, its persona's attributes). excluded_flags: sessions
+    with such a fidelity flag count as missing. Raises StatisticsError on NaN or infinite values.
+    """
+    scale = scale or Scale()
+    rows = []
+    for session in sessions:
+        row = _row(outcome, session, values.get(session.id), scale, (more_levels or {}).get(session.id, {}))
+        rows.append(_excluded(row, session.flags, excluded_flags))
+    return AnalysisTable(outcome, tuple(rows), scale.low, scale.high)
+
+
+def _row(outcome: str, session: Session, found: OutcomeValue | None, scale: Scale, more: Mapping[str, str]) -> Row:
     value = found.value if found is not None else None
-    reason = NOT_RATED if found is None else found.reason
     if value is not None and not math.isfinite(value):
         raise StatisticsError(f"{outcome}: session {session.id} has the value {value}; NaN and infinities are refused")
     named = {"arm": session.arm, "persona": session.persona}
     levels = {
+        **more,
         **session.labels,
         **{name: level for name, level in named.items() if level is not None},
         **session.factors,
     }
-    if value is None:
-        return Row(session.id, session.arm, session.persona, session.repeat, levels, None, reason or "no reason given")
-    return Row(session.id, session.arm, session.persona, session.repeat, levels, float(value), None)
+    key = (session.id, session.arm, session.persona, session.repeat, levels)
+    if value is not None:
+        ratings = scale.ratings.get(session.id, {})
+        return Row(*key, float(value), None, float(value), float(value), ratings)
+    reason = NOT_RATED if found is None else found.reason or "no reason given"
+    ends = [_end(known.get(session.id), end) for known, end in ((scale.lowest, scale.low), (scale.highest, scale.high))]
+    return Row(*key, None, reason, ends[0], ends[1])
+
+
+def _end(known: OutcomeValue | None, end: float | None) -> float | None:
+    return known.value if known is not None and known.value is not None else end
+
+
+def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:
+    """A flagged session without its value; what it was rated stays as its bounds."""
+    found = [name for name in excluded if any(flag.split(":")[0].strip() == name for flag in flags)]
+    if not found or row.value is None:
+        return row
+    return replace(row, value=None, reason=f"excluded: {found[0]}", ratings={})
 
 
 def kept_levels(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
@@ -117,7 +177,17 @@ def kept_levels(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tu
 def keep_where(table: AnalysisTable, where: Mapping[str, Sequence[str]]) -> AnalysisTable:
     """The rows whose levels are all among those wanted; an empty filter keeps every row."""
     rows = tuple(row for row in table.rows if all(row.levels.get(name) in kept for name, kept in where.items()))
-    return AnalysisTable(table.outcome, rows)
+    return replace(table, rows=rows, where={**table.where, **{name: tuple(kept) for name, kept in where.items()}})
+
+
+def levels_of(table: AnalysisTable, factor: str) -> tuple[str, ...]:
+    """The levels of a factor that occur, sorted."""
+    return tuple(sorted({row.levels[factor] for row in table.rows if factor in row.levels}))
+
+
+def subgroups(table: AnalysisTable, by: str) -> tuple[AnalysisTable, ...]:
+    """The table cut into the levels of `by`."""
+    return tuple(replace(keep_where(table, {by: [level]}), subgroup=True) for level in levels_of(table, by))
 
 
 def rows_at(table: AnalysisTable, factor: str, level: str) -> tuple[Row, ...]:
@@ -144,6 +214,17 @@ def _unit(key: str, rows: Sequence[Row]) -> AnalysisUnit:
 def are_averaged(units: Iterable[AnalysisUnit]) -> bool:
     """Whether any unit is the mean of several sessions."""
     return any(len(unit.sessions) > 1 for unit in units)
+
+
+def are_paired(groups: Sequence[Sequence[Row]]) -> bool:
+    """Whether any persona has sessions in two of the groups, so that they are not independent."""
+    seen: set[str] = set()
+    for rows in groups:
+        here = {row.persona for row in rows if row.persona is not None}
+        if here & seen:
+            return True
+        seen |= here
+    return False
 
 
 def pair_by_persona(first: Sequence[Row], second: Sequence[Row]) -> Pairing:

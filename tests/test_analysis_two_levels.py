@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cbtrun.analysis_block import finished
 from cbtrun.analysis_table import AnalysisTable, analysis_table, keep_where, kept_levels
 from cbtrun.errors import StatisticsError
 from cbtrun.plugins.independent import compare_independent
@@ -38,11 +39,16 @@ def _table(*rows: tuple[str, str | None, float | None]) -> AnalysisTable:
 
 
 def _independent(table: AnalysisTable, **options: Any) -> Comparison:
-    return compare_independent("main", {"factor": "tuning", "levels": ["cbt", "none"], **options}, table)
+    return finished(
+        [compare_independent("main", opts := {"factor": "tuning", "levels": ["cbt", "none"], **options}, table, 1)],
+        opts,
+    )[0]
 
 
 def _paired(table: AnalysisTable, **options: Any) -> Comparison:
-    return compare_pairs("main", {"factor": "tuning", "levels": ["cbt", "none"], **options}, table)
+    return finished(
+        [compare_pairs("main", opts := {"factor": "tuning", "levels": ["cbt", "none"], **options}, table, 1)], opts
+    )[0]
 
 
 def _values(level: str, values: Sequence[float]) -> list[tuple[str, str | None, float | None]]:

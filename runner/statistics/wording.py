@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cbtrun.records import Effect, Interval, Test
+from cbtrun.records import Comparison, Effect, Interval, Test
 
 TEST_NAMES = {
     "mann-whitney": "Mann-Whitney",
     "welch": "Welch",
     "t": "paired t",
     "wilcoxon": "Wilcoxon",
+    "tukey": "Tukey",
+    "games-howell": "Games-Howell",
+    "dunn": "Dunn",
+    "nemenyi": "Nemenyi",
+    "satterthwaite": "mixed model",
 }
 EFFECT_NAMES = {
     "auc": "AUC",
@@ -50,6 +55,18 @@ def significance_text(test: Test) -> str:
     """`Mann-Whitney p = 0.003`, with the adjusted p where there is one."""
     text = f"{TEST_NAMES.get(test.name, test.name)} {p_value(test.p)}"
     return text if test.p_adjusted is None else f"{text}, adjusted {p_value(test.p_adjusted)}"
+
+
+def counts_text(comparison: Comparison) -> str:
+    """How many units the numbers rest on: `n = 28 and 12`, `n = 20 pairs`."""
+    unit = comparison.unit_of_analysis
+    if unit.startswith("pair"):
+        return f"n = {comparison.n} {'pair' if comparison.n == 1 else 'pairs'}"
+    if unit.startswith("persona across"):
+        return f"n = {comparison.n} {'persona' if comparison.n == 1 else 'personas'}"
+    sizes = [str(group.n if group.units is None else group.units) for group in comparison.groups]
+    named = {"persona": " personas", "rating": " ratings"}.get(unit.split(" ")[0], "")
+    return f"n = {' and '.join([', '.join(sizes[:-1]), sizes[-1]] if len(sizes) > 1 else sizes)}{named}"
 
 
 def difference_sentence(

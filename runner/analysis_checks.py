@@ -1,0 +1,80 @@
+"""Whether a design fits the study, as far as the study's text tells: said before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis_block import PERSONA_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
+
+BUILT_IN = ("arm", "persona", "patient", "repeat", *(f"persona.{name}" for name in (*PERSONA_ATTRIBUTES, "severity")))
+
+
+def fit_problems(context: BlockContext, shared_personas: bool | None, instead: str) -> list[Problem]:
+    """Problems of the unit of analysis and of `where` and `by`.
+
+    shared_personas: True for a design within personas, False for one between sessions, None where both will do.
+    instead: the design that fits where this one does not.
+    """
+    problems = list(filter_problems(context))
+    sessions = _mapping(context.study.get("sessions"))
+    using, factor = context.options.get("using", "this design"), context.options.get("factor", "")
+    if shared_personas is False and simulated(sessions) and varies_between_arms(context):
+        what = f"`{using}` does not fit: every persona has sessions in every arm, so the levels of '{factor}' are not "
+        problems.append(context.problem(f"{what}independent; use {instead}", "using"))
+    if shared_personas is True and imported(sessions) and "persona" not in _mapping(sessions.get("columns")):
+        what = f"`{using}` does not fit: the imported sessions have no persona to pair by; map a column to `persona` "
+        problems.append(context.problem(f"{what}under `sessions/columns`, or use {instead}", "using"))
+    return problems
+
+
+def filter_problems(context: BlockContext) -> Iterable[Problem]:
+    """Names in `where` and `by` that are neither a factor, a label, nor built in; levels that no arm has."""
+    known = known_factors(context.study)
+    for name in _mapping(context.options.get("where")):
+        if name not in known:
+            yield context.problem(_unknown(name, known), "where", name)
+    by = context.options.get("by")
+    if isinstance(by, str) and by not in known:
+        yield context.problem(_unknown(by, known), "by")
+
+
+def known_factors(study: Mapping[str, Any]) -> list[str]:
+    """Every name that a session can have a level of."""
+    sessions = _mapping(study.get("sessions"))
+    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(study.get("arms")).values()]
+    names = {
+        *(name for arm in arms for name in arm),
+        *_mapping(sessions.get("factors")),
+        *_mapping(sessions.get("labels")),
+    }
+    seeds = [job for job in _mapping(study.get("tune")).values() if len(_mapping(job).get("seeds") or []) > 1]
+    return sorted({*names, *BUILT_IN, *(["seed"] if seeds else [])})
+
+
+def simulated(sessions: Mapping[str, Any]) -> bool:
+    """Whether the study simulates its sessions, every arm with every persona."""
+    return "personas" in sessions and not imported(sessions)
+
+
+def imported(sessions: Mapping[str, Any]) -> bool:
+    """Whether the sessions come from a file."""
+    return sessions.get("using") == "import"
+
+
+def varies_between_arms(context: BlockContext) -> bool:
+    """Whether the factor is one of the arms', so that its levels share the personas."""
+    arms = _mapping(context.study.get("arms")).values()
+    return any(context.options.get("factor") in _mapping(_mapping(arm).get("factors")) for arm in arms)
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"unknown factor or label '{name}'; known: {', '.join(known)}"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,112 @@
+"""The options that analysis blocks share, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cbtrun.records import Json
+
+
+def outcome_options() -> Json:
+    """Options that say what is compared and in which sessions."""
+    return {
+        "outcome": {
+            "type": "string",
+            "x-names": "outcome",
+            "description": "What is compared: `SET.total`, `SET.ITEM` or `SET.SUBSCALE` of a rating set.",
+        },
+        "items": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether the same comparison is also made for each item of the rubric.",
+        },
+        "aggregate": {
+            "enum": ["mean", "median"],
+            "default": "mean",
+            "description": "How the ratings of one session become one value: over each rater's repeats, then raters.",
+        },
+        "exclude_flags": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "uniqueItems": True,
+            "description": "Fidelity flags (by name) whose sessions are left out; by default every session is kept.",
+        },
+        "where": {
+            "type": "object",
+            "default": {},
+            "description": "Subgroup: factor, label, `arm`, `patient`, `persona` or `persona.ATTRIBUTE` (gender, risk, "
+            "severity, engagement_style, disclosure_style) -> the level, or the levels, to keep. All must hold.",
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                ]
+            },
+        },
+    }
+
+
+def two_levels_options() -> Json:
+    """Options that name a factor and the two of its levels that are compared."""
+    return {
+        "factor": {"type": "string", "x-names": "factors", "description": "The factor whose levels are compared."},
+        "levels": {
+            "type": "array",
+            "items": {"type": "string", "x-names": "levels"},
+            "minItems": 2,
+            "maxItems": 2,
+            "uniqueItems": True,
+            "description": "Exactly two levels; the estimate is the first minus the second.",
+        },
+    }
+
+
+def tests_option(names: Sequence[str], description: str) -> Json:
+    """The option that lists the significance tests; the first is the one in the sentence."""
+    return {
+        "type": "array",
+        "items": {"enum": list(names)},
+        "minItems": 1,
+        "uniqueItems": True,
+        "default": list(names),
+        "description": f"{description} The first is the one that the sentence cites.",
+    }
+
+
+def by_option() -> Json:
+    """The option that repeats the comparison in subgroups."""
+    return {
+        "by": {
+            "type": "string",
+            "description": "Also make the comparison within each level of this factor, label or `persona.ATTRIBUTE`.",
+        }
+    }
+
+
+def family_options() -> Json:
+    """Options that say how p is adjusted for many comparisons."""
+    return {
+        "correction": {
+            "enum": ["holm", "bh", "none"],
+            "default": "holm",
+            "description": "How p is adjusted over the family: Holm, Benjamini-Hochberg, or not at all.",
+        },
+        "family": {
+            "enum": ["block", "outcome-alone"],
+            "default": "block",
+            "description": "The family: all comparisons of this block; or the declared outcome by itself (primary) and "
+            "the items and subgroups as a second family.",
+        },
+    }
+
+
+def block_schema(required: Sequence[str], properties: Json) -> Json:
+    """JSON Schema of an analysis block: its own options and those that all designs share."""
+    shared = {**outcome_options(), **by_option(), **family_options()}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["outcome", *required],
+        "properties": {**shared, **properties},
+    }
