@@ -116,7 +116,8 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 def read_sessions(table: Table, options: Mapping[str, Any], path: Path) -> tuple[list[Session], list[Problem]]:
     """The sessions of a table, and what is wrong with those that are not well formed."""
-    sessions, problems = [], []
+    sessions: list[Session] = []
+    problems: list[Problem] = []
     for id_, rows in _grouped(table, options["columns"]["session"]).items():
         try:
             sessions.append(_session(id_, rows, options, path))
@@ -179,9 +180,7 @@ def _messages(id_: str, rows: list[Row], columns: Mapping[str, str], path: Path)
     return [(row.line, str(one["role"]), str(one.get("content") or "")) for one in messages]
 
 
-def _turn(
-    id_: str, line: int, speaker: str, text: str, speakers: Mapping[str, str], path: Path
-) -> Turn | None:
+def _turn(id_: str, line: int, speaker: str, text: str, speakers: Mapping[str, str], path: Path) -> Turn | None:
     part = speakers.get(speaker)
     if part is None:
         known = ", ".join(speakers)

@@ -28,10 +28,28 @@ class StudyGroup(click.Group):
 
 
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
-run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-set_option = click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.")
-runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder that holds the run folders.")
-plugins_option = click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.")
+run_argument = click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+set_option = click.option(
+    "sets",
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
+)
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds the run folders.",
+)
+plugins_option = click.option(
+    "--allow-local-plugins",
+    is_flag=True,
+    help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.",
+)
 
 
 @click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -59,7 +77,13 @@ def cli() -> None:
 @click.option("--consent-remote", is_flag=True, help="Allow transcripts of real people to be sent to remote models.")
 @click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
 @click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made.")
-@click.option("--concurrency", type=click.IntRange(1), default=256, show_default=True, help="Sessions or ratings under way at once.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Sessions or ratings under way at once.",
+)
 def run(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, **options: Any) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.consent import check_consent
@@ -84,7 +108,9 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 
     study, _ = load(spec, sets, allow_local_plugins)
     stages = ordered_stages(study)
-    click.echo(f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})")
+    click.echo(
+        f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
+    )
 
 
 @cli.command()
@@ -139,7 +165,9 @@ def plugins() -> None:
 
 
 @cli.command()
-@click.option("--write", is_flag=True, help="Write the schemas into the package's own folder (for developers of cbtrun).")
+@click.option(
+    "--write", is_flag=True, help="Write the schemas into the package's own folder (for developers of cbtrun)."
+)
 def schema(write: bool) -> None:
     """Print the JSON Schema of a study, with the options of every installed plugin."""
     import json
@@ -190,14 +218,17 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
 
     if local and not allow_local:
         names = ", ".join(map(str, local))
-        raise PluginError(f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins")
+        raise PluginError(
+            f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
+        )
     return load_registry(local, [("progress", watching)] if watching else [])
 
 
 def say_outcome(outcome: Outcome) -> int:
     """Print how a run ended. Returns the exit code."""
     for failure in outcome.failures:
-        click.echo(f"failed: {failure.stage} {failure.unit}: {failure.reason}".replace("  ", " "), err=True)
+        unit = f" {failure.unit}" if failure.unit else ""
+        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
     if outcome.failures:
         click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
     elif not outcome.done:
@@ -234,9 +265,14 @@ def _disk_error(error: OSError) -> int:
     import errno
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        click.echo(f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.", err=True)
+        click.echo(
+            f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
+            err=True,
+        )
         return 4
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        click.echo(f"{error.filename}: may not be written ({error.strerror}); choose another place with --runs.", err=True)
+        click.echo(
+            f"{error.filename}: may not be written ({error.strerror}); choose another place with --runs.", err=True
+        )
         return 2
     raise error

@@ -14,11 +14,11 @@ from cbtrun.records import Failure
 
 if TYPE_CHECKING:
     from cbtrun.calls import Calls, OpenModels
-    from cbtrun.stage_inputs import Inputs
     from cbtrun.journal import Usage
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.results import RatedSet, Results
     from cbtrun.rubric import Rubric
+    from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")

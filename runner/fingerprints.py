@@ -63,7 +63,7 @@ def plugin_digest(plugin: object, module: ModuleType | None) -> str:
     if source is None:
         return ""
     files = sorted(_with_imports(Path(source)))
-    more = getattr(plugin, "fingerprint_files", list)()
+    more: list[Path] = getattr(plugin, "fingerprint_files", list)()
     return digest([[path.name, file_digest(path)] for path in [*files, *more]])
 
 

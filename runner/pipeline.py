@@ -26,13 +26,17 @@ from cbtrun.results import build_results, results_bytes
 from cbtrun.rubric import rubric_digest
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
-from cbtrun.stage_inputs import Inputs, output_path
+from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.rubric import Rubric
     from cbtrun.spec import Study
+
+
+GOES_ON = ("sessions", "report")
+"""Blocks that run even if something they read has failed: other arms can be simulated, and a report shows what there is."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class _Run:
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
         self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
+        self.broken: set[str] = set()
         self.outcome = Outcome(folder)
 
     def all_stages(self) -> Outcome:
@@ -135,7 +140,21 @@ class _Run:
             self._tell(StageNote(stage.id, "up to date", kept.units, kept.units), "stage_finished")
             return
         self.journal.unmark_stage(stage.id)
-        self._work(stage, fingerprint)
+        missing = [need for need in stage.needs if need in self.broken]
+        if missing and stage.block not in GOES_ON:
+            self._break(stage, [Failure(stage=stage.id, unit="", reason=f"needs {', '.join(missing)}, which failed")])
+        else:
+            self._work(stage, fingerprint)
+
+    def _break(self, stage: Stage, failures: list[Failure]) -> None:
+        """A stage without output: what an earlier run left there would be of another study."""
+        self.broken.add(stage.id)
+        self.outcome.done.append(stage.id)
+        self.outcome.failures += failures
+        if stage.block in OUTPUTS:
+            output_path(self.folder, stage.block, stage.name).unlink(missing_ok=True)
+            self.inputs.forget(stage.block, stage.name)
+        self._tell(StageNote(stage.id, "failed"), "stage_finished")
 
     def _kept(self, stage: Stage, fingerprint: str) -> StageMark | None:
         mark = self.journal.stage(stage.id)
@@ -156,16 +175,15 @@ class _Run:
             raise
         except CbtrunError as error:
             context.fail("", str(error))
-            units = None
+            self._break(stage, context.failures)
+            return
         self.outcome.done.append(stage.id)
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
-        if units is not None:
-            self.outputs[stage.id] = self._output_digest(stage) or ""
-        if units is not None and not context.failures:
+        self.outputs[stage.id] = self._output_digest(stage) or ""
+        if not context.failures:
             self.journal.mark_stage(stage.id, StageMark(fingerprint, self.outputs[stage.id], units))
-        state = "failed" if units is None else "incomplete" if context.failures else "done"
-        self._tell(_note(stage, state, units or 0, tally), "stage_finished")
+        self._tell(_note(stage, "incomplete" if context.failures else "done", units, tally), "stage_finished")
 
     def _run(self, stage: Stage, context: StageContext) -> int:
         """Call the plugin and write what it gives. Returns the number of units."""
@@ -246,8 +264,6 @@ class _Run:
         return digest([file_digest(file) for file in files])
 
 
-def _note(
-    stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = ""
-) -> StageNote:
+def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
     tokens = tally.tokens_in + tally.tokens_out
     return StageNote(stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd)

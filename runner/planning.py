@@ -104,7 +104,8 @@ def _words(plan: Plan | None) -> str:
     if plan is None:
         return ""
     calls = [
-        f"{one.calls:,} calls to {one.model}" + (f" (~{one.tokens_in + one.tokens_out:,} tokens)" if one.tokens_in else "")
+        f"{one.calls:,} calls to {one.model}"
+        + (f" (~{one.tokens_in + one.tokens_out:,} tokens)" if one.tokens_in else "")
         for one in plan.calls
     ]
     return ", ".join([f"{plan.units:,} records", *calls])

@@ -9,6 +9,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
 from cbtrun.records import Json, Record
@@ -47,7 +48,7 @@ def _descriptions(record: type[Record]) -> dict[str, str]:
 def _docstrings(record: type[Record]) -> Iterator[tuple[str, str]]:
     (class_,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
     body = class_.body if isinstance(class_, ast.ClassDef) else []
-    for field, below in zip(body, body[1:], strict=False):
+    for field, below in pairwise(body):
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):

@@ -346,7 +346,7 @@ def _counts(sessions: Sequence[Session], rated: Mapping[str, RatedSet], failures
         personas=len({session.persona for session in sessions if session.persona is not None}),
         ratings=len(ratings),
         scores=len(scores),
-        unscored=_sorted_counts(reason_kind(score.reason or "") for score in scores if score.score is None),
+        unscored=_sorted_counts(reason_kind(score.reason or "") for score in scores if score.score is None and not score.label),
         failures=_sorted_counts(failure.stage for failure in failures),
     )
 

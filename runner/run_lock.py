@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cbtrun.errors import StageError
+from cbtrun.hookspecs import stage_hooks
 from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.version import __version__
 
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.spec import Study
 
-PACKAGES = (
-    "torch transformers peft trl datasets accelerate tokenizers safetensors vllm instructor openai pydantic jsonschema "
-    "pluggy numpy scipy statsmodels pandas matplotlib"
-).split()
+PACKAGES = ["torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm", "instructor", "openai", "pydantic", "jsonschema", "pluggy", "numpy", "scipy", "statsmodels", "pandas", "matplotlib"]
 
 
 def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
@@ -83,10 +81,17 @@ def _content(study: Study, registry: Registry) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": package_versions(),
-        "plugins": {name: registry.digest(name) for name, _ in registry.listing()},
+        "plugins": {using: registry.digest(using) for using in sorted(_plugins(study))},
         "hardware": hardware(),
         "resolved": study.data,
     }
+
+
+def _plugins(study: Study) -> set[str]:
+    """Names of the plugins that the study uses."""
+    stages = [study.data.get(stage) or {} for stage in stage_hooks()]
+    blocks = [block for stage in stages for block in ([stage] if "using" in stage else stage.values())]
+    return {block["using"] for block in blocks}
 
 
 def _version(name: str) -> str | None:
@@ -99,7 +104,9 @@ def _version(name: str) -> str | None:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 def _gpus() -> list[str]:

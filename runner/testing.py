@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class StudyProject:
 
 
 @pytest.fixture
-def study_project(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], StudyProject]]:
+def study_project(tmp_path: Path) -> Callable[[Mapping[str, str]], StudyProject]:
     """Makes a project of files: `study_project({"study.yaml": text}).run()`."""
 
     def make(files: Mapping[str, str]) -> StudyProject:
@@ -61,4 +61,4 @@ def study_project(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Stud
             project.write(name, text)
         return project
 
-    yield make
+    return make

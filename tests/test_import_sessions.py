@@ -77,7 +77,10 @@ def test_an_empty_turn_is_left_out_and_counted(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("a,1,therapist", "a,1,client"), "t.csv:2: session 'a': the therapist never speaks"),
-        (("b,2,client", "b,2,friend"), "t.csv:5: session 'b': unknown speaker 'friend'; `speakers` maps: therapist, cl"),
+        (
+            ("b,2,client", "b,2,friend"),
+            "t.csv:5: session 'b': unknown speaker 'friend'; `speakers` maps: therapist, cl",
+        ),
         (("b,2,client", "b,two,client"), "t.csv:5: session 'b': 'two' in column 'n' is not a number"),
         (("I do try.,poor", "I do try.,good"), "t.csv:4: session 'b': column 'quality' has several values: poor, good"),
         (("I do try.,poor,work", "I do try."), "t.csv:5: this row does not have the header's 6 columns"),

@@ -37,10 +37,13 @@ def make_tokenizer(folder: Path, chat_template: str | None = CHAT_TEMPLATE, voca
     tokenizer.save_pretrained(str(folder))
 
 
-def make_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2, spread: float = 0.2) -> Path:
+def make_model(
+    folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2, spread: float = 0.2, vocabulary: int = 400
+) -> Path:
     """Write a random Llama with its tokenizer, and give the folder.
 
     spread: standard deviation of the weights; the bigger, the more its next tokens differ from prompt to prompt.
+    vocabulary: tokens that the model knows; the tokenizer makes at most 400 of them.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -48,7 +51,7 @@ def make_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2
     make_tokenizer(folder)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=400,
+        vocab_size=vocabulary,
         hidden_size=hidden,
         intermediate_size=hidden * 3,
         num_hidden_layers=layers,
