@@ -276,3 +276,7 @@ def _disk_error(error: OSError) -> int:
         )
         return 2
     raise error
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.spec import Study
 
-PACKAGES = ["torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm", "instructor", "openai", "pydantic", "jsonschema", "pluggy", "numpy", "scipy", "statsmodels", "pandas", "matplotlib"]
+PACKAGES = (
+    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm"),
+    *("instructor", "openai", "pydantic", "jsonschema", "pluggy"),
+    *("numpy", "scipy", "statsmodels", "pandas", "matplotlib"),
+)
 
 
 def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
