@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -111,11 +112,12 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
 
 
 def load_file(path: Path) -> ModuleType:
-    """The module in a Python file, without a place in `sys.modules`."""
+    """The module in a Python file, under a name of its own in `sys.modules`: dataclasses look their module up there."""
     spec = importlib.util.spec_from_file_location(f"cbtrun_local_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 

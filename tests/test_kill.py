@@ -61,7 +61,9 @@ def write_study(folder: Path, sessions: int = 30) -> None:
     rows = ["session,speaker,text,quality"]
     for number in range(sessions):
         quality = "good" if number % 2 else "poor"
-        asked = f"What went through your mind on day {number}?" if number % 2 else f"You should try harder on day {number}."
+        asked = (
+            f"What went through your mind on day {number}?" if number % 2 else f"You should try harder on day {number}."
+        )
         rows += [f"s{number},therapist,{asked},{quality}", f"s{number},patient,I was tired on day {number}.,{quality}"]
     (folder / "t.csv").write_text("\n".join(rows) + "\n")
     (folder / "study.yaml").write_text(STUDY)
