@@ -16,7 +16,8 @@ from cbtrun.plugins.training_rows import TrainingRows
 
 if TYPE_CHECKING:
     from peft import LoraConfig
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
 Tell = Callable[[int, int, str], None]
 
@@ -35,8 +36,9 @@ def total_steps(options: Mapping[str, Any], rows: int) -> int:
     """Optimizer steps of a run over so many rows."""
     if options.get("max_steps"):
         return int(options["max_steps"])
-    passes = math.ceil(rows / options["batch_size"])
-    return max(1, math.ceil(options["epochs"] * math.ceil(passes / options["gradient_accumulation"])))
+    passes: int = math.ceil(rows / options["batch_size"])
+    steps: int = math.ceil(options["epochs"] * math.ceil(passes / options["gradient_accumulation"]))
+    return max(1, steps)
 
 
 def train(
@@ -67,9 +69,9 @@ def train(
 def _trainer(
     base: Any, tokenizer: Any, rows: TrainingRows, options: Mapping[str, Any], seed: int, steps: int, folder: Path
 ) -> SFTTrainer:
-    from datasets import Dataset, disable_progress_bars
+    from datasets import Dataset, disable_progress_bars  # type: ignore[import-untyped] # ships no types
     from transformers import PrinterCallback, set_seed
-    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import SFTTrainer
 
     disable_progress_bars()
     set_seed(seed)  # the adapter's first weights are drawn before the trainer sets its own
@@ -84,13 +86,15 @@ def _trainer(
         peft_config=_lora(options["lora"]),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.create_model_card = lambda *_, **__: None  # a page for the hub in every checkpoint, which nobody reads
+    # It would write a page for the hub into every checkpoint.
+    trainer.create_model_card = lambda *_, **__: None  # type: ignore[method-assign] # ours, of the same form
     return trainer
 
 
 def _settings(options: Mapping[str, Any], seed: int, steps: int, folder: Path) -> SFTConfig:
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
+    more: dict[str, Any] = _checkpointing(SFTConfig, options["checkpointing"])
     return SFTConfig(
         output_dir=str(folder),
         max_steps=steps,
@@ -104,7 +108,7 @@ def _settings(options: Mapping[str, Any], seed: int, steps: int, folder: Path) -
         optim="adamw_torch",
         max_length=options["max_length"],
         bf16=options["precision"] == "bfloat16",
-        **_checkpointing(SFTConfig, options["checkpointing"]),
+        **more,
         use_cpu=torch_device(options["device"]) == "cpu",
         seed=seed,
         data_seed=seed,
@@ -163,7 +167,8 @@ def _watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) -
             keep_only(folder / f"checkpoint-{state.global_step}")
             self.saved_at = time.monotonic()
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **_: Any) -> None:  # noqa: ARG002
+        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+            logs = given["logs"]
             if "loss" not in logs:
                 return
             if not math.isfinite(logs["loss"]):

@@ -17,6 +17,7 @@ from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ModelContext, Reply, Request
 from cbtrun.plugins.model_files import ModelFiles, find_model, load_base, load_tokenizer, torch_device, with_adapter
+from cbtrun.plugins.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.row_sampling import Sampling
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ SCHEMA: Json = {
             "type": "integer",
             "minimum": 8,
             "multipleOf": 8,
-            "default": 16,
+            "default": 24,
             "description": "Rows generated together, always so many. In eights: last rows of others had other bits.",
         },
         "max_length": {
@@ -119,8 +120,8 @@ def open_model(context: ModelContext) -> LocalModel:
     files = find_model(options["model"], options.get("revision"))
     device = torch_device(options["device"])
     tokenizer = load_tokenizer(files)
-    # Torch's fused attention gave a row other bits when the second CPU thread computed it; plain products did not.
-    model = load_base(files, options["dtype"], "eager" if device == "cpu" else "sdpa")
+    register_row_attention()
+    model = load_base(files, options["dtype"], ATTENTION)
     if context.adapter:
         model = with_adapter(model, Path(context.adapter))
     _check_attention(model.config, options["max_length"])

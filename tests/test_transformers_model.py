@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_models import SENTENCES, make_model, make_tokenizer
+
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage, Draw, ModelContext, Reply, Request
 from cbtrun.plugins import transformers_model
-from tiny_models import SENTENCES, make_model, make_tokenizer
+from cbtrun.plugins.model_files import find_model, load_base
 
 DEFAULTS = {
     name: option["default"] for name, option in transformers_model.SCHEMA["properties"].items() if "default" in option
@@ -48,6 +50,7 @@ def asked(number: int, text: str | None = None, system: str = "You listen.") -> 
 async def traced(model: Any, requests: Sequence[Request]) -> list[tuple[list[int], Any]]:
     """Tokens and logits (steps, vocabulary) of requests that are made at the same moment."""
     import torch
+
     from cbtrun.plugins.fixed_shape import Row
 
     loop = asyncio.get_running_loop()
@@ -116,7 +119,7 @@ def test_a_prompt_whose_beginning_is_remembered_has_the_same_bits(folder: Path) 
         fresh, used = opened(folder), opened(folder)
         ((_, logits),) = await traced(fresh, [asked(1, text + " And now?")])
         await traced(used, [asked(2, text), asked(3, text + " Why?")])
-        assert used._generator._reader._kept
+        assert used._generator._group._reader.kept
         ((_, again),) = await traced(used, [asked(1, text + " And now?")])
         assert torch.equal(again, logits)
         await fresh.close()
@@ -134,8 +137,9 @@ def test_logits_agree_with_a_plain_forward_pass(folder: Path) -> None:
         ((tokens, logits),) = await traced(model, [request])
         prompt = model._prompt(request)
         assert len(prompt) > 2 * transformers_model.PIECE
+        usual = load_base(find_model(str(folder)), "float32").eval()
         with torch.inference_mode():
-            plain = model._generator._model(input_ids=torch.tensor([prompt + tokens])).logits[0]
+            plain = usual(input_ids=torch.tensor([prompt + tokens])).logits[0]
         steps = len(logits)
         torch.testing.assert_close(logits, plain[len(prompt) - 1 : len(prompt) - 1 + steps], rtol=1e-4, atol=1e-4)
         await model.close()
@@ -201,7 +205,7 @@ def test_a_cancelled_reply_frees_its_row(folder: Path) -> None:
         waiting.cancel()
         assert (await model.reply(replace(asked(2), max_tokens=4))).tokens_out <= 4
         await asyncio.sleep(0.05)
-        assert not any(lane.busy for lane in model._generator._lanes.values())
+        assert not model._generator._group.busy
         await model.close()
 
     asyncio.run(cancel())
