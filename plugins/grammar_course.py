@@ -79,7 +79,8 @@ class Talk:
             rule = "ack_mood_change"
         elif self.voice.quote and not rule.startswith("ack_mood") and self.rng.random() < QUOTES:
             return self.book.say("ack_echo", {"quote": self.voice.quote}, self.rng)
-        return self.book.say(rule, known, self.rng) if rule in self.book.rules else ""
+        latest = self.voice.material.latest
+        return self.book.say(rule, known, self.rng, prefer=latest) if rule in self.book.rules else ""
 
 
 def write_cbt(brief: Brief, rng: Random) -> Written:

@@ -16,7 +16,8 @@ from cbtrun.records import Persona
 def write_shuffled(brief: Brief, rng: Random) -> Written:
     """The patient's side of a session, and a therapist who says what belongs elsewhere."""
     own = write_cbt(brief, rng)
-    other = write_cbt(brief.model_copy(update={"patient": _somebody_else(brief.patient, rng)}), rng)
+    before = tuple(one.model_copy(update={"summary": ""}) for one in brief.before)  # it holds this patient's thoughts
+    other = write_cbt(brief.model_copy(update={"patient": _somebody_else(brief.patient, rng), "before": before}), rng)
     pool = [one for role, words in other.turns if role == "therapist" for one in sentences(words)]
     rng.shuffle(pool)
     lengths = [len(words.split()) for role, words in own.turns if role == "therapist"]

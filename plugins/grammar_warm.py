@@ -68,7 +68,9 @@ def _listen(book: Phrasebook, heard: str, voice: Voice, words: int, place: str, 
     if place == "greet":
         return book.say("greet", known, rng)
     quotes = voice.quote and rng.random() < QUOTES
-    parts = [book.say("mirror_echo", {"quote": voice.quote}, rng)] if quotes else _mirror(book, heard, known, rng)
+    parts = (
+        [book.say("mirror_echo", {"quote": voice.quote}, rng)] if quotes else _mirror(book, heard, known, voice, rng)
+    )
     end = book.say(place, known, rng) if place == "close" or rng.random() < 0.8 else ""
     goal = min(max(words - 3, FEWEST_WORDS), MOST_WORDS - 8)
     while _count([*parts, end]) < goal:
@@ -78,9 +80,9 @@ def _listen(book: Phrasebook, heard: str, voice: Voice, words: int, place: str, 
     return finish(" ".join(part for part in (*parts, end) if part))
 
 
-def _mirror(book: Phrasebook, heard: str, known: Mapping[str, str], rng: Random) -> list[str]:
+def _mirror(book: Phrasebook, heard: str, known: Mapping[str, str], voice: Voice, rng: Random) -> list[str]:
     rule = f"mirror_{heard}"
-    return [book.say(rule, known, rng)] if rule in book.rules else []
+    return [book.say(rule, known, rng, prefer=voice.material.latest)] if rule in book.rules else []
 
 
 def _answer(voice: Voice, kind: str, words: int, rng: Random) -> str:

@@ -128,10 +128,9 @@ def _unasked(persona: Persona, state: State, rng: Random) -> list[str]:
 def _story(persona: Persona, state: State, rng: Random) -> list[str]:
     """The next part of the story that was not told yet, as far as trust goes."""
     voice = _voice(persona, state, rng)
-    left = [
-        kind for kind in STORY
-        if voice.can(kind) and state.tells(NEEDS.get(kind, ""), persona) and not (kind == "problem" and _told(state, kind))
-    ]  # fmt: skip
+    known = {kind for kind in ("problem",) if _told(state, kind)}
+    left = [kind for kind in STORY if kind not in known and voice.can(kind)]
+    left = [kind for kind in left if state.tells(NEEDS.get(kind, ""), persona)]
     if "event_b" in state.material.slots and rng.random() < 0.4:
         return ["tell_another"]
     return left[:1] if left and rng.random() < 0.7 else [rng.choice(left)] if left else ["short"]
@@ -149,10 +148,11 @@ def _more_or_less(kinds: list[str], persona: Persona, state: State, rng: Random)
 
 def _say(persona: Persona, state: State, kinds: list[str], rng: Random) -> str:
     voice = _voice(persona, state, rng)
-    coloured = state.trust >= 0.25 and kinds[0] not in ("bye", "not_follow")
+    plain = kinds[0] in ("bye", "not_follow") or kinds[0].startswith("risk")
+    coloured = state.trust >= 0.25 and not plain
     parts = [voice.say(kind, colour=coloured and number == 0) for number, kind in enumerate(kinds)]
     text = " ".join(parts)
-    return text if coloured or "bye" in kinds else " ".join(sentences(text)[:2])
+    return text if coloured or plain else " ".join(sentences(text)[:2])
 
 
 def _voice(persona: Persona, state: State, rng: Random) -> Voice:

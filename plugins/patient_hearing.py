@@ -7,92 +7,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from cbtrun.plugins.persona_material import sentences
 from cbtrun.plugins.phrasing import read_rules
 
-QUESTIONS: tuple[tuple[str, str], ...] = (
-    ("risk", r"suicid|kill(ing)? yourself|end(ing)? (your|it all|things)\b|hurt(ing)? yourself|harm(ing)? yourself"
-             r"|not (be|being) alive|want to die|better off dead"),
-    ("feedback", r"how (was|did you find|has) (today|this|our|the) (\w+ )?(session|hour|talk|for you)?.*(for you|session|hour)"
-                 r"|feedback|(helpful|useful) (today|and|about)|what was (helpful|useful)|do(ne)? differently next"
-                 r"|missing the point|got wrong|felt misunderstood|work together today|too fast"),
-    ("summary", r"sum (it |that |this |up|today)|summar|tak(e|ing) (away|home|with you) from|in a nutshell|main (thing|point)s?"
-                r" (from|of|you)|remember (from|on a bad)|card from today|like to remember|one line about today"),
-    ("review", r"(did you (get|manage|try|do|have)|how did (you|that|it) (get|go|work)|get on with).*(homework|exercise|plan"
-               r"|task|last (week|time)|as we)|your homework[:,?]|(the )?plan was to|on your sheet|you wanted to|we('d| had) agreed|you were going to|last week you (were|planned)"),
-    ("questions", r"(do|did) you have (any|a|some|more)? ?questions?|any(thing)? (questions|you('d| would) like to ask)|unclear"),
-    ("last_time", r"(last (week|session)|last time(?! you)|our last|previous session).*\?"),
-    ("homework", r"homework|how likely is it that you'll get|agree on a task|the coming week|before (we meet|next|our next)|between now and|would you be (willing|able|up)|(this|the coming)"
-                 r" week,? (i'd|could|would|try|let)|try (this|it|that|out|one|to) .*(week|home|day)|at home|take (home|away)"
-                 r"|write (it |that |this )?down|keep a (note|diary|list)|practi[sc]e"),
-    ("rating", r"(zero|nought|0|one|1) (to|and) (ten|10)|out of (ten|10)|on a scale|barometer|number.*mood|rate your|up to ten|mood.*number"),
-    ("percent", r"percent|per cent|zero to a hundred|0 to 100|out of (a |one )?hundred|how (much|far|strongly|sure|convinced)"
-                r" (do|did|are|were) you"),
-    ("agenda", r"agenda|on (the|our) list|what (shall|should|would you like|do you want) .*(talk|focus|work on|put|cover|discuss"
-               r"|get to|dealt)|use (our|the) (time|hour)|(talk|work|focus)[a-z ]* (about|on) today|plan our|most (pressing|urgent)"
-               r"|matters most|one thing today|would you like to talk|want to have talked"),
-    ("friend", r"(friend|someone|somebody|sister|child)\b.*(told you|said|say to|in the same|your place|tell (him|her|them))"
-               r"|what would you (say|tell) (to )?(a|them|him|her|someone)\b"),
-    ("against", r"against|does(n't| not) fit|not (be )?true|other side|contradict|exception|leave[s]? out|opposite|defen[cs]e"),
-    ("for", r"evidence|proof|prove|what makes you (think|believe|say|so)|speaks for|fact|support (that|this|the)|how do you know"),
-    ("alternative", r"(another|other|different|new|kinder|fairer|balanced|realistic|helpful) (way|sentence|thought|explanation"
-                    r"|view|look|perspective|side)|look at it differently|see it differently|more balanced|both columns"
-                    r"|fair to you|instead of that"),
-    ("prediction", r"predict|forecast|what (do you think )?(will|would|might|could) happen|worst that|afraid (of|would|will|might)"),
-    ("core", r"say[s]? about you|at the (very )?bottom|deep down|one floor deeper|believe about yourself|kind of person"),
-    ("meaning", r"what (would|does|did) (that|it|this) mean|mean (about|to) you|so bad about|rule (behind|is)|is there a rule"),
-    ("origin", r"where (might|did|do) you (have )?learn|how far back|childhood|growing up|when you were (a child|young|little)"
-               r"|your (parents|past|family)\b|first (believe|feel|notice)|where does (that|it) come from|back in time"),
-    ("thought", r"(going|go|went|goes|running) through your (mind|head)|(tell|told|tells|say|said|saying) (to )?yourself"
-                r"|what (were|did|was|do) you think|thought|your mind (say|said|make|made)|screen in your head|thinking"),
-    ("feeling", r"what did you feel|how (did|does|do) (that|it|you|this) (make you )?(feel|leave|sit)|feeling|emotion|in your body"
-                r"|what('s| is| was) that like|what was it like"),
-    ("symptom", r"sleep|appetite|eating|energy|concentrat|symptom|tired|nights"),
-    ("when", r"which day|what (day|time)|when (exactly|would|could|will) you|calendar|diary|when suits"),
-    ("obstacle", r"get in the way|stop you|how likely|obstacle|trip you|hard(er)? to (do|start)|what could go wrong"),
-    ("signs", r"warning|first sign|early sign|slid(e|ing) back|relapse|come back again"),
-    ("gains", r"what('s| has| is) (changed|different|better|improved)|have you learn|you('ve| have) learn|look(ing)? back"),
-    ("pleasure", r"enjoy|pleasure|used to (like|love|do|enjoy)|fun\b|hobb|good at|proud|makes you happy|lift(s|ed)? your"
-                 r"|a bit better|good day|comfort you"),
-    ("activity", r"what (about|if you)|how about|could you (try|do|imagine|plan)|plan something|small step|first step|choose one"
-                 r"|experiment|find out|next step"),
-    ("options", r"what could you do|brainstorm|ideas|solve|options|ways out"),
-    ("coping", r"what (helps|helped|has helped|would help|do you need)|cope|coping|get through"),
-    ("stopped", r"what (do|did) you do (then|next|after|when|about)|avoid|stopped doing|what did you do"),
-    ("goal", r"goal|like to (change|be different|see|happen|achieve|be able)|hope|want (from|to be|to change|most)|wish|long for"
-             r"|in (three|six) months|miracle|what do you want"),
-    ("who", r"who (was|is|else|do you|could|knows)|anyone (you|there|else)|support|friends\b|talk(ed)? to (anyone|someone)|alone"),
-    ("problem", r"brings you|brought you|what is it that|what('s| is| has been) (going on|happening|troubling|wrong|the matter"
-                r"|the problem|hardest|bothering|difficult)|hard(est)? (for you|thing)|weigh(s|ing)? on|on your (mind|heart)"),
-    ("event", r"what happened|(an )?example|tell me about|walk me|take me|situation|moment|when was the last|describe|scene"
-              r"|what was going on|where were you|one time|recent example|just happened"),
-    ("day", r"yesterday|typical day|your (day|days|week|weekend|morning)|how was the week|lately|recently"),
-    ("hello", r"how are (you|things)|how have you been|how do you feel today|how is it going|how are you (doing|feeling)"
-              r"|how('s| is) (it|everything)|^(hello|hi|welcome|good (morning|afternoon|evening))\b"),
-)  # fmt: skip
-"""Kind of question -> what gives it away, the more telling first."""
-
-FAREWELL = re.compile(
-    r"\b(good-?bye|bye|take care|see you (next|then|soon|later|again)|until (next|then)|farewell|next week then"
-    r"|our time is (up|over)|that's our time|(we|let's) stop here)\b",
-    re.IGNORECASE,
-)
-ADVICE = re.compile(
-    r"\b(you should|you ought|you (need|have) to|you must|why don't you|have you tried|just (try|think|be|do|go|stop|relax)"
-    r"|try to|cheer up|think positive|stop (thinking|worrying)|i('d| would) (advise|suggest|recommend)|my advice|don't worry)\b",
-    re.IGNORECASE,
-)
-COMFORT = re.compile(
-    r"\b(sorry|must (be|have been)|makes sense|understand(able)?|no wonder|thank you for|thanks for|brave|courage|of course"
-    r"|i hear|sounds (very |really |so )?(hard|painful|heavy|difficult|tough|lonely)|glad (you|that)|not alone|here with you"
-    r"|a lot to|all right to|take your time|i('m| am) listening|well done|i can (hear|see|feel))\b",
-    re.IGNORECASE,
-)
+EAR = Path(__file__).parent / "patient_ear"
 OPEN = re.compile(r"^(what|how|why|where|when|which|who)\b", re.IGNORECASE)
 INVITES = re.compile(
     r"^(tell|describe|say|go on|pick|walk|take me|give me|imagine|picture|think back|please|i'd (like|be glad) to hear)\b",
@@ -119,12 +43,27 @@ _DULL = frozenset({
 """Words that everybody uses: sharing them says nothing."""
 
 
+@lru_cache(maxsize=1)
+def questions() -> Mapping[str, re.Pattern[str]]:
+    """Kind of question -> what gives it away in lower-case text, the more telling first."""
+    return {kind: re.compile("|".join(signs)) for kind, signs in read_rules(EAR / "questions.yaml").items()}
+
+
+@lru_cache(maxsize=1)
+def signs() -> Mapping[str, re.Pattern[str]]:
+    """`farewell`, `advice` and `comfort` -> what gives them away."""
+    return {
+        kind: re.compile(rf"\b({'|'.join(words)})\b", re.IGNORECASE)
+        for kind, words in read_rules(EAR / "signs.yaml").items()
+    }
+
+
 @dataclass(frozen=True)
 class Heard:
     """How a turn of the therapist came across."""
 
     question: str = ""
-    """A kind of QUESTIONS, `open`, `closed`, or empty when nothing was asked."""
+    """A kind of `questions`, `open`, `closed`, or empty when nothing was asked."""
     farewell: bool = False
     advice: bool = False
     comfort: bool = False
@@ -150,9 +89,9 @@ def hear(turn: str, earlier: Sequence[str], own: str, world: str) -> Heard:
     mine = f"{own} {world}".lower()
     return Heard(
         question=_question(said, turn),
-        farewell=bool(FAREWELL.search(turn)) and not _still_asks(turn),
-        advice=bool(ADVICE.search(turn)),
-        comfort=bool(COMFORT.search(turn)),
+        farewell=bool(signs()["farewell"].search(turn)) and not _still_asks(turn),
+        advice=bool(signs()["advice"].search(turn)),
+        comfort=bool(signs()["comfort"].search(turn)),
         mirror=len(content_words(statements) & told) >= 2,
         mistaken=(len(back) >= 2 and len(back & life) * 4 < len(back)) or _misquotes(turn, mine),
         repeated=any(alike(turn, other) > 0.75 for other in earlier),
@@ -182,7 +121,7 @@ def _opens(sentence: str) -> bool:
 
 def _kind(words: str) -> str:
     lowered = words.lower()
-    return next((kind for kind, pattern in QUESTIONS if re.search(pattern, lowered)), "")
+    return next((kind for kind, pattern in questions().items() if pattern.search(lowered)), "")
 
 
 def _still_asks(turn: str) -> bool:
@@ -223,7 +162,7 @@ def senseless(turn: str, known: str) -> bool:
         return True
     if len(words) >= 9 and sum(word in _DULL for word in words) < 0.15 * len(words):
         return True  # spoken language is held together by small words
-    stutters = sum(one == two for one, two in zip(words, words[1:], strict=False))
+    stutters = sum(one == two for one, two in pairwise(words))
     if stutters >= 2 and stutters * 8 >= len(words):
         return True
     strange = sum(word not in vocabulary() and word not in _words_of(known) for word in words)

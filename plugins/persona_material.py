@@ -50,6 +50,8 @@ class Material:
     """Slots that were said and have no spare left."""
     heard: dict[str, str] = field(default_factory=dict)
     """What the therapist can say back: the latest of each kind."""
+    latest: set[str] = field(default_factory=set)
+    """Slots of `heard` that the patient's last turn was about."""
 
     def fresh(self) -> dict[str, str]:
         """The slots that have not been said yet."""
@@ -58,8 +60,10 @@ class Material:
     def note(self, text: str) -> None:
         """Take in what the patient has just said."""
         lowered = text.lower()
+        self.latest = set()
         for back, name in SAID_BACK.items():
             if name in self.slots and occurs(self.slots[name], lowered):
+                self.latest.add(back)
                 self.heard[back] = to_you(self.slots[name]) if back in TURNED else self.slots[name]
         for name in ONCE:
             if name in self.slots and occurs(self.slots[name], lowered):

@@ -37,6 +37,8 @@ class Choice(NamedTuple):
 
 Part = str | Slot | Rule | Choice
 
+PREFERRED = 0.75  # how often a wording with a preferred slot is taken where there is one
+
 _TOKEN = re.compile(r"[()\[\]|]|\{\w+\}|<\w+>")
 _CLOSES = {"(": ")", "[": "]"}
 
@@ -100,13 +102,19 @@ class Phrasebook:
     rules: Mapping[str, Sequence[str]]
     used: set[str] = field(default_factory=set)
 
-    def say(self, rule: str, slots: Mapping[str, str], rng: Random) -> str:
-        """One wording of a rule. Raises KeyError for an unknown rule, ValueError when no template fits the slots."""
-        return finish(self.draw(rule, slots, rng))
+    def say(self, rule: str, slots: Mapping[str, str], rng: Random, prefer: Collection[str] = ()) -> str:
+        """One wording of a rule; mostly one with a preferred slot, if there is any.
 
-    def draw(self, rule: str, slots: Mapping[str, str], rng: Random) -> str:
+        Raises KeyError for an unknown rule, ValueError when no template fits the slots.
+        """
+        return finish(self.draw(rule, slots, rng, prefer))
+
+    def draw(self, rule: str, slots: Mapping[str, str], rng: Random, prefer: Collection[str] = ()) -> str:
         """One wording of a rule, not yet tidied."""
         fitting = [template for template in self.rules[rule] if slots_of(template) <= slots.keys()]
+        preferred = [template for template in fitting if slots_of(template) & set(prefer)]
+        if preferred and rng.random() < PREFERRED:
+            fitting = preferred
         fresh = [template for template in fitting if template not in self.used] or fitting
         if not fresh:
             raise ValueError(f"no template of '{rule}' does with the slots {sorted(slots)}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def fingerprint_files() -> list[Path]:
     """The words that the patient speaks and understands decide its answers too."""
     here = Path(__file__).parent
-    folders = ("grammar_cbt", "grammar_plan", "grammar_supportive", "patient_words")
+    folders = ("grammar_cbt", "grammar_plan", "grammar_supportive", "patient_ear", "patient_words")
     return [file for folder in folders for file in sorted((here / folder).glob("*.yaml"))]
 
 
