@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from cbtrun.errors import ModelError
 from cbtrun.models import Request
 from cbtrun.records import Persona, Record
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Register = Literal["cbt", "supportive", "shuffled"]
 

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import yaml
+
 from cbtrun.plugins.grammar_brief import Brief, Memory, Written, remember
 from cbtrun.plugins.patient_voice import Voice, open_voice
 from cbtrun.plugins.persona_material import MATERIAL
