@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cbtrun.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cbtrun.context import StageContext
-    from cbtrun.plugins.report.inputs import Environment, ReportInput
+    from cbtrun.context import RunFacts, StageContext
+    from cbtrun.plugins.report.inputs import Environment, ReportInput, TrainingPoint
     from cbtrun.records import Json
 
 OPTIONS: Json = {
@@ -83,62 +82,79 @@ def write_report(context: StageContext) -> list[Path]:
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
-    from cbtrun.digests import digest
     from cbtrun.plugins.report.inputs import ReportInput, ReportOptions, may_show_transcripts
-    from cbtrun.results import build_results, rated_set
 
     study = context.study
     known = {name: context.options[name] for name in OPTIONS["properties"] if name in context.options}
     options = ReportOptions(
         **{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
     )
-    sessions = context.sessions() if study.get("sessions") else []
-    rated = {name: rated_set(context.rubric_of(name), context.ratings(name)) for name in study.get("ratings") or {}}
-    failures = getattr(context, "all_failures", tuple)()
-    lock = _lock(context.folder)
-    spec_digest = (lock.get("spec") or {}).get("digest") or digest(study)
     personas = [one for name in study.get("personas") or {} for one in context.personas(name)]
     return ReportInput(
         study=study,
-        results=build_results(study, spec_digest, sessions, rated, context.comparisons(), failures),
-        sessions=tuple(sessions),
-        rated=rated,
+        results=context.inputs.results(),
+        sessions=tuple(context.sessions()) if study.get("sessions") else (),
+        rated=context.inputs.rated(),
         personas={one.id: one for one in personas},
-        failures=tuple(failures),
-        environment=_environment(lock, getattr(context, "environment", None) or {}),
-        embedded=bool(getattr(context, "embedded", False)),
+        failures=tuple(context.facts.failures),
+        environment=run_environment(context.facts),
+        training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
+        embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(study, options.transcripts),
         options=options,
     )
 
 
-def _lock(folder: Path) -> dict[str, Any]:
-    from cbtrun.run_folder import RunFolder
-    from cbtrun.run_lock import lock_of
-
-    return lock_of(RunFolder(folder))
-
-
-def _environment(lock: Mapping[str, Any], more: Mapping[str, Any]) -> Environment:
-    """Versions and hardware from the lock file; times, calls and cost from the run."""
+def run_environment(facts: RunFacts) -> Environment:
+    """Versions and hardware from the lock file; calls, tokens, cost and time by stage over all runs."""
     from cbtrun.plugins.report.inputs import Environment, StageCost
 
-    machine = lock.get("hardware") or {}
+    lock = facts.lock
     hardware = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        for name, value in machine.items()
+        for name, value in (lock.get("hardware") or {}).items()
         if value
     }
     versions = {"cbtrun": lock.get("cbtrun"), "python": lock.get("python"), **(lock.get("packages") or {})}
-    fields = StageCost.__dataclass_fields__
-    stages = [
-        StageCost(stage=stage, **{name: value for name, value in cost.items() if name in fields and name != "stage"})
-        for stage, cost in (more.get("stages") or {}).items()
-    ]
     return Environment(
         versions={name: str(version) for name, version in versions.items() if version},
         hardware=hardware,
         started=str(lock.get("started") or ""),
-        finished=str(more.get("finished") or ""),
-        stages=tuple(stages),
+        finished=str(lock.get("finished") or ""),
+        stages=tuple(
+            StageCost(
+                stage=one.stage,
+                model=one.model,
+                seconds=one.seconds,
+                calls=one.calls,
+                tokens_in=one.tokens_in,
+                tokens_out=one.tokens_out,
+                usd=one.usd or None,
+            )
+            for one in facts.usage
+        ),
+    )
+
+
+def training_log(folder: Path) -> tuple[TrainingPoint, ...]:
+    """Loss by step of a tune job, the mean over its seeds; empty where there is no log."""
+    from collections import defaultdict
+    from statistics import fmean
+
+    from cbtrun.plugins.report.inputs import TrainingPoint
+
+    losses: dict[int, list[float]] = defaultdict(list)
+    held_out: dict[int, list[float]] = defaultdict(list)
+    for log in sorted(folder.rglob("training-log.jsonl")):
+        for at, entry in enumerate(map(json.loads, log.read_text(encoding="utf-8").splitlines()), start=1):
+            for name, found in (("loss", losses), ("eval_loss", held_out)):
+                if isinstance(entry.get(name), (int, float)):
+                    found[int(entry.get("step", at))].append(entry[name])
+    return tuple(
+        TrainingPoint(
+            step,
+            fmean(losses[step]) if step in losses else None,
+            fmean(held_out[step]) if step in held_out else None,
+        )
+        for step in sorted({*losses, *held_out})
     )

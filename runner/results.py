@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from statistics import fmean, median, stdev
 from typing import Any, Literal
 
-from cbtrun.rating_totals import Aggregate, outcome_names, outcome_values
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.rubric import Rubric, rubric_digest
 
@@ -161,20 +160,6 @@ def rubric_facts(rubric: Rubric) -> RubricFacts:
         low=total.low if total else None,
         high=total.high if total else None,
         items=(*subscales, *items),
-    )
-
-
-def rated_set(rubric: Rubric, ratings: Sequence[Rating], aggregate: Aggregate = "mean") -> RatedSet:
-    """A rating set with the value of every outcome of its rubric, one for each rated session."""
-    found = {name: outcome_values(ratings, rubric, name, aggregate) for name in outcome_names(rubric)}
-    return RatedSet(
-        rubric=rubric_facts(rubric),
-        ratings=ratings,
-        values={name: {session: one.value for session, one in values.items()} for name, values in found.items()},
-        reasons={
-            name: {session: one.reason for session, one in values.items() if one.reason is not None}
-            for name, values in found.items()
-        },
     )
 
 

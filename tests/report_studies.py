@@ -16,8 +16,9 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
+from cbtrun.rated_sets import rated_set
 from cbtrun.records import Comparison, Effect, Group, Interval, ItemScore, Quote, Rating, Session, Test, Turn
-from cbtrun.results import RatedSet, build_results, clustered_interval, rated_set
+from cbtrun.results import RatedSet, build_results, clustered_interval
 from cbtrun.rubric import Rubric, read_rubric, rubric_digest
 
 THERAPIST = (
@@ -54,7 +55,7 @@ def made_up_study(
         for arm, block in study["arms"].items()
         for number in range(1, n_personas + 1)
     )
-    rated = {"ctrs": rated_set(rubric, [_rating(session, rubric, seed) for session in sessions])}
+    rated = {"ctrs": rated_set([_rating(session, rubric, seed) for session in sessions], rubric)}
     comparisons = [_comparison(rated["ctrs"], sessions, outcome) for outcome in ("total", "agenda", "homework")]
     shown = ReportOptions(**options)
     return ReportInput(
@@ -105,7 +106,13 @@ def paper_spec(n_personas: int = 20) -> dict[str, Any]:
 def made_up_environment() -> Environment:
     """A laptop."""
     return Environment(
-        versions={"cbtrun": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0", "scipy": "1.17.1"},
+        versions={
+            "cbtrun": "0.1.0",
+            "python": "3.11.9",
+            "torch": "2.13.0",
+            "transformers": "5.23.0",
+            "scipy": "1.17.1",
+        },
         hardware={"processor": "A laptop's processor", "cores": "8", "memory_gib": "15.4"},
         started="2026-11-23T08:00:00+00:00",
         finished="2026-11-23T08:21:40+00:00",
@@ -120,7 +127,11 @@ def made_up_environment() -> Environment:
 def _session(arm: str, factors: dict[str, str], persona: str, seed: int, turns: int) -> Session:
     draw = random.Random(f"{seed}/{arm}/{persona}/session")
     pairs = [(THERAPIST[at % 6], PATIENT[at % 6]) for at in range(draw.randint(turns // 3, turns // 2))]
-    spoken = [turn for asked, said in pairs for turn in (Turn(speaker="therapist", text=asked), Turn(speaker="patient", text=said))]
+    spoken = [
+        turn
+        for asked, said in pairs
+        for turn in (Turn(speaker="therapist", text=asked), Turn(speaker="patient", text=said))
+    ]
     long = len(pairs) >= turns // 2
     return Session(
         id=f"{arm}-{persona}-1",
@@ -136,7 +147,9 @@ def _session(arm: str, factors: dict[str, str], persona: str, seed: int, turns: 
 
 def _rating(session: Session, rubric: Rubric, seed: int) -> Rating:
     draw = random.Random(f"{seed}/{session.id}/rating")
-    skill = {"cbt": 3.6, "supportive": 2.5, "untuned": 2.1}[session.arm or ""] + random.Random(f"{seed}/{session.persona}").gauss(0, 0.5)
+    skill = {"cbt": 3.6, "supportive": 2.5, "untuned": 2.1}[session.arm or ""] + random.Random(
+        f"{seed}/{session.persona}"
+    ).gauss(0, 0.5)
     scores = [_score(item.id, skill, draw, session) for item in rubric.items if item.type != "text"]
     if draw.random() < 1 / 15:
         scores[3] = ItemScore(item=scores[3].item, score=None, reason="quote not found: “I never said that”")
@@ -164,16 +177,22 @@ def _score(item: str, skill: float, draw: random.Random, session: Session) -> It
 def _curve(seed: int, start: float) -> tuple[TrainingPoint, ...]:
     draw = random.Random(f"{seed}/curve")
     return tuple(
-        TrainingPoint(step, start * 0.985**step + 0.6 + draw.gauss(0, 0.03), start * 0.987**step + 0.7 if step % 30 == 0 else None)
+        TrainingPoint(
+            step, start * 0.985**step + 0.6 + draw.gauss(0, 0.03), start * 0.987**step + 0.7 if step % 30 == 0 else None
+        )
         for step in range(0, 151, 5)
     )
 
 
 def _comparison(rated: RatedSet, sessions: tuple[Session, ...], outcome: str) -> Comparison:
-    """cbt against none by persona, with numbers that follow from the values (the tests' p is made up)."""
+    """Difference of cbt and none by persona, with numbers that follow from the values (the tests' p is made up)."""
     values = rated.values[outcome]
     by_level = {
-        level: {s.persona: value for s in sessions if s.factors.get("tuning") == level and (value := values[s.id]) is not None}
+        level: {
+            s.persona: value
+            for s in sessions
+            if s.factors.get("tuning") == level and (value := values[s.id]) is not None
+        }
         for level in ("cbt", "none")
     }
     both = sorted(by_level["cbt"].keys() & by_level["none"].keys(), key=str)
@@ -197,7 +216,10 @@ def _comparison(rated: RatedSet, sessions: tuple[Session, ...], outcome: str) ->
         estimate=mean,
         interval=span,
         effects=(Effect(name="dz", value=0.98, interval=Interval(low=0.43, high=1.51, method="noncentral t")),),
-        tests=(Test(name="t", statistic=4.38, df=len(both) - 1, p=0.00032, p_adjusted=0.00096), Test(name="wilcoxon", statistic=190, p=0.0008)),
+        tests=(
+            Test(name="t", statistic=4.38, df=len(both) - 1, p=0.00032, p_adjusted=0.00096),
+            Test(name="wilcoxon", statistic=190, p=0.0008),
+        ),
         checks=("Differences are close to normal (Shapiro-Wilk p = 0.41): nothing changes.",),
         notes=(),
         sentence=f"Sessions of cbt scored {words} higher on {outcome} than those of none, n = {len(both)} pairs.",

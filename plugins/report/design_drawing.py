@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cbtrun.plugins.report.plain_text import shortened
 
-COLUMNS = ("personas", "corpus", "tune", "arms", "sessions", "ratings", "analysis")
-CARD_WIDTH, CARD_HEIGHT, GAP_X, GAP_Y, TOP = 138, 58, 34, 14, 30
-"""Pixels."""
-MOST_CARDS = 8
-"""More blocks than this in one column are drawn as one card that counts them."""
+STAGES = ("personas", "corpus", "tune", "arms", "sessions", "ratings", "analysis")
+WIDTH, LEFT, CARD_HEIGHT, GAP_X, GAP_Y = 760, 92, 56, 14, 30
+"""Pixels; the names of the stages stand left of the cards."""
+WIDEST_CARD, LANE = 200, 9
+MOST_CARDS = 5
+"""More blocks than this in one stage are drawn as one card that counts them."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,11 @@ class Card:
     facts: tuple[str, ...]
     needs: frozenset[str]
     """Keys (`personas.eval`) of the cards it reads."""
+    stage: int = 0
+    """Position of its row in the drawing."""
     x: int = 0
     y: int = 0
+    width: int = WIDEST_CARD
 
     @property
     def key(self) -> str:
@@ -36,34 +40,47 @@ class Card:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Cards in columns and the lines between them, with the size in pixels."""
+    """Rows of cards, one a stage, and the lines between them; sizes in pixels."""
 
     cards: tuple[Card, ...]
     lines: tuple[str, ...]
     """SVG path descriptions."""
     titles: tuple[tuple[int, str], ...]
-    """(x, title) of every column."""
-    width: int
+    """(y, name) of every row."""
     height: int
+    width: int = WIDTH
 
 
 def draw_design(study: Mapping[str, Any]) -> Drawing:
-    """The drawing of a resolved study."""
-    columns = [cards for block in COLUMNS if (cards := _cards(study, block))]
-    tallest = max((len(cards) for cards in columns), default=0)
-    height = TOP + tallest * (CARD_HEIGHT + GAP_Y) - GAP_Y + 4
+    """The drawing of a resolved study, read from top to bottom."""
+    rows = [cards for block in STAGES if (cards := _cards(study, block))]
     placed: dict[str, Card] = {}
     titles = []
-    for at, cards in enumerate(columns):
-        x = at * (CARD_WIDTH + GAP_X) + 1
-        titles.append((x, cards[0].block))
-        free = height - TOP - len(cards) * (CARD_HEIGHT + GAP_Y) + GAP_Y
-        for row, card in enumerate(cards):
-            y = TOP + free // 2 + row * (CARD_HEIGHT + GAP_Y)
-            placed[card.key] = Card(card.block, card.name, card.using, card.facts, card.needs, x, y)
-    lines = [_line(placed[need], card) for card in placed.values() for need in sorted(card.needs) if need in placed]
-    width = len(columns) * (CARD_WIDTH + GAP_X) - GAP_X + 2
-    return Drawing(tuple(placed.values()), tuple(lines), tuple(titles), max(width, 1), max(height, 1))
+    lanes = _long_lines(rows)
+    room = WIDTH - LEFT - (LANE * lanes + 8 if lanes else 0)
+    for at, cards in enumerate(rows):
+        y = at * (CARD_HEIGHT + GAP_Y) + 1
+        titles.append((y, cards[0].block))
+        width = min(WIDEST_CARD, (room - GAP_X * (len(cards) - 1)) // len(cards))
+        indent = (room - len(cards) * (width + GAP_X) + GAP_X) // 2
+        for column, card in enumerate(cards):
+            x = LEFT + indent + column * (width + GAP_X)
+            placed[card.key] = replace(card, stage=at, x=x, y=y, width=width)
+    lines = _lines(placed, room)
+    return Drawing(
+        tuple(placed.values()), tuple(lines), tuple(titles), max(1, len(rows) * (CARD_HEIGHT + GAP_Y) - GAP_Y + 2)
+    )
+
+
+def card_lines(card: Card) -> tuple[str, str, str]:
+    """What stands on a card: its name, how it is done, and what matters most."""
+    letters = (card.width - 22) // 6
+    facts = " · ".join(card.facts)
+    return (
+        shortened(card.name or card.using, letters - 3),
+        shortened(card.using if card.name else "", letters),
+        shortened(facts, letters),
+    )
 
 
 def _cards(study: Mapping[str, Any], block: str) -> list[Card]:
@@ -79,72 +96,88 @@ def _cards(study: Mapping[str, Any], block: str) -> list[Card]:
     ]
     if len(cards) <= MOST_CARDS:
         return cards
-    return [
-        Card(block, f"{len(cards)} {block}", cards[0].using, (), frozenset().union(*(card.needs for card in cards)))
-    ]
+    every = frozenset[str]().union(*(card.needs for card in cards))
+    return [Card(block, f"{len(cards)} {block}", cards[0].using, (), every)]
 
 
 def _using(block: Mapping[str, Any]) -> str:
     return str(block.get("using") or block.get("therapist") or "")
 
 
+_TELLING: Mapping[str, tuple[str, ...]] = {
+    "personas": ("count", "attributes"),
+    "corpus": ("register", "author", "course"),
+    "tune": ("base", "max_steps"),
+    "sessions": ("repeats", "max_turns", "patient"),
+    "ratings": ("rubric", "raters", "repeats"),
+    "analysis": ("outcome", "levels"),
+}
+
+
 def _facts(block: str, content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The one or two settings that matter most in a block."""
-    factors = (
-        [f"{factor}: {level}" for factor, level in (content.get("factors") or {}).items()] if block == "arms" else []
-    )
-    wanted = {
-        "personas": ("count", "attributes"),
-        "corpus": ("register", "author", "course"),
-        "tune": ("base", "max_steps"),
-        "sessions": ("repeats", "max_turns", "patient"),
-        "ratings": ("rubric", "raters", "repeats"),
-        "analysis": ("outcome", "levels"),
-    }.get(block, ())
-    found = [_fact(name, content[name]) for name in wanted if content.get(name) not in (None, "", [], {})]
-    return tuple(factors or found)
+    """The settings that matter most in a block, the first first."""
+    if block == "arms":
+        return tuple(f"{factor}: {level}" for factor, level in (content.get("factors") or {}).items())
+    names = _TELLING.get(block, ())
+    found = [_fact(name, content[name]) for name in names if content.get(name) not in (None, "", [], {})]
+    return tuple(found) or ((str(content["path"]).rsplit("/", 1)[-1],) if content.get("path") else ())
 
 
 def _fact(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " vs ".join(map(str, value)) if name == "levels" else ", ".join(map(str, value))
-    return {"count": f"{value} personas", "max_turns": f"≤ {value} turns", "max_steps": f"{value} steps"}.get(
-        name, f"{value} × each" if name == "repeats" else str(value)
-    )
+    told = {"count": f"{value} personas", "max_turns": f"up to {value} turns", "max_steps": f"{value} steps"}
+    return told.get(name, f"{value} each" if name == "repeats" else str(value))
 
 
 def _needs(study: Mapping[str, Any], block: str, content: Mapping[str, Any]) -> frozenset[str]:
     """Cards that a block reads: those it names, and those its place in the flow implies."""
+    if block == "ratings":
+        return frozenset({"sessions"})
+    if block == "analysis":
+        return frozenset({f"ratings.{str(content.get('outcome', '')).split('.')[0]}"})
     words = {
         str(word) for value in content.values() for word in (value if isinstance(value, (list, tuple)) else [value])
     }
-    named = {
-        f"{other}.{name}"
-        for other in COLUMNS[: COLUMNS.index(block)]
-        if other not in ("sessions", "ratings")
-        for name in (study.get(other) or {})
-        if str(name) in words
-    }
+    earlier = [other for other in STAGES[: STAGES.index(block)] if other != "sessions"]
+    named = {f"{other}.{name}" for other in earlier for name in (study.get(other) or {}) if str(name) in words}
     if block == "sessions":
         named |= {f"arms.{name}" for name in study.get("arms") or {}}
-    if block == "ratings":
-        named = {"sessions"}
-    if block == "analysis":
-        named = {f"ratings.{str(content.get('outcome', '')).split('.')[0]}"}
+    if block == "tune":
+        named -= {f"personas.{name}" for name in study.get("personas") or {}}
     return frozenset(named)
 
 
-def _line(start: Card, end: Card) -> str:
-    """A curve from the right edge of one card to the left edge of another."""
-    x0, y0 = start.x + CARD_WIDTH, start.y + CARD_HEIGHT // 2
-    x1, y1 = end.x, end.y + CARD_HEIGHT // 2
-    bend = max(GAP_X // 2, (x1 - x0) // 2)
-    return f"M{x0} {y0}C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}"
+def _long_lines(rows: list[list[Card]]) -> int:
+    """How many lines pass a row that they have nothing to do with."""
+    row_of = {card.key: at for at, cards in enumerate(rows) for card in cards}
+    return sum(
+        row_of[card.key] - row_of[need] > 1 for cards in rows for card in cards for need in card.needs if need in row_of
+    )
 
 
-def card_lines(card: Card) -> tuple[str, str]:
-    """What stands on a card under its name: how it is done, and what matters most."""
-    facts = " · ".join(card.facts)
-    if card.block == "sessions":
-        return shortened(facts, 24), ""
-    return shortened(card.using, 22), shortened(facts, 24)
+def _lines(placed: Mapping[str, Card], room: int) -> list[str]:
+    """Straight down to the next row; around the right side where rows lie between."""
+    lines, lane = [], 0
+    for card in placed.values():
+        for need in sorted(card.needs):
+            start = placed.get(need)
+            if start is None:
+                continue
+            if card.stage - start.stage == 1:
+                lines.append(_down(start, card))
+            else:
+                lane += 1
+                lines.append(_around(start, card, LEFT + room + LANE * lane))
+    return lines
+
+
+def _down(start: Card, end: Card) -> str:
+    x0, y0, x1, y1 = start.x + start.width // 2, start.y + CARD_HEIGHT, end.x + end.width // 2, end.y
+    middle = (y0 + y1) // 2
+    return f"M{x0} {y0}C{x0} {middle + 6} {x1} {middle - 6} {x1} {y1}"
+
+
+def _around(start: Card, end: Card, lane: int) -> str:
+    x0, y0, x1, y1 = start.x + start.width, start.y + CARD_HEIGHT // 2, end.x + end.width, end.y + CARD_HEIGHT // 2
+    return f"M{x0} {y0}H{lane - 8}Q{lane} {y0} {lane} {y0 + 8}V{y1 - 8}Q{lane} {y1} {lane - 8} {y1}H{x1}"

@@ -84,8 +84,9 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
     svg = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r"font: \1var(--sans)", svg)
     svg = svg.replace("<a xlink:href=", '<a tabindex="-1" href=').replace("xlink:href=", "href=")
     head, rest = svg.split(">", 1)
-    box = re.search(r'viewBox="[^"]*"', head)
-    return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{rest}'
+    width = re.search(r'viewBox="0 0 ([0-9.]+) [0-9.]+"', head)
+    size = f'{width[0]} style="max-width: {width[1]}px"' if width else ""
+    return f'<svg {size} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{rest}'
 
 
 def _variable(colour: str) -> str:

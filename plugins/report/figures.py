@@ -40,22 +40,22 @@ def draw_groups(
     scale: tuple[float | None, float | None],
     threshold: float | None = None,
 ) -> Figure:
-    """Every session a dot, one row a group, with the group's mean and interval above its dots."""
+    """Every session a dot, one row a group, with the group's mean and interval below its dots."""
     figure, axes = _canvas(width, height=78 * len(groups) + 56)
     for row, group in enumerate(groups):
         colour = group_colour(group.colour)
         lift = _swarm(group.values, row_points=30 if len(group.values) > 60 else 22, width=width)
         dots = axes.scatter(
             group.values,
-            [row + 0.14 + step for step in lift],
+            [row + 0.06 - step for step in lift],
             s=16 if len(group.values) > 150 else 26,
             marker=group_marker(group.colour),
             color=colour,
-            alpha=0.55,
+            alpha=0.75,
             linewidths=0,
         )
         dots.set_urls([f"#session={session}" for session in group.sessions])
-        _mean_bar(axes, group, row - 0.16, colour)
+        _mean_bar(axes, group, row + 0.2, colour)
     _threshold_line(axes, threshold, len(groups))
     _rows(axes, [_row_label(group, width) for group in groups])
     axes.set_xlabel(unit)
@@ -139,7 +139,7 @@ def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: in
             zorder=3,
         )
         if width > NARROW:
-            words = f"{number(row.estimate, decimals)} {interval(row.interval, decimals)}   n {row.n}"
+            words = f"{number(row.estimate, decimals)} {interval(row.interval, decimals)} · n {row.n}"
             axes.annotate(words, (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=11.5, color=INK)
     narrow = [
         f"{shortened(row.label, 20)}\n{number(row.estimate, decimals)} {interval(row.interval, decimals)}"
@@ -225,11 +225,12 @@ def draw_length(groups: Sequence[tuple[Dots, tuple[int, ...]]], unit: str, width
             s=24,
             color=group_colour(dots.colour),
             marker=group_marker(dots.colour),
-            alpha=0.6,
+            alpha=0.75,
             linewidths=0,
             label=shortened(dots.level, 22),
         )
         marks.set_urls([f"#session={session}" for session in dots.sessions])
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("turns")
     axes.set_ylabel(unit)
     axes.tick_params(axis="y", labelcolor=MUTED)
@@ -308,7 +309,7 @@ def _threshold_line(axes: Axes, threshold: float | None, rows: int) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=MUTED, lw=1.2, ls=(0, (4, 3)))
-    axes.annotate(f" competence {threshold:g}", (threshold, rows - 0.42), fontsize=11, color=MUTED, va="center")
+    axes.annotate(f" competence {threshold:g}", (threshold, -0.46), fontsize=11, color=MUTED, va="center")
 
 
 def _row_label(group: Dots, width: int) -> str:

@@ -27,10 +27,13 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class StageCost:
-    """What one stage took."""
+    """What one stage used of one model."""
 
     stage: str
+    model: str = ""
+    """Name of the model in the study, where the stage talks to one."""
     seconds: float | None = None
+    """Seconds spent waiting for the model's answers, over all calls: more than the clock showed where calls ran side by side."""
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0

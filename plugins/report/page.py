@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -133,7 +132,7 @@ def _notices(given: ReportInput) -> list[str]:
     if not given.show_transcripts:
         notices.append(
             "Words of the sessions are not shown, because they may be real people’s. They stay in the run folder; "
-            "`report: {transcripts: true}` in the study shows them here."
+            "“report: {transcripts: true}” in the study shows them here."
         )
     return notices
 
@@ -198,6 +197,9 @@ def _environment() -> Environment:
         test=wording.test,
         contrast=wording.contrast,
         duration=wording.duration,
+        subgroup=wording.subgroup,
+        effect_name=wording.effect_name,
+        sentence=wording.sentence,
         card_lines=card_lines,
         raw=_raw,
     )
@@ -213,8 +215,3 @@ def _raw(ours: str) -> Any:
 
 def _text(name: str) -> str:
     return files("cbtrun.plugins.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def shown_tables(tables: Iterable[Table]) -> Sequence[Table]:
-    """Tables that have rows."""
-    return [table for table in tables if table.rows]

@@ -9,8 +9,8 @@ from cbtrun.plugins.report import figures
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
-from cbtrun.plugins.report.result_tables import item_outcomes, outcome_title, outcomes, titles_by_outcome
-from cbtrun.plugins.report.wording import contrast
+from cbtrun.plugins.report.result_tables import item_outcomes, outcome_title, outcomes, set_title, titles_by_outcome
+from cbtrun.plugins.report.wording import contrast, subgroup
 from cbtrun.records import Comparison, Session
 from cbtrun.results import OutcomeSummary, level_of
 
@@ -71,10 +71,10 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         ("contrasts", "Declared contrasts", whole, 1),
         ("item-contrasts", "Contrasts by item", single, 2),
     ):
-        several = len({(one.analysis, one.levels) for one in found}) > 1
+        several = len({(one.analysis, one.levels, subgroup(one)) for one in found}) > 1
         rows = [
             Contrast(
-                label=f"{titles.get(one.outcome, one.outcome)}{f': {contrast(one)}' if several or name == 'contrasts' else ''}",
+                label=f"{titles.get(one.outcome, one.outcome)}{f': {contrast(one)}{subgroup(one)}' if several or name == 'contrasts' else ''}",
                 estimate=one.estimate,
                 interval=one.interval,
                 n=one.n,
@@ -101,7 +101,7 @@ def profile_plates(given: ReportInput) -> Iterator[Plate]:
         norms = [given.norms[one.outcome].mean if one.outcome in given.norms else None for one in items]
         yield Plate(
             name=f"items-{_file_name(name)}",
-            title=f"{name} item profile",
+            title=f"{set_title(given, name)} item profile",
             caption="Mean of every item with its 95 % interval."
             + (" Grey lines: human therapists." if any(norm is not None for norm in norms) else ""),
             draw=partial(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table, as_csv
-from cbtrun.plugins.report.wording import contrast, decimals_for, effect, interval, number, probability
+from cbtrun.plugins.report.wording import (
+    contrast,
+    decimals_for,
+    effect,
+    effect_name,
+    interval,
+    number,
+    probability,
+    subgroup,
+)
 from cbtrun.records import Comparison
 from cbtrun.results import GroupSummary, OutcomeSummary
 
@@ -22,7 +31,7 @@ def groups_table(given: ReportInput, grouping: str, name: str = "groups") -> Tab
             cells = (outcome_title(given, outcome), group.level, *told, number(group.median, 1))
             rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0, detail=_why_missing(group)))
     columns = ("Outcome", _grouping_title(grouping), "n", "Missing", MEAN, "SD", "Median")
-    return Table(name, f"Scores by {_grouping_title(grouping).lower()}", columns, tuple(rows), 2, 2, caveats(given))
+    return Table(name, f"Scores by {_grouping_title(grouping)}", columns, tuple(rows), 2, 2, caveats(given))
 
 
 def items_table(given: ReportInput, grouping: str) -> Table:
@@ -33,36 +42,46 @@ def items_table(given: ReportInput, grouping: str) -> Table:
             cells = (outcome_title(given, outcome), group.level, *_described(group, 2))
             rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0))
     columns = ("Item", _grouping_title(grouping), "n", "Missing", MEAN, "SD")
-    return Table("items", f"Items by {_grouping_title(grouping).lower()}", columns, tuple(rows), 2, 2, caveats(given))
+    return Table("items", f"Items by {_grouping_title(grouping)}", columns, tuple(rows), 2, 2, caveats(given))
 
 
 def comparisons_table(given: ReportInput) -> Table:
-    """Every declared comparison: difference with interval, effect size, p and adjusted p."""
-    titles = titles_by_outcome(given)
-    rows = []
-    for one in given.results.comparisons:
-        decimals = 2 if one.outcome in item_outcomes(given) else 1
-        difference = f"{number(one.estimate, decimals)} {interval(one.interval, decimals)}".strip()
-        first = next(iter(one.tests), None)
-        told = (
-            str(one.n),
-            difference,
-            effect(one.effects[0]) if one.effects else "–",
-            probability(first.p if first else None),
-            probability(first.p_adjusted if first else None),
-        )
-        rows.append(Row((one.analysis, titles.get(one.outcome, one.outcome), contrast(one), *told)))
-    columns = (
-        "Analysis",
-        "Outcome",
-        "Contrast",
-        "n",
-        "Difference [95 % CI]",
-        "Effect size [95 % CI]",
-        "p",
-        "Adjusted p",
+    """Every declared comparison: difference with interval, effect size, p and adjusted p.
+
+    What is the same in every row stands in the title and in the head instead: analysis, contrast, kind of effect size.
+    """
+    found = given.results.comparisons
+    analyses = {one.analysis for one in found}
+    contrasts = {f"{contrast(one)}{subgroup(one)}" for one in found}
+    sizes = {one.effects[0].name for one in found if one.effects}
+    same = (len(analyses) == 1, len(contrasts) == 1, len(sizes) == 1)
+    adjusted = any(test.p_adjusted is not None for one in found for test in one.tests[:1])
+    titles, items = titles_by_outcome(given), item_outcomes(given)
+    rows = tuple(Row(_comparison_cells(one, titles, 2 if one.outcome in items else 1, same, adjusted)) for one in found)
+    size_title = f"{effect_name(sizes.pop())} [95 % CI]" if same[2] else "Effect size [95 % CI]"
+    told = ("Outcome", *([] if same[1] else ["Contrast"]), *([] if same[0] else ["Analysis"]))
+    numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
+    what = f"{analyses.pop()}: {contrasts.pop()}" if same[0] and same[1] else ""
+    title = f"Declared comparisons{f', {what}' if what else ''}"
+    return Table("comparisons", title, (*told, *numbers), rows, len(told), None, caveats(given))
+
+
+def _comparison_cells(
+    one: Comparison, titles: Mapping[str, str], decimals: int, same: tuple[bool, bool, bool], adjusted: bool
+) -> tuple[str, ...]:
+    first = next(iter(one.tests), None)
+    size = one.effects[0] if one.effects else None
+    shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same[2] else "") if size else "–"
+    return (
+        titles.get(one.outcome, one.outcome),
+        *([] if same[1] else [f"{contrast(one)}{subgroup(one)}"]),
+        *([] if same[0] else [one.analysis]),
+        str(one.n),
+        f"{number(one.estimate, decimals)} {interval(one.interval, decimals)}".strip(),
+        shown,
+        probability(first.p if first else None),
+        *([probability(first.p_adjusted if first else None)] if adjusted else []),
     )
-    return Table("comparisons", "Declared comparisons", columns, tuple(rows), 3, None, caveats(given))
 
 
 def tidy_groups(given: ReportInput) -> str:
@@ -114,10 +133,15 @@ def outcomes(given: ReportInput, kinds: Sequence[str] = ("total", "subscale", "i
 
 def outcome_title(given: ReportInput, outcome: OutcomeSummary) -> str:
     """The outcome's name; with its rating set where the study has several sets, or where it is a total."""
-    rated = outcome.outcome.split(".", 1)[0]
+    rated = set_title(given, outcome.outcome.split(".", 1)[0])
     if outcome.kind == "total":
         return f"{rated} total"
     return f"{rated}: {outcome.title}" if len(given.results.ratings) > 1 else outcome.title
+
+
+def set_title(given: ReportInput, rated: str) -> str:
+    """Name of a rating set; in capitals, as rubrics are known, where it is just the rubric's."""
+    return rated.upper() if given.results.ratings[rated].rubric.name == rated else rated
 
 
 def titles_by_outcome(given: ReportInput) -> dict[str, str]:
@@ -143,7 +167,7 @@ def _described(group: GroupSummary, decimals: int) -> tuple[str, str, str, str]:
 
 
 def _why_missing(group: GroupSummary) -> str:
-    return f"missing in {group.level}: {_reasons(group)}" if group.missing else ""
+    return f"{group.missing} missing: {_reasons(group)}" if group.missing else ""
 
 
 def _reasons(group: GroupSummary) -> str:
@@ -151,7 +175,7 @@ def _reasons(group: GroupSummary) -> str:
 
 
 def _grouping_title(grouping: str) -> str:
-    return {"all": "Sessions"}.get(grouping, grouping.replace("_", " ").capitalize())
+    return {"all": "sessions"}.get(grouping, grouping.replace("_", " "))
 
 
 def _tidy_lines(one: Comparison) -> Iterator[tuple[object, ...]]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import Comparison, Effect, Interval, Test
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 EFFECT_NAMES = {
     "hedges_g": "Hedges’ g",
@@ -36,10 +43,16 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def effect_name(name: str) -> str:
+    """`Hedges’ g`; with a word on correction where the size is corrected for the raters' unreliability."""
+    plain_name = name.removesuffix("_reliable")
+    told = EFFECT_NAMES.get(plain_name, plain_name.replace("_", " "))
+    return f"{told}, corrected for unreliability" if plain_name != name else told
+
+
 def effect(value: Effect) -> str:
     """`Hedges’ g 0.61 [0.02, 1.20]`."""
-    name = EFFECT_NAMES.get(value.name, value.name.replace("_", " "))
-    return f"{name} {number(value.value, 2)} {interval(value.interval, 2)}".strip()
+    return f"{effect_name(value.name)} {number(value.value, 2)} {interval(value.interval, 2)}".strip()
 
 
 def test(value: Test) -> str:
@@ -52,6 +65,21 @@ def test(value: Test) -> str:
 def contrast(value: Comparison) -> str:
     """`cbt − none`; the levels, where there are not two."""
     return " − ".join(value.levels) if len(value.levels) == 2 else ", ".join(value.levels)
+
+
+def subgroup(value: Comparison) -> str:
+    """` (risk: none)` for a comparison within a subgroup, else nothing."""
+    kept = "; ".join(f"{name.replace('_', ' ')}: {', '.join(levels)}" for name, levels in value.where.items())
+    return f" ({kept})" if kept else ""
+
+
+def sentence(text: str) -> Markup:
+    """A sentence as markup, its names in backticks set apart."""
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"`([^`]*)`", plain(text))
+    shown = [Markup("<b>{}</b>").format(one) if at % 2 else escape(one) for at, one in enumerate(parts)]
+    return Markup("").join(shown)
 
 
 def duration(seconds: float | None) -> str:

@@ -1,0 +1,105 @@
+"""Words in the report: hostile text is disarmed, numbers read as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from report_studies import made_up_study
+
+from cbtrun import records
+from cbtrun.plugins.report.plain_text import plain, shortened
+from cbtrun.plugins.report.tables import Row, Table, as_csv, as_latex, as_markdown
+from cbtrun.plugins.report.wording import (
+    contrast,
+    duration,
+    effect,
+    interval,
+    number,
+    probability,
+    sentence,
+    subgroup,
+)
+from cbtrun.plugins.report.wording import (
+    test as worded_test,
+)
+from cbtrun.records import Effect, Interval
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("nul \x00, escape \x1b[31m", "nul ␀, escape ␛[31m"),
+        ("lone \ud800 surrogate", "lone \ufffd surrogate"),
+        ("pair \ud83d\ude00", "pair 😀"),
+        ("abc\u202edef", "abc⟨U+202E⟩def"),
+        ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
+        ("tab\tstays", "tab\tstays"),
+        ("שלום \u200f", "שלום \u200f"),
+        ("c1 \x9b, non \uffff", "c1 \ufffd, non \ufffd"),
+    ],
+)
+def test_what_cannot_be_seen_is_made_visible(raw: str, shown: str) -> None:
+    assert plain(raw) == shown
+
+
+def test_plain_text_can_always_be_written() -> None:
+    plain("".join(map(chr, range(0xD7F0, 0xE010)))).encode("utf-8")
+
+
+def test_long_labels_are_cut_with_an_ellipsis() -> None:
+    assert shortened("a label\nof many words", 10) == "a label o…"
+    assert shortened("short", 10) == "short"
+
+
+def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
+    assert [number(-3.14), number(-0.04), number(None), number(2.0, 2)] == ["−3.1", "0.0", "–", "2.00"]
+
+
+def test_intervals_stand_in_brackets() -> None:
+    assert interval(Interval(low=-5.13, high=1.2, method="t")) == "[−5.1, 1.2]"
+    assert interval(None) == ""
+
+
+def test_p_values_keep_the_digits_that_matter() -> None:
+    assert [probability(p) for p in (0.0004, 0.0123, 0.456, None)] == ["< 0.001", "0.012", "0.46", "–"]
+
+
+def test_effects_and_tests_are_named_as_papers_name_them() -> None:
+    size = Effect(name="hedges_g", value=0.611, interval=Interval(low=0.02, high=1.2, method="t"))
+    assert effect(size) == "Hedges’ g 0.61 [0.02, 1.20]"
+    assert effect(size.model_copy(update={"name": "dz_reliable"})).startswith("Cohen’s dz, corrected for unreliability")
+    tested = records.Test(name="welch", statistic=2.314, df=37.12, p=0.026, p_adjusted=0.052)
+    assert worded_test(tested) == "welch(37.1) = 2.31, p 0.026, adjusted p 0.052"
+
+
+def test_contrasts_say_which_is_subtracted_and_where() -> None:
+    one = made_up_study(4).results.comparisons[0]
+    assert contrast(one) == "cbt − none"
+    assert subgroup(one.model_copy(update={"where": {"risk": ("none",)}})) == " (risk: none)"
+
+
+def test_names_in_backticks_are_set_apart_and_the_rest_is_escaped() -> None:
+    assert sentence("`cbt` beats <b> `none`") == "<b>cbt</b> beats &lt;b&gt; <b>none</b>"
+    assert sentence("a lone ` tick") == "a lone ` tick"
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3.2, "3.2 s"), (200, "3 min 20 s"), (7290, "2 h 01 min"), (None, "–")])
+def test_durations_are_in_the_units_of_people(seconds: float | None, told: str) -> None:
+    assert duration(seconds) == told
+
+
+def test_markdown_table_escapes_its_own_signs() -> None:
+    table = Table("t", "A *title*", ("Item", "n"), (Row(("a|b `c` <d>", "3")),), notes=("not validated",))
+    assert as_markdown(table) == (
+        "**A \\*title\\***\n\n| Item | n |\n| --- | ---: |\n| a\\|b \\`c\\` \\<d\\> | 3 |\n\nnot validated\n"
+    )
+
+
+def test_latex_table_is_booktabs_and_escapes() -> None:
+    text = as_latex(Table("t", "50 % & more", ("Item", "n"), (Row(("a_b $x$ \\input{y}", "−3")),)))
+    assert r"\caption{50 \% \& more}" in text
+    assert r"a\_b \$x\$ \textbackslash{}input\{y\} & $-$3 \\" in text
+    assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+
+
+def test_csv_leaves_missing_values_empty_and_numbers_unrounded() -> None:
+    assert as_csv(("a", "b"), [("x,y", None), ("z", 1 / 3)]) == 'a,b\n"x,y",\nz,0.3333333333333333\n'
