@@ -9,6 +9,7 @@ from typing import Any
 
 from cbtrun.plugins.lexical_signals import Hit, Measured, Measuring
 from cbtrun.plugins.lexical_turns import SpokenTurn
+from cbtrun.rating_totals import NOT_APPLICABLE
 from cbtrun.rubric import Item, Measurement, Rubric
 
 QUOTES_PER_ITEM = 6
@@ -38,8 +39,10 @@ def points_for(value: float, points: Sequence[tuple[float, float]]) -> float:
 def _answer(item: Item, rubric: Rubric, measuring: Measuring, silent: bool) -> dict[str, Any]:
     if silent:
         return _unscored(f"no turn of the {rubric.speaker} in the transcript")
-    if item.type in ("text", "category"):
-        return _unscored(f"an item of type {item.type} cannot be measured by a program")
+    if item.type == "text":
+        return _unscored("an item of type text cannot be measured by a program")
+    if item.applies_if and not measuring.measure(item.applies_if).hits:
+        return _unscored(NOT_APPLICABLE)
     if not item.signals:
         return _unscored("the rubric names no signals for this item")
     measured = [(wanted, measuring.measure(wanted.signal)) for wanted in item.signals]
@@ -52,9 +55,15 @@ def _answer(item: Item, rubric: Rubric, measuring: Measuring, silent: bool) -> d
         "rationale": _rationale(measured, rubric, score),
         "evidence": [{"turn": hit.turn, "quote": hit.quote} for hit in quotes],
         "absent": absent,
-        "score": score,
+        "score": _category(item, score) if item.type == "category" else score,
         "unscored_reason": None,
     }
+
+
+def _category(item: Item, points: int) -> str:
+    """The highest category that the points reach."""
+    reached = [one for one in item.categories if one.points <= points] or item.categories
+    return max(reached, key=lambda one: one.points).name
 
 
 def _unscored(reason: str) -> dict[str, Any]:

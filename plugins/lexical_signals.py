@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cbtrun.plugins.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
-from cbtrun.rubric_signals import Carried, Echo, Phrases, Ratio, Signal, Words
+from cbtrun.rubric_signals import Carried, Echo, Phrases, Ratio, Repeated, Signal, Words
 
 FEWEST_WORDS = 200
 """A rate for each hundred words assumes at least so many: one sentence in a very short session is no high rate."""
@@ -60,10 +60,15 @@ class Measuring:
             return Measured(value, f"for each of {len(below.hits)}", above.hits)
         return self._counted(signal)
 
-    def _counted(self, signal: Phrases | Echo) -> Measured:
+    def _counted(self, signal: Phrases | Echo | Repeated) -> Measured:
         mine = [turn for turn in turns_within(self.turns, signal.window) if turn.speaker == signal.speaker]
         taken = {hit for name in signal.unless_counted_by for hit in self.measure(name).hits}
-        hits = tuple(hit for turn in mine for hit in _hits(signal, turn, self.turns) if hit not in taken)
+        if isinstance(signal, Repeated):
+            inside = {turn.number for turn in mine}
+            found = [hit for hit in _repeated(signal, self.turns) if hit.turn in inside]
+        else:
+            found = [hit for turn in mine for hit in _hits(signal, turn, self.turns)]
+        hits = tuple(hit for hit in found if hit not in taken)
         if signal.per == "session":
             return Measured(len(hits), "in the session", hits)
         if signal.per == "hundred_words":
@@ -113,6 +118,27 @@ def _echoes(signal: Echo, sentence: str, heard: frozenset[str]) -> bool:
 def _heard(turn: SpokenTurn, turns: Sequence[SpokenTurn], back: int) -> frozenset[str]:
     before = [t for t in turns if t.number < turn.number and t.speaker != turn.speaker and not t.listening]
     return frozenset[str]().union(*(content_stems(t.text) for t in before[-back:]))
+
+
+def _repeated(signal: Repeated, turns: Sequence[SpokenTurn]) -> list[Hit]:
+    """Sentences of the speaker that one earlier sentence of theirs has said, nearly word for word."""
+    before: dict[str, list[frozenset[str]]] = {}
+    hits = []
+    for turn in turns:
+        if turn.speaker != signal.speaker:
+            continue
+        for sentence in turn.sentences:
+            stems = content_stems(sentence)
+            if len(stems) < signal.fewest_words or (
+                signal.unless and _any(signal.unless).search(plain_quotes(sentence))
+            ):
+                continue
+            earlier = {other for stem in stems for other in before.get(stem, ())}
+            if any(len(stems & other) >= signal.shared_part * len(stems) for other in earlier):
+                hits.append(Hit(turn.number, sentence))
+            for stem in stems:
+                before.setdefault(stem, []).append(stems)
+    return hits
 
 
 @lru_cache(maxsize=1024)

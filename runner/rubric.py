@@ -70,6 +70,8 @@ class Item(Record):
     """Subscale that the item belongs to."""
     not_applicable: str | None = None
     """When the item may be left unscored as not applicable; none: it always applies."""
+    applies_if: Name | None = None
+    """Name of a signal: where it counts nothing, a program answers that the item does not apply."""
     in_total: bool = True
     """Whether the item counts in the total and in its subscale; an item of type text never does."""
     signals: tuple[Measurement, ...] = ()
@@ -140,6 +142,8 @@ class Rubric(Record):
     """The total; none when items are never added up."""
     subscales: dict[Name, Subscale] = Field(default_factory=dict)
     """Name -> subscale."""
+    signals_from: Name | None = None
+    """Name of a rubric beside this one, or of a shipped one, whose signals may be named here as well."""
     signals: dict[Name, Signal] = Field(default_factory=dict)
     """Name -> what a program measures in the transcript."""
 
@@ -161,7 +165,7 @@ def read_rubric(path: Path) -> Rubric:
     problems = schema_problems(document.value, _as_written(Rubric.model_json_schema()), document.place)
     if not problems:
         try:
-            rubric = Rubric.model_validate(document.value)
+            rubric = Rubric.model_validate(_with_borrowed_signals(document, path))
         except ValidationError as error:
             # A list whose items all fail is reported as too short as well: the value errors say it.
             found = [detail for detail in error.errors() if detail["type"] == "value_error"] or error.errors()
@@ -171,6 +175,24 @@ def read_rubric(path: Path) -> Rubric:
     if problems:
         raise SpecError(sorted(problems, key=lambda problem: problem.place.line or 0))
     return rubric
+
+
+def _with_borrowed_signals(document: Located, path: Path) -> Any:
+    """The rubric's value with the signals of `signals_from` in front of its own, so that its digest covers them too."""
+    name = document.value.get("signals_from")
+    if name is None:
+        return document.value
+    from importlib.resources import files
+
+    folders = [path.parent, Path(str(files("cbtrun.rubrics")))]
+    if name == document.value["name"]:
+        raise SpecError([_problem(document, ("signals_from",), "a rubric cannot borrow signals from itself")])
+    try:
+        lender = read_rubric(find_rubric(name, folders))
+    except FileNotFoundError as error:
+        raise SpecError([_problem(document, ("signals_from",), str(error))]) from None
+    borrowed = {id: signal.model_dump(mode="json") for id, signal in lender.signals.items()}
+    return {**document.value, "signals": {**borrowed, **document.value.get("signals", {})}}
 
 
 def rubric_digest(rubric: Rubric) -> str:

@@ -49,6 +49,10 @@ def _reference_faults(item: Item, rubric: Rubric) -> Iterator[Fault]:
         yield Fault(("id",), f"{item.id!r} names the total or a subscale; call the item something else")
     if item.subscale is not None and item.subscale not in rubric.subscales:
         yield Fault(("subscale",), _no("subscale", item.subscale, rubric.subscales))
+    if item.applies_if is not None and item.applies_if not in rubric.signals:
+        yield Fault(("applies_if",), _no("signal", item.applies_if, rubric.signals))
+    if item.applies_if is not None and not item.not_applicable:
+        yield Fault(("applies_if",), "an item that may not apply says when, in words, under 'not_applicable'")
     for at, measurement in enumerate(item.signals):
         if measurement.signal not in rubric.signals:
             yield Fault(("signals", at, "signal"), _no("signal", measurement.signal, rubric.signals))

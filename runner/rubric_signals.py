@@ -85,6 +85,17 @@ class Echo(_Counted):
     """Whether sentences that end in a question mark count as well."""
 
 
+class Repeated(_Counted):
+    """Sentences that the speaker has said before."""
+
+    kind: Literal["repeated"]
+    """Sentences whose content words were, nearly all, in one earlier sentence of the same speaker."""
+    fewest_words: Annotated[int, Field(ge=2)] = 4
+    """Content words that a sentence must have: short ones ("Tell me more.") are repeated by everyone."""
+    shared_part: Fraction = 0.9
+    """Share of its content words that must be in that earlier sentence."""
+
+
 class Carried(_Signal):
     """Content words of one part of the session that come back in another."""
 
@@ -119,10 +130,10 @@ class Words(_Signal):
     """Words above which a turn is long."""
 
 
-Signal = Annotated[Phrases | Echo | Carried | Ratio | Words, Field(discriminator="kind")]
+Signal = Annotated[Phrases | Echo | Repeated | Carried | Ratio | Words, Field(discriminator="kind")]
 
 
-def named_signals(signal: Phrases | Echo | Carried | Ratio | Words) -> tuple[tuple[str, str], ...]:
+def named_signals(signal: Phrases | Echo | Repeated | Carried | Ratio | Words) -> tuple[tuple[str, str], ...]:
     """The other signals that one signal names: pairs of key and name."""
     if isinstance(signal, Ratio):
         return ("of", signal.of), ("to", signal.to)
