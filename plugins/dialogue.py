@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
+from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.dialogue_options import SCHEMA
 from cbtrun.plugins.dialogue_prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults, therapist_system
 from cbtrun.plugins.dialogue_turns import Conversation, Therapist, Unit
@@ -38,15 +39,26 @@ def check_block(context: BlockContext) -> list[Problem]:
     if context.stage != "sessions":
         return []
     allowed = {"system": THERAPIST_VARIABLES, "patient_system": PATIENT_VARIABLES}
-    return [
-        context.problem(fault, key)
-        for key, variables in allowed.items()
-        for fault in template_faults(str(context.options.get(key, "")), variables)
-    ] + [
-        Problem(context.place_in_study("arms", name, "system"), f"arms/{name}/system", fault)
-        for name, arm in (context.study.get("arms") or {}).items()
-        for fault in template_faults(str(arm.get("system", "")), THERAPIST_VARIABLES)
-    ]
+    personas = context.options.get("personas")
+    seen = [personas] if personas in training_sets(context.study) else []
+    return (
+        [
+            *(
+                context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas")
+                for name in seen
+            )
+        ]
+        + [
+            context.problem(fault, key)
+            for key, variables in allowed.items()
+            for fault in template_faults(str(context.options.get(key, "")), variables)
+        ]
+        + [
+            Problem(context.place_in_study("arms", name, "system"), f"arms/{name}/system", fault)
+            for name, arm in (context.study.get("arms") or {}).items()
+            for fault in template_faults(str(arm.get("system", "")), THERAPIST_VARIABLES)
+        ]
+    )
 
 
 @hookimpl

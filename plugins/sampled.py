@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import derive_seed, digest
+from cbtrun.digests import derive_seed
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
+from cbtrun.persona_sets import content_digest
 from cbtrun.plugins.persona_attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.persona_draw import draw_persona
 from cbtrun.records import Persona
@@ -110,17 +111,6 @@ def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int,
         if content_digest(persona) not in seen:
             return persona
     raise StageError(f"personas.{set_name}: the attributes allow no persona number {number} unlike the others")
-
-
-def content_digest(persona: Persona) -> str:
-    """Digest of all that a persona is, its id left out."""
-    return digest(persona.model_dump(mode="json", exclude={"id"}))
-
-
-def shared_personas(one: Sequence[Persona], other: Sequence[Persona]) -> list[str]:
-    """Pairs "id = id" of personas that two sets share: equal in all but the id. Empty when the sets are disjoint."""
-    known = {content_digest(persona): persona.id for persona in one}
-    return [f"{known[key]} = {persona.id}" for persona in other if (key := content_digest(persona)) in known]
 
 
 def balance(personas: Sequence[Persona]) -> Mapping[str, Mapping[str, int]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.budget import budget_of
 from cbtrun.calls import CallDesk, OpenModels, Tally
 from cbtrun.consent import is_embedded
 from cbtrun.context import RunFacts, StageContext, StageNote
@@ -21,11 +22,14 @@ from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal import Journal, StageMark
 from cbtrun.models import Model, ModelContext
+from cbtrun.persona_sets import check_disjoint
 from cbtrun.records import Failure
 from cbtrun.results import build_results, results_bytes
 from cbtrun.rubric import rubric_digest
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
+from cbtrun.secrets import KeyRing
+from cbtrun.servers import ServerGates
 from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 
@@ -51,6 +55,8 @@ class RunOptions:
     """Units under way at once."""
     take_over: bool = False
     """Go on in a folder that another spec file made."""
+    keys: KeyRing = field(default_factory=KeyRing)
+    """Where keys of servers come from, and where each may go."""
 
 
 @dataclass
@@ -75,6 +81,8 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     with folder.locked():
         write_lock(folder, study, registry, take_over=options.take_over)
         with Journal(folder.journal) as journal:
+            journal.check()
+            journal.start_run()
             return _Run(study, registry, folder, options, journal).all_stages()
 
 
@@ -100,11 +108,17 @@ class _Run:
         self.outputs: dict[str, str] = {}
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
+        self.gates = ServerGates()
+        self.budget = budget_of(study.data, journal.spent())
 
     def all_stages(self) -> Outcome:
         """Every stage in order; the results are written when all but the report is done."""
         stages = ordered_stages(self.study)
-        for stage in [stage for stage in stages if stage.block != "report"]:
+        for stage in [stage for stage in stages if stage.block == "personas"]:
+            self._stage(stage)
+        if not self.broken:
+            check_disjoint(self.study.data, self.inputs)
+        for stage in [stage for stage in stages if stage.block not in ("personas", "report")]:
             self._stage(stage)
         if self.outcome.done or not self.folder.results.exists():
             self._write_results()
@@ -199,7 +213,7 @@ class _Run:
         return len(result)
 
     def _context(self, stage: Stage, tally: Tally) -> StageContext:
-        desk = CallDesk(self.journal, self.study.seed, stage.id, tally, offline=self.options.offline)
+        desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self.gates, self.budget)
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         return StageContext(
             stage=stage.block,
@@ -233,7 +247,7 @@ class _Run:
         options = self.study.options("models", name)
         folder, adapter_digest = adapter or (None, None)
         rubrics = {rubric_digest(rubric): rubric for rubric in self.rubrics.values()}
-        context = ModelContext(name, options, rubrics, folder, adapter_digest)
+        context = ModelContext(name, options, rubrics, folder, adapter_digest, self.options.keys)
         model: Model = self.registry.run("models", options["using"], context)
         return model
 
@@ -266,4 +280,6 @@ class _Run:
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
     tokens = tally.tokens_in + tally.tokens_out
-    return StageNote(stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd)
+    return StageNote(
+        stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()
+    )

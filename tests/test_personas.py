@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from cbtrun.errors import SpecError, StageError
+from cbtrun.persona_sets import content_digest, shared_personas
 from cbtrun.plugins import sampled
 from cbtrun.plugins.persona_attributes import Attributes, attributes_path, read_attributes
-from cbtrun.plugins.sampled import balance, content_digest, draw_personas, shared_personas
+from cbtrun.plugins.sampled import balance, draw_personas
 from cbtrun.plugins.thought_kinds import thought_kind
 from cbtrun.records import Persona
 
