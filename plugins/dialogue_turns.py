@@ -109,6 +109,7 @@ class Conversation:
             draw=Draw(speaker, digest(self.unit.persona), self.unit.repeat, len(self.turns) + 1),
             max_tokens=self.options["max_tokens"][speaker],
             stop=tuple(self.options["stop"]),
+            label=self.unit.therapist.label,
         )
         reply = await self.models[speaker].reply(request)
         if reply.text.strip():

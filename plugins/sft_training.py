@@ -69,7 +69,7 @@ def train(
 def _trainer(
     base: Any, tokenizer: Any, rows: TrainingRows, options: Mapping[str, Any], seed: int, steps: int, folder: Path
 ) -> SFTTrainer:
-    from datasets import Dataset, disable_progress_bars  # type: ignore[import-untyped] # ships no types
+    from datasets import Dataset, disable_progress_bars
     from transformers import PrinterCallback, set_seed
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -157,17 +157,17 @@ def _watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) -
     class Watcher(TrainerCallback):
         saved_at = time.monotonic()
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002 - transformers' form
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
             late = time.monotonic() - self.saved_at > options["checkpoint_minutes"] * 60
             due = late or state.global_step % options["checkpoint_steps"] == 0
             control.should_save = due and state.global_step < steps
             return control
 
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             keep_only(folder / f"checkpoint-{state.global_step}")
             self.saved_at = time.monotonic()
 
-        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             logs = given["logs"]
             if "loss" not in logs:
                 return

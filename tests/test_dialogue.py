@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cbtrun.calls import CallDesk, OpenModels, Tally
 from cbtrun.context import BlockContext, StageContext
 from cbtrun.digests import digest

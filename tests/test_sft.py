@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from tiny_models import SENTENCES, make_model, make_tokenizer
+
 from cbtrun.context import BlockContext
 from cbtrun.errors import ModelError, Place, StageError
 from cbtrun.models import ChatMessage, ModelContext
@@ -22,7 +24,6 @@ from cbtrun.plugins import sft, transformers_model
 from cbtrun.plugins.model_files import find_model, load_tokenizer
 from cbtrun.plugins.training_rows import UNTRAINED, TrainingRow, training_rows
 from cbtrun.records import Adapter, Message, Transcript
-from tiny_models import SENTENCES, make_model, make_tokenizer
 
 SYSTEM = Message(role="system", content="You listen.")
 
