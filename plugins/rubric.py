@@ -17,7 +17,7 @@ from cbtrun.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.evidence import TurnsSearched
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Draw
+from cbtrun.models import AnswerMode, Draw
 from cbtrun.planning import Plan, PlanContext, PlannedCalls
 from cbtrun.rating_answer import AnswerForm, answer_form, item_scores, unscored
 from cbtrun.rating_request import (
@@ -245,11 +245,17 @@ async def _ask_form(
         calls,
         rendered(work.rubric, form.items, window, draw),
         form.model,
-        mode=work.options["mode"],
+        mode=answer_mode(calls) or work.options["mode"],
         tries=work.options["tries"],
         context=searched,
     )
     return item_scores(answered, form, searched)
+
+
+def answer_mode(calls: Replies) -> AnswerMode | None:
+    """How the rater's model gives structured answers, where its block says so."""
+    mode: AnswerMode | None = getattr(getattr(calls, "model", None), "answer_mode", None)
+    return mode
 
 
 def _rating(unit: Unit, work: RatingWork, scores: Sequence[ItemScore], flags: Sequence[str] = ()) -> Rating:

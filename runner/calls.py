@@ -1,4 +1,4 @@
-"""Models as the stages see them: `reply` with the journal around it.
+"""Models as the stages see them: `reply` with journal, limits, retries and budget around it.
 
 A call's key is a hash of all that decides its answer (the model's identity, messages, sampling, schema, the study's
 seed) and of whose draw it is. A kept reply is replayed; a new one is committed before anybody sees it.
@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
+from cbtrun.budget import Budget, Reserve
+from cbtrun.call_keys import call_key
 from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import CbtrunError, ModelError
-from cbtrun.journal import Call, Journal
+from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble
+from cbtrun.journal import Call, Fault, Journal
 from cbtrun.models import Model, Reply, Request
+from cbtrun.servers import ServerGates, ServerTerms, priced
+
+__all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
 
 @dataclass
@@ -28,6 +33,8 @@ class Tally:
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float = 0.0
+    retries: Counter[str] = field(default_factory=Counter)
+    """Tries that failed and were made again, by the request's label."""
 
     def add(self, other: Tally) -> None:
         """Count another tally in."""
@@ -36,11 +43,19 @@ class Tally:
         self.tokens_in += other.tokens_in
         self.tokens_out += other.tokens_out
         self.usd += other.usd
+        self.retries += other.retries
+
+    def count(self, reply: Reply) -> None:
+        """Count a call that was made."""
+        self.made += 1
+        self.tokens_in += reply.tokens_in
+        self.tokens_out += reply.tokens_out
+        self.usd += reply.usd or 0.0
 
 
 @dataclass
 class CallDesk:
-    """Where the calls of one stage go through: journal, tally, and one flight for each key."""
+    """Where the calls of one stage go through: journal, tally, limits, and one flight for each key."""
 
     journal: Journal
     seed: int
@@ -48,6 +63,8 @@ class CallDesk:
     tally: Tally
     offline: bool = False
     """Answer from the journal alone."""
+    gates: ServerGates = field(default_factory=ServerGates)
+    budget: Budget | None = None
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
 
     async def reply(self, name: str, model: Model, identity: str, request: Request) -> Reply:
@@ -68,23 +85,47 @@ class CallDesk:
     async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
         if self.offline:
             raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
+        seeded = replace(request, seed=derive_seed(self.seed, key), label="")  # no model hears whose call it is
+        fault = Fault(key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
         try:
-            reply = speakable(await model.reply(replace(request, seed=derive_seed(self.seed, key))))
+            reply = await self._within_budget(model, seeded, fault)
         except CbtrunError as error:
-            self.journal.keep_fault(key, self.stage, name, request.draw.role, str(error))
+            self.journal.keep_fault(replace(fault, error=str(error)))
             raise
         seconds = time.perf_counter() - started
         draw = request.draw
         await self.journal.keep(Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds))
-        self._count(reply)
+        self.tally.count(reply)
         return reply
 
-    def _count(self, reply: Reply) -> None:
-        self.tally.made += 1
-        self.tally.tokens_in += reply.tokens_in
-        self.tally.tokens_out += reply.tokens_out
-        self.tally.usd += reply.usd or 0.0
+    async def _within_budget(self, model: Model, request: Request, fault: Fault) -> Reply:
+        terms: ServerTerms | None = getattr(model, "terms", None)
+        if self.budget is None:
+            return await self._asked(model, terms, request, fault)
+        reserve: Reserve = await self.budget.reserve(request, terms)
+        reply = None
+        try:
+            reply = await self._asked(model, terms, request, fault)
+        finally:
+            self.budget.settle(reserve, reply, terms)
+        return reply
+
+    async def _asked(self, model: Model, terms: ServerTerms | None, request: Request, fault: Fault) -> Reply:
+        """The reply of a model in this process, or that of a server after as many tries as its limits allow."""
+        if terms is None:
+            try:
+                return speakable(await model.reply(request))
+            except ServerTrouble as trouble:
+                raise ModelError(str(trouble)) from trouble
+
+        def again(trouble: ServerTrouble) -> None:
+            self.tally.retries[fault.label] += 1
+            kind = "limited" if isinstance(trouble, RateLimited) else "fault"
+            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
+
+        reply = await self.gates.gate(terms).call(lambda: model.reply(request), again)
+        return priced(speakable(reply), terms.prices)
 
 
 @dataclass(frozen=True)
@@ -129,20 +170,10 @@ class OpenModels:
         return Calls(name, model, self._desk, digest(model.identity))
 
 
-def call_key(identity: str, request: Request, seed: int) -> str:
-    """SHA-256 over all that decides an answer and whose draw it is."""
-    asked: Mapping[str, Any] = {
-        "model": identity,
-        "seed": seed,
-        "messages": [[message.role, message.content] for message in request.messages],
-        "sampling": [request.max_tokens, list(request.stop)],
-        "schema": request.schema,
-        "draw": asdict(request.draw),
-    }
-    return digest(asked)
-
-
 def speakable(reply: Reply) -> Reply:
     """The reply without lone surrogates, which no file and no database can hold."""
-    text = reply.text.encode("utf-8", "replace").decode("utf-8")
-    return reply if text == reply.text else replace(reply, text=text)
+    try:
+        reply.text.encode()
+    except UnicodeEncodeError:
+        return replace(reply, text=reply.text.encode("utf-8", "replace").decode("utf-8"))
+    return reply

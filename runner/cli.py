@@ -52,6 +52,9 @@ plugins_option = click.option(
 )
 
 
+allow_host_option = click.option("allow_hosts", "--allow-host", multiple=True, metavar="[NAME=]HOST", help="Let the key in environment variable NAME (without it: any key that the study names) go to HOST. Vendors' own hosts need no leave.")
+
+
 @click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cbtrun")
 def cli() -> None:
@@ -84,16 +87,19 @@ def cli() -> None:
     show_default=True,
     help="Sessions or ratings under way at once.",
 )
-def run(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, **options: Any) -> int:
+@allow_host_option
+def run(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, allow_hosts: tuple[str, ...], **options: Any) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.consent import check_consent
+    from cbtrun.consent import check_consent, check_keys
     from cbtrun.pipeline import RunOptions, run_study
     from cbtrun.progress import progress_for
     from cbtrun.run_folder import RunFolder
+    from cbtrun.secrets import key_ring
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
-    run_options = RunOptions(**options)
+    run_options = RunOptions(keys=key_ring(allow_hosts), **options)
     check_consent(study, registry, run_options.consent_remote)
+    check_keys(study, run_options.keys, offline=run_options.offline)
     outcome = run_study(study, registry, RunFolder(runs / study.name), run_options)
     return say_outcome(outcome)
 

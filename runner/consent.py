@@ -1,13 +1,16 @@
-"""Real people's words leave this machine only with the user's consent."""
+"""What leaves this machine: real people's words only with the user's consent, keys only to the hosts they belong to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.errors import Problem, SpecError
+from cbtrun.errors import ModelError, Problem, SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cbtrun.registry import Registry
+    from cbtrun.secrets import KeyRing
     from cbtrun.spec import Study
 
 
@@ -55,3 +58,26 @@ def _refusal(study: Study, block: str, name: str, model: str) -> Problem:
         f"would send transcripts of real people to the remote model '{model}'; add --consent-remote if you may do "
         "that, or say `contains: none` if nobody real speaks in them",
     )
+
+
+def check_keys(study: Study, keys: KeyRing, *, offline: bool) -> None:
+    """Refuse, before anything runs, addresses that cannot be called and keys that are missing or go elsewhere.
+
+    An offline run calls nobody and needs neither. Raises SpecError naming each place; no message shows a key.
+    """
+    problems = [] if offline else list(_key_problems(study, keys))
+    if problems:
+        raise SpecError(problems)
+
+
+def _key_problems(study: Study, keys: KeyRing) -> Iterator[Problem]:
+    for name, block in (study.data.get("models") or {}).items():
+        if not block.get("base_url"):
+            continue
+        step = "base_url"
+        try:
+            url = keys.address(block["base_url"])
+            step = "api_key_env"
+            keys.key(block.get("api_key_env"), url)
+        except ModelError as error:
+            yield Problem(study.place("models", name, step), f"models/{name}/{step}", str(error))

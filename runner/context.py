@@ -64,6 +64,8 @@ class StageNote:
     """Calls answered from the journal."""
     tokens: int = 0
     usd: float = 0.0
+    retries: int = 0
+    """Failed tries that were made again."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class RunFacts:
     """Calls, tokens, cost and time by stage and model, over all runs."""
     failures: Sequence[Failure] = ()
     """Units of all stages that could not be finished in this run."""
+    retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
     embedded: bool = False
     """Whether a model that ships with cbtrun took part."""
 

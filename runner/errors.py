@@ -7,6 +7,7 @@
     ├── StageError         a stage cannot go on with what it was given
     ├── StatisticsError    the numbers do not fit the method
     └── StopRun            a limit was reached or a server is down; the same command goes on (exit 4)
+        └── AccessRefused  a server takes no call of ours: a key, an address or a setting is wrong (exit 2)
 
     ServerTrouble          worth another try; never reaches the user as it is
     ├── RateLimited        the server says 429
@@ -61,7 +62,9 @@ class SpecError(CbtrunError):
         super().__init__("\n".join([*map(str, self.problems), f"{count}; nothing was run."]))
 
     @classmethod
-    def at(cls, file: str | Path, what: str, *, line: int | None = None, column: int | None = None, path: str = "") -> SpecError:
+    def at(
+        cls, file: str | Path, what: str, *, line: int | None = None, column: int | None = None, path: str = ""
+    ) -> SpecError:
         """A SpecError of a single problem."""
         return cls([Problem(Place(str(file), line, column), path, what)])
 
@@ -86,6 +89,12 @@ class StopRun(CbtrunError):
     """A limit was reached or a server is down: what is done is kept and the same command goes on."""
 
     exit_code = 4
+
+
+class AccessRefused(StopRun):
+    """A server refuses whatever we ask: its key, its address or a setting is wrong. Asking on would only fail on."""
+
+    exit_code = 2
 
 
 class ServerTrouble(Exception):

@@ -1,37 +1,22 @@
 """The journal: every reply that was paid for, committed before it is used, and which stages are done.
 
-One SQLite file in WAL mode. Replies that arrive together share one transaction and one fsync (`synchronous=FULL`
-holds through a power cut, not only a kill). One process writes; any process may read while it runs.
+One SQLite file in WAL mode. Replies that arrive together share one transaction and one fsync. One thread of one process
+writes; any process may read while it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from cbtrun.errors import StageError, StopRun
+from cbtrun.journal_tables import FORMAT, check_file, connect
+from cbtrun.journal_writer import CallRow, Change, JournalWriter, Row
 from cbtrun.models import Reply
 
-FORMAT = 1
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS calls (
-    key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, attempt INTEGER NOT NULL,
-    text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, finish TEXT NOT NULL, usd REAL,
-    seconds REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS faults (
-    key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, error TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS stages (
-    stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
+__all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +30,32 @@ class Call:
     attempt: int
     reply: Reply
     seconds: float
-    """Wall time that the call took."""
+    """Wall time that the call took, waits and failed tries included."""
 
-    def row(self) -> tuple[str | int | float | None, ...]:
+    def row(self) -> Row:
         """The call in the order of the table's columns."""
         reply = self.reply
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
-        return (self.key, self.stage, self.model, self.role, self.attempt, *counts, self.seconds)
+        return (self.key, self.stage, self.model, self.role, self.attempt, *counts, self.seconds, reply.served)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One failed try: kept, counted, and never replayed as an answer."""
+
+    key: str
+    stage: str
+    model: str
+    role: str
+    error: str
+    label: str = ""
+    """Whom it is counted for, such as an arm."""
+    kind: str = "refused"
+    """`fault` and `limited` were tried again; `refused` was not."""
+
+    def row(self) -> Row:
+        """The fault in the order of the table's columns."""
+        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind)
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,24 @@ class Usage:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a study came to so far, over all its runs."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    """That a run was at work."""
+
+
 class Journal:
     """An open journal. Use as a context manager; `keep` may be awaited from any number of coroutines."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the journal at `path`. Raises StageError when it is damaged or of another format."""
         self._path = path
-        self._reader = _connect(path)
-        self._pending: queue.SimpleQueue[tuple[Call, asyncio.Future[None]] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write_all, name="journal", daemon=True)
-        self._writer.start()
+        self._reader = connect(path)
+        self._writer = JournalWriter(path)
 
     def __enter__(self) -> Journal:
         return self
@@ -99,26 +111,32 @@ class Journal:
 
     def close(self) -> None:
         """Write what is pending and close the file."""
-        self._pending.put(None)
-        self._writer.join()
+        self._writer.close()
         self._reader.close()
+
+    def check(self) -> None:
+        """Raises StageError when the file is damaged."""
+        check_file(self._reader, self._path)
+
+    def start_run(self) -> None:
+        """Begin to count the time of a run."""
+        self._writer.start_run()
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        query = "SELECT text, tokens_in, tokens_out, finish, usd FROM calls WHERE key = ?"
+        query = "SELECT text, tokens_in, tokens_out, finish, usd, served FROM calls WHERE key = ?"
         row = self._reader.execute(query, (key,)).fetchone()
         return None if row is None else Reply(*row)
 
     async def keep(self, call: Call) -> None:
         """Commit a call to disk. Returns when it is safe. Raises StopRun when the disk refuses."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.put((call, done))
+        self._writer.put(CallRow(call.row(), done))
         await done
 
-    def keep_fault(self, key: str, stage: str, model: str, role: str, error: str) -> None:
-        """Note a failed try. It is never replayed as an answer."""
-        with self._reader:
-            self._reader.execute("INSERT INTO faults VALUES (?, ?, ?, ?, ?)", (key, stage, model, role, error))
+    def keep_fault(self, fault: Fault) -> None:
+        """Note a failed try with the next commit."""
+        self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?)", fault.row()))
 
     def stage(self, stage: str) -> StageMark | None:
         """The mark of a finished stage, or none."""
@@ -127,14 +145,12 @@ class Journal:
 
     def mark_stage(self, stage: str, mark: StageMark) -> None:
         """Note that a stage is finished."""
-        with self._reader:
-            row = (stage, mark.fingerprint, mark.output, mark.units)
-            self._reader.execute("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?)", row)
+        row = (stage, mark.fingerprint, mark.output, mark.units)
+        self._writer.change("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?)", row)
 
     def unmark_stage(self, stage: str) -> None:
         """Note that a stage has to be done again."""
-        with self._reader:
-            self._reader.execute("DELETE FROM stages WHERE stage = ?", (stage,))
+        self._writer.change("DELETE FROM stages WHERE stage = ?", (stage,))
 
     def count(self) -> int:
         """Completed calls in the journal."""
@@ -146,60 +162,23 @@ class Journal:
                    FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
         return [Usage(*row) for row in self._reader.execute(query)]
 
-    def _write_all(self) -> None:
-        connection = _connect(self._path)
-        while (first := self._pending.get()) is not None:
-            batch, last = [first], False
-            while not self._pending.empty():
-                entry = self._pending.get()
-                last = entry is None
-                if entry is None:
-                    break
-                batch.append(entry)
-            _commit(connection, batch)
-            if last:
-                break
-        connection.close()
+    def retries(self) -> dict[str, dict[str, int]]:
+        """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""
+        return retries_in(self._reader)
+
+    def spent(self) -> Spent:
+        """What the study came to so far."""
+        query = "SELECT coalesce(sum(usd), 0), coalesce(sum(tokens_in + tokens_out), 0) FROM calls"
+        seconds = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()[0]
+        return Spent(*self._reader.execute(query).fetchone(), seconds)
 
 
-def _commit(connection: sqlite3.Connection, batch: list[tuple[Call, asyncio.Future[None]]]) -> None:
-    error: StopRun | None = None
-    try:
-        with connection:
-            rows = [call.row() for call, _ in batch]
-            connection.executemany("INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
-    except sqlite3.Error as refused:
-        error = StopRun(f"the journal cannot be written ({refused}); free some space and run the same command again")
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for _, done in batch:
-        by_loop.setdefault(done.get_loop(), []).append(done)
-    for loop, futures in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, futures, error)
-
-
-def _settle(futures: list[asyncio.Future[None]], error: StopRun | None) -> None:
-    for future in futures:
-        if future.done():  # its coroutine was cancelled meanwhile; the row is safe all the same
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, FORMAT):
-            raise StageError(f"{path}: written by another version of cbtrun (format {found}, this one reads {FORMAT})")
-        connection.executescript(TABLES)
-        connection.execute(f"PRAGMA user_version={FORMAT}")
-    except sqlite3.DatabaseError as error:
-        if "full" in str(error) or "readonly" in str(error) or "unable to open" in str(error):
-            raise StopRun(f"{path}: cannot be written ({error})") from error
-        raise StageError(f"{path}: damaged or not a journal ({error}); move it away to start afresh") from error
-    return connection
+def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """Stage -> label -> tries that were made again."""
+    query = (
+        "SELECT stage, label, count(*) FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"
+    )
+    found: dict[str, dict[str, int]] = {}
+    for stage, label, count in connection.execute(query):
+        found.setdefault(stage, {})[label] = count
+    return found

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from cbtrun.secrets import KeyRing
+
 Role = Literal["system", "user", "assistant"]
+AnswerMode = Literal["JSON", "TOOLS", "JSON_SCHEMA"]
+"""How a structured answer is given: JSON text, arguments of a tool call, or text that the server holds to the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,12 @@ class Request:
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
     """JSON Schema that the answer should follow, for models that can be constrained."""
+    mode: AnswerMode | None = None
+    """How the answer to `schema` is to be given; none leaves it to the model."""
     seed: int = 0
     """Derived from the study's seed and the draw by the runner; a model that samples uses it."""
+    label: str = ""
+    """Whom retries are counted for, such as an arm. Never sent, and no part of the journal's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,17 @@ class Reply:
     finish: str = "stop"
     """`stop`, `length`, `filter` ... in the words of OpenAI's chat completions."""
     usd: float | None = None
-    """Cost as the provider reports it, in US dollars; none when it does not."""
+    """Cost in US dollars as the provider reports it, or by the prices in the study; none when neither is known."""
+    served: str = ""
+    """The model that answered, in the server's own words."""
 
 
 class Model(Protocol):
-    """What a model plugin's `open_model` gives."""
+    """What a model plugin's `open_model` gives.
+
+    A model that talks to a server also has `terms: ServerTerms` (runner/servers.py): the runner then limits and retries
+    its calls together with all others to that server. It may have `answer_mode`, which wins over a rating set's mode.
+    """
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -74,7 +88,7 @@ class Model(Protocol):
         """
 
     async def reply(self, request: Request) -> Reply:
-        """The model's answer. Raises ModelError when asking again cannot help; any other error is tried again."""
+        """The model's answer. Raises ModelError when asking again cannot help, ServerTrouble when it may."""
 
     async def close(self) -> None:
         """Give back what it holds: memory, connections, processes."""
@@ -93,3 +107,5 @@ class ModelContext:
     adapter: str | None = None
     """Folder of a LoRA adapter to load on top."""
     adapter_digest: str | None = None
+    keys: KeyRing = field(default_factory=KeyRing)
+    """Where keys come from, and which host each may go to."""

@@ -232,7 +232,7 @@ class _Run:
     def _facts(self) -> RunFacts:
         embedded = any(is_embedded(self.study, self.registry, name) for name in self.study.data.get("models") or {})
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
-        return RunFacts(lock_of(self.folder), usage, failures, embedded)
+        return RunFacts(lock_of(self.folder), usage, failures, self.journal.retries(), embedded)
 
     def _open_model(self, name: str) -> Model:
         """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""

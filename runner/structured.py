@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
-from cbtrun.models import ChatMessage, Reply, Request
+from cbtrun.models import AnswerMode, ChatMessage, Reply, Request
 from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
-Mode = Literal["JSON", "TOOLS", "JSON_SCHEMA"]
+Mode = AnswerMode
 
 # What `ask` was given as `context`. It does not go through Instructor, which would take it as a wish to render every
 # message as a Jinja2 template with it: a patient who says "{{ 7 * 7 }}" would be heard saying 49.
@@ -99,7 +99,7 @@ async def ask(
     from instructor.core.exceptions import InstructorRetryException
     from instructor.core.hooks import Hooks
 
-    conversation = _Conversation(calls, replace(request, schema=answer_schema(answer_model)), mode, tries)
+    conversation = _Conversation(calls, replace(request, schema=answer_schema(answer_model), mode=mode), mode, tries)
     hooks = Hooks()
     hooks.on("parse:error", conversation.refuse)
     create: Callable[..., Awaitable[Any]] = _instructor().patch(

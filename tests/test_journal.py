@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import StageError
-from cbtrun.journal import Call, Journal, StageMark
+from cbtrun.journal import Call, Fault, Journal, StageMark
 from cbtrun.models import Reply
 
 
@@ -60,7 +60,7 @@ asyncio.run(main())
 
 def test_a_fault_is_never_found_as_an_answer(tmp_path: Path) -> None:
     with Journal(tmp_path / "j.sqlite") as journal:
-        journal.keep_fault("k", "sessions", "patient", "patient", "server said no")
+        journal.keep_fault(Fault("k", "sessions", "patient", "patient", "server said no"))
         assert journal.find("k") is None
 
 

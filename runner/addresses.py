@@ -1,0 +1,80 @@
+"""Addresses of servers: what may stand in one, and which server it leads to.
+
+`${NAME}` is taken from the environment, but only from a variable whose name says that it holds an address: a stranger's
+study must not be able to send `${AWS_SECRET_ACCESS_KEY}` anywhere as part of a host or a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from cbtrun.errors import ModelError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WHOLE = ("URL", "BASE", "ENDPOINT", "ADDRESS")
+"""Endings of names of variables that hold a whole address: they can only begin one."""
+_PARTS = ("HOST", "PORT")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def expand_address(address: str, environ: Mapping[str, str]) -> str:
+    """The address with its variables filled in, without a slash at its end. Raises ModelError saying what is wrong."""
+    for found in _VARIABLE.finditer(address):
+        _check_variable(found.group(1), found.start(), address, environ)
+    url = _VARIABLE.sub(lambda found: environ[found.group(1)].strip(), address).rstrip("/")
+    if fault := address_fault(url):
+        raise ModelError(f"address '{address}': {fault}")
+    return url
+
+
+def address_fault(url: str) -> str | None:
+    """Why an address cannot be called, or none. Names no part of it: it may hold what should not be shown."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "not a valid address"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must begin with https:// (or http://) and a host"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user name or password; name the key's variable in api_key_env"
+    if parts.query or parts.fragment:
+        return "must not hold a query ('?') or fragment ('#')"
+    if re.search(r"[\s\\]|[^\x21-\x7e]", url) or port == 0:
+        return "not a valid address"
+    return None
+
+
+def server_of(url: str) -> str:
+    """Scheme, host and port: what calls share their limits by."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{_bracketed(parts.hostname or '')}{port}"
+
+
+def host_of(url: str) -> str:
+    """The host, in lower case and without port."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address stays on this machine."""
+    return host_of(url) in LOOPBACK
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_variable(name: str, start: int, address: str, environ: Mapping[str, str]) -> None:
+    if not name.upper().endswith((*_WHOLE, *_PARTS)):
+        endings = ", ".join((*_WHOLE, *_PARTS))
+        raise ModelError(
+            f"address '{address}': ${{{name}}} may not stand in an address; its name must end in {endings}"
+        )
+    if name.upper().endswith(_WHOLE) and start > 0:
+        raise ModelError(f"address '{address}': ${{{name}}} holds a whole address and can only begin one")
+    if not environ.get(name, "").strip():
+        raise ModelError(f"address '{address}': the environment variable {name} is not set")

@@ -1,0 +1,239 @@
+"""Limits around one server, shared by every role that talks to it.
+
+Concurrency, requests and tokens a minute, tries and waits live here and nowhere else. A server that says 429 is left alone
+for its own Retry-After (or doubling waits) and then asked with fewer calls at once; a fault (5xx, timeout, dropped
+connection) is tried again a bounded number of times with jitter; a server that does nothing but fail stops the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
+from cbtrun.models import Reply
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """What a server may be asked for, and how patient we are with it."""
+
+    concurrency: int = 64
+    """Calls under way at once."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    """Tokens in and out together."""
+    tries: int = 6
+    """Tries of one call that meets faults; waits for 429 do not count."""
+    first_wait_seconds: float = 1.0
+    """Wait before the second try; doubled for each further one."""
+    longest_wait_seconds: float = 60.0
+    patience_seconds: float = 900.0
+    """How long one call may be put off by 429 altogether."""
+    faults_to_stop: int = 20
+    """Failures in a row, over all calls, after which the server may count as down."""
+
+
+def strictest(one: ServerLimits, other: ServerLimits) -> ServerLimits:
+    """Limits that keep to both: the smaller of each."""
+    return ServerLimits(
+        concurrency=min(one.concurrency, other.concurrency),
+        requests_per_minute=_smaller(one.requests_per_minute, other.requests_per_minute),
+        tokens_per_minute=_smaller(one.tokens_per_minute, other.tokens_per_minute),
+        tries=min(one.tries, other.tries),
+        first_wait_seconds=max(one.first_wait_seconds, other.first_wait_seconds),
+        longest_wait_seconds=max(one.longest_wait_seconds, other.longest_wait_seconds),
+        patience_seconds=min(one.patience_seconds, other.patience_seconds),
+        faults_to_stop=min(one.faults_to_stop, other.faults_to_stop),
+    )
+
+
+def _smaller(one: float | None, other: float | None) -> float | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as the gate sees it; a test brings its own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass
+class ServerGate:
+    """The way to one server."""
+
+    name: str
+    limits: ServerLimits
+    clock: Clock = field(default_factory=Clock)
+    _allowed: float = 0.0
+    _under_way: int = 0
+    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    _answered: int = 0
+    """Calls that were answered so far."""
+    _faults_in_a_row: int = 0
+    _refused_in_a_row: int = 0
+    _limited_in_a_row: int = 0
+    _closed_until: float = 0.0
+    _slowed_at: float = float("-inf")
+    _started: deque[float] = field(default_factory=deque)
+    _spent: deque[tuple[float, int]] = field(default_factory=deque)
+    _spent_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        """All the concurrency there is, until the server says otherwise."""
+        self._allowed = float(self.limits.concurrency)
+
+    @property
+    def under_way(self) -> int:
+        """Calls that hold a place now."""
+        return self._under_way
+
+    @property
+    def allowed(self) -> int:
+        """Calls that may be under way at once now."""
+        return max(1, int(self._allowed))
+
+    def tighten(self, limits: ServerLimits) -> None:
+        """Keep to another model's limits too."""
+        self.limits = strictest(self.limits, limits)
+        self._allowed = min(self._allowed, float(self.limits.concurrency))
+
+    async def call(self, ask: Callable[[], Awaitable[Reply]], on_retry: Callable[[ServerTrouble], None]) -> Reply:
+        """The reply, after as many tries as the limits allow. on_retry is told what each failed try met.
+
+        Raises ModelError when the tries are used up or asking again cannot help, StopRun when the server is down, puts
+        us off for too long, or refuses everything.
+        """
+        faults, began, answered = 0, self.clock.now(), self._answered
+        while True:
+            wait = 0.0
+            await self._enter()
+            try:
+                reply = await ask()
+                self._note_success(reply)
+                return reply
+            except RateLimited as limit:
+                on_retry(limit)
+                self._slow_down(limit, began)
+            except ServerFault as fault:
+                on_retry(fault)
+                faults += 1
+                wait = self._note_fault(fault, faults, answered)
+            except StopRun:
+                raise
+            except ModelError as refusal:
+                self._note_refusal(refusal)
+                raise
+            finally:
+                self._leave()  # a call that waits holds no place
+            if wait:
+                await self.clock.sleep(wait)
+
+    async def _enter(self) -> None:
+        """Take a place, first come first served, and wait until the server may be asked."""
+        if self._waiting or self._under_way >= self.allowed:
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._leave()
+                raise
+        else:
+            self._under_way += 1
+        try:
+            while (wait := self._pause()) > 0:
+                await self.clock.sleep(wait)
+        except BaseException:
+            self._leave()
+            raise
+        if self.limits.requests_per_minute is not None:
+            self._started.append(self.clock.now())
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+        while self._waiting and self._under_way < self.allowed:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._under_way += 1
+                place.set_result(None)
+
+    def _pause(self) -> float:
+        """Seconds to wait before the next request may start."""
+        limits, now = self.limits, self.clock.now()
+        pauses = [self._closed_until - now]
+        if limits.requests_per_minute is not None:
+            pauses.append(self._requests_pause(now, limits.requests_per_minute))
+        if limits.tokens_per_minute is not None:
+            pauses.append(self._tokens_pause(now, limits.tokens_per_minute))
+        return max(pauses)
+
+    def _requests_pause(self, now: float, most: float) -> float:
+        while self._started and now - self._started[0] >= 60:
+            self._started.popleft()
+        return 60 - (now - self._started[0]) if len(self._started) >= max(1, most) else 0.0
+
+    def _tokens_pause(self, now: float, most: float) -> float:
+        """Calls under way are taken to use what the calls of the last minute used on average."""
+        while self._spent and now - self._spent[0][0] >= 60:
+            self._spent_tokens -= self._spent.popleft()[1]
+        if not self._spent:
+            return 0.0
+        expected = self._spent_tokens / len(self._spent) * (self._under_way - 1)
+        if self._spent_tokens + expected < most:
+            return 0.0
+        return max(60 - (now - self._spent[0][0]), 0.05) if self._spent_tokens >= most else 0.05
+
+    def _slow_down(self, limit: RateLimited, began: float) -> None:
+        now = self.clock.now()
+        if now - self._slowed_at > 1:  # a burst of 429 for calls sent together is one sign, not fifty
+            self._slowed_at = now
+            self._limited_in_a_row += 1
+            self._allowed = max(1.0, self._allowed / 2)
+        wait = limit.retry_after if limit.retry_after is not None else self._wait(self._limited_in_a_row)
+        self._closed_until = max(self._closed_until, now + wait)
+        if now + wait - began > self.limits.patience_seconds:
+            raise StopRun(
+                f"{self.name} asks us to wait and is asked no more (429 for {now - began:.0f} s, {wait:.0f} s to go; limits "
+                f"give it {self.limits.patience_seconds:.0f} s): {limit}. Run the same command again later"
+            ) from None
+
+    def _note_fault(self, fault: ServerFault, faults: int, answered_before: int) -> float:
+        """Seconds to wait before the next try. Raises when there is none."""
+        self._faults_in_a_row += 1
+        if faults < self.limits.tries:
+            return self._wait(faults)
+        if self._faults_in_a_row >= self.limits.faults_to_stop and self._answered == answered_before:
+            raise StopRun(
+                f"{self.name} seems to be down: {self._faults_in_a_row} tries in a row failed; last: {fault}. What is done "
+                "is kept; run the same command again when the server answers"
+            ) from None
+        raise ModelError(f"{self.name}: {faults} tries failed; last: {fault}") from None
+
+    def _note_refusal(self, refusal: ModelError) -> None:
+        self._refused_in_a_row += 1
+        self._faults_in_a_row = 0
+        if not self._answered and self._refused_in_a_row >= self.limits.faults_to_stop:
+            raise AccessRefused(f"{self.name} refused every call so far; last: {refusal}") from None
+
+    def _note_success(self, reply: Reply) -> None:
+        self._answered += 1
+        self._faults_in_a_row = self._refused_in_a_row = self._limited_in_a_row = 0
+        if self.limits.tokens_per_minute is not None:
+            tokens = reply.tokens_in + reply.tokens_out
+            self._spent.append((self.clock.now(), tokens))
+            self._spent_tokens += tokens
+        if self._allowed < self.limits.concurrency:
+            self._allowed = min(float(self.limits.concurrency), self._allowed + 1 / self._allowed)
+
+    def _wait(self, tries: int) -> float:
+        """A random part of the doubled wait, so that calls that failed together do not come together again."""
+        longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2 ** min(tries - 1, 30))
+        return longest * random.uniform(0.5, 1.0)
