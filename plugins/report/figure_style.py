@@ -65,7 +65,7 @@ def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Pa
     paths = []
     for kind in formats:
         with _styled(fonttype="path"):
-            content = _bytes(plate.draw(WIDE), kind)
+            content = _bytes(plate.draw(WIDE), kind).replace(b'"#session=', b'"../report.html#session=')
         path = folder / f"{plate.name}.{kind}"
         path.write_bytes(content)
         paths.append(path)
@@ -82,7 +82,11 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
     svg = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r"font: \1var(--sans)", svg)
-    svg = svg.replace("<a xlink:href=", '<a tabindex="-1" href=').replace("xlink:href=", "href=")
+    svg = (
+        svg.replace(' target="_blank"', "")
+        .replace("<a xlink:href=", '<a tabindex="-1" href=')
+        .replace("xlink:href=", "href=")
+    )
     head, rest = svg.split(">", 1)
     width = re.search(r'viewBox="0 0 ([0-9.]+) [0-9.]+"', head)
     size = f'{width[0]} style="max-width: {width[1]}px"' if width else ""

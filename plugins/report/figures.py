@@ -7,9 +7,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
-from cbtrun.plugins.report.plain_text import shortened
+from cbtrun.plugins.report.plain_text import plain, shortened
 from cbtrun.plugins.report.wording import interval, number
 from cbtrun.records import Interval
 
@@ -54,7 +55,7 @@ def draw_groups(
             alpha=0.75,
             linewidths=0,
         )
-        dots.set_urls([f"#session={session}" for session in group.sessions])
+        dots.set_urls([f"#session={quote(plain(session))}" for session in group.sessions])
         _mean_bar(axes, group, row + 0.2, colour)
     _threshold_line(axes, threshold, len(groups))
     _rows(axes, [_row_label(group, width) for group in groups])
@@ -229,7 +230,7 @@ def draw_length(groups: Sequence[tuple[Dots, tuple[int, ...]]], unit: str, width
             linewidths=0,
             label=shortened(dots.level, 22),
         )
-        marks.set_urls([f"#session={session}" for session in dots.sessions])
+        marks.set_urls([f"#session={quote(plain(session))}" for session in dots.sessions])
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("turns")
     axes.set_ylabel(unit)

@@ -1,0 +1,314 @@
+"""The report in a real browser: it opens without a network, reads without a script, and shows hostile text as text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from report_studies import made_up_study
+
+from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.write import write_all
+from cbtrun.records import ItemScore, Quote, Turn
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("CBTRUN_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+HOSTILE = (
+    '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'> & &amp; '
+    "\x00\x1b[31m \ud800 \u202eabc\u202c שלום עולם \u200f end"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
+    if not Path(CHROMIUM).exists():
+        pytest.skip("needs chromium (apt-get install chromium, or CBTRUN_CHROMIUM)")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Visit:
+    """An open report, with everything that went wrong or went out."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens a report: `visit(folder, width=390, javascript=False)`. Nothing may complain or go out."""
+    visits: list[Visit] = []
+
+    def open_report(
+        folder: Path, hash: str = "", width: int = 1280, *, javascript: bool = True, **context: Any
+    ) -> Visit:
+        size = {"width": width, "height": 900}
+        page = browser.new_context(viewport=size, java_script_enabled=javascript, **context).new_page()  # type: ignore[arg-type]
+        one = Visit(page)
+        page.on("console", lambda message: one.complaints.append(message.text))
+        page.on("pageerror", lambda error: one.complaints.append(str(error)))
+        page.on("request", lambda request: one.requests.append(request.url))
+        page.goto((folder / "report.html").as_uri() + hash)
+        visits.append(one)
+        return one
+
+    yield open_report
+    for one in visits:
+        assert one.complaints == []
+        assert [url for url in one.requests if not url.startswith(("file:", "data:"))] == []
+        one.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a report of 60 sessions."""
+    folder = tmp_path_factory.mktemp("report")
+    write_all(made_up_study(20, figures=()), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a report whose words, names and quotes are hostile, with a turn of a megabyte."""
+    folder = tmp_path_factory.mktemp("hostile")
+    write_all(_hostile(made_up_study(4, figures=(), spec={"title": HOSTILE})), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a report of 999 sessions of some 40 turns."""
+    folder = tmp_path_factory.mktemp("large")
+    write_all(made_up_study(333, turns=40, figures=()), folder)
+    return folder
+
+
+def test_a_click_opens_a_transcript_with_its_ratings_and_evidence(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.click("#session-list tbody tr:nth-child(3) a")
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.text_content("#viewer-title") == "untuned-p003-1"
+    assert page.locator("#viewer .item").count() == 11
+    assert page.locator("#viewer mark").count() > 0
+    assert "not validated for CBT against clinicians" in str(page.text_content("#viewer .scores"))
+
+
+def test_an_item_shows_its_own_evidence(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, "#session=cbt-p001-1").page
+    page.wait_for_selector("#viewer[open] .item q")
+    quote = page.evaluate("document.querySelector('.item q').firstChild.data")
+    page.locator(".item:has(q) > button").first.click()
+    chosen = page.evaluate("[...document.querySelectorAll('mark.chosen')].map(one => one.textContent).join('')")
+    assert chosen == quote
+
+
+def test_keys_move_between_transcripts_and_to_the_search(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, "#session=untuned-p001-1").page
+    page.wait_for_selector("#viewer[open]")
+    seen = []
+    for key in ("j", "ArrowRight", "k"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(60)
+        seen.append(page.text_content("#viewer-title"))
+    assert seen == ["untuned-p002-1", "untuned-p003-1", "untuned-p002-1"]
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#viewer")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+
+
+def test_filters_search_and_sorting_work_together(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.select_option("select[data-name=arm]", "cbt")
+    assert page.text_content(".tools output") == "20 of 60 sessions"
+    page.fill(".tools input", "p01")
+    assert page.text_content(".tools output") == "10 of 60 sessions"
+    page.click("#session-list th:has-text('CTRS total') button")
+    page.click("#session-list th:has-text('CTRS total') button")
+    totals = page.evaluate(
+        "[...document.querySelectorAll('#session-list tbody tr:not([hidden]) td:nth-child(5)')].map(one => parseFloat(one.textContent) || -1)"
+    )
+    assert len(totals) == 10
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_search_finds_words_inside_transcripts(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.fill(".tools input", "seen through me")
+    page.wait_for_selector(".tools output:text-is('60 sessions')")
+    page.fill(".tools input", "no such words anywhere")
+    page.wait_for_selector(".tools output:text-is('0 of 60 sessions')")
+
+
+def test_a_number_leads_to_the_sessions_behind_it(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.click("#table-groups tbody tr:first-child a[data-filter]")
+    assert page.input_value("select[data-name=tuning]") == "cbt"
+    assert page.text_content(".tools output") == "20 of 60 sessions"
+
+
+def test_a_dot_of_the_figure_opens_its_session(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, reduced_motion="reduce").page
+    wanted = page.evaluate("document.querySelector('.plate.wide a[href^=\"#session=\"]').getAttribute('href')")
+    page.locator(".plate.wide a[href^='#session=']").first.click()
+    page.wait_for_selector("#viewer[open]")
+    assert page.evaluate("location.hash") == wanted
+
+
+def test_the_main_text_reads_without_a_script(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, javascript=False).page
+    told = page.inner_text("main")
+    for words in ("95 % CI", "Scores by group", "CTRS total", "Methods, ready to paste", "untuned-p020-1"):
+        assert words in told
+    assert page.locator(".plate.wide svg").first.is_visible()
+    assert not page.is_visible(".tools")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(report: Path, visit: Callable[..., Visit], width: int) -> None:
+    page = visit(report, width=width).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(page.url + "#session=cbt-p001-1")
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.evaluate("document.querySelector('#viewer').scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(report: Path, visit: Callable[..., Visit], scheme: str) -> None:
+    page = visit(report, color_scheme=scheme).page
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.goto(page.url + "#session=cbt-p001-1")
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.evaluate(LOW_CONTRAST) == []
+
+
+def test_theme_can_be_chosen_and_is_kept(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, color_scheme="light").page
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("[data-theme-toggle]")
+    page.click("[data-theme-toggle]")
+    assert page.text_content("[data-theme-toggle]") == "Theme: dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != paper
+    page.reload()
+    assert page.text_content("[data-theme-toggle]") == "Theme: dark"
+
+
+def test_hostile_words_show_as_text(hostile_report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(hostile_report, "#session=cbt-p001-1").page
+    page.wait_for_selector("#viewer[open] .turn")
+    assert "owned" not in page.title().split("</script>")[0]
+    said = page.evaluate("document.querySelector('#turn-1 .said').textContent")
+    assert said.startswith('</script><script>document.title="owned"</script><img src=x')
+    assert "␀␛[31m \ufffd ⟨U+202E⟩abc⟨U+202C⟩ שלום עולם" in said
+    assert page.locator("#viewer script, #viewer img, main img").count() == 0
+    assert page.evaluate("document.querySelector('#viewer .item p').textContent").startswith("</script>")
+
+
+def test_a_turn_of_a_megabyte_is_cut_until_asked_for(hostile_report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(hostile_report, "#session=cbt-p001-1").page
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.evaluate("document.querySelector('#turn-2 .said').textContent.length") < 25_000
+    page.click("#turn-2 button")
+    assert page.evaluate("document.querySelector('#turn-2 .said').textContent.length") == 1_000_000
+
+
+def test_transcripts_beside_the_page_are_loaded_when_opened(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    write_all(made_up_study(4, figures=(), max_page_sessions=5), tmp_path)
+    opened = visit(tmp_path)
+    assert not [url for url in opened.requests if "report_transcripts" in url]
+    opened.page.click("#session-list tbody tr:first-child a")
+    opened.page.wait_for_selector("#viewer[open] .turn")
+    assert [url.rsplit("/", 1)[1] for url in opened.requests if "report_transcripts" in url] == ["0000.js"]
+
+
+def test_a_thousand_sessions_open_and_can_be_filtered_and_searched(
+    large_report: Path, visit: Callable[..., Visit]
+) -> None:
+    page = visit(large_report).page
+    assert page.locator("#session-list tbody tr").count() == 999
+    page.select_option("select[data-name=arm]", "supportive")
+    assert page.text_content(".tools output") == "333 of 999 sessions"
+    page.click("#session-list tbody tr:not([hidden]) a")
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.text_content("#viewer-title") == "supportive-p001-1"
+
+
+def test_words_of_real_people_are_not_in_the_viewer(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    write_all(made_up_study(4, figures=(), spec={"contains": "real-people"}), tmp_path)
+    page = visit(tmp_path, "#session=cbt-p001-1").page
+    page.wait_for_selector("#viewer[open] .item")
+    assert page.text_content("#viewer .turns") == "The words of this session are not in this report."
+    assert page.locator("#viewer q").count() == 0
+
+
+def test_print_shows_the_whole_list_and_no_controls(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.emulate_media(media="print")
+    assert not page.is_visible(".tools")
+    assert not page.is_visible(".contents")
+    assert page.evaluate("(list => list.scrollHeight - list.clientHeight)(document.querySelector('.list'))") <= 1
+
+
+LOW_CONTRAST = """() => {
+  const parse = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
+  const light = ({ r, g, b }) => [r, g, b].map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; })
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = parse(getComputedStyle(one).backgroundColor);
+      if (colour.a === 1) return colour;
+    }
+    return { r: 255, g: 255, b: 255 };
+  };
+  const found = new Set();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const element = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !element.checkVisibility() || element.closest("script, style, .unseen")) continue;
+    const style = getComputedStyle(element);
+    const colour = parse(element.closest("svg") ? style.fill : style.color);
+    const [a, b] = [light(colour), light(behind(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) found.add(`${ratio.toFixed(2)} ${element.tagName}.${element.className?.baseVal ?? element.className}: ${walk.currentNode.data.trim().slice(0, 30)}`);
+  }
+  return [...found];
+}"""
+
+
+def _hostile(given: ReportInput) -> ReportInput:
+    """Hostile words in every first turn, quote, rationale, flag and ending; the second turn holds a megabyte."""
+    first, second = Turn(speaker="therapist", text=HOSTILE), Turn(speaker="patient", text="a" * 1_000_000)
+    sessions = tuple(
+        one.model_copy(
+            update={"turns": (first, second, *one.turns[2:]), "ended": HOSTILE, "flags": (f"flag: {HOSTILE}",)}
+        )
+        for one in given.sessions
+    )
+    score = ItemScore(item="agenda", score=3, rationale=HOSTILE, evidence=(Quote(turn=1, text=HOSTILE[:30]),))
+    rated = given.rated["ctrs"]
+    ratings = [one.model_copy(update={"scores": (score, *one.scores[1:])}) for one in rated.ratings]
+    return replace(given, sessions=sessions, rated={"ctrs": replace(rated, ratings=ratings)})
