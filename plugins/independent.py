@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis_block import (
     analyse_block,
+    common_fields,
     count_personas,
     effects_and_notes,
     missing_level_notes,
@@ -73,9 +74,7 @@ def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTa
     noise = independent_noise(units, rows, effects)
     notes = [*missing_level_notes(factor, levels, rows), *filter(None, [difference.note, boot.note])]
     return Comparison(
-        analysis=name,
-        design="independent",
-        outcome=table.outcome,
+        **common_fields(name, "independent", table),
         factor=factor,
         levels=levels,
         groups=(group_of(levels[0], rows[0], first), group_of(levels[1], rows[1], second)),
@@ -87,9 +86,6 @@ def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTa
         tests=tests,
         checks=(*_checks(first, second, table), *noise.words),
         notes=(*notes, *test_notes, *effect_notes),
-        sentence="",
-        where=dict(table.where),
-        subgroup=table.subgroup,
         personas=count_personas(rows),
         bootstrap=boot.interval,
         worst_case=worst_case_of_groups(*rows),

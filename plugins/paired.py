@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis_block import (
     analyse_block,
+    common_fields,
     count_personas,
     effects_and_notes,
     missing_level_notes,
@@ -73,9 +74,7 @@ def compare_pairs(name: str, options: Mapping[str, Any], table: AnalysisTable, s
     used = ([pair.first for pair in pairing.pairs], [pair.second for pair in pairing.pairs])
     notes = [*missing_level_notes(factor, levels, rows), *_pairing_notes(pairing)]
     return Comparison(
-        analysis=name,
-        design="paired",
-        outcome=table.outcome,
+        **common_fields(name, "paired", table),
         factor=factor,
         levels=levels,
         groups=tuple(
@@ -89,9 +88,6 @@ def compare_pairs(name: str, options: Mapping[str, Any], table: AnalysisTable, s
         tests=tests,
         checks=(*_checks(differences, [*used[0], *used[1]], table), *noise.words),
         notes=(*notes, *filter(None, [mean.note, boot.note]), *test_notes, *effect_notes),
-        sentence="",
-        where=dict(table.where),
-        subgroup=table.subgroup,
         personas=count_personas(rows),
         bootstrap=boot.interval,
         worst_case=worst_case_of_pairs(*rows),

@@ -43,6 +43,18 @@ def analyse_block(context: StageContext, compare: Compare) -> list[Comparison]:
     return finished(noted, context.options)
 
 
+def common_fields(name: str, design: str, table: AnalysisTable) -> dict[str, Any]:
+    """What every comparison of a table says about itself; the sentence is written when all of a block are made."""
+    return {
+        "analysis": name,
+        "design": design,
+        "outcome": table.outcome,
+        "where": dict(table.where),
+        "subgroup": table.subgroup,
+        "sentence": "",
+    }
+
+
 def outcome_tables(context: StageContext) -> list[AnalysisTable]:
     """The declared outcome's table, then each other item's if `items` is set; after each its subgroups, by `by`."""
     options = context.options
@@ -160,7 +172,7 @@ def _corrected(
     alone = [family == "outcome-alone" and one.outcome == primary and not one.subgroup for one in comparisons]
     done = list(comparisons)
     for side in (True, False):
-        members = [index for index, first in enumerate(alone) if first == side]
+        members = [at for at, first in enumerate(alone) if first == side and not done[at].correction]
         for name in sorted({test.name for index in members for test in done[index].tests}):
             having = [index for index in members if any(test.name == name for test in done[index].tests)]
             raw = [test.p for index in having for test in done[index].tests if test.name == name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis_block import PERSONA_ATTRIBUTES
@@ -29,6 +30,36 @@ def fit_problems(context: BlockContext, shared_personas: bool | None, instead: s
     if shared_personas is True and imported(sessions) and "persona" not in _mapping(sessions.get("columns")):
         what = f"`{using}` does not fit: the imported sessions have no persona to pair by; map a column to `persona` "
         problems.append(context.problem(f"{what}under `sessions/columns`, or use {instead}", "using"))
+    return problems
+
+
+def compared_problems(context: BlockContext) -> list[Problem]:
+    """Problems of a design that says how it compares: `compared: within-personas` or `between`."""
+    within = context.options.get("compared", "within-personas") == "within-personas"
+    return fit_problems(context, within, "`compared: between`" if within else "`compared: within-personas`")
+
+
+def factorial_problems(context: BlockContext) -> list[Problem]:
+    """Problems of two crossed factors: levels that are not given, cells without an arm, and how they are compared."""
+    problems = list(filter_problems(context))
+    factors, levels = list(context.options.get("factors") or ()), _mapping(context.options.get("levels"))
+    for factor in factors:
+        if factor not in levels:
+            problems.append(context.problem(f"no levels of '{factor}' are given", "levels"))
+    for name in levels:
+        if name not in factors:
+            problems.append(context.problem(f"'{name}' is none of the factors: {', '.join(factors)}", "levels", name))
+    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(context.study.get("arms")).values()]
+    if not problems and any(factor in arm for factor in factors for arm in arms):
+        filled = {tuple(str(arm.get(factor)) for factor in factors) for arm in arms}
+        for cell in product(*(levels[factor] for factor in factors)):
+            if cell not in filled:
+                named = ", ".join(f"{factor} '{level}'" for factor, level in zip(factors, cell, strict=True))
+                problems.append(context.problem(f"no arm has {named}; a factorial design needs every cell", "levels"))
+        sessions, compared = _mapping(context.study.get("sessions")), context.options.get("compared", "within-personas")
+        if compared == "between" and simulated(sessions):
+            what = "`compared: between` does not fit: every persona has sessions in every arm; use `within-personas`"
+            problems.append(context.problem(what, "compared"))
     return problems
 
 

@@ -62,6 +62,31 @@ def two_levels_options() -> Json:
     }
 
 
+def several_levels_options(least: int = 2) -> Json:
+    """Options that name a factor and the levels of it that are compared."""
+    return {
+        "factor": {"type": "string", "x-names": "factors", "description": "The factor whose levels are compared."},
+        "levels": {
+            "type": "array",
+            "items": {"type": "string", "x-names": "levels"},
+            "minItems": least,
+            "uniqueItems": True,
+            "description": f"At least {least} levels; of each pair the one that comes first minus the other is estimated.",
+        },
+    }
+
+
+def compared_option() -> Json:
+    """The option that says whether levels are compared within personas or between independent sessions."""
+    return {
+        "compared": {
+            "enum": ["within-personas", "between"],
+            "default": "within-personas",
+            "description": "Within personas (each has sessions at every level), or between independent sessions.",
+        }
+    }
+
+
 def tests_option(names: Sequence[str], description: str) -> Json:
     """The option that lists the significance tests; the first is the one in the sentence."""
     return {

@@ -241,6 +241,37 @@ def pair_by_persona(first: Sequence[Row], second: Sequence[Row]) -> Pairing:
     return Pairing(pairs, unused, tuple(unpaired))
 
 
+@dataclass(frozen=True)
+class CompleteBlocks:
+    """Personas with a value at every level."""
+
+    personas: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    """(personas, levels): means over a persona's sessions at a level."""
+    unused: Mapping[str, str]
+    """Session -> why it is not used, for sessions with a value."""
+    incomplete: tuple[str, ...]
+    """Personas that lack a value at some level."""
+
+
+def complete_blocks(groups: Sequence[Sequence[Row]]) -> CompleteBlocks:
+    """Personas as blocks over all levels, sorted by persona."""
+    units = [
+        {unit.key: unit for unit in independent_units([row for row in rows if row.persona is not None])}
+        for rows in groups
+    ]
+    everyone = sorted({key for at_level in units for key in at_level})
+    complete = [key for key in everyone if all(key in at_level for at_level in units)]
+    incomplete = [key for key in everyone if key not in set(complete)]
+    unused = {row.session: "no persona to compare within" for rows in groups for row in rows if row.persona is None}
+    for at_level in units:
+        for key in incomplete:
+            if key in at_level:
+                unused.update(dict.fromkeys(at_level[key].sessions, "persona has no value at another level"))
+    values = tuple(tuple(at_level[key].value for at_level in units) for key in complete)
+    return CompleteBlocks(tuple(complete), values, unused, tuple(incomplete))
+
+
 def group_of(
     level: str, rows: Sequence[Row], values: Sequence[float], unused: Mapping[str, str] | None = None
 ) -> Group:

@@ -122,7 +122,7 @@ LOOSER: dict[str, tuple[Callable[[Case], Case], float]] = {
 def test_numbers_agree_with_r_to_six_digits(case: Case) -> None:
     ours, expected = OURS[case["method"]](case["input"]), case["expected"]
     assert ours.keys() == expected.keys()
-    # R's qtukey stops iterating at 1e-7 of a standard error: limits that are near zero agree in absolute terms.
+    # R's qtukey iterates to fewer digits: limits that are near zero agree in absolute terms.
     nearly = 1e-6 if case["method"] in ("tukey", "games_howell") else 1e-8
     for name, value in expected.items():
         assert ours[name] == pytest.approx(value, rel=1e-6, abs=nearly), name

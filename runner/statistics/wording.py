@@ -15,7 +15,7 @@ TEST_NAMES = {
     "games-howell": "Games-Howell",
     "dunn": "Dunn",
     "nemenyi": "Nemenyi",
-    "satterthwaite": "mixed model",
+    "satterthwaite": "mixed model t",
 }
 EFFECT_NAMES = {
     "auc": "AUC",
@@ -23,6 +23,7 @@ EFFECT_NAMES = {
     "cliffs_delta": "Cliff's delta",
     "dz": "dz",
     "rank_biserial": "rank-biserial",
+    "d_total": "d",
 }
 
 
@@ -64,8 +65,10 @@ def counts_text(comparison: Comparison) -> str:
         return f"n = {comparison.n} {'pair' if comparison.n == 1 else 'pairs'}"
     if unit.startswith("persona across"):
         return f"n = {comparison.n} {'persona' if comparison.n == 1 else 'personas'}"
+    if comparison.design == "mixed" or unit == "rating":
+        return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions"
     sizes = [str(group.n if group.units is None else group.units) for group in comparison.groups]
-    named = {"persona": " personas", "rating": " ratings"}.get(unit.split(" ")[0], "")
+    named = " personas" if unit.startswith("persona") else ""
     return f"n = {' and '.join([', '.join(sizes[:-1]), sizes[-1]] if len(sizes) > 1 else sizes)}{named}"
 
 
