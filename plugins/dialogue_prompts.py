@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cbtrun.models import ChatMessage
 from cbtrun.records import Persona, Speaker, Turn
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 PATIENT_SYSTEM = """\
 You are the patient described below, talking with your therapist. You are not a helper and not a clinician.
@@ -37,19 +38,24 @@ def template_faults(template: str, allowed: frozenset[str]) -> list[str]:
 
 def therapist_system(template: str, max_turns: int) -> str:
     """The therapist's instruction. It knows nothing of the persona: a therapist meets a stranger."""
-    return _environment().from_string(template).render(max_turns=max_turns).strip()
+    return _compiled(template).render(max_turns=max_turns).strip()
 
 
 def patient_system(template: str, persona: Persona, max_turns: int) -> str:
     """The patient's instruction, with the persona as `persona.name` and so on, or whole as `persona_json`."""
     variables = {"persona": persona, "persona_json": persona.model_dump_json(), "max_turns": max_turns}
-    return _environment().from_string(template).render(**variables).strip()
+    return _compiled(template).render(**variables).strip()
 
 
 def view(speaker: Speaker, system: str, turns: Sequence[Turn]) -> tuple[ChatMessage, ...]:
     """The session as a speaker's model sees it: its own turns are `assistant`, the other's `user`."""
     seen = [ChatMessage("assistant" if turn.speaker == speaker else "user", turn.text) for turn in turns]
     return (ChatMessage("system", system), *seen) if system else tuple(seen)
+
+
+@lru_cache(maxsize=64)
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
 
 
 def _environment() -> Environment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import digest
@@ -106,7 +107,7 @@ class Conversation:
         """What the speaker's model says; an empty reply is asked for once more."""
         request = Request(
             messages=self._messages(speaker),
-            draw=Draw(speaker, digest(self.unit.persona), self.unit.repeat, len(self.turns) + 1),
+            draw=Draw(speaker, self._subject, self.unit.repeat, len(self.turns) + 1),
             max_tokens=self.options["max_tokens"][speaker],
             stop=tuple(self.options["stop"]),
             label=self.unit.therapist.label,
@@ -134,15 +135,21 @@ class Conversation:
         self.dropped[speaker] = max(self.dropped[speaker], first)
         return messages
 
+    @cached_property
+    def _subject(self) -> str:
+        return digest(self.unit.persona)
+
     def _system(self, speaker: Speaker) -> str:
-        if speaker == "therapist":
-            return self.unit.therapist.system
+        return self.unit.therapist.system if speaker == "therapist" else self._patient_system
+
+    @cached_property
+    def _patient_system(self) -> str:
         return patient_system(self.options["patient_system"], self.unit.persona, self.options["max_turns"])
 
     def _draw(self) -> str:
         """Digest of what makes the session a draw of its own: nothing in it was named by the study."""
         models = [self.models["therapist"].identity, self.models["patient"].identity]
-        return digest([digest(self.unit.persona), self.unit.repeat, models, self.unit.therapist.system])
+        return digest([self._subject, self.unit.repeat, models, self.unit.therapist.system])
 
 
 def _counted(name: str, counts: Counter[str]) -> list[str]:

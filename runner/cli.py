@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli_journal import journal
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def report(run_folder: Path, allow_local_plugins: bool) -> int:
     folder = RunFolder(run_folder)
     registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
     return say_outcome(remake_report(study_of_run(folder, registry), registry, folder))
+
+
+cli.add_command(journal)
 
 
 @cli.command()

@@ -163,7 +163,8 @@ def _response_model(answer_model: type[AnswerModel]) -> type[AnswerModel]:
 
         @classmethod
         def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
-            return {"title": answer_model.__name__, **answer_schema(answer_model)}
+            # Instructor writes it into its own wording of the request, which is left out (see `_next_request`).
+            return {"title": answer_model.__name__, "type": "object"}
 
     return cast(type[AnswerModel], _instructor().response_schema(Response))
 
