@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cbtrun.rating_totals import Aggregate, outcome_names, outcome_values
 from cbtrun.records import Rating
+from cbtrun.reliability.of_ratings import single_values
 from cbtrun.results import RatedSet, rubric_facts
 from cbtrun.rubric import Rubric
 
@@ -16,6 +17,7 @@ def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = 
     return RatedSet(
         rubric=rubric_facts(rubric),
         ratings=ratings,
+        singles=single_values(ratings, rubric),
         values={name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()},
         reasons={
             name: {id_: one.reason for id_, one in found.items() if one.reason is not None}

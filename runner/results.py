@@ -10,11 +10,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 from typing import Any, Literal
 
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
+from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
+from cbtrun.reliability.records import Reliability
 from cbtrun.rubric import Rubric, rubric_digest
 
 RESULTS_FORMAT = 1
@@ -44,6 +46,8 @@ class RubricFacts(Record):
     """Where the rubric comes from, as one would cite it."""
     validation: str
     """What has been shown about scores on this rubric; stands beside every score that is shown."""
+    notes: tuple[str, ...] = ()
+    """Assumptions that a reader of any score must know; they stand there too."""
     threshold: float | None = None
     """Total from which a session counts as competent; none when the rubric has no such line."""
     has_total: bool
@@ -89,6 +93,8 @@ class RatingSetResults(Record):
     """Most repeats by one rater of one session."""
     outcomes: tuple[OutcomeSummary, ...]
     """The total, then subscales, then items."""
+    reliability: tuple[Reliability, ...] = ()
+    """Agreement of each outcome between raters and between repeats; empty with one rating a session."""
 
 
 class Counts(Record):
@@ -140,6 +146,8 @@ class RatedSet:
     """Outcome without its set (`total`, `agenda`) -> session id -> points, none where missing."""
     reasons: Mapping[str, Mapping[str, str]]
     """Outcome -> session id -> why its value is missing."""
+    singles: Mapping[str, Singles] = field(default_factory=dict)
+    """Outcome -> (session, rater, repeat) -> points of that single rating."""
 
 
 def rubric_facts(rubric: Rubric) -> RubricFacts:
@@ -155,6 +163,7 @@ def rubric_facts(rubric: Rubric) -> RubricFacts:
         title=rubric.title,
         source=rubric.source,
         validation=rubric.validation,
+        notes=rubric.notes,
         threshold=total.threshold if total else None,
         has_total=total is not None,
         low=total.low if total else None,
@@ -179,7 +188,9 @@ def build_results(
         question=str(study.get("question", "")),
         seed=int(study.get("seed", 0)),
         spec_digest=spec_digest,
-        ratings={name: _set_results(name, one, sessions, levels) for name, one in rated.items()},
+        ratings={
+            name: _set_results(name, one, sessions, levels, int(study.get("seed", 0))) for name, one in rated.items()
+        },
         comparisons=tuple(comparisons),
         counts=_counts(sessions, rated, failures),
         assumptions={str(path): str(why) for path, why in (study.get("assumptions") or {}).items()},
@@ -273,10 +284,10 @@ def reason_kind(reason: str) -> str:
 
 
 def _set_results(
-    name: str, rated: RatedSet, sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]]
+    name: str, rated: RatedSet, sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]], seed: int
 ) -> RatingSetResults:
-    """What one rating set gave, outcome by outcome."""
-    titled: list[tuple[str, Literal["total", "subscale", "item"], str]] = []
+    """What one rating set gave, outcome by outcome. seed: of the study, for resampled intervals."""
+    titled: list[tuple[str, Kind, str]] = []
     if rated.rubric.has_total:
         titled.append(("total", "total", "Total"))
     titled += [(item.id, item.kind, item.title) for item in rated.rubric.items if item.kind == "subscale"]
@@ -305,6 +316,9 @@ def _set_results(
             )
             for outcome, kind, title in titled
         ),
+        reliability=reliability_of(
+            name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, seed
+        ),
     )
 
 
@@ -331,7 +345,9 @@ def _counts(sessions: Sequence[Session], rated: Mapping[str, RatedSet], failures
         personas=len({session.persona for session in sessions if session.persona is not None}),
         ratings=len(ratings),
         scores=len(scores),
-        unscored=_sorted_counts(reason_kind(score.reason or "") for score in scores if score.score is None and not score.label),
+        unscored=_sorted_counts(
+            reason_kind(score.reason or "") for score in scores if score.score is None and not score.label
+        ),
         failures=_sorted_counts(failure.stage for failure in failures),
     )
 

@@ -74,7 +74,12 @@ class Inputs:
         """Every rating set that was made, with one value for each session and outcome."""
         blocks = self._study.get("ratings") or {}
         there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
-        return {name: rated_set(self.ratings(name), self.rubric(blocks[name]["rubric"])) for name in there}
+        return {
+            name: rated_set(
+                self.ratings(name), self.rubric(blocks[name]["rubric"]), blocks[name].get("aggregate", "mean")
+            )
+            for name in there
+        }
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""

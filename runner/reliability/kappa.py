@@ -1,0 +1,87 @@
+"""Quadratic weighted kappa: of two raters by statsmodels, of several as the mean over pairs.
+
+Source: Cohen 1968; the mean over pairs is Light 1971. With quadratic weights kappa is a ratio of moments (Fleiss & Cohen
+1973), which is what the bootstrap resamples, and what scores between the scale's points are given.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.statistics.samples import Estimated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cbtrun.reliability.icc import Table
+
+    Array = NDArray[np.float64]
+
+LARGEST_TABLE = 200
+"""Different whole scores up to which statsmodels' table of both raters' scores is made."""
+
+
+def quadratic_kappa(table: Table, seed: int = 0) -> Estimated:
+    """Mean of the pairs' weighted kappas; each pair over the sessions that both have scored.
+
+    The interval is a bootstrap over sessions. None, with the reason, where no pair of raters differs in anything.
+    """
+    import numpy as np
+
+    pairs = list(combinations(range(table.shape[1]), 2))
+    kappas = [kappa_of_pair(table[:, first], table[:, second]) for first, second in pairs]
+    there = [kappa for kappa in kappas if kappa is not None]
+    if not there:
+        return Estimated(None, note="no two raters with sessions in common, or all their scores are the same")
+    note = f"mean of {len(there)} pairs" if len(pairs) > 1 else ""
+    rated = int((~np.isnan(table)).any(axis=1).sum())
+    if rated < FEWEST:
+        return Estimated(float(np.mean(there)), None, f"{note}; no interval: fewer than {FEWEST} sessions".strip("; "))
+    drawn = resampled_weights(table.shape[0], seed)
+    resampled = np.stack([weighted_kappas(table[:, first], table[:, second], drawn) for first, second in pairs])
+    counted = (~np.isnan(resampled)).sum(axis=0)
+    means = np.where(counted > 0, np.nansum(resampled, axis=0) / np.maximum(counted, 1), np.nan)
+    return Estimated(float(np.mean(there)), percentile_interval(means), note or None)
+
+
+def kappa_of_pair(first: Array, second: Array) -> float | None:
+    """Weighted kappa of two raters' scores (NaN where missing); none when it is not defined."""
+    import numpy as np
+
+    both = ~np.isnan(first) & ~np.isnan(second)
+    a, b = first[both], second[both]
+    if a.size < 2 or np.ptp(np.concatenate([a, b])) == 0:
+        return None
+    if not _are_whole(a, b) or np.ptp(np.concatenate([a, b])) >= LARGEST_TABLE:
+        return float(weighted_kappas(a, b, np.ones((1, a.size)))[0])
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    lowest = int(min(a.min(), b.min()))
+    size = int(max(a.max(), b.max())) - lowest + 1
+    counts = np.zeros((size, size))
+    np.add.at(counts, ((a - lowest).astype(int), (b - lowest).astype(int)), 1)
+    return float(cohens_kappa(counts, wt="quadratic", return_results=False))
+
+
+def weighted_kappas(first: Array, second: Array, weights: Array) -> Array:
+    """Kappa under each weighting of the sessions, from moments; NaN where it is not defined."""
+    import numpy as np
+
+    both = ~np.isnan(first) & ~np.isnan(second)
+    a, b, w = first[both], second[both], weights[:, both]
+    total = w.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_a, mean_b = w @ a / total, w @ b / total
+        observed = w @ (a - b) ** 2 / total
+        expected = w @ a**2 / total - mean_a**2 + w @ b**2 / total - mean_b**2 + (mean_a - mean_b) ** 2
+        found: Array = np.where(expected > 1e-12, 1 - observed / expected, np.nan)
+    return found
+
+
+def _are_whole(*scores: Array) -> bool:
+    import numpy as np
+
+    return all(bool(np.all(one == np.round(one))) for one in scores)

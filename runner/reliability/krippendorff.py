@@ -1,0 +1,84 @@
+"""Krippendorff's alpha for ordinal and interval scores, with missing ones.
+
+Source: Krippendorff 2011, "Computing Krippendorff's alpha-reliability", checked against the worked example there.
+The `krippendorff` package is GPL-3.0 and so not used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.statistics.samples import Estimated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cbtrun.reliability.icc import Table
+
+    Array = NDArray[np.float64]
+
+LARGEST = 20_000_000
+"""Cells of the largest table (sessions x different scores) that is resampled."""
+
+
+def krippendorff_alpha(table: Table, level: Literal["ordinal", "interval"], seed: int = 0) -> Estimated:
+    """1 minus observed over expected disagreement; sessions with a single score are left out, as alpha asks.
+
+    The interval is a bootstrap over sessions. None, with the reason, where nothing can be compared or all is the same.
+    """
+    import numpy as np
+
+    values, counts = _counts(table)  # (different scores,), (sessions, different scores)
+    if counts.shape[0] == 0:
+        return Estimated(None, note="no session has two scores")
+    if values.size < 2:
+        return Estimated(None, note="all scores are the same")
+    whole = float(_alphas(values, counts, np.ones((1, counts.shape[0])), level)[0])
+    if counts.shape[0] < FEWEST:
+        return Estimated(whole, note=f"no interval: fewer than {FEWEST} sessions")
+    if counts.size > LARGEST:
+        return Estimated(whole, note="no interval: too many different scores to resample")
+    drawn = resampled_weights(counts.shape[0], seed)
+    interval = percentile_interval(_alphas(values, counts, drawn, level))
+    return Estimated(whole, interval, None if interval else "no interval: too many resamples without any spread")
+
+
+def _counts(table: Table) -> tuple[Array, Array]:
+    """The different scores, and how often each session with two or more scores has each of them."""
+    import numpy as np
+
+    there = ~np.isnan(table)
+    pairable = there.sum(axis=1) > 1
+    rows, present = table[pairable], there[pairable]
+    values = np.unique(rows[present])
+    counts = np.zeros((rows.shape[0], values.size))
+    for row, of_row in zip(range(rows.shape[0]), present, strict=True):
+        np.add.at(counts[row], np.searchsorted(values, rows[row][of_row]), 1)
+    return values, counts
+
+
+def _alphas(values: Array, counts: Array, weights: Array, level: str) -> Array:
+    """Alpha of each weighting of the sessions; NaN where there is no spread. weights: (weightings, sessions).
+
+    Ordinal differences are differences of mid-ranks, so ordinal alpha is interval alpha of the mid-ranks.
+    """
+    import numpy as np
+
+    marginals = weights @ counts  # (weightings, values)
+    totals = marginals.sum(axis=1)
+    if level == "ordinal":
+        points = marginals.cumsum(axis=1) - marginals / 2
+    else:
+        points = np.broadcast_to(values - values.mean(), marginals.shape)
+    sizes = counts.sum(axis=1)  # scores a session
+    squares = counts @ (points**2).T  # (sessions, weightings)
+    sums = counts @ points.T
+    within = 2 * (sizes[:, None] * squares - sums**2) / (sizes - 1)[:, None]
+    observed = (weights.T * within).sum(axis=0) / totals
+    spread = totals * (marginals * points**2).sum(axis=1) - (marginals * points).sum(axis=1) ** 2
+    expected = 2 * spread / (totals * (totals - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Array = np.where(expected > 1e-12, 1 - observed / expected, np.nan)
+    return found
