@@ -122,7 +122,7 @@ def _terms(seen: Sequence[Observation], wanted: Sequence[str]) -> tuple[list[str
         if len(distinct) < 2 or len(distinct) == len(seen) or (term == "seed" and not tuned):
             if term in ("persona", "session"):
                 notes.append(f"random `{term}` left out: {'only one' if len(distinct) < 2 else 'each has one value'}")
-            elif term in ("rater", "patient", "seed"):
+            elif term == "rater" or (term == "patient" and "" not in distinct):
                 notes.append(f"n = 1 {term}: results do not reach beyond it")
             continue
         terms.append(term)

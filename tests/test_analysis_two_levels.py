@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from cbtrun.analysis_block import finished
 from cbtrun.analysis_table import AnalysisTable, analysis_table, keep_where, kept_levels
 from cbtrun.errors import StatisticsError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cbtrun.errors import StatisticsError
 from cbtrun.statistics import effect_sizes, paired, two_groups
 from cbtrun.statistics.samples import as_sample, describe, stored_float
