@@ -17,7 +17,20 @@ from cbtrun.plugins.report.inputs import (
     may_show_transcripts,
 )
 from cbtrun.rated_sets import rated_set
-from cbtrun.records import Comparison, Effect, Group, Interval, ItemScore, Quote, Rating, Session, Test, Turn
+from cbtrun.records import (
+    Comparison,
+    Effect,
+    Group,
+    Interval,
+    ItemScore,
+    Persona,
+    Quote,
+    Rating,
+    Session,
+    Situation,
+    Test,
+    Turn,
+)
 from cbtrun.results import RatedSet, build_results, clustered_interval
 from cbtrun.rubric import Rubric, read_rubric, rubric_digest
 
@@ -63,6 +76,7 @@ def made_up_study(
         results=build_results(study, digest(study), sessions, rated, comparisons),
         sessions=sessions,
         rated=rated,
+        personas={one.id: one for one in (_persona(f"p{number:03}", seed) for number in range(1, n_personas + 1))},
         environment=made_up_environment(),
         training={"tiny-cbt": _curve(seed, 1.9), "tiny-supportive": _curve(seed + 1, 2.1)},
         show_transcripts=may_show_transcripts(study, shown.transcripts),
@@ -121,6 +135,36 @@ def made_up_environment() -> Environment:
             StageCost("sessions", seconds=604.2, calls=1440, tokens_in=812_400, tokens_out=64_310),
             StageCost("ratings.ctrs", seconds=21.9, calls=60, tokens_in=120_000, tokens_out=31_000, usd=0.42),
         ),
+    )
+
+
+def _persona(id_: str, seed: int) -> Persona:
+    draw = random.Random(f"{seed}/{id_}/persona")
+    situation = Situation(
+        event="The review.", thought="They have seen through me.", feeling="shame", behaviour="I left."
+    )
+    return Persona(
+        id=id_,
+        name=draw.choice(["Ana", "Bo", "Cem"]),
+        age=draw.randint(20, 70),
+        gender="woman",
+        occupation="clerk",
+        living_situation="alone",
+        presenting_problem="I cannot sleep.",
+        phq9=draw.randint(8, 24),
+        symptoms=("I wake at four",),
+        situations=(situation,),
+        automatic_thoughts=("I failed",),
+        intermediate_beliefs=("If I rest, I am lazy",),
+        core_beliefs=("I am a failure",),
+        distortions=("labelling",),
+        history="A long winter.",
+        strengths=("humour",),
+        goals=("sleep",),
+        engagement_style=draw.choice(["open", "guarded", "sceptical"]),
+        disclosure_style="gradual",
+        risk=draw.choice(["none", "none", "passive-ideation"]),
+        speech="slow",
     )
 
 

@@ -17,13 +17,18 @@ import pytest
 from report_studies import made_up_study
 
 from cbtrun.plugins.html import OPTIONS, training_log
+from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.inputs import ReportInput, main_grouping, may_show_transcripts
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
+from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import groups_plates
+from cbtrun.plugins.report.published import Published, difference, published_table
+from cbtrun.plugins.report.reliability import reliability_table
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
 from cbtrun.records import Failure, ItemScore, Quote, Turn
+from cbtrun.results import GroupSummary
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,7 @@ def test_headline_is_the_first_declared_comparison_with_interval_and_n(
 ) -> None:
     told = _words(page)
     assert written[0].results.comparisons[0].sentence in told
-    assert "n = 8" in told
+    assert f"n{written[0].results.comparisons[0].n} unit: pair of one persona" in told
 
 
 def test_page_says_once_that_it_is_not_a_treatment(page: str) -> None:
@@ -166,6 +171,64 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, kind: str) -> None
     plate = next(groups_plates(made_up_study(4)))
     first = save_figure(plate, tmp_path, (kind,))[0].read_bytes()
     assert save_figure(plate, tmp_path, (kind,))[0].read_bytes() == first
+
+
+# Who the patients are, how scores repeat, what others found --------------------------------------------------------
+
+
+def test_persona_groups_hold_every_session_once() -> None:
+    given = made_up_study(20)
+    table = persona_table(given)
+    assert table is not None
+    for attribute in ("severity", "engagement", "risk"):
+        rows = [row.cells for row in table.rows if row.cells[0].startswith(attribute)]
+        assert sum(int(cells[2]) + int(cells[3]) for cells in rows) == 60
+    assert not [row for row in table.rows if row.cells[0].startswith("disclosure")]
+
+
+def test_a_study_without_personas_has_no_persona_groups() -> None:
+    given = replace(made_up_study(4), personas={})
+    assert persona_table(given) is None
+    assert list(persona_plates(given)) == []
+
+
+def test_variance_of_repeated_ratings_is_shown_and_low_reliability_is_told() -> None:
+    given = made_up_study(4)
+    noisy = given.results.comparisons[0].model_copy(
+        update={"variance": {"rater": 4.0, "session": 2.0, "reliability": 0.4}}
+    )
+    noisy_study = replace(given, results=given.results.model_copy(update={"comparisons": (noisy,)}))
+    table = reliability_table(noisy_study)
+    assert table is not None
+    assert table.rows[0].cells == ("CTRS total", "4", "4.00", "2.00", "0.40")
+    assert any("repeat poorly (reliability 0.40)" in one for one in warnings(noisy_study))
+    assert reliability_table(given) is None
+
+
+def test_published_values_stand_beside_ours_with_a_welch_interval() -> None:
+    # By hand, from summaries alone: ours 20 (SD 4, n 16), theirs 17 (SD 3, n 9): 3 -+ t(0.975, 20.87 df) * sqrt(2).
+    ours = GroupSummary(level="cbt", n=16, missing=0, mean=20, sd=4, median=20, personas=16)
+    estimate, span = difference(ours, Published("ctrs.total", "tuning", "cbt", mean=17, sd=3, n=9))
+    assert estimate == 3
+    assert span is not None
+    assert span.low == pytest.approx(3 - 2.0804 * 2**0.5, abs=1e-3)
+    assert difference(ours, Published("ctrs.total", "tuning", "cbt", mean=17))[1] is None
+
+
+def test_published_values_say_whether_we_agree() -> None:
+    entry = {
+        "outcome": "ctrs.total",
+        "factor": "tuning",
+        "level": "cbt",
+        "mean": 5.0,
+        "sd": 2.0,
+        "n": 50,
+        "source": "X 2025",
+    }
+    table = published_table(made_up_study(20, spec={"compare_with": {"x": entry}}))
+    assert table is not None
+    assert table.rows[0].cells[-1] == "differs"
+    assert table.rows[0].detail == "X 2025"
 
 
 # Files beside the page -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.reliability import low_reliability
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
 
 PILED = 0.5
@@ -13,7 +14,15 @@ PILED = 0.5
 
 def warnings(given: ReportInput) -> list[str]:
     """Everything that should make a reader careful, most serious first."""
-    found = [*_missing(given), *_failed(given), *_piled_up(given), *_few(given), *_one_rater(given), *_ended(given)]
+    found = [
+        *_missing(given),
+        *_failed(given),
+        *_piled_up(given),
+        *_few(given),
+        *low_reliability(given),
+        *_one_rater(given),
+        *_ended(given),
+    ]
     return [*found, *_flagged(given)]
 
 

@@ -14,7 +14,10 @@ from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.methods import citations, methods_text
+from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
+from cbtrun.plugins.report.published import published_table
+from cbtrun.plugins.report.reliability import reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import Table
@@ -65,10 +68,18 @@ class Tables:
     other_groupings: tuple[Table, ...]
     comparisons: Table
     items: Table
+    more: tuple[Table, ...] = ()
+    """Persona groups, reliability, published values: where the study has them."""
 
     def all(self) -> tuple[Table, ...]:
         """Every table that has rows."""
-        return tuple(one for one in (self.groups, *self.other_groupings, self.comparisons, self.items) if one.rows)
+        return tuple(
+            one for one in (self.groups, *self.other_groupings, self.comparisons, self.items, *self.more) if one.rows
+        )
+
+    def named(self, name: str) -> Table | None:
+        """The table of that name, where the study has it."""
+        return next((one for one in self.all() if one.name == name), None)
 
 
 def make_plates(given: ReportInput) -> Plates:
@@ -78,7 +89,7 @@ def make_plates(given: ReportInput) -> Plates:
         groups=(*plates.groups_plates(given), *plates.pairs_plates(given)),
         contrasts=tuple(one for one in forest if one.name == "contrasts"),
         items=(*plates.profile_plates(given), *(one for one in forest if one.name == "item-contrasts")),
-        breakdown=tuple(plates.length_plates(given)),
+        breakdown=(*persona_plates(given), *plates.length_plates(given)),
         training=tuple(plates.training_plates(given)),
     )
 
@@ -93,6 +104,7 @@ def make_tables(given: ReportInput) -> Tables:
         other_groupings=tuple(groups_table(given, name, f"groups-by-{name}") for name in others),
         comparisons=comparisons_table(given),
         items=items_table(given, main),
+        more=tuple(one for one in (persona_table(given), reliability_table(given), published_table(given)) if one),
     )
 
 

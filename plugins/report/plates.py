@@ -9,6 +9,7 @@ from cbtrun.plugins.report import figures
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.persona_groups import headline_outcome
 from cbtrun.plugins.report.result_tables import item_outcomes, outcome_title, outcomes, set_title, titles_by_outcome
 from cbtrun.plugins.report.wording import contrast, subgroup
 from cbtrun.records import Comparison, Session
@@ -102,7 +103,7 @@ def profile_plates(given: ReportInput) -> Iterator[Plate]:
         yield Plate(
             name=f"items-{_file_name(name)}",
             title=f"{set_title(given, name)} item profile",
-            caption="Mean of every item with its 95 % interval."
+            caption="Mean of every item with its 95 % interval; n stands in the table below."
             + (" Grey lines: human therapists." if any(norm is not None for norm in norms) else ""),
             draw=partial(
                 figures.draw_profile,
@@ -116,9 +117,7 @@ def profile_plates(given: ReportInput) -> Iterator[Plate]:
 
 def length_plates(given: ReportInput) -> Iterator[Plate]:
     """The headline's outcome against the number of turns, where sessions differ in length."""
-    headline = headline_comparison(given)
-    wanted = headline.outcome if headline else ""
-    outcome = next((one for one in outcomes(given) if one.outcome == wanted), next(outcomes(given), None))
+    outcome = headline_outcome(given)
     if outcome is None or len({len(session.turns) for session in given.sessions}) < 3:
         return
     groups = [

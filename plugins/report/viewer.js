@@ -98,7 +98,7 @@
       const info = sets[rating.set];
       const repeat = session.ratings.some((one) => one.rater === rating.rater && one.set === rating.set && one.repeat > 1);
       parts.push(make("h3", "", `${info?.title ?? rating.set} `));
-      parts.push(make("p", "caveat", `Rater ${rating.rater}${repeat ? `, repeat ${rating.repeat}` : ""}. ${info?.note ?? ""}.`));
+      parts.push(make("p", "caveat", `Rated by ${rating.rater}${repeat ? `, repeat ${rating.repeat}` : ""}; ${info?.note ?? ""}.`));
       for (const score of rating.scores) {
         const key = `${order}.${score[0]}`;
         for (const [number, text] of score[4]) quotesOf.set(number, [...(quotesOf.get(number) ?? []), { text, key }]);
