@@ -1,12 +1,15 @@
 """A dialogue in the words of a model's chat template: the same for training and for generation.
 
-The therapist is the model (`assistant`), the patient its `user`. Some templates know no system message, or want a user
-first; then the dialogue is fitted to them so that nothing is lost in silence.
+The therapist is the model (`assistant`), the patient its `user`. Some templates know no system message, or put it into
+the last user message, or want a user first; then the dialogue is fitted to them so that nothing is lost in silence and
+every turn sees the same beginning. A base model without a template gets `BASE_TEMPLATE`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from cbtrun.errors import ModelError
@@ -16,6 +19,19 @@ from cbtrun.records import Message
 ROLES = {"system": "system", "therapist": "assistant", "patient": "user"}
 OPENING = "(The session begins.)"
 """Stands in for the user where a template wants one before the therapist's first words."""
+
+BASE_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}{{ 'Therapist:' }}"
+    "{% generation %}{{ ' ' + message['content'] + eos_token }}{% endgeneration %}{{ '\n' }}"
+    "{% elif message['role'] == 'user' %}{{ 'Patient: ' + message['content'] + '\n' }}"
+    "{% else %}{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Therapist:' }}{% endif %}"
+)
+"""For base models without a template: plain words and the model's own end token, so that no new token is needed."""
+
+CONSTANTS = {"date_string": "26 Jul 2024"}
+"""Llama's templates write a date, some of them today's: a prompt must not depend on the day."""
 
 Chat = list[dict[str, str]]
 
@@ -41,17 +57,18 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
     """The dialogue as the tokenizer's template can render it in full.
 
     Tried in order: as it is; with an opening user message; with the system message at the head of the first user
-    message; with both. Raises ModelError when none keeps every word.
+    message; with both. Raises ModelError when none keeps every word in the order in which it was said.
     """
     errors = []
-    chat = [{**message, "content": _spoken(tokenizer, message["content"])} for message in chat]
+    control = _control_tokens(tokenizer)
+    chat = [{**message, "content": _spoken(control, message["content"])} for message in chat]
     for candidate in (chat, _opened(chat), _folded(chat), _folded(_opened(chat))):
         try:
-            text = tokenizer.apply_chat_template(candidate, tokenize=False)
+            text = tokenizer.apply_chat_template(candidate, tokenize=False, **CONSTANTS)
         except Exception as error:  # Jinja's errors are as many as templates
             errors.append(str(error))
             continue
-        if all(message["content"] in text for message in candidate):
+        if _in_order(text, candidate):
             return candidate
     raise ModelError(
         f"the chat template loses a message or cannot render this dialogue: {errors[-1] if errors else ''}"
@@ -60,27 +77,55 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
 
 def prompt_text(tokenizer: Any, chat: Chat) -> str:
     """The prompt that asks the model for its next turn."""
-    text: str = tokenizer.apply_chat_template(fitted_chat(tokenizer, chat), tokenize=False, add_generation_prompt=True)
+    text: str = tokenizer.apply_chat_template(
+        fitted_chat(tokenizer, chat), tokenize=False, add_generation_prompt=True, **CONSTANTS
+    )
     return text
 
 
 def end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:
     """Ids of the tokens that end a turn, by the tokenizer, the model's settings, or the usual names of chat formats."""
-    ends: set[int] = set()
-    for source in (tokenizer.eos_token_id, getattr(model.generation_config, "eos_token_id", None)):
-        ends.update(source if isinstance(source, list) else [source] if source is not None else [])
-    vocabulary = tokenizer.get_vocab()
-    ends.update(
-        vocabulary[name] for name in ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>") if name in vocabulary
-    )
+    ends: set[int] = turn_ends(tokenizer)
+    found = getattr(model.generation_config, "eos_token_id", None)
+    ends.update(found if isinstance(found, list) else [found] if found is not None else [])
     return frozenset(ends)
 
 
-def _spoken(tokenizer: Any, content: str) -> str:
+def turn_ends(tokenizer: Any) -> set[int]:
+    """Ids of the tokens that end a turn, by the tokenizer alone."""
+    vocabulary = tokenizer.get_vocab()
+    named = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
+    ends = {vocabulary[name] for name in named if name in vocabulary}
+    return ends | ({tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set())
+
+
+def _control_tokens(tokenizer: Any) -> re.Pattern[str]:
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return _pattern(tuple(sorted({*tokenizer.all_special_tokens, *added}, key=lambda token: (-len(token), token))))
+
+
+@lru_cache(maxsize=16)
+def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, tokens)) or r"(?!)")
+
+
+def _spoken(control: re.Pattern[str], content: str) -> str:
     """Content without the template's control tokens: what somebody says must not be able to end their turn."""
-    for token in tokenizer.all_special_tokens:
-        content = content.replace(token, "")
+    count = 1
+    while count:  # taking one out can make another
+        content, count = control.subn("", content)
     return content.strip()  # many templates strip; then training and generation must, too
+
+
+def _in_order(text: str, chat: Chat) -> bool:
+    """Whether every message is in the text, each after the one before: some templates move the system message."""
+    place = 0
+    for message in chat:
+        found = text.find(message["content"], place)
+        if found < 0:
+            return False
+        place = found + len(message["content"])
+    return True
 
 
 def _opened(chat: Chat) -> Chat:
@@ -94,6 +139,6 @@ def _opened(chat: Chat) -> Chat:
 def _folded(chat: Chat) -> Chat:
     system = "\n\n".join(message["content"] for message in chat if message["role"] == "system")
     rest = [message for message in chat if message["role"] != "system"]
-    if not system or not rest:
+    if not system or not rest or rest[0]["role"] != "user":
         return chat
-    return [{"role": rest[0]["role"], "content": f"{system}\n\n{rest[0]['content']}"}, *rest[1:]]
+    return [{"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}, *rest[1:]]

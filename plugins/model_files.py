@@ -13,6 +13,7 @@ from typing import Any
 from cbtrun.digests import digest, file_digest, tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.plugins import tiny
+from cbtrun.plugins.chat_format import BASE_TEMPLATE
 
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = "adapter_config.json"
@@ -77,12 +78,17 @@ def torch_device(wanted: str) -> str:
 
 
 def load_tokenizer(files: ModelFiles) -> Any:
-    """The model's tokenizer, with a padding token. Raises ModelError when it has no chat template."""
+    """The model's tokenizer, with a padding token and, for a base model that has none, our plain chat template.
+
+    Raises ModelError when it has neither a template nor an end token.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = _from_pretrained(AutoTokenizer, files)
     if not tokenizer.chat_template:
-        raise ModelError(f"{files.public_name}: its tokenizer has no chat template, so it cannot hold a dialogue")
+        if tokenizer.eos_token is None:
+            raise ModelError(f"{files.public_name}: its tokenizer has no chat template and no end token for ours")
+        tokenizer.chat_template = BASE_TEMPLATE
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -145,11 +145,11 @@ def test_a_transcript_without_a_therapist_is_left_out_and_counted(base: Path) ->
     assert (len(rows.rows), rows.untaught) == (1, 1)
 
 
-def test_a_template_without_generation_marks_is_refused(tmp_path: Path) -> None:
+def test_a_template_that_ends_no_turn_is_refused(tmp_path: Path) -> None:
     make_tokenizer(tmp_path, chat_template="{% for m in messages %}{{ m['role'] + ': ' + m['content'] }}{% endfor %}")
     from transformers import AutoTokenizer
 
-    with pytest.raises(ModelError, match="generation"):
+    with pytest.raises(ModelError, match="ends no turn with an end-of-turn token"):
         training_rows(AutoTokenizer.from_pretrained(str(tmp_path)), [transcript(1)], 1024)
 
 

@@ -230,9 +230,10 @@ def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
-def test_a_tokenizer_without_a_chat_template_is_refused(tmp_path: Path) -> None:
+def test_a_base_model_without_a_chat_template_gets_plain_words(tmp_path: Path) -> None:
     make_model(tmp_path)
     (tmp_path / "chat_template.jinja").unlink()
     make_tokenizer(tmp_path, chat_template=None)
-    with pytest.raises(ModelError, match="no chat template"):
-        opened(tmp_path)
+    model = opened(tmp_path)
+    asked = [ChatMessage("system", "You listen."), ChatMessage("user", "Hello.")]
+    assert model._tokenizer.decode(model._prompt_ids(asked)) == "You listen.\n\nPatient: Hello.\nTherapist:"
