@@ -111,7 +111,7 @@ def run_environment(facts: RunFacts) -> Environment:
 
     lock = facts.lock
     hardware = {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        name.replace("_gib", ", GiB"): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in (lock.get("hardware") or {}).items()
         if value
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ from cbtrun.plugins.report.transcripts import FOLDER, Pack
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from cbtrun.plugins.report.run_comparison import RunComparison
+    from cbtrun.plugins.report.run_files import RunFiles
 
 SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
 NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
@@ -136,6 +140,11 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         policy=_policy(script, inline=inline),
         grouping=main_grouping(given),
     )
+
+
+def index_page(runs: Mapping[str, RunFiles], found: RunComparison | None) -> str:
+    """The page of several runs by their numbers, or of two of them compared."""
+    return _environment().get_template("index.html.j2").render(runs=runs, found=found, style=_text("style.css"))
 
 
 def _notices(given: ReportInput) -> list[str]:

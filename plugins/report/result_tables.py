@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table, as_csv
@@ -48,34 +48,38 @@ def items_table(given: ReportInput, grouping: str) -> Table:
 def comparisons_table(given: ReportInput) -> Table:
     """Every declared comparison: difference with interval, effect size, p and adjusted p.
 
-    What is the same in every row stands in the title and in the head instead: analysis, contrast, kind of effect size.
+    What is the same in every row stands in the title and in the head instead: contrast, kind of effect size.
     """
     found = given.results.comparisons
-    analyses = {one.analysis for one in found}
-    contrasts = {f"{contrast(one)}{subgroup(one)}" for one in found}
+    names = [_contrast_name(one, found) for one in found]
     sizes = {one.effects[0].name for one in found if one.effects}
-    same = (len(analyses) == 1, len(contrasts) == 1, len(sizes) == 1)
     adjusted = any(test.p_adjusted is not None for one in found for test in one.tests[:1])
     titles, items = titles_by_outcome(given), item_outcomes(given)
-    rows = tuple(Row(_comparison_cells(one, titles, 2 if one.outcome in items else 1, same, adjusted)) for one in found)
-    size_title = f"{effect_name(sizes.pop())} [95 % CI]" if same[2] else "Effect size [95 % CI]"
-    told = ("Outcome", *([] if same[1] else ["Contrast"]), *([] if same[0] else ["Analysis"]))
+    single = len(set(names)) == 1
+    rows = []
+    for at, (one, name) in enumerate(zip(found, names, strict=True)):
+        told = _comparison_cells(one, 2 if one.outcome in items else 1, same_size=len(sizes) == 1, adjusted=adjusted)
+        cells = (*([] if single else [name]), titles.get(one.outcome, one.outcome), *told)
+        rows.append(Row(cells, starts=single or at == 0 or names[at - 1] != name))
+    size_title = f"{effect_name(sizes.pop())} [95 % CI]" if len(sizes) == 1 else "Effect size [95 % CI]"
     numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
-    what = f"{analyses.pop()}: {contrasts.pop()}" if same[0] and same[1] else ""
-    title = f"Declared comparisons{f', {what}' if what else ''}"
-    return Table("comparisons", title, (*told, *numbers), rows, len(told), None, caveats(given))
+    words = ("Outcome",) if single else ("Contrast", "Outcome")
+    title = f"Declared comparisons{f', {names[0]}' if single else ''}"
+    return Table("comparisons", title, (*words, *numbers), tuple(rows), len(words), None, caveats(given))
 
 
-def _comparison_cells(
-    one: Comparison, titles: Mapping[str, str], decimals: int, same: tuple[bool, bool, bool], adjusted: bool
-) -> tuple[str, ...]:
+def _contrast_name(one: Comparison, found: Sequence[Comparison]) -> str:
+    """The contrast, with its analysis where several analyses make the same one."""
+    name = f"{contrast(one)}{subgroup(one)}"
+    makers = {other.analysis for other in found if (other.levels, other.where) == (one.levels, one.where)}
+    return f"{name} ({one.analysis})" if len(makers) > 1 else name
+
+
+def _comparison_cells(one: Comparison, decimals: int, *, same_size: bool, adjusted: bool) -> tuple[str, ...]:
     first = next(iter(one.tests), None)
     size = one.effects[0] if one.effects else None
-    shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same[2] else "") if size else "–"
+    shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same_size else "") if size else "–"
     return (
-        titles.get(one.outcome, one.outcome),
-        *([] if same[1] else [f"{contrast(one)}{subgroup(one)}"]),
-        *([] if same[0] else [one.analysis]),
         str(one.n),
         f"{number(one.estimate, decimals)} {interval(one.interval, decimals)}".strip(),
         shown,

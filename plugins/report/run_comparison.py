@@ -1,0 +1,175 @@
+"""Two runs set side by side: what differs in the study, in the environment, in the results."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from cbtrun.plugins.report.run_files import RunFiles, read_run
+from cbtrun.plugins.report.wording import interval, number, probability
+from cbtrun.records import Interval, Test
+from cbtrun.results import GroupSummary, clustered_interval
+
+Key = tuple[str, str, str]
+"""Outcome, grouping, level."""
+Values = Mapping[Key, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where two documents differ; none where a side does not have it."""
+
+    path: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class SharedGroup:
+    """One level of one outcome in both runs."""
+
+    outcome: str
+    grouping: str
+    level: str
+    first: GroupSummary
+    second: GroupSummary
+    n_shared: int
+    """Personas that have a value in both runs."""
+    difference: float | None
+    """Second minus first over the shared personas, in points; none without any."""
+    interval: Interval | None
+    test: Test | None
+    """Paired t test over the shared personas."""
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs side by side."""
+
+    first: RunFiles
+    second: RunFiles
+    study: tuple[Difference, ...]
+    environment: tuple[Difference, ...]
+    groups: tuple[SharedGroup, ...]
+    same_results: bool
+    """Whether everything that was found is the same, number by number."""
+
+
+def compare_runs(first: Path, second: Path) -> RunComparison:
+    """What differs between two finished runs. Raises StageError when a folder is none."""
+    one, other = read_run(first), read_run(second)
+    found = {"ratings", "comparisons", "counts", "flags"}
+    same = one.results.model_dump(include=found) == other.results.model_dump(include=found)
+    return RunComparison(
+        first=one,
+        second=other,
+        study=tuple(differences(one.study, other.study)),
+        environment=tuple(differences(one.environment, other.environment)),
+        groups=tuple(_shared_groups(one, other)),
+        same_results=same,
+    )
+
+
+def differences(first: Any, second: Any, path: str = "") -> Iterator[Difference]:
+    """Every leaf in which two documents differ, by path, in the order of the first."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for name in dict.fromkeys([*first, *second]):
+            at = f"{path}.{name}" if path else str(name)
+            if name in first and name in second:
+                yield from differences(first[name], second[name], at)
+            else:
+                yield Difference(at, first.get(name), second.get(name))
+    elif first != second:
+        yield Difference(path, first, second)
+
+
+def comparison_text(found: RunComparison) -> str:
+    """The comparison for a terminal."""
+    lines = [f"first:  {found.first.folder}", f"second: {found.second.folder}", ""]
+    for title, rows in (("study", found.study), ("environment", found.environment)):
+        lines.append(f"{title}: {'no difference' if not rows else ''}".rstrip())
+        lines += [f"  {row.path}: {_leaf(row.first)} -> {_leaf(row.second)}" for row in rows]
+    lines.append(f"results: {'the same, number by number' if found.same_results else ''}".rstrip())
+    lines += [f"  {group_sentence(one)}" for one in found.groups if not found.same_results]
+    return "\n".join(lines) + "\n"
+
+
+def group_sentence(one: SharedGroup) -> str:
+    """`ctrs.total, arm cbt: 37.1 [34.1, 40.1] n = 18 -> 38.0 [..] n = 18; shared personas: +0.9 [...], n = 17, p 0.31`."""
+    sides = [f"{number(side.mean)} {interval(side.interval)} n = {side.n}" for side in (one.first, one.second)]
+    told = f"{one.outcome}, {one.grouping} {one.level}: {sides[0]} → {sides[1]}"
+    if one.difference is None:
+        return f"{told}; no shared personas"
+    tested = f", p {probability(one.test.p)}" if one.test else ""
+    return f"{told}; shared personas: {number(one.difference)} {interval(one.interval)}, n = {one.n_shared}{tested}"
+
+
+def _leaf(value: Any) -> str:
+    text = "(absent)" if value is None else str(value)
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def _shared_groups(first: RunFiles, second: RunFiles) -> Iterator[SharedGroup]:
+    """Levels of totals that both runs have; arms where there are some, else factors, else all sessions."""
+    people = first.people().items() & second.people().items()
+    values = _values(first, {id_ for id_, _ in people}), _values(second, {id_ for id_, _ in people})
+    for name, rated in first.results.ratings.items():
+        others = second.results.ratings.get(name)
+        theirs = {one.outcome: one for one in others.outcomes} if others else {}
+        for outcome in (one for one in rated.outcomes if one.kind == "total" and one.outcome in theirs):
+            shared = [one for one in outcome.groups if one in theirs[outcome.outcome].groups]
+            for grouping in [one for one in shared if one != "all"] or ["all"]:
+                sides = (outcome.groups[grouping], theirs[outcome.outcome].groups[grouping])
+                yield from _levels(outcome.outcome, grouping, sides, values)
+
+
+def _levels(
+    outcome: str,
+    grouping: str,
+    sides: tuple[tuple[GroupSummary, ...], tuple[GroupSummary, ...]],
+    values: tuple[Values, Values],
+) -> Iterator[SharedGroup]:
+    from cbtrun.statistics.paired import paired_t_test
+
+    theirs = {one.level: one for one in sides[1]}
+    for group in sides[0]:
+        if group.level not in theirs:
+            continue
+        key = (outcome, grouping, group.level)
+        a, b = values[0].get(key, {}), values[1].get(key, {})
+        both = sorted(a.keys() & b.keys())
+        changes = [b[one] - a[one] for one in both]
+        yield SharedGroup(
+            *key,
+            first=group,
+            second=theirs[group.level],
+            n_shared=len(both),
+            difference=fmean(changes) if changes else None,
+            interval=clustered_interval(changes, both) if changes else None,
+            test=paired_t_test(changes).test if len(changes) > 1 else None,
+        )
+
+
+def _values(run: RunFiles, shared: set[str]) -> dict[Key, dict[str, float]]:
+    """Mean of every shared persona (or imported session), from tables/sessions.csv of the run."""
+    path = run.folder / "tables" / "sessions.csv"
+    if not path.exists():
+        return {}
+    found: dict[Key, dict[str, list[float]]] = {}
+    totals = [one.outcome for rated in run.results.ratings.values() for one in rated.outcomes if one.kind == "total"]
+    groupings = {name for rated in run.results.ratings.values() for one in rated.outcomes for name in one.groups}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            person = row["persona"] or row["session"]
+            for outcome in (one for one in totals if row.get(one) and person in shared):
+                for grouping in groupings:
+                    level = "all" if grouping == "all" else row.get(grouping)
+                    if level:
+                        found.setdefault((outcome, grouping, level), {}).setdefault(person, []).append(
+                            float(row[outcome])
+                        )
+    return {key: {person: fmean(points) for person, points in people.items()} for key, people in found.items()}

@@ -1,0 +1,63 @@
+"""A run folder, read for viewing and comparing: nothing in it is ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cbtrun.errors import StageError
+from cbtrun.records import Persona, Session
+from cbtrun.results import Results, read_results
+from cbtrun.run_folder import RunFolder, read_records
+from cbtrun.run_lock import lock_of
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a finished run left behind."""
+
+    folder: Path
+    results: Results
+    lock: Mapping[str, Any]
+    """study.lock.yaml: the resolved study, versions, hardware."""
+
+    @property
+    def study(self) -> Mapping[str, Any]:
+        """The resolved study."""
+        resolved: Mapping[str, Any] = self.lock.get("resolved") or {}
+        return resolved
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions and hardware, as far as they could change a result."""
+        packages: Mapping[str, Any] = self.lock.get("packages") or {}
+        own = {name: self.lock.get(name) for name in ("cbtrun", "python", "platform")}
+        return {**own, **packages, "hardware": self.lock.get("hardware")}
+
+    def people(self) -> dict[str, str]:
+        """Persona id, or session id where it has no persona -> what must be equal for two runs to share them."""
+        from cbtrun.digests import digest
+
+        files = sorted((self.folder / "personas").glob("*.jsonl"))
+        personas = [one for path in files for one in read_records(path, Persona)]
+        imported = {one.id: digest([turn.text for turn in one.turns]) for one in self.sessions() if one.persona is None}
+        return imported | {one.id: digest(one) for one in personas}
+
+    def sessions(self) -> list[Session]:
+        """Every session of the run; none where it has no sessions."""
+        path = self.folder / "sessions.jsonl"
+        return read_records(path, Session) if path.exists() else []
+
+
+def read_run(folder: Path) -> RunFiles:
+    """The files of a run. Raises StageError when it is no finished run folder."""
+    run = RunFolder(folder)
+    if not run.results.exists():
+        raise StageError(f"{folder}: there is no results.json; give the folder of a finished run, like runs/quickstart")
+    try:
+        results = read_results(run.results.read_bytes())
+    except ValueError as error:
+        raise StageError(f"{run.results}: not the results of a run: {error}") from None
+    return RunFiles(folder, results, lock_of(run))
