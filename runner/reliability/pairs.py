@@ -1,0 +1,92 @@
+"""Agreement of pairs of raters, averaged: people with people beside models with people, on the same sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from cbtrun.reliability.kappa import weighted_kappas
+from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.statistics.samples import Estimated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cbtrun.reliability.icc import Table
+
+    Array = NDArray[np.float64]
+
+Pairs = Sequence[tuple[int, int]]
+PAIRWISE = ("icc_2_1", "kappa_quadratic")
+
+
+class SideBySide(NamedTuple):
+    """One coefficient's mean over two groups of pairs, and the difference second - first."""
+
+    first: Estimated
+    second: Estimated
+    difference: Estimated
+
+
+def side_by_side(table: Table, first: Pairs, second: Pairs, coefficient: str, seed: int) -> SideBySide:
+    """Mean of a pairwise coefficient over two groups of pairs of columns, with bootstrap intervals over sessions.
+
+    table: (sessions, raters), NaN where missing. The same resamples serve both groups, so the difference is paired.
+    """
+    import numpy as np
+
+    whole = np.ones((1, table.shape[0]))
+    values = [_mean_of_pairs(table, pairs, coefficient, whole)[0] for pairs in (first, second)]
+    if table.shape[0] < FEWEST:
+        drawn = [np.array([np.nan]), np.array([np.nan])]
+    else:
+        weights = resampled_weights(table.shape[0], seed)
+        drawn = [_mean_of_pairs(table, pairs, coefficient, weights) for pairs in (first, second)]
+    return SideBySide(
+        _estimated(values[0], drawn[0]),
+        _estimated(values[1], drawn[1]),
+        _estimated(values[1] - values[0], drawn[1] - drawn[0]),
+    )
+
+
+def _estimated(value: float, resampled: Array) -> Estimated:
+    import math
+
+    if not math.isfinite(value):
+        return Estimated(None, note="no pair with sessions in common and scores that differ")
+    return Estimated(float(value), percentile_interval(resampled))
+
+
+def _mean_of_pairs(table: Table, pairs: Pairs, coefficient: str, weights: Array) -> Array:
+    """(weightings,): mean over the pairs for which the coefficient exists."""
+    import numpy as np
+
+    of_pair = weighted_kappas if coefficient == "kappa_quadratic" else weighted_iccs
+    if not pairs:
+        return np.full(weights.shape[0], np.nan)
+    found = np.stack([of_pair(table[:, a], table[:, b], weights) for a, b in pairs])
+    counted = (~np.isnan(found)).sum(axis=0)
+    means: Array = np.where(counted > 0, np.nansum(found, axis=0) / np.maximum(counted, 1), np.nan)
+    return means
+
+
+def weighted_iccs(first: Array, second: Array, weights: Array) -> Array:
+    """ICC(2,1) of two raters under each weighting of the sessions, from moments; NaN where it is not defined.
+
+    Source: Shrout & Fleiss 1979 with k = 2.
+    """
+    import numpy as np
+
+    both = ~np.isnan(first) & ~np.isnan(second)
+    a, b, w = first[both], second[both], weights[:, both]
+    n = w.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_a, mean_b = w @ a / n, w @ b / n
+        middle, gap = (a + b) / 2, a - b
+        sessions = 2 * (w @ middle**2 - n * ((mean_a + mean_b) / 2) ** 2) / (n - 1)
+        residual = (w @ gap**2 - n * (mean_a - mean_b) ** 2) / 2 / (n - 1)
+        raters = n * (mean_a - mean_b) ** 2 / 2
+        below = sessions + residual + 2 * (raters - residual) / n
+        found: Array = np.where((n > 1) & (below > 1e-12), (sessions - residual) / below, np.nan)
+    return found
