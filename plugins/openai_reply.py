@@ -32,7 +32,7 @@ class Answer:
     def without(self, secret: Secret) -> Answer:
         """The answer without the key, should the server have sent it back."""
         key = secret.reveal().encode()
-        return replace(self, body=self.body.replace(key, b"***")) if key in self.body else self
+        return replace(self, body=self.body.replace(key, b"***")) if secret.is_telling and key in self.body else self
 
 
 def read_reply(body: bytes, request: Request) -> Reply:

@@ -35,6 +35,8 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
 """Host -> the names of variables whose key belongs to it."""
 CONFIG = "~/.config/cbtrun/hosts.yaml"
 HIDDEN = "***"
+SHORTEST = 12
+"""Characters of the shortest key that is looked for in what a server sends."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ class Secret:
 
     def hide(self, text: str) -> str:
         """The text without the key, should a server have sent it back."""
-        return text.replace(self._value, HIDDEN) if self._value in text else text
+        return text.replace(self._value, HIDDEN) if self.is_telling and self._value in text else text
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it is long enough to be a key: a local server's `EMPTY` or `ollama` is a word that people say."""
+        return len(self._value) >= SHORTEST
 
     def __repr__(self) -> str:
         return HIDDEN

@@ -71,6 +71,8 @@ class ServerGate:
     name: str
     limits: ServerLimits
     clock: Clock = field(default_factory=Clock)
+    kept: list[ServerLimits] = field(default_factory=list)
+    """Limits that `limits` keeps to."""
     _allowed: float = 0.0
     _under_way: int = 0
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -88,6 +90,7 @@ class ServerGate:
     def __post_init__(self) -> None:
         """All the concurrency there is, until the server says otherwise."""
         self._allowed = float(self.limits.concurrency)
+        self.kept.append(self.limits)
 
     @property
     def under_way(self) -> int:
@@ -101,6 +104,7 @@ class ServerGate:
 
     def tighten(self, limits: ServerLimits) -> None:
         """Keep to another model's limits too."""
+        self.kept.append(limits)
         self.limits = strictest(self.limits, limits)
         self._allowed = min(self._allowed, float(self.limits.concurrency))
 

@@ -29,7 +29,7 @@ class ServerTerms:
 
     server: str
     """Scheme, host and port."""
-    limits: ServerLimits = ServerLimits()
+    limits: ServerLimits = field(default_factory=ServerLimits)
     prices: Prices | None = None
     max_tokens: int | None = None
     """Most new tokens of a reply where the request does not say: what a budget sets aside for a call."""
@@ -46,7 +46,7 @@ class ServerGates:
         gate = self._gates.get(terms.server)
         if gate is None:
             gate = self._gates[terms.server] = ServerGate(terms.server, terms.limits)
-        elif gate.limits is not terms.limits:
+        elif not any(kept is terms.limits for kept in gate.kept):  # read with every call: no comparing of values
             gate.tighten(terms.limits)
         return gate
 

@@ -36,9 +36,9 @@ def options(**chosen: Any) -> dict[str, Any]:
     return dict(with_defaults(block, SCHEMA))
 
 
-def model_at(url: str, **chosen: Any) -> Model:
+def model_at(url: str, key: str = KEY, **chosen: Any) -> Model:
     """The plugin's model with the mock as its server."""
-    keys = KeyRing({"MOCK_URL": url, "MOCK_KEY": KEY}, {}, (("MOCK_KEY", "127.0.0.1"),))
+    keys = KeyRing({"MOCK_URL": url, "MOCK_KEY": key}, {}, (("MOCK_KEY", "127.0.0.1"),))
     model: Model = open_model(ModelContext("m", options(**chosen), keys=keys))
     return model
 

@@ -34,7 +34,29 @@ class Fault:
     """Of Retry-After, of a hang, or between two bytes of a drip."""
 
 
-KINDS = ["429", "500", "502", "503", "hang", "drop", "drop-mid-body", "truncated-json", "wrong-schema", "empty", "content-filter", "huge", "drip", "error-in-200", "no-json", "400", "401", "402", "404", "redirect", "echo"]
+KINDS = [
+    "429",
+    "500",
+    "502",
+    "503",
+    "hang",
+    "drop",
+    "drop-mid-body",
+    "truncated-json",
+    "wrong-schema",
+    "empty",
+    "content-filter",
+    "huge",
+    "drip",
+    "error-in-200",
+    "no-json",
+    "400",
+    "401",
+    "402",
+    "404",
+    "redirect",
+    "echo",
+]
 TRANSIENT = ("429", "500", "502", "503", "drop", "drop-mid-body", "truncated-json", "wrong-schema")
 """Faults after which asking again is right, none of which takes long: what a soak mixes in."""
 

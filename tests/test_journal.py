@@ -95,3 +95,55 @@ def test_usage_sums_calls_tokens_and_cost(tmp_path: Path) -> None:
         asyncio.run(journal.keep(call("b")))
         (usage,) = journal.usage()
     assert (usage.calls, usage.tokens_in, usage.tokens_out, usage.usd) == (2, 6, 4, 1.0)
+
+
+def test_a_journal_of_the_format_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        """CREATE TABLE calls (key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL,
+             attempt INTEGER NOT NULL, text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+             finish TEXT NOT NULL, usd REAL, seconds REAL NOT NULL) WITHOUT ROWID;
+           CREATE TABLE faults (key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL,
+             error TEXT NOT NULL);
+           CREATE TABLE stages (stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL,
+             units INTEGER NOT NULL) WITHOUT ROWID;
+           INSERT INTO calls VALUES ('k', 's', 'm', 'r', 1, 'hello', 3, 2, 'stop', 0.5, 0.1);
+           PRAGMA user_version=1;"""
+    )
+    connection.close()
+    with Journal(path) as journal:
+        assert journal.find("k") == Reply("hello", 3, 2, "stop", 0.5)
+        asyncio.run(journal.keep(call("new")))
+        assert journal.count() == 2
+
+
+def test_many_rows_in_one_commit_are_each_kept_as_they_were(tmp_path: Path) -> None:
+    texts = {f"k{number}": f"text {number} \u2028 \x00 \U0001f600" for number in range(150)}
+
+    async def keep_all(journal: Journal) -> None:
+        await asyncio.gather(*(journal.keep(call(key, text)) for key, text in texts.items()))
+
+    with Journal(tmp_path / "j.sqlite") as journal:
+        asyncio.run(keep_all(journal))
+        found = {key: journal.find(key) for key in texts}
+    assert {key: reply and reply.text for key, reply in found.items()} == texts
+
+
+def test_retries_are_counted_by_stage_and_label(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.sqlite") as journal:
+        for label, kind in (("cbt", "fault"), ("cbt", "limited"), ("none", "fault"), ("none", "refused")):
+            journal.keep_fault(Fault("k", "sessions", "m", "therapist", "500", label, kind))
+    with Journal(tmp_path / "j.sqlite") as journal:
+        assert journal.retries() == {"sessions": {"cbt": 2, "none": 1}}
+
+
+def test_the_time_that_runs_took_adds_up(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Journal(tmp_path / "j.sqlite") as journal:
+            before = journal.spent().seconds
+            journal.start_run()
+            asyncio.run(journal.keep(call("k")))
+    with Journal(tmp_path / "j.sqlite") as journal:
+        assert journal.spent().seconds > before > 0
+        assert journal.spent().tokens == 5

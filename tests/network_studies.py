@@ -1,0 +1,58 @@
+"""A study whose every model is on the mock server, and the server in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mock_server import MockServer
+
+STUDY = """
+cbtrun: 1
+study: calls
+seed: 7
+contains: none
+models:
+  therapist: &t
+    using: openai
+    base_url: ${MOCK_URL}
+    model: therapist
+    api_key_env: MOCK_KEY
+    seed: true
+    prices: {input: 1.0, output: 2.0}
+    limits: {first_wait_seconds: 0.001, longest_wait_seconds: 0.002}
+  patient: *t
+  rater: *t
+personas:
+  eval: {using: sampled, attributes: depression, count: 3}
+arms:
+  one: {therapist: therapist, system: "Be kind.", factors: {kind: one}}
+  two: {therapist: therapist, system: "Be brief.", factors: {kind: two}}
+sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4, farewell: false}
+ratings:
+  ctrs: {using: rubric, rubric: ctrs, raters: [rater]}
+analysis:
+  main: {using: paired, outcome: ctrs.total, factor: kind, levels: [one, two], pair_by: persona, tests: [t]}
+report: {using: html}
+"""
+CALLS = 2 * 3 * 4 + 6
+"""Calls that STUDY makes: sessions x turns, and a rating of each session."""
+ALLOW = ("--allow-host", "MOCK_KEY=127.0.0.1")
+
+
+@contextmanager
+def listening(server: MockServer) -> Iterator[MockServer]:
+    """The server, at work in another thread: the command line under test has the main one."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
