@@ -1,0 +1,1 @@
+"""Is this a crisis? A check of every patient turn, by program."""
