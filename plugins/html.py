@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cbtrun.context import RunFacts, StageContext
-    from cbtrun.plugins.report.inputs import Environment, ReportInput, TrainingPoint
+    from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions, TrainingPoint
     from cbtrun.records import Json
 
 OPTIONS: Json = {
@@ -82,13 +84,10 @@ def write_report(context: StageContext) -> list[Path]:
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
-    from cbtrun.plugins.report.inputs import ReportInput, ReportOptions, may_show_transcripts
+    from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
 
     study = context.study
-    known = {name: context.options[name] for name in OPTIONS["properties"] if name in context.options}
-    options = ReportOptions(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
-    )
+    options = report_options(context.options)
     personas = [one for name in study.get("personas") or {} for one in context.personas(name)]
     return ReportInput(
         study=study,
@@ -103,6 +102,15 @@ def report_input(context: StageContext) -> ReportInput:
         show_transcripts=may_show_transcripts(study, options.transcripts),
         options=options,
     )
+
+
+def report_options(block: Mapping[str, Any]) -> ReportOptions:
+    """The options of a report block; those it leaves out have their defaults."""
+    from cbtrun.plugins.report.inputs import ReportOptions
+
+    given: dict[str, Any] = {name: block[name] for name in OPTIONS["properties"] if name in block}
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return ReportOptions(**given)
 
 
 def run_environment(facts: RunFacts) -> Environment:

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
 from cbtrun.rubric import Rubric, rubric_digest
 
-RESULTS_FORMAT = 1
+RESULTS_FORMAT: Final = 1
 
 
 class ItemFacts(Record):
@@ -95,6 +95,8 @@ class RatingSetResults(Record):
     """The total, then subscales, then items."""
     reliability: tuple[Reliability, ...] = ()
     """Agreement of each outcome between raters and between repeats; empty with one rating a session."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What may be wrong with the ratings: ceiling, halo, length, position of evidence, drift ..."""
 
 
 class Counts(Record):

@@ -24,10 +24,11 @@ from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import groups_plates
 from cbtrun.plugins.report.published import Published, difference, published_table
-from cbtrun.plugins.report.reliability import reliability_table
+from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
-from cbtrun.records import Failure, ItemScore, Quote, Turn
+from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
+from cbtrun.reliability.records import Coefficient, Reliability
 from cbtrun.results import GroupSummary
 
 
@@ -203,6 +204,28 @@ def test_variance_of_repeated_ratings_is_shown_and_low_reliability_is_told() -> 
     assert table.rows[0].cells == ("CTRS total", "4", "4.00", "2.00", "0.40")
     assert any("repeat poorly (reliability 0.40)" in one for one in warnings(noisy_study))
     assert reliability_table(given) is None
+
+
+def test_agreement_of_raters_is_shown_with_intervals() -> None:
+    given = made_up_study(4)
+    span = Interval(low=0.41, high=0.83, method="F")
+    found = Reliability(
+        outcome="ctrs.total",
+        kind="total",
+        title="Total",
+        between="raters",
+        columns=("a", "b"),
+        sessions=12,
+        complete=12,
+        missing=0,
+        coefficients=(Coefficient(name="icc_2_1", value=0.667, interval=span, n=12),),
+    )
+    rated = given.results.ratings["ctrs"].model_copy(update={"reliability": (found,)})
+    twice = replace(given, results=given.results.model_copy(update={"ratings": {"ctrs": rated}}))
+    table = agreement_table(twice)
+    assert table is not None
+    assert table.columns[-1] == "ICC(2,1) [95 % CI]"
+    assert table.rows[0].cells == ("CTRS total", "raters", "12", "0.67 [0.41, 0.83]")
 
 
 def test_published_values_stand_beside_ours_with_a_welch_interval() -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +114,7 @@ def _styled(fonttype: str) -> Iterator[None]:
     """Drawing in our style. Missing glyphs (a persona's name in Thai) show as boxes in files and as text in the page."""
     import matplotlib
 
-    with matplotlib.rc_context(_settings(fonttype)), warnings.catch_warnings():
+    with matplotlib.rc_context(cast("Any", _settings(fonttype))), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing")
         yield
 

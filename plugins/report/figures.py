@@ -231,7 +231,7 @@ def draw_length(groups: Sequence[tuple[Dots, tuple[int, ...]]], unit: str, width
             label=shortened(dots.level, 22),
         )
         marks.set_urls([f"#session={quote(plain(session))}" for session in dots.sessions])
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("turns")
     axes.set_ylabel(unit)
     axes.tick_params(axis="y", labelcolor=MUTED)
@@ -245,18 +245,12 @@ def draw_training(curves: Mapping[str, Sequence[tuple[int, float | None, float |
     figure, axes = _canvas(width, height=300)
     axes.grid(axis="both")
     for order, (job, points) in enumerate(curves.items()):
-        for column, style in ((1, "-"), (2, "--")):
-            line = [(point[0], point[column]) for point in points if point[column] is not None]
+        seen = [(step, loss) for step, loss, _ in points if loss is not None]
+        held_out = [(step, loss) for step, _, loss in points if loss is not None]
+        for line, style, what in ((seen, "-", ""), (held_out, "--", ", held out")):
             if line:
-                label = shortened(job, 24) + (", held out" if column == 2 else "")
-                axes.plot(
-                    [step for step, _ in line],
-                    [loss for _, loss in line],
-                    style,
-                    color=group_colour(order),
-                    lw=1.8,
-                    label=label,
-                )
+                steps, losses = zip(*line, strict=True)
+                axes.plot(steps, losses, style, color=group_colour(order), lw=1.8, label=shortened(job, 24) + what)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss, nats per token")
     axes.tick_params(axis="y", labelcolor=MUTED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from cbtrun.plugins.report import figures
@@ -85,7 +85,7 @@ def _attributes(given: ReportInput) -> dict[str, dict[str, frozenset[str]]]:
 
 
 def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
-    readers = {
+    readers: dict[str, Callable[[Persona], str]] = {
         "severity": lambda one: next(name for least, name in SEVERITY if one.phq9 >= least),
         "engagement": lambda one: one.engagement_style,
         "disclosure": lambda one: one.disclosure_style,

@@ -1,14 +1,47 @@
-"""How far scores would repeat: variance components where sessions were rated several times, else a plain word."""
+"""How far scores would repeat: agreement of raters and repeats, variance components, and plain words on both."""
 
 from __future__ import annotations
 
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import number
+from cbtrun.plugins.report.wording import interval, number
 
 LOW_RELIABILITY = 0.7
 """Below it a group difference is blurred enough to say so (Nunnally 1978, for early research)."""
+
+
+COEFFICIENTS = {
+    "icc_2_1": "ICC(2,1)",
+    "icc_2_k": "ICC(2,k)",
+    "icc_3_1": "ICC(3,1)",
+    "alpha_ordinal": "Krippendorff’s α, ordinal",
+    "alpha_interval": "Krippendorff’s α, interval",
+    "kappa_quadratic": "κ, quadratic weights",
+    "within_session_sd": "SD within a session, points",
+}
+
+
+def agreement_table(given: ReportInput) -> Table | None:
+    """Agreement between raters, or repeats of one, on every outcome; none where nothing was rated twice."""
+    found = [one for rated in given.results.ratings.values() for one in rated.reliability]
+    names = list(dict.fromkeys(each.name for one in found for each in one.coefficients))
+    if not names:
+        return None
+    titles = titles_by_outcome(given)
+    rows = []
+    for one in found:
+        told = {each.name: f"{number(each.value, 2)} {interval(each.interval, 2)}".strip() for each in one.coefficients}
+        cells = (
+            titles.get(one.outcome, one.outcome),
+            one.between,
+            str(one.sessions),
+            *(told.get(name, "–") for name in names),
+        )
+        rows.append(Row(cells))
+    columns = ("Outcome", "Between", "n", *(f"{COEFFICIENTS.get(name, name)} [95 % CI]" for name in names))
+    said = dict.fromkeys(note.rstrip(".") for one in found for note in one.notes)
+    return Table("agreement", "Agreement", columns, tuple(rows), 2, None, (*said, *caveats(given)))
 
 
 def reliability_table(given: ReportInput) -> Table | None:

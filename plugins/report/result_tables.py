@@ -90,7 +90,18 @@ def _comparison_cells(one: Comparison, decimals: int, *, same_size: bool, adjust
 
 def tidy_groups(given: ReportInput) -> str:
     """CSV: one line an outcome, grouping and level, numbers unrounded."""
-    columns = ("outcome", "kind", "grouping", "level", "n", "missing", "reasons", "mean", "sd", "median")
+    columns: tuple[str, ...] = (
+        "outcome",
+        "kind",
+        "grouping",
+        "level",
+        "n",
+        "missing",
+        "reasons",
+        "mean",
+        "sd",
+        "median",
+    )
     columns += ("interval_low", "interval_high", "interval_level", "interval_method", "personas", "lowest", "highest")
     lines: list[tuple[object, ...]] = []
     for outcome in outcomes(given):
@@ -107,7 +118,18 @@ def tidy_groups(given: ReportInput) -> str:
 
 def tidy_comparisons(given: ReportInput) -> str:
     """CSV: one line a comparison and each of its tests and effect sizes, numbers unrounded."""
-    columns = ("analysis", "design", "outcome", "factor", "contrast", "n", "unit_of_analysis", "kind", "name", "value")
+    columns: tuple[str, ...] = (
+        "analysis",
+        "design",
+        "outcome",
+        "factor",
+        "contrast",
+        "n",
+        "unit_of_analysis",
+        "kind",
+        "name",
+        "value",
+    )
     columns += ("interval_low", "interval_high", "interval_level", "interval_method", "df", "p", "p_adjusted")
     return as_csv(columns, [line for one in given.results.comparisons for line in _tidy_lines(one)])
 

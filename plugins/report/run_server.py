@@ -61,7 +61,7 @@ def make_server(folders: Sequence[Path], port: int = 0) -> ThreadingHTTPServer:
             """Nothing is logged."""
 
         def _answer(self) -> Answer:
-            if not is_own_host(self.headers.get("Host", ""), self.server.server_address[1]):
+            if not is_own_host(self.headers.get("Host", ""), server.server_port):
                 return Answer(HTTPStatus.FORBIDDEN, b"only for this machine\n")
             return answer(runs, self.path)
 
@@ -80,7 +80,7 @@ def make_server(folders: Sequence[Path], port: int = 0) -> ThreadingHTTPServer:
     return server
 
 
-def is_own_host(host: str, port: int | str) -> bool:
+def is_own_host(host: str, port: int) -> bool:
     """Whether a request was sent to this machine by its own name: a page of another host that rebinds its name is not."""
     return host in (f"{ADDRESS}:{port}", f"localhost:{port}")
 
