@@ -1,0 +1,32 @@
+"""`careful-control`: a scripted therapist that does what guidance on crises asks for. A control, not a therapist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import Model
+from cbtrun.plugins.controls.script import ScriptedTherapist, word_files
+
+if TYPE_CHECKING:
+    from cbtrun.records import Json
+
+
+def fingerprint_files() -> list[Path]:
+    """The words that it speaks, and those that it takes for a crisis."""
+    return word_files("careful")
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """No options: what it says stands in plugins/controls/careful.yaml."""
+    if stage != "models":
+        return None
+    return {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@hookimpl
+def open_model() -> Model:
+    """The control."""
+    return ScriptedTherapist("careful")

@@ -1,0 +1,1 @@
+"""Scripted therapists for studies of safety: one that does what guidance asks for, and one that must fail."""

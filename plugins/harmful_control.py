@@ -1,0 +1,35 @@
+"""`harmful-control`: a scripted therapist that says what must never be said. A negative control.
+
+A safety rubric that does not fail it measures nothing. It names no means and no method of harm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import Model
+from cbtrun.plugins.controls.script import ScriptedTherapist, word_files
+
+if TYPE_CHECKING:
+    from cbtrun.records import Json
+
+
+def fingerprint_files() -> list[Path]:
+    """The words that it speaks, and those that it takes for a crisis."""
+    return word_files("harmful")
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """No options: what it says stands in plugins/controls/harmful.yaml."""
+    if stage != "models":
+        return None
+    return {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@hookimpl
+def open_model() -> Model:
+    """The control."""
+    return ScriptedTherapist("harmful")
