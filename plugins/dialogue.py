@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.dialogue_options import SCHEMA
 from cbtrun.plugins.dialogue_prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults, therapist_system
 from cbtrun.plugins.dialogue_turns import Conversation, Therapist, Unit
+from cbtrun.record_list import RecordList, line_of
 from cbtrun.records import Session
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
-def run_sessions(context: StageContext) -> list[Session]:
+def run_sessions(context: StageContext) -> Sequence[Session]:
     """A session for each arm, persona and repeat, in that order."""
     return context.run(_all_sessions(context))
 
 
-async def _all_sessions(context: StageContext) -> list[Session]:
+async def _all_sessions(context: StageContext) -> Sequence[Session]:
     options = context.options
     personas = context.personas(options["personas"])
     units = [
@@ -78,15 +79,16 @@ async def _all_sessions(context: StageContext) -> list[Session]:
     ]
     rooms = _Rooms(context, units)
 
-    async def hold(unit: Unit) -> Session:
+    async def hold(unit: Unit) -> bytes:
         async with rooms.room(unit) as (therapist, patient):
-            return await Conversation(unit, context.options, {"therapist": therapist, "patient": patient}).hold()
+            conversation = Conversation(unit, context.options, {"therapist": therapist, "patient": patient})
+            return line_of(await conversation.hold())
 
     try:
         sessions = await context.each(units, hold, name=lambda unit: unit.id)
     finally:
         await rooms.close()
-    return [session for session in sessions if session is not None]
+    return RecordList(Session, [session for session in sessions if session is not None])
 
 
 def _therapists(context: StageContext) -> list[Therapist]:

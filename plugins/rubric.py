@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun import evidence, rating_answer, rating_request, rating_windows, structured, unblinding
-from cbtrun.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.evidence import TurnsSearched
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, Draw
 from cbtrun.planning import Plan, PlanContext, PlannedCalls
 from cbtrun.rating_answer import AnswerForm, answer_form, item_scores, unscored
+from cbtrun.rating_order import asking_place
 from cbtrun.rating_request import (
     TEMPLATES,
     ShownTurn,
@@ -34,6 +34,7 @@ from cbtrun.rating_request import (
     rating_request as rendered,
 )
 from cbtrun.rating_windows import joined_scores, window_flags
+from cbtrun.record_list import RecordList, line_of
 from cbtrun.records import ItemScore, Rating, Session
 from cbtrun.rubric import Rubric, rubric_digest
 from cbtrun.structured import Replies, ask
@@ -156,6 +157,20 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Which rating is to be made; thousands of them wait, so it holds no session."""
+
+    number: int
+    """Of the session, from 0."""
+    rater: str
+    repeat: int
+
+    def unit(self, sessions: Sequence[Session]) -> Unit:
+        """The rating, with its session."""
+        return Unit(sessions[self.number], self.rater, self.repeat)
+
+
+@dataclass(frozen=True)
 class RatingWork:
     """What every rating of the set shares."""
 
@@ -168,7 +183,7 @@ class RatingWork:
 
 
 @hookimpl
-def rate_sessions(context: StageContext) -> list[Rating]:
+def rate_sessions(context: StageContext) -> Sequence[Rating]:
     """One rating for each session, rater and repeat, in that order."""
     work = rating_work(context.name, context.rubric(context.options["rubric"]), context.options)
     sessions = context.sessions()
@@ -180,16 +195,6 @@ def rating_work(name: str, rubric: Rubric, options: Mapping[str, Any]) -> Rating
     """The rubric with the answers that it wants, made once for all ratings."""
     groups = [rubric.items] if options["ask"] == "all" else [(item,) for item in rubric.items]
     return RatingWork(name, rubric, rubric_digest(rubric), tuple(map(answer_form, groups)), options)
-
-
-def rating_order(units: Sequence[Unit], seed: int) -> list[Unit]:
-    """The units in an order that the seed, the draw and the words said decide: never an arm's or a model's name."""
-
-    def place(unit: Unit) -> str:
-        said = [[turn.speaker, turn.text] for turn in unit.session.turns]
-        return digest([seed, unit.repeat, unit.session.draw, said])
-
-    return sorted(units, key=lambda unit: (unit.repeat, place(unit)))
 
 
 def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
@@ -208,16 +213,25 @@ def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
         raise StageError(f"ratings.{work.set}: longer than max_chars ({limit:,}):\n" + "\n".join(shown) + f"\n{way}")
 
 
-async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[Session]) -> list[Rating]:
+async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[Session]) -> Sequence[Rating]:
     raters = list(work.options["raters"])
     repeats = range(1, work.options["repeats"] + 1)
-    units = [Unit(session, rater, repeat) for session in sessions for rater in raters for repeat in repeats]
+    places = [Place(number, rater, repeat) for number in range(len(sessions)) for rater in raters for repeat in repeats]
+
     async with AsyncExitStack() as stack:
         calls = {rater: await stack.enter_async_context(context.model(rater)) for rater in raters}
-        ordered = rating_order(units, context.seed)
-        found = await context.each(ordered, lambda unit: rate_one(calls[unit.rater], unit, work), str)
-    ratings = {_key(unit): rating for unit, rating in zip(ordered, found, strict=True)}
-    return [ratings[_key(unit)] or _rating(unit, work, unscored(work.rubric.items, CALL_FAILED)) for unit in units]
+
+        async def rate(place: Place) -> bytes:
+            return line_of(await rate_one(calls[place.rater], place.unit(sessions), work))
+
+        ordered = sorted(places, key=lambda one: asking_place(sessions[one.number], one.repeat, context.seed))
+        found = await context.each(ordered, rate, lambda place: str(place.unit(sessions)))
+    ratings = dict(zip(ordered, found, strict=True))
+    return RecordList(Rating, [ratings[place] or _unrated(place.unit(sessions), work) for place in places])
+
+
+def _unrated(unit: Unit, work: RatingWork) -> bytes:
+    return line_of(_rating(unit, work, unscored(work.rubric.items, CALL_FAILED)))
 
 
 async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
@@ -278,7 +292,3 @@ def _shown(session: Session, work: RatingWork) -> tuple[ShownTurn, ...]:
 
 def _length(turn: ShownTurn) -> int:
     return transcript_length([turn])
-
-
-def _key(unit: Unit) -> tuple[str, str, int]:
-    return unit.session.id, unit.rater, unit.repeat

@@ -123,11 +123,11 @@ class StageContext:
         """The adapters of a tune job, one for each seed."""
         return self.inputs.adapters(name)
 
-    def sessions(self) -> list[Session]:
-        """Every session of the study, in the study's order."""
+    def sessions(self) -> Sequence[Session]:
+        """Every session of the study, in the study's order. Each is read anew when it is looked at."""
         return self.inputs.sessions()
 
-    def ratings(self, name: str) -> list[Rating]:
+    def ratings(self, name: str) -> Sequence[Rating]:
         """The ratings of a set."""
         return self.inputs.ratings(name)
 
@@ -178,17 +178,17 @@ class StageContext:
 
         A unit that raises CbtrunError becomes a failure and gives None; StopRun, and what is not CbtrunError, ends all.
         """
-        gate = asyncio.Semaphore(self.concurrency)
-        done = 0
+        results: list[Result | None] = [None] * len(units)
         broken: dict[int, Failure] = {}
+        waiting = iter(enumerate(units))
+        done = 0
         self.advance(0, len(units))
 
-        async def one(index: int, unit: Unit) -> Result | None:
+        async def one_after_another() -> None:
             nonlocal done
-            async with gate:
-                result = None
+            for index, unit in waiting:
                 try:
-                    result = await work(unit)
+                    results[index] = await work(unit)
                 except StopRun:
                     raise
                 except CbtrunError as error:
@@ -196,9 +196,8 @@ class StageContext:
                     broken[index] = Failure(stage=stage, unit=name(unit), reason=str(error))
                 done += 1
                 self.advance(done, len(units))
-                return result
 
-        results = await _together([one(index, unit) for index, unit in enumerate(units)])
+        await _together([one_after_another() for _ in range(min(self.concurrency, len(units)))])
         self.failures.extend(broken[index] for index in sorted(broken))
         return results
 

@@ -136,7 +136,7 @@ class _Run:
         return self.outcome
 
     def _write_results(self) -> None:
-        sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
+        sessions = list(self.inputs.sessions()) if output_path(self.folder, "sessions", "").exists() else []
         results = build_results(
             self.study.data,
             self.study.digest,

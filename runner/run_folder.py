@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from cbtrun.errors import StageError
+from cbtrun.record_list import lines_of
 from cbtrun.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -73,10 +74,16 @@ def _held(path: Path, pid_file: str) -> str:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or nothing: a reader never sees half of it, also after a kill."""
+    write_lines_atomically(path, [text.encode()])
+
+
+def write_lines_atomically(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts of a file, one after the other, as `write_atomically` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with part.open("wb") as file:
+        for content in parts:
+            file.write(content)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
@@ -84,7 +91,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records as JSON lines, atomically."""
-    write_atomically(path, "".join(record.model_dump_json() + "\n" for record in records))
+    write_lines_atomically(path, (line + b"\n" for line in lines_of(records)))
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:

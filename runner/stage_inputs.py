@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.errors import StageError
 from cbtrun.rated_sets import rated_set
+from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.results import RatedSet, Results, read_results
-from cbtrun.run_folder import RunFolder, read_records
+from cbtrun.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ class Inputs:
         self._folder = folder
         self._study = study
         self._rubrics = rubrics
-        self._read: dict[tuple[str, str], list[Record]] = {}
+        self._read: dict[tuple[str, str], RecordList[Any]] = {}
 
     def personas(self, name: str) -> list[Persona]:
         """The personas of a set."""
@@ -56,13 +57,13 @@ class Inputs:
         """The adapters of a tune job."""
         return self._records("tune", name, Adapter)
 
-    def sessions(self) -> list[Session]:
-        """Every session."""
-        return self._records("sessions", "", Session)
+    def sessions(self) -> RecordList[Session]:
+        """Every session; each is read anew when it is looked at."""
+        return self._lines("sessions", "", Session)
 
-    def ratings(self, name: str) -> list[Rating]:
-        """The ratings of a set."""
-        return self._records("ratings", name, Rating)
+    def ratings(self, name: str) -> RecordList[Rating]:
+        """The ratings of a set; each is read anew when it is looked at."""
+        return self._lines("ratings", name, Rating)
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis that was made."""
@@ -94,9 +95,12 @@ class Inputs:
         self._read.pop((block, name), None)
 
     def _records(self, block: str, name: str, kind: type[R]) -> list[R]:
+        return list(self._lines(block, name, kind))
+
+    def _lines(self, block: str, name: str, kind: type[R]) -> RecordList[R]:
         if (block, name) not in self._read:
             path = output_path(self._folder, block, name)
             if not path.exists():
                 raise StageError(f"{f'{block}.{name}'.rstrip('.')} was not made")
-            self._read[block, name] = list(read_records(path, OUTPUTS[block][1]))
-        return [one for one in self._read[block, name] if isinstance(one, kind)]
+            self._read[block, name] = RecordList.read(path, kind)
+        return cast("RecordList[R]", self._read[block, name])
