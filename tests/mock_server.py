@@ -106,6 +106,7 @@ class MockServer:
         app = web.Application(client_max_size=64 * MIB)
         app.router.add_post("/v1/chat/completions", self._serve)
         app.router.add_get("/stats", self._stats)
+        app.router.add_get("/calls", self._count)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024)
@@ -121,6 +122,9 @@ class MockServer:
     async def _stats(self, _: web.Request) -> web.Response:
         found = {"calls": self.calls, "answered": self.answered, "met": dict(self.met), "most": self.most_under_way}
         return web.json_response(found)
+
+    async def _count(self, _: web.Request) -> web.Response:
+        return web.Response(text=str(self.calls))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
