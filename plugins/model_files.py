@@ -94,12 +94,17 @@ def load_tokenizer(files: ModelFiles) -> Any:
     return tokenizer
 
 
-def load_base(files: ModelFiles, dtype: str, attention: str | None = None) -> Any:
-    """The causal language model on the CPU. Never runs code that comes with the weights."""
+def load_base(files: ModelFiles, dtype: str, attention: str | None = None, quantisation: Any = None) -> Any:
+    """The causal language model on the CPU, or quantised on this process's GPU.
+
+    Never runs code that comes with the weights.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    options = {"attn_implementation": attention} if attention else {}
+    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
+    if quantisation is not None:
+        options |= {"quantization_config": quantisation, "device_map": {"": torch.cuda.current_device()}}
     return _from_pretrained(
         AutoModelForCausalLM,
         files,

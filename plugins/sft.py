@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from cbtrun.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.adapter_folder import clear_stale, finished_adapter, write_adapter
-from cbtrun.plugins.model_files import ModelFiles, find_model, load_base, load_tokenizer
+from cbtrun.plugins.model_files import ModelFiles, find_model, load_tokenizer
+from cbtrun.plugins.sft_base import check_disk, open_base
 from cbtrun.plugins.sft_options import NOT_DECIDING, SCHEMA
-from cbtrun.plugins.training_rows import TrainingRows, training_rows
+from cbtrun.plugins.training_rows import UNTRAINED, TrainingRows, held_out_personas, training_rows
 from cbtrun.records import Adapter
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Job:
 
     files: ModelFiles
     rows: TrainingRows
+    held_out: TrainingRows
+    personas_held_out: tuple[str, ...]
     corpus: str
     """Digest of the transcripts."""
     tokenizer: Any
@@ -66,10 +69,17 @@ def _job(context: StageContext) -> Job:
     base = context.study["models"][options["base"]]
     files = find_model(base["model"], base.get("revision"))
     tokenizer = load_tokenizer(files)
-    rows = training_rows(tokenizer, transcripts, options["max_length"])
+    apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
+    rows, held_out = (
+        training_rows(tokenizer, chosen, options["max_length"], options["long"], options["carry"])
+        for chosen in (
+            [one for one in transcripts if one.persona not in apart],
+            [one for one in transcripts if one.persona in apart],
+        )
+    )
     if not rows.rows:
         raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
-    return Job(files, rows, digest(transcripts), tokenizer)
+    return Job(files, rows, held_out, tuple(sorted(apart)), digest(transcripts), tokenizer)
 
 
 def _adapter(context: StageContext, job: Job, place: int, seed: int) -> Adapter:
@@ -92,11 +102,15 @@ def _adapter(context: StageContext, job: Job, place: int, seed: int) -> Adapter:
 
 def _inputs(options: Mapping[str, Any], job: Job, seed: int) -> str:
     """Digest of all that decides an adapter."""
-    return digest([_deciding(options), job.files.digest or [job.files.source, job.files.revision], job.corpus, seed])
+    base = job.files.digest or [job.files.source, job.files.revision]
+    return digest([_deciding(options), base, job.corpus, job.personas_held_out, seed])
 
 
 def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
-    unused = ("epochs",) if options.get("max_steps") else ()
+    unused = [
+        *(["epochs"] if options.get("max_steps") else []),
+        *(["gradient_accumulation"] if options.get("batch_tokens") else []),
+    ]
     return {key: value for key, value in options.items() if key not in (*NOT_DECIDING, *unused)}
 
 
@@ -110,8 +124,9 @@ def _train(context: StageContext, job: Job, place: int, seed: int, folder: Path,
     def tell(step: int, steps: int, detail: str) -> None:
         context.advance(place * steps + step, len(options["seeds"]) * steps, detail)
 
-    base = load_base(job.files, options["precision"])
-    trained = train(base, job.tokenizer, job.rows, options, seed, checkpoints, tell)
+    check_disk(folder, job.files.source, options)
+    base = open_base(job.files, options)
+    trained = train(base, job.tokenizer, job.rows.rows, job.held_out.rows, options, seed, checkpoints, tell)
     lock = _lock(options, job, seed, inputs, trained, getattr(base.config, "_commit_hash", None))
     found = write_adapter(trained.model, folder, job.files.public_name, lock, trained.log)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -123,19 +138,25 @@ def _lock(
 ) -> dict[str, Any]:
     """What the adapter was made from, for people and for `finished_adapter`."""
     losses = [entry["loss"] for entry in trained.log]
+    looks = [entry["held_out_loss"] for entry in trained.log if "held_out_loss" in entry]
     return {
         "inputs": inputs,
         "base": {"model": job.files.public_name, "revision": commit, "digest": job.files.digest},
         "corpus": {
             "digest": job.corpus,
             "rows": len(job.rows.rows),
-            "transcripts_split": job.rows.split,
-            "transcripts_without_therapist": job.rows.untaught,
+            "tokens": sum(len(row.input_ids) for row in job.rows.rows),
+            "tokens_with_loss": sum(label != UNTRAINED for row in job.rows.rows for label in row.labels),
+            **{f"transcripts_{name}": count for name, count in asdict(job.rows.counts).items() if name != "turns_lost"},
+            "therapist_turns_lost": job.rows.counts.turns_lost,
+            "rows_held_out": len(job.held_out.rows),
+            "personas_held_out": list(job.personas_held_out),
         },
         "seed": seed,
         "options": _deciding(options),
         "steps": len(losses),
         "tokens_seen": trained.log[-1]["tokens"],
         "loss": {"first": losses[0], "last": losses[-1]},
+        **({"held_out_loss": {"first": looks[0], "last": looks[-1]}} if looks else {}),
         "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
     }

@@ -7,7 +7,8 @@ from typing import Any
 from cbtrun.records import Json
 
 
-def _option(kind: str, description: str, **more: Any) -> Json:
+def option(kind: str, description: str, **more: Any) -> Json:
+    """One option's schema."""
     return {"type": kind, "description": description, **more}
 
 
@@ -17,9 +18,9 @@ LORA: Json = {
     "default": {},
     "description": "The LoRA adapter (Hu et al. 2021, arXiv:2106.09685).",
     "properties": {
-        "rank": _option("integer", "Rank of the two thin matrices of each adapted layer.", minimum=1, default=16),
-        "alpha": _option("number", "Scale: the update counts alpha / rank.", exclusiveMinimum=0, default=32),
-        "dropout": _option(
+        "rank": option("integer", "Rank of the two thin matrices of each adapted layer.", minimum=1, default=16),
+        "alpha": option("number", "Scale: the update counts alpha / rank.", exclusiveMinimum=0, default=32),
+        "dropout": option(
             "number",
             "Share of the adapter's inputs zeroed in training.",
             minimum=0,
@@ -34,15 +35,157 @@ LORA: Json = {
             "default": "all-linear",
             "description": "Layers to adapt: `all-linear` (all but the output layer), or names such as q_proj.",
         },
-        "train_embeddings": _option(
+        "train_embeddings": option(
             "boolean",
             "Also train the whole embedding, and the output layer tied to it.",
             default=False,
         ),
-        "rslora": _option(
+        "rslora": option(
             "boolean", "Scale by alpha / sqrt(rank) (Kalajdzievski 2023, arXiv:2312.03732).", default=False
         ),
-        "dora": _option("boolean", "Weight-decomposed LoRA (Liu et al. 2024, arXiv:2402.09353).", default=False),
+        "dora": option("boolean", "Weight-decomposed LoRA (Liu et al. 2024, arXiv:2402.09353).", default=False),
+    },
+}
+
+HELD_OUT: Json = {
+    "type": "object",
+    "additionalProperties": False,
+    "default": {},
+    "description": "Sessions that are not trained on, to see the loss on them. Split by persona, never by session.",
+    "properties": {
+        "share": option(
+            "number",
+            "Share of the personas, 0 to 1; at least one if above 0. 0 trains on all.",
+            minimum=0,
+            exclusiveMaximum=1,
+            default=0.0,
+        ),
+        "every": option("integer", "Optimizer steps between two looks at the held-out loss.", minimum=1, default=50),
+    },
+}
+
+OPTIMISING: Json = {
+    "learning_rate": option("number", "Highest learning rate of AdamW.", exclusiveMinimum=0, default=2e-4),
+    "schedule": {
+        "enum": ["linear", "cosine", "constant"],
+        "default": "cosine",
+        "description": "How the learning rate goes on after warm-up: down to zero, or as it is.",
+    },
+    "warmup_ratio": option(
+        "number",
+        "Share of the steps in which the learning rate rises from 0.",
+        minimum=0,
+        maximum=1,
+        default=0.05,
+    ),
+    "max_steps": option("integer", "Optimizer steps; takes the place of epochs.", minimum=1),
+    "epochs": option("number", "Passes over the corpus.", exclusiveMinimum=0, default=3),
+    "weight_decay": option("number", "AdamW's weight decay.", minimum=0, default=0.0),
+    "clip": option("number", "Largest norm of the gradient; 0 does not clip.", minimum=0, default=1.0),
+}
+
+BATCHES: Json = {
+    "batch_size": option(
+        "integer", "Rows (sessions, parts of long ones, or packs) in one pass on one device.", minimum=1, default=8
+    ),
+    "gradient_accumulation": option("integer", "Passes that make one optimizer step.", minimum=1, default=1),
+    "batch_tokens": option(
+        "integer",
+        "Tokens that make one optimizer step, all devices together; takes the place of gradient_accumulation.",
+        minimum=1,
+    ),
+    "max_length": option("integer", "Most tokens of a row.", minimum=16, default=1024),
+    "long": {
+        "enum": ["split", "truncate", "drop"],
+        "default": "split",
+        "description": "A session longer than max_length: several rows, its first exchanges only, or left out. Always "
+        "cut between turns; the adapter's lock file counts what became of how many.",
+    },
+    "carry": option(
+        "integer",
+        "Exchanges that a row of a split session repeats from the one before: context without loss.",
+        minimum=0,
+        default=0,
+    ),
+    "packing": option(
+        "boolean",
+        "Put several sessions into one row of max_length tokens, none seeing another: no time is lost on padding.",
+        default=False,
+    ),
+}
+
+MACHINE: Json = {
+    "precision": {
+        "enum": ["float32", "bfloat16"],
+        "default": "float32",
+        "description": "Number format of the base in training; the adapter itself is always float32.",
+    },
+    "quantisation": {
+        "enum": ["none", "nf4"],
+        "default": "none",
+        "description": "nf4 keeps the base in 4 bits (QLoRA, Dettmers et al. 2023, arXiv:2305.14314). Needs a GPU and "
+        "cbtrun[qlora].",
+    },
+    "double_quantisation": option(
+        "boolean", "With nf4: quantise the quantisation constants too, 0.4 bits a weight less.", default=True
+    ),
+    "attention": {
+        "enum": ["auto", "sdpa", "eager", "flash_attention_2"],
+        "default": "auto",
+        "description": "Attention implementation. auto: torch's varlen kernel for packed rows, else sdpa.",
+    },
+    "checkpointing": {
+        "enum": [False, True, "selective"],
+        "default": False,
+        "description": "Activations: keep all, compute all again in the backward pass (slower, least memory), or keep "
+        "the results of large matrix products and attention and compute the rest again (selective).",
+    },
+    "liger": option("boolean", "Liger's fused Triton kernels (GPU; needs cbtrun[liger]).", default=False),
+    "compile": option(
+        "boolean", "torch.compile for each decoder layer: a minute at the start, then faster.", default=False
+    ),
+    "device": {
+        "enum": ["cpu", "cuda", "auto"],
+        "default": "auto",
+        "description": "Where to train; `auto` takes a GPU where there is one.",
+    },
+    "devices": {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}],
+        "default": 1,
+        "description": "GPUs (on a CPU: processes) that train one adapter together, through Accelerate.",
+    },
+    "sharding": {
+        "enum": ["none", "fsdp"],
+        "default": "none",
+        "description": "With several devices: a whole model on each (DDP), or its weights spread over them (FSDP).",
+    },
+    "threads": option(
+        "integer",
+        "CPU threads. Two on a busy machine can be slower than one.",
+        minimum=1,
+        default=2,
+    ),
+}
+
+KEEPING: Json = {
+    "seeds": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 0},
+        "minItems": 1,
+        "uniqueItems": True,
+        "default": [1],
+        "description": "One adapter is trained for each.",
+    },
+    "checkpoint_steps": option("integer", "Optimizer steps between checkpoints.", minimum=1, default=50),
+    "checkpoint_minutes": option(
+        "number", "Minutes after which a checkpoint is written in any case.", exclusiveMinimum=0, default=10
+    ),
+    "report_to": {
+        "type": "array",
+        "items": {"enum": ["wandb", "mlflow", "tensorboard"]},
+        "uniqueItems": True,
+        "default": [],
+        "description": "Trackers that also get the curves; each must be installed and set up by you.",
     },
 }
 
@@ -51,67 +194,26 @@ SCHEMA: Json = {
     "required": ["base", "corpus"],
     "additionalProperties": False,
     "properties": {
-        "base": _option("string", "The model to tune: a `transformers` model of the study.", **{"x-names": "models"}),
-        "corpus": _option("string", "What it is tuned on.", **{"x-names": "corpus"}),
+        "base": option("string", "The model to tune: a `transformers` model of the study.", **{"x-names": "models"}),
+        "corpus": option("string", "What it is tuned on.", **{"x-names": "corpus"}),
         "lora": LORA,
-        "learning_rate": _option("number", "Highest learning rate of AdamW.", exclusiveMinimum=0, default=2e-4),
-        "schedule": {
-            "enum": ["linear", "cosine", "constant"],
-            "default": "cosine",
-            "description": "How the learning rate goes on after warm-up: down to zero, or as it is.",
-        },
-        "warmup_ratio": _option(
-            "number",
-            "Share of the steps in which the learning rate rises from 0.",
-            minimum=0,
-            maximum=1,
-            default=0.05,
-        ),
-        "max_steps": _option("integer", "Optimizer steps; takes the place of epochs.", minimum=1),
-        "epochs": _option("number", "Passes over the corpus.", exclusiveMinimum=0, default=3),
-        "batch_size": _option("integer", "Sessions (or parts of long ones) in one pass.", minimum=1, default=8),
-        "gradient_accumulation": _option("integer", "Passes that make one optimizer step.", minimum=1, default=1),
-        "weight_decay": _option("number", "AdamW's weight decay.", minimum=0, default=0.0),
-        "clip": _option("number", "Largest norm of the gradient; 0 does not clip.", minimum=0, default=1.0),
-        "max_length": _option(
-            "integer",
-            "Most tokens of a row; longer sessions are split between turns.",
-            minimum=16,
-            default=1024,
-        ),
-        "precision": {
-            "enum": ["float32", "bfloat16"],
-            "default": "float32",
-            "description": "Number format of the base in training; the adapter itself is always float32.",
-        },
-        "checkpointing": _option(
-            "boolean", "Compute activations again in the backward pass: slower, far less memory.", default=False
-        ),
-        "device": {
-            "enum": ["cpu", "cuda", "auto"],
-            "default": "auto",
-            "description": "Where to train; `auto` takes a GPU where there is one.",
-        },
-        "threads": _option(
-            "integer",
-            "CPU threads. Two on a busy machine can be slower than one.",
-            minimum=1,
-            default=2,
-        ),
-        "seeds": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0},
-            "minItems": 1,
-            "uniqueItems": True,
-            "default": [1],
-            "description": "One adapter is trained for each.",
-        },
-        "checkpoint_steps": _option("integer", "Optimizer steps between checkpoints.", minimum=1, default=50),
-        "checkpoint_minutes": _option(
-            "number", "Minutes after which a checkpoint is written in any case.", exclusiveMinimum=0, default=10
-        ),
+        **OPTIMISING,
+        **BATCHES,
+        "held_out": HELD_OUT,
+        **MACHINE,
+        **KEEPING,
     },
 }
 
-NOT_DECIDING = ("threads", "device", "seeds", "checkpoint_steps", "checkpoint_minutes", "using", "base", "corpus")
+NOT_DECIDING = (
+    "threads",
+    "device",
+    "seeds",
+    "checkpoint_steps",
+    "checkpoint_minutes",
+    "report_to",
+    "using",
+    "base",
+    "corpus",
+)
 """Options that a finished adapter does not depend on: where and how it was made, and names."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.adapter_folder import keep_only, last_checkpoint
+from cbtrun.plugins.adapter_folder import last_checkpoint
 from cbtrun.plugins.model_files import torch_device, without_known_warnings
-from cbtrun.plugins.training_rows import TrainingRows
+from cbtrun.plugins.sft_watch import Tell, curves, watcher
+from cbtrun.plugins.training_rows import TrainingRow
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from peft import LoraConfig
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
-
-Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -29,84 +28,163 @@ class Trained:
     model: Any
     """The PEFT model, its adapter not merged."""
     log: tuple[dict[str, Any], ...]
-    """One entry a step: step, loss, learning_rate, tokens (seen so far, padding left out)."""
+    """One entry a step: step, loss, learning_rate, tokens (seen so far, padding left out), held_out_loss at times."""
 
 
-def total_steps(options: Mapping[str, Any], rows: int) -> int:
-    """Optimizer steps of a run over so many rows."""
+@dataclass(frozen=True)
+class Batches:
+    """How rows become optimizer steps."""
+
+    passes: int
+    """Passes that make one step (gradient accumulation)."""
+    steps: int
+    """Optimizer steps of the whole run."""
+
+
+def batches(options: Mapping[str, Any], rows: int, tokens: int, devices: int = 1) -> Batches:
+    """Of so many rows (packs, where they are packed) with so many tokens in all."""
+    together = options["batch_size"] * devices
+    passes = int(options["gradient_accumulation"])
+    if options.get("batch_tokens"):
+        passes = max(1, round(options["batch_tokens"] * rows / (tokens * together)))
     if options.get("max_steps"):
-        return int(options["max_steps"])
-    passes: int = math.ceil(rows / options["batch_size"])
-    steps: int = math.ceil(options["epochs"] * math.ceil(passes / options["gradient_accumulation"]))
-    return max(1, steps)
+        return Batches(passes, int(options["max_steps"]))
+    steps: int = math.ceil(options["epochs"] * math.ceil(math.ceil(rows / together) / passes))
+    return Batches(passes, max(1, steps))
 
 
 def train(
-    base: Any, tokenizer: Any, rows: TrainingRows, options: Mapping[str, Any], seed: int, folder: Path, tell: Tell
+    base: Any,
+    tokenizer: Any,
+    rows: Sequence[TrainingRow],
+    held_out: Sequence[TrainingRow],
+    options: Mapping[str, Any],
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    devices: int = 1,
 ) -> Trained:
     """Train an adapter, from the last whole checkpoint in `folder` where there is one.
 
-    Raises StageError when the loss is not finite or the memory does not suffice.
+    devices: processes that run this together, each with its own device. Raises StageError when the loss is not finite
+    or diverges, or the memory does not suffice.
     """
     import torch
 
     torch.set_num_threads(options["threads"])
-    steps = total_steps(options, len(rows.rows))
     checkpoint = last_checkpoint(folder)
     try:
         with without_known_warnings():
-            trainer = _trainer(base, tokenizer, rows, options, seed, steps, folder)
-            trainer.add_callback(_watcher(options, steps, folder, tell))
+            trainer = make_trainer(base, tokenizer, rows, held_out, options, seed, folder, devices)
+            trainer.add_callback(watcher(options, trainer.args.max_steps, folder, tell))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
-        raise StageError(
-            "out of memory in training; what helps, in this order: checkpointing: true, a smaller batch_size with more "
-            "gradient_accumulation, a smaller max_length"
-        ) from error
-    return Trained(trainer.model, tuple(_log(trainer.state.log_history)))
+        from cbtrun.plugins.tune_memory import out_of_memory
+
+        raise StageError(out_of_memory(base.config, options)) from error
+    return Trained(trainer.model, tuple(curves(trainer.state.log_history)))
 
 
-def _trainer(
-    base: Any, tokenizer: Any, rows: TrainingRows, options: Mapping[str, Any], seed: int, steps: int, folder: Path
+def make_trainer(
+    base: Any,
+    tokenizer: Any,
+    rows: Sequence[TrainingRow],
+    held_out: Sequence[TrainingRow],
+    options: Mapping[str, Any],
+    seed: int,
+    folder: Path,
+    devices: int = 1,
 ) -> SFTTrainer:
-    from datasets import Dataset, disable_progress_bars
+    """TRL's trainer with everything that the options ask for, but without our watcher."""
+    from datasets import disable_progress_bars
     from transformers import PrinterCallback, set_seed
     from trl.trainer.sft_trainer import SFTTrainer
 
     disable_progress_bars()
     set_seed(seed)  # the adapter's first weights are drawn before the trainer sets its own
-    dataset = Dataset.from_dict(
-        {"input_ids": [list(row.input_ids) for row in rows.rows], "labels": [list(row.labels) for row in rows.rows]}
-    )
+    dataset = _dataset(rows, options)
+    batch = batches(options, len(dataset), sum(len(row.input_ids) for row in rows), devices)
+    _prepare(base, options)
     trainer = SFTTrainer(
         model=base,
-        args=_settings(options, seed, steps, folder),
+        args=_settings(options, seed, batch, folder, bool(held_out)),
         train_dataset=dataset,
+        eval_dataset=_dataset(held_out, options) if held_out else None,
         processing_class=tokenizer,
         peft_config=_lora(options["lora"]),
     )
+    if options["precision"] == "bfloat16":
+        from cbtrun.plugins.sft_speed import without_casts
+
+        without_casts(trainer.model)
     trainer.remove_callback(PrinterCallback)
     # It would write a page for the hub into every checkpoint.
     trainer.create_model_card = lambda *_, **__: None  # type: ignore[method-assign] # ours, of the same form
     return trainer
 
 
-def _settings(options: Mapping[str, Any], seed: int, steps: int, folder: Path) -> SFTConfig:
+def _dataset(rows: Sequence[TrainingRow], options: Mapping[str, Any]) -> Dataset:
+    from datasets import Dataset
+
+    if not options["packing"]:
+        return Dataset.from_dict(
+            {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}
+        )
+    from cbtrun.plugins.packed_rows import packs
+
+    found = packs([len(row.input_ids) for row in rows], options["max_length"])
+    return Dataset.from_dict(
+        {
+            "input_ids": [[token for place in pack for token in rows[place].input_ids] for pack in found],
+            "labels": [[label for place in pack for label in rows[place].labels] for pack in found],
+            "seq_lengths": [[len(rows[place].input_ids) for place in pack] for pack in found],
+        }
+    )
+
+
+def _prepare(base: Any, options: Mapping[str, Any]) -> None:
+    """What is done to the base before the adapter is put on."""
+    if options["packing"] and options["attention"] == "auto":
+        from cbtrun.plugins.packed_rows import ATTENTION, register_packed_attention
+
+        register_packed_attention()
+        base.set_attn_implementation(ATTENTION)
+    if options["checkpointing"] == "selective":
+        from cbtrun.plugins.sft_speed import keep_large_products
+
+        keep_large_products(base)
+    if options["liger"]:
+        from cbtrun.plugins.sft_speed import use_liger
+
+        use_liger(base)
+    if options["compile"]:
+        from cbtrun.plugins.sft_speed import compile_layers
+
+        compile_layers(base)
+
+
+def _settings(options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool) -> SFTConfig:
     from trl.trainer.sft_config import SFTConfig
 
-    more: dict[str, Any] = _checkpointing(SFTConfig, options["checkpointing"])
+    more: dict[str, Any] = _checkpointing(SFTConfig, bool(options["checkpointing"]))
+    if evaluates:
+        more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
+        more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}
+    if options["packing"]:
+        more |= {"padding_free": True, "max_length": None}  # rows are packed and short enough already
+    else:
+        more["max_length"] = options["max_length"]
     return SFTConfig(
         output_dir=str(folder),
-        max_steps=steps,
+        max_steps=batch.steps,
         per_device_train_batch_size=options["batch_size"],
-        gradient_accumulation_steps=options["gradient_accumulation"],
+        gradient_accumulation_steps=batch.passes,
         learning_rate=options["learning_rate"],
         lr_scheduler_type=_schedule(options),
-        warmup_steps=math.ceil(options["warmup_ratio"] * steps),
+        warmup_steps=math.ceil(options["warmup_ratio"] * batch.steps),
         weight_decay=options["weight_decay"],
         max_grad_norm=options["clip"],
         optim="adamw_torch",
-        max_length=options["max_length"],
         bf16=options["precision"] == "bfloat16",
         **more,
         use_cpu=torch_device(options["device"]) == "cpu",
@@ -115,8 +193,9 @@ def _settings(options: Mapping[str, Any], seed: int, steps: int, folder: Path) -
         save_strategy="no",  # the watcher asks for checkpoints, by steps and by minutes
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen, not averaged away
-        include_num_input_tokens_seen="non_padding",
-        report_to="none",
+        # Packed rows have no padding, and tell it from the end of a turn by nothing.
+        include_num_input_tokens_seen="all" if options["packing"] else "non_padding",
+        report_to=options["report_to"] or "none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
@@ -148,47 +227,3 @@ def _lora(options: Mapping[str, Any]) -> LoraConfig:
         ensure_weight_tying=options["train_embeddings"],
         task_type="CAUSAL_LM",
     )
-
-
-def _watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) -> Any:
-    """A callback that asks for checkpoints, marks them whole, shows progress, and stops at a broken loss."""
-    from transformers import TrainerCallback
-
-    class Watcher(TrainerCallback):
-        saved_at = time.monotonic()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-            late = time.monotonic() - self.saved_at > options["checkpoint_minutes"] * 60
-            due = late or state.global_step % options["checkpoint_steps"] == 0
-            control.should_save = due and state.global_step < steps
-            return control
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            keep_only(folder / f"checkpoint-{state.global_step}")
-            self.saved_at = time.monotonic()
-
-        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-            logs = given["logs"]
-            if "loss" not in logs:
-                return
-            if not math.isfinite(logs["loss"]):
-                raise StageError(
-                    f"the loss is {logs['loss']} at step {state.global_step} of {steps}: try a lower learning_rate, "
-                    "a longer warm-up, or precision: float32"
-                )
-            tell(state.global_step, steps, f"loss {logs['loss']:.3f}, learning rate {logs['learning_rate']:.1e}")
-
-    return Watcher()
-
-
-def _log(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "step": entry["step"],
-            "loss": entry["loss"],
-            "learning_rate": entry["learning_rate"],
-            "tokens": int(entry["num_input_tokens_seen"]),
-        }
-        for entry in history
-        if "loss" in entry
-    ]

@@ -62,6 +62,8 @@ class Tuning:
         self.options = {**defaults(sft.SCHEMA), **small, "learning_rate": 1e-2, **self.options}
         self.study = {"models": {"b": {"using": "transformers", "model": str(self.base)}}}
 
+    seed: int = 7
+
     def corpus(self, _: str) -> list[Transcript]:
         return self.transcripts
 
@@ -182,6 +184,7 @@ def test_training_lowers_the_loss_and_writes_a_log_and_a_lock(job: Tuning) -> No
         "adapter.lock.yaml",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "speed.jsonl",
         "training-log.jsonl",
     ]
 

@@ -1,0 +1,173 @@
+"""How much GPU memory a tuning needs, estimated from the model's shape and the options; and how much there is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+GIB = 2**30
+NF4_BITS = {True: 4.127, False: 4.5}
+"""Bits a weight, with double quantisation or without (Dettmers et al. 2023, section 3)."""
+CONTEXT_GIB = 0.8
+"""What CUDA, cuBLAS and the allocator take for themselves."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a decoder's size depends on."""
+
+    layers: int
+    hidden: int
+    inner: int
+    heads: int
+    key_heads: int
+    head_size: int
+    vocabulary: int
+    tied: bool
+
+    @property
+    def linear(self) -> tuple[tuple[int, int], ...]:
+        """(in, out) of each linear layer of one block."""
+        keys = self.key_heads * self.head_size
+        queries = self.heads * self.head_size
+        attention = ((self.hidden, queries), (self.hidden, keys), (self.hidden, keys), (queries, self.hidden))
+        return (*attention, (self.hidden, self.inner), (self.hidden, self.inner), (self.inner, self.hidden))
+
+    @property
+    def blocks(self) -> int:
+        """Weights of all linear layers but the output."""
+        return self.layers * sum(wide * high for wide, high in self.linear)
+
+    @property
+    def embeddings(self) -> int:
+        """Weights of the embedding and the output layer."""
+        return self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+
+@dataclass(frozen=True)
+class Need:
+    """GPU memory in bytes, by what takes it, on one device."""
+
+    weights: float
+    adapter: float
+    """The adapter in float32, its gradient and AdamW's two moments."""
+    activations: float
+    loss: float
+    """Logits of a piece of the row, in the fused loss."""
+
+    @property
+    def gib(self) -> float:
+        """All of it, in GiB."""
+        return (self.weights + self.adapter + self.activations + self.loss) / GIB + CONTEXT_GIB
+
+    def __str__(self) -> str:
+        parts = {"weights": self.weights, "adapter and optimiser": self.adapter, "activations": self.activations}
+        words = ", ".join(f"{name} {size / GIB:.1f}" for name, size in parts.items())
+        return f"{self.gib:.1f} GiB ({words})"
+
+
+def shape_of(source: str) -> Shape | None:
+    """The shape of a model in a folder or in the hub's local cache; none where its config.json is not there."""
+    path = Path(source) / "config.json"
+    if not path.is_file():
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+
+        try:
+            cached = try_to_load_from_cache(source, "config.json")
+        except HFValidationError:
+            return None
+        if not isinstance(cached, str):
+            return None
+        path = Path(cached)
+    return shape_from(json.loads(path.read_text(encoding="utf-8")))
+
+
+def shape_from(config: Mapping[str, Any]) -> Shape | None:
+    """The shape that a config.json describes; none for architectures that say it in other words."""
+    config = config.get("text_config", config)
+    try:
+        heads, hidden = config["num_attention_heads"], config["hidden_size"]
+        return Shape(
+            layers=config["num_hidden_layers"],
+            hidden=hidden,
+            inner=config["intermediate_size"],
+            heads=heads,
+            key_heads=config.get("num_key_value_heads") or heads,
+            head_size=config.get("head_dim") or hidden // heads,
+            vocabulary=config["vocab_size"],
+            tied=bool(config.get("tie_word_embeddings", False)),
+        )
+    except KeyError:
+        return None
+
+
+def adapter_parameters(shape: Shape, lora: Mapping[str, Any]) -> int:
+    """Weights that are trained; with named target modules an upper bound."""
+    thin = shape.layers * sum(lora["rank"] * (wide + high) for wide, high in shape.linear)
+    return thin + (shape.vocabulary * shape.hidden if lora["train_embeddings"] else 0)
+
+
+def estimate(shape: Shape, options: Mapping[str, Any], devices: int = 1) -> Need:
+    """GPU memory of a training on each device. Within a quarter of what was measured for 7-8B models; see the docs."""
+    half = 2 if options["precision"] == "bfloat16" else 4
+    nf4 = options["quantisation"] == "nf4"
+    blocks = shape.blocks * (NF4_BITS[options["double_quantisation"]] / 8 if nf4 else half)
+    weights = blocks + shape.embeddings * half
+    if nf4:
+        weights += max(wide * high for wide, high in shape.linear) * half  # one layer at a time is unpacked
+    if options["sharding"] == "fsdp":
+        weights = weights / devices + shape.blocks / shape.layers * half
+    tokens = options["batch_size"] * options["max_length"]
+    adapter = adapter_parameters(shape, options["lora"]) * (16 if not nf4 else 14)
+    loss = min(tokens, 4096) * shape.vocabulary * 2 * 4 / 4  # the fused loss projects a piece at a time
+    return Need(weights, adapter, tokens * _activation_bytes(shape, options, half), loss)
+
+
+def _activation_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:
+    """Bytes that one token of a batch keeps until the backward pass."""
+    outs = sum(high for _, high in shape.linear)
+    whole = half * (outs + 6 * shape.hidden + 2 * shape.inner) + 4 * (2 * shape.hidden)  # norms in float32
+    whole += half * 0.5 * outs  # LoRA's own results
+    if options["checkpointing"] is True:
+        return shape.layers * shape.hidden * half + whole
+    if options["checkpointing"] == "selective":
+        return shape.layers * half * (outs + shape.hidden) + whole
+    return shape.layers * whole
+
+
+def gpu_memory() -> list[float]:
+    """Memory of each GPU that is there, in GiB; empty without one. Asks nvidia-smi: torch would take seconds."""
+    try:
+        asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
+        return [float(line) / 1024 for line in said.splitlines() if line.strip()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+
+
+def settings_that_help(options: Mapping[str, Any]) -> list[str]:
+    """Up to three settings that lower the need, the cheapest first."""
+    found = []
+    if options["checkpointing"] is not True:
+        found.append("checkpointing: true")
+    if options["batch_size"] > 1:
+        found.append(f"batch_size: {max(1, options['batch_size'] // 2)} with twice the gradient_accumulation")
+    if options["precision"] == "float32" and options["quantisation"] == "none":
+        found.append("precision: bfloat16")
+    if options["quantisation"] == "none":
+        found.append("quantisation: nf4")
+    found.append(f"max_length: {max(16, options['max_length'] // 2)}")
+    found.append("a smaller base model")
+    return found[:3]
+
+
+def out_of_memory(config: Any, options: Mapping[str, Any]) -> str:
+    """What to say when the memory did not suffice."""
+    shape = shape_from(config.to_dict())
+    need = f"; the estimated need is {estimate(shape, options)}" if shape else ""
+    return f"out of memory in training{need}; what helps: {'; '.join(settings_that_help(options))}"
