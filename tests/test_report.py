@@ -108,7 +108,10 @@ def test_every_figure_and_table_of_scores_carries_the_validation_note(page: str)
     tables = re.findall(r'<table id="table-(\w+)"', page)
     assert {"groups", "items", "comparisons"} <= set(tables)
     for part in page.split('<table id="table-')[1:]:
-        assert part.startswith("cost") or "not validated for CBT against clinicians" in part.split("<table")[0]
+        assert (
+            part.startswith(("cost", "diagnostics"))
+            or "not validated for CBT against clinicians" in part.split("<table")[0]
+        )
 
 
 def test_numbers_of_the_page_are_those_of_the_results(written: tuple[ReportInput, Path], page: str) -> None:
