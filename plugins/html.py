@@ -85,6 +85,7 @@ def write_report(context: StageContext) -> list[Path]:
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
+    from cbtrun.plugins.report.rating_checks import shipped_norms
 
     study = context.study
     options = report_options(context.options)
@@ -98,6 +99,7 @@ def report_input(context: StageContext) -> ReportInput:
         failures=tuple(context.facts.failures),
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
+        norms=shipped_norms(context.inputs.results()),
         embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(study, options.transcripts),
         options=options,

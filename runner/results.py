@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 from typing import Any, Final, Literal
 
+from cbtrun.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
@@ -190,9 +191,7 @@ def build_results(
         question=str(study.get("question", "")),
         seed=int(study.get("seed", 0)),
         spec_digest=spec_digest,
-        ratings={
-            name: _set_results(name, one, sessions, levels, int(study.get("seed", 0))) for name, one in rated.items()
-        },
+        ratings={name: _set_results(name, one, sessions, levels, study) for name, one in rated.items()},
         comparisons=tuple(comparisons),
         counts=_counts(sessions, rated, failures),
         assumptions={str(path): str(why) for path, why in (study.get("assumptions") or {}).items()},
@@ -286,9 +285,13 @@ def reason_kind(reason: str) -> str:
 
 
 def _set_results(
-    name: str, rated: RatedSet, sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]], seed: int
+    name: str,
+    rated: RatedSet,
+    sessions: Sequence[Session],
+    levels: Mapping[str, tuple[str, ...]],
+    study: Mapping[str, Any],
 ) -> RatingSetResults:
-    """What one rating set gave, outcome by outcome. seed: of the study, for resampled intervals."""
+    """What one rating set gave, outcome by outcome, and how far it can be trusted."""
     titled: list[tuple[str, Kind, str]] = []
     if rated.rubric.has_total:
         titled.append(("total", "total", "Total"))
@@ -319,8 +322,9 @@ def _set_results(
             for outcome, kind, title in titled
         ),
         reliability=reliability_of(
-            name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, seed
+            name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, int(study.get("seed", 0))
         ),
+        diagnostics=diagnostics_of(name, rated, sessions, study),
     )
 
 

@@ -203,7 +203,7 @@ def test_the_sheets_page_needs_nothing_from_elsewhere(ran: StudyProject) -> None
     ran.run("sheet", "runs/mine", "--sessions", "2")
     page = ran.read("runs/mine/sheets/sheet.html")
     assert not any(sign in page for sign in ("http:", "https:", "src=", "@import", "url("))
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
 
 
 def test_a_filled_table_of_the_sheet_is_read_back_by_its_codes(ran: StudyProject) -> None:

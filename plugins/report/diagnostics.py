@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.rating_checks import rating_warnings
 from cbtrun.plugins.report.reliability import low_reliability
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
 
@@ -20,6 +21,7 @@ def warnings(given: ReportInput) -> list[str]:
         *_piled_up(given),
         *_few(given),
         *low_reliability(given),
+        *rating_warnings(given),
         *_one_rater(given),
         *_ended(given),
     ]

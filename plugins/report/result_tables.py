@@ -183,7 +183,10 @@ def item_outcomes(given: ReportInput) -> frozenset[str]:
 def caveats(given: ReportInput) -> tuple[str, ...]:
     """What stands beside every score: what is known of the rubric's validity."""
     facts = {rated.rubric.name: rated.rubric for rated in given.results.ratings.values()}
-    return tuple(". ".join([f"{one.name.upper()}: {one.validation}", *one.notes]) for one in facts.values())
+    return tuple(
+        ". ".join(said.rstrip(".") for said in (f"{one.name.upper()}: {one.validation}", *one.notes))
+        for one in facts.values()
+    )
 
 
 def _described(group: GroupSummary, decimals: int) -> tuple[str, str, str, str]:

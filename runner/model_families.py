@@ -1,0 +1,42 @@
+"""Which family a model is of, by its name: a rater may prefer what sounds like itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+FAMILIES = {
+    "OpenAI GPT": r"\b(chat-?)?gpt|\bo[1345](-|\b)|openai|davinci",
+    "Claude": r"claude|anthropic",
+    "Gemini or Gemma": r"gemini|gemma|palm",
+    "Qwen": r"qwen|qwq",
+    "Llama": r"llama|vicuna|alpaca|hermes",
+    "Mistral": r"mistral|mixtral|ministral|magistral",
+    "DeepSeek": r"deep-?seek",
+    "Phi": r"\bphi-?\d",
+    "Grok": r"grok",
+    "GLM": r"\bglm|chatglm",
+    "Kimi": r"kimi|moonshot",
+    "Command": r"command-r|cohere|aya-",
+    "Granite": r"granite",
+    "Falcon": r"falcon",
+    "Yi": r"\byi-\d",
+}
+
+
+def family(name: str) -> str | None:
+    """The family that a model's name tells, the first that fits; none for an unknown one.
+
+    A distilled model bears two names ("DeepSeek-R1-Distill-Qwen"): the first of this list counts.
+    """
+    return next((known for known, pattern in FAMILIES.items() if re.search(pattern, name, re.IGNORECASE)), None)
+
+
+def model_family(study: Mapping[str, Any], name: str) -> str | None:
+    """The family of a model of the study, or of the base of a tune job (`job` or `job@seed`)."""
+    job = (study.get("tune") or {}).get(name.partition("@")[0])
+    if job:
+        return model_family(study, str(job.get("base", "")))
+    block = (study.get("models") or {}).get(name) or {}
+    return family(str(block.get("model", "")))
