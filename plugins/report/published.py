@@ -47,6 +47,7 @@ def published_table(given: ReportInput) -> Table | None:
     columns = ("Outcome", "Group", "Published", "Ours [95 % CI]", "Difference [95 % CI]", "In a word")
     notes = (
         "Difference: ours minus published, Welch interval from means, SDs and n; without them none",
+        "“Agrees” says that the interval holds 0: a wide one agrees with much",
         *caveats(given),
     )
     return Table("published", "Beside published values", columns, rows, 2, None, notes) if rows else None
@@ -94,4 +95,4 @@ def _rows(given: ReportInput) -> Iterator[Row]:
 def _in_a_word(span: Interval | None) -> str:
     if span is None:
         return "cannot be told"
-    return "differs" if span.low > 0 or span.high < 0 else "agrees within error"
+    return "differs" if span.low > 0 or span.high < 0 else "agrees"
