@@ -17,7 +17,7 @@ from cbtrun.errors import StageError
 from cbtrun.evidence import TurnsSearched
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, Draw
-from cbtrun.planning import Plan, PlanContext, PlannedCalls
+from cbtrun.planning import TURN_TOKENS, Plan, PlanContext, PlannedCalls
 from cbtrun.rating_answer import AnswerForm, answer_form, item_scores, unscored
 from cbtrun.rating_order import asking_place
 from cbtrun.rating_request import (
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"
+PLANNED_IN, PLANNED_OUT = 3500, 1500
+"""Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
 
 
 def fingerprint_files() -> list[Path]:
@@ -137,11 +139,17 @@ def plan_block(context: PlanContext) -> Plan | None:
         return None
     options = context.options
     sessions, repeats = context.units("sessions"), options.get("repeats", 1)
-    assumed = ["answers that have to be repaired are not counted"]
+    assumed = [
+        "answers that have to be repaired are not counted",
+        f"a rating reads {PLANNED_IN:,} tokens beside the session and writes {PLANNED_OUT:,}",
+    ]
     if options.get("ask", "all") == "item":
         assumed.append(f"ratings.{context.name} asks for each item in a call of its own: calls are times the items")
-    calls = tuple(PlannedCalls(rater, sessions * repeats) for rater in options["raters"])
-    return Plan(units=sessions * repeats * len(options["raters"]), calls=calls, assumed=tuple(assumed))
+    count = sessions * repeats
+    turns = (context.study.get("sessions") or {}).get("max_turns", 24)
+    tokens_in, tokens_out = count * (PLANNED_IN + turns * TURN_TOKENS), count * PLANNED_OUT
+    calls = tuple(PlannedCalls(rater, count, tokens_in, tokens_out) for rater in options["raters"])
+    return Plan(units=count * len(options["raters"]), calls=calls, assumed=tuple(assumed))
 
 
 @dataclass(frozen=True)

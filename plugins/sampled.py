@@ -14,6 +14,7 @@ from cbtrun.digests import derive_seed
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import content_digest
+from cbtrun.planning import Plan, PlanContext
 from cbtrun.plugins.persona_attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.persona_draw import draw_persona
 from cbtrun.records import Persona
@@ -74,6 +75,12 @@ def check_block(context: BlockContext) -> list[Problem]:
     except SpecError as error:
         return list(error.problems)
     return []
+
+
+@hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """As many personas as the block asks for; no model is called."""
+    return Plan(units=int(context.options["count"])) if context.stage == "personas" else None
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import file_digest
 from cbtrun.journal import Journal
+from cbtrun.plan_costs import call_costs, sum_lines
 from cbtrun.run_folder import RunFolder
 from cbtrun.stage_inputs import OUTPUTS, output_path
 from cbtrun.stages import Stage, ordered_stages
@@ -15,6 +16,10 @@ from cbtrun.stages import Stage, ordered_stages
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.spec import Study
+
+
+TURN_TOKENS = 60
+"""Tokens that a plan takes a turn of a session to have."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,18 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
 
 
 def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
-    """The plan as people read it: a line for each stage, then the sums and what was assumed."""
+    """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
+    costs = call_costs(plans, study.data, folder)
     yield f"study '{study.name}' in {folder.path}"
     for stage_id, plan in plans.items():
         state = "done" if stage_id in finished else "to do"
-        yield f"  {stage_id:<28} {state:<6} {_words(plan)}".rstrip()
-    total = sum(one.calls for plan in plans.values() if plan for one in plan.calls)
-    yield f"  {total:,} model calls in all; calls that are in the journal already are not made again"
+        yield f"  {stage_id:<28} {state:<6} {f'{plan.units:,} records' if plan else ''}".rstrip()
+        for cost in costs:
+            if cost.stage == stage_id:
+                yield f"    {cost.model:<26} {cost.words()}"
+    yield from sum_lines(costs, study.data.get("limits") or {})
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):
         yield f"  assumed: {line}"
 
@@ -98,14 +106,3 @@ def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
         return mark is not None
     path = output_path(folder, stage.block, stage.name)
     return path.exists() and file_digest(path) == mark.output
-
-
-def _words(plan: Plan | None) -> str:
-    if plan is None:
-        return ""
-    calls = [
-        f"{one.calls:,} calls to {one.model}"
-        + (f" (~{one.tokens_in + one.tokens_out:,} tokens)" if one.tokens_in else "")
-        for one in plan.calls
-    ]
-    return ", ".join([f"{plan.units:,} records", *calls])

@@ -119,20 +119,30 @@ def describe(note: StageNote, seconds: float) -> str:
     units = f"{note.done}/{note.total}" if note.total else f"{note.done}" if note.done else ""
     parts = [note.detail] if note.detail else []
     if note.calls or note.replayed:
-        parts.append(f"{note.calls:,} calls" + (f", {note.replayed:,} kept" if note.replayed else ""))
+        parts.append(f"{note.calls:,} calls{_rate(note.calls, seconds)}" + _kept(note))
     if note.tokens:
-        parts.append(f"{note.tokens:,} tokens")
+        parts.append(f"{note.tokens:,} tokens{_rate(note.tokens, seconds)}")
     if note.usd:
         parts.append(f"${note.usd:,.2f}")
+    if note.retries:
+        parts.append(f"{note.retries:,} retries")
     parts.append(duration(seconds) + (_left(note, seconds) if note.state == "running" else ""))
     return f"{note.stage:<24} {units:>11}  {note.state:<10} {', '.join(parts)}"
+
+
+def _kept(note: StageNote) -> str:
+    return f", {note.replayed:,} kept" if note.replayed else ""
+
+
+def _rate(count: int, seconds: float) -> str:
+    """` (12.3/s)`; nothing in the first second, which says little."""
+    return f" ({count / seconds:,.1f}/s)" if count and seconds >= 1 else ""
 
 
 def _left(note: StageNote, seconds: float) -> str:
     if not note.total or not note.done or seconds < 1:
         return ""
-    rate = note.done / seconds
-    return f", {rate:,.1f}/s, {duration((note.total - note.done) / rate)} left"
+    return f", {duration((note.total - note.done) * seconds / note.done)} left"
 
 
 def duration(seconds: float) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 
 from cbtrun.errors import StageError
+from cbtrun.journal import retries_in
+from cbtrun.progress import duration
 from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import lock_of
 
@@ -19,13 +22,28 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     state = f"running (process {pid})" if pid else "not running"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
     connection = sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
+    yield from _journal_lines(connection)
+    connection.close()
+
+
+def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     for stage, units in connection.execute("SELECT stage, units FROM stages"):
         yield f"  {stage:<28} done, {units:,} records"
     query = """SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out), coalesce(sum(usd), 0)
                FROM calls GROUP BY stage, model ORDER BY stage, model"""
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
         yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
-    faults = connection.execute("SELECT count(*) FROM faults").fetchone()[0]
-    if faults:
-        yield f"  {faults:,} failed tries are in the journal"
-    connection.close()
+    for stage, arms in retries_in(connection).items():
+        counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
+        yield f"  {stage:<28} retries: {counted}"
+    refused = connection.execute("SELECT count(*) FROM faults WHERE kind = 'refused'").fetchone()[0]
+    if refused:
+        yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection)}"
+    seconds, since = connection.execute("SELECT coalesce(sum(last - started), 0), max(last) FROM runs").fetchone()
+    if since is not None:
+        yield f"  at work for {duration(seconds)} in all; last reply {duration(max(0.0, time.time() - since))} ago"
+
+
+def _last_refusal(connection: sqlite3.Connection) -> str:
+    query = "SELECT error FROM faults WHERE kind = 'refused' ORDER BY rowid DESC LIMIT 1"
+    return str(connection.execute(query).fetchone()[0])

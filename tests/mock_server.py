@@ -165,11 +165,13 @@ class MockServer:
             call = {"id": "c1", "type": "function", "function": {"name": "answer", "arguments": text}}
             message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
         words = sum(len(one["content"].split()) for one in body["messages"])
-        usage = {"prompt_tokens": words, "completion_tokens": len(text.split())} if self.usage is None else self.usage
+        counts = {"prompt_tokens": words, "completion_tokens": len(text.split())}
+        usage = {**counts, "total_tokens": sum(counts.values())} if self.usage is None else self.usage
         choice = {"index": 0, "message": message, "finish_reason": finish}
         return {
             "id": "c",
             "object": "chat.completion",
+            "created": 0,
             "model": f"{body['model']}-0901",
             "choices": [choice],
             "usage": usage,

@@ -1,0 +1,33 @@
+"""What the sessions of a study would take: every session at its full length, every turn as long as a plan takes it to be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cbtrun.planning import TURN_TOKENS, Plan, PlanContext, PlannedCalls
+
+SYSTEM_TOKENS = {"therapist": 200, "patient": 1000}
+"""Tokens of the system prompts; the patient's holds a persona."""
+
+
+def planned_sessions(context: PlanContext) -> Plan:
+    """Units and calls by model."""
+    options, study = context.options, context.study
+    patients = context.units(f"personas.{options['personas']}")
+    opened = 1 if options.get("opening") else 0
+    calls: Counter[str] = Counter()
+    tokens_in: Counter[str] = Counter()
+    units = 0
+    for arm in (study.get("arms") or {}).values():
+        seeds = len((study.get("tune") or {}).get(arm["therapist"], {}).get("seeds") or [1])
+        sessions = patients * options["repeats"] * seeds
+        units += sessions
+        models = {"therapist": arm["therapist"], "patient": arm.get("patient") or options["patient"]}
+        for turn in range(opened, options["max_turns"]):
+            opens = options["opens"]
+            speaker = opens if turn % 2 == 0 else "patient" if opens == "therapist" else "therapist"
+            calls[models[speaker]] += sessions
+            tokens_in[models[speaker]] += sessions * (SYSTEM_TOKENS[speaker] + turn * TURN_TOKENS)
+    planned = tuple(PlannedCalls(name, calls[name], tokens_in[name], calls[name] * TURN_TOKENS) for name in calls)
+    told = f"every session has {options['max_turns']} turns of {TURN_TOKENS} tokens; system prompts have "
+    return Plan(units, planned, (told + ", ".join(f"{count:,} ({who})" for who, count in SYSTEM_TOKENS.items()),))
