@@ -11,21 +11,32 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import training_sets
+from cbtrun.plugins.crisis.risk_check import words_file
+from cbtrun.plugins.dialogue_course import Course
+from cbtrun.plugins.dialogue_notes import REMINDER
 from cbtrun.plugins.dialogue_options import SCHEMA
-from cbtrun.plugins.dialogue_prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults, therapist_system
-from cbtrun.plugins.dialogue_turns import Conversation, Therapist, Unit
+from cbtrun.plugins.dialogue_plan import planned_sessions
+from cbtrun.plugins.dialogue_prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults
+from cbtrun.plugins.dialogue_units import Therapist, Unit
 from cbtrun.record_list import RecordList, line_of
 from cbtrun.records import Session
 
 if TYPE_CHECKING:
     from cbtrun.calls import Calls
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json
+
+
+def fingerprint_files() -> list[Path]:
+    """The words that the crisis check knows decide the flags too."""
+    return [words_file()]
 
 
 @hookimpl
@@ -39,7 +50,7 @@ def check_block(context: BlockContext) -> list[Problem]:
     """Templates with faults, the block's and the arms'."""
     if context.stage != "sessions":
         return []
-    allowed = {"system": THERAPIST_VARIABLES, "patient_system": PATIENT_VARIABLES}
+    allowed = {"system": THERAPIST_VARIABLES, "patient_system": PATIENT_VARIABLES, "reminder": PATIENT_VARIABLES}
     personas = context.options.get("personas")
     seen = [personas] if personas in training_sets(context.study) else []
     return (
@@ -63,6 +74,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """Every session at its full length."""
+    return planned_sessions(context) if context.stage == "sessions" else None
+
+
+@hookimpl
 def run_sessions(context: StageContext) -> Sequence[Session]:
     """A session for each arm, persona and repeat, in that order."""
     return context.run(_all_sessions(context))
@@ -79,16 +96,16 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
     ]
     rooms = _Rooms(context, units)
 
-    async def hold(unit: Unit) -> bytes:
+    async def hold(unit: Unit) -> list[bytes]:
         async with rooms.room(unit) as (therapist, patient):
-            conversation = Conversation(unit, context.options, {"therapist": therapist, "patient": patient})
-            return line_of(await conversation.hold())
+            course = Course(unit, context.options, {"therapist": therapist, "patient": patient}, context.fail)
+            return [line_of(session) for session in await course.hold()]
 
     try:
-        sessions = await context.each(units, hold, name=lambda unit: unit.id)
+        courses = await context.each(units, hold, name=lambda unit: unit.id)
     finally:
         await rooms.close()
-    return RecordList(Session, [session for session in sessions if session is not None])
+    return RecordList(Session, [session for course in courses for session in course or ()])
 
 
 def _therapists(context: StageContext) -> list[Therapist]:
@@ -110,9 +127,10 @@ def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Thera
         arm=name,
         model=arm["therapist"],
         patient=arm.get("patient") or options["patient"],
-        system=therapist_system(arm.get("system") or options["system"], options["max_turns"]),
+        system=arm.get("system") or options["system"],
         factors={key: str(level) for key, level in (arm.get("factors") or {}).items()},
         label=name,
+        reminder=_reminder(arm.get("reminder", options.get("reminder", False))),
     )
     if arm["therapist"] not in (context.study.get("tune") or {}):
         return [only]
@@ -128,6 +146,11 @@ def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Thera
         )
         for seed in seeds
     ]
+
+
+def _reminder(wanted: bool | str) -> str:
+    """The template of the note against drift: the study's, ours, or none."""
+    return wanted if isinstance(wanted, str) else REMINDER if wanted else ""
 
 
 class _Rooms:

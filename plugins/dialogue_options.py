@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cbtrun.plugins.dialogue_checks import options_with
+from cbtrun.plugins.dialogue_notes import CLOSING
 from cbtrun.plugins.dialogue_prompts import PATIENT_SYSTEM
 from cbtrun.plugins.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.records import Json
@@ -44,7 +46,15 @@ SCHEMA: Json = {
             "additionalProperties": False,
             "default": {},
             "description": "Most tokens of a turn.",
-            "properties": {"therapist": _tokens_a_turn(96), "patient": _tokens_a_turn(160)},
+            "properties": {
+                "therapist": _tokens_a_turn(96),
+                "patient": _tokens_a_turn(160),
+                "session": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "Most tokens that both sides speak in a session; it ends after the turn that reaches it.",
+                },
+            },
         },
         "stop": {
             "type": "array",
@@ -75,22 +85,86 @@ SCHEMA: Json = {
                     "description": "Most tokens of a prompt; without it the model's own limit holds, and fails.",
                 },
                 "policy": {
-                    "enum": ["fail", "drop-oldest"],
+                    "enum": ["fail", "drop-oldest", "summarise"],
                     "default": "fail",
-                    "description": "`drop-oldest` leaves out the first turns and flags the session.",
+                    "description": "`drop-oldest` leaves out the first turns; `summarise` has the speaker's own model sum them "
+                    "up, and shows that instead. How many were left out, and from which turn on, is flagged.",
                 },
             },
         },
         "system": {
             "type": "string",
             "default": THERAPIST_SYSTEM,
-            "description": "The therapist's system prompt, a Jinja template (max_turns); an arm may have its own.",
+            "description": "The therapist's system prompt, a Jinja template (max_turns, session_number, sessions, before); "
+            "an arm may have its own. In a course, what earlier sessions left is added where the template lacks `before`.",
         },
         "patient_system": {
             "type": "string",
             "default": PATIENT_SYSTEM,
-            "description": "The patient's system prompt, a Jinja template (persona, persona_json, max_turns).",
+            "description": "The patient's system prompt, a Jinja template (persona, persona_json, and as for `system`).",
         },
+        "reminder": {
+            "anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}],
+            "default": True,
+            "description": "Note to the patient before each of its turns, against drift: ours, none, or a template of your "
+            "own (as patient_system). An arm may have its own, so that its effect can be measured.",
+        },
+        "closing": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "A closing ritual: near the limit of turns the therapist is told to close. Without it, it is not.",
+            "properties": {
+                "turns": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "default": 6,
+                    "description": "From how many turns before the limit on, both speakers together.",
+                },
+                "note": {"type": "string", "minLength": 1, "default": CLOSING, "description": "What it is told."},
+            },
+        },
+        "sessions": {
+            "type": "integer",
+            "minimum": 1,
+            "default": 1,
+            "description": "Sessions of each course: one persona with one therapist, each told what the last ones left.",
+        },
+        "carry": {
+            "type": "object",
+            "additionalProperties": False,
+            "default": {},
+            "description": "What a session of a course leaves to the next.",
+            "properties": {
+                "summary": {
+                    "enum": ["program", "therapist", "none"],
+                    "default": "program",
+                    "description": "Who sums it up: a program from what was said, or the therapist's own model.",
+                },
+                "homework": {
+                    "type": "boolean",
+                    "default": True,
+                    "description": "Whether both are told the homework that the therapist set.",
+                },
+                "last_turns": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "default": 0,
+                    "description": "How many of its last turns are shown word for word.",
+                },
+                "most": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "default": 3,
+                    "description": "How many of the last sessions are told of.",
+                },
+            },
+        },
+        "phq9": {
+            "type": "boolean",
+            "description": "Whether the patient fills in a PHQ-9 before each session; without it, where a course has "
+            "several sessions.",
+        },
+        **options_with(True),
         "arms_at_once": {
             "type": "integer",
             "minimum": 1,

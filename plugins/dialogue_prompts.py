@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cbtrun.models import ChatMessage
 from cbtrun.records import Persona, Speaker, Turn
@@ -20,8 +20,8 @@ is over, say goodbye.
 
 {{ persona_json }}"""
 
-THERAPIST_VARIABLES = frozenset({"max_turns"})
-PATIENT_VARIABLES = frozenset({"persona", "persona_json", "max_turns"})
+THERAPIST_VARIABLES = frozenset({"max_turns", "session_number", "sessions", "before"})
+PATIENT_VARIABLES = THERAPIST_VARIABLES | {"persona", "persona_json"}
 
 
 def template_faults(template: str, allowed: frozenset[str]) -> list[str]:
@@ -36,15 +36,50 @@ def template_faults(template: str, allowed: frozenset[str]) -> list[str]:
     return [f"unknown variable '{name}' in the template; there are: {known}" for name in sorted(used - allowed)]
 
 
-def therapist_system(template: str, max_turns: int) -> str:
+class Place(NamedTuple):
+    """Which session of a course this is, and what the earlier ones left."""
+
+    number: int = 1
+    sessions: int = 1
+    before: str = ""
+
+
+def therapist_system(template: str, max_turns: int, place: Place = Place()) -> str:  # noqa: B008  # frozen
     """The therapist's instruction. It knows nothing of the persona: a therapist meets a stranger."""
-    return _compiled(template).render(max_turns=max_turns).strip()
+    return _with_course(template, _course_variables(max_turns, place))
 
 
-def patient_system(template: str, persona: Persona, max_turns: int) -> str:
+def patient_system(template: str, persona: Persona, max_turns: int, place: Place = Place()) -> str:  # noqa: B008  # frozen
     """The patient's instruction, with the persona as `persona.name` and so on, or whole as `persona_json`."""
-    variables = {"persona": persona, "persona_json": persona.model_dump_json(), "max_turns": max_turns}
+    variables = {"persona": persona, "persona_json": persona.model_dump_json()}
+    return _with_course(template, {**_course_variables(max_turns, place), **variables})
+
+
+def reminder_text(template: str, persona: Persona, max_turns: int, place: Place) -> str:
+    """The note against drift; empty without one."""
+    variables = {"persona": persona, "persona_json": persona.model_dump_json()}
+    return rendered(template, {**_course_variables(max_turns, place), **variables}) if template else ""
+
+
+def _course_variables(max_turns: int, place: Place) -> dict[str, Any]:
+    return {"max_turns": max_turns, "session_number": place.number, "sessions": place.sessions, "before": place.before}
+
+
+def rendered(template: str, variables: Mapping[str, Any]) -> str:
+    """A template filled in."""
     return _compiled(template).render(**variables).strip()
+
+
+def _with_course(template: str, variables: Mapping[str, Any]) -> str:
+    text = rendered(template, variables)
+    return f"{text}\n\n{variables['before']}" if variables["before"] and "before" not in _used(template) else text
+
+
+@lru_cache(maxsize=64)
+def _used(template: str) -> frozenset[str]:
+    from jinja2 import meta
+
+    return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
 
 
 def view(speaker: Speaker, system: str, turns: Sequence[Turn]) -> tuple[ChatMessage, ...]:

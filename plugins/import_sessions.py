@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import digest
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.hookspecs import hookimpl
+from cbtrun.plugins.control_sessions import KINDS, with_controls
+from cbtrun.plugins.crisis.risk_check import words_file
+from cbtrun.plugins.dialogue_checks import checked, options_with
+from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.transcript_table import Row, Table, read_table
 from cbtrun.records import Session, Turn
 
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
+
+
+def fingerprint_files() -> list[Path]:
+    """The words that the crisis check knows decide the flags too."""
+    return [words_file()]
 
 
 @hookimpl
@@ -68,12 +77,21 @@ def options_schema(stage: str) -> Json | None:
                 "default": {},
                 "additionalProperties": column,
             },
+            "controls": {
+                "type": "array",
+                "items": {"enum": list(KINDS)},
+                "uniqueItems": True,
+                "default": [],
+                "description": "Negative controls to derive from each session, with factor `control` (`none` for the sessions "
+                "themselves): shuffled turns, the therapist's turns swapped for another session's, homework taken out.",
+            },
             "labels": {
                 "type": "object",
                 "description": "Label -> column: facts to keep with each session, e.g. its topic.",
                 "default": {},
                 "additionalProperties": column,
             },
+            **options_with(False),
         },
     }
 
@@ -102,7 +120,8 @@ def run_sessions(context: StageContext) -> list[Session]:
     sessions, problems = read_sessions(read_table(path), context.options, path)
     if problems:
         raise SpecError(problems)
-    return sessions
+    shown = with_controls(sessions, context.options.get("controls", ()), context.seed)
+    return [checked(session, Case(session.turns), context.options) for session in shown]
 
 
 @hookimpl
@@ -111,7 +130,8 @@ def plan_block(context: PlanContext) -> Plan | None:
     from cbtrun.planning import Plan
 
     path = Path(context.options["path"])
-    return Plan(units=len(_grouped(read_table(path), context.options["columns"]["session"])))
+    sessions = len(_grouped(read_table(path), context.options["columns"]["session"]))
+    return Plan(units=sessions * (1 + len(context.options.get("controls", ()))))
 
 
 def read_sessions(table: Table, options: Mapping[str, Any], path: Path) -> tuple[list[Session], list[Problem]]:

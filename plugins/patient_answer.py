@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
+from cbtrun.plugins.patient_course import later_answer
 from cbtrun.plugins.patient_hearing import alike
 from cbtrun.plugins.patient_state import State
 from cbtrun.plugins.patient_voice import Voice
@@ -100,6 +101,8 @@ def _main(persona: Persona, state: State, rng: Random) -> list[str]:
     if not state.tells(heard.question, persona):
         return ["evade" if state.trust < 0.35 else "evade_soft"]
     kind = ANSWERS[heard.question]
+    if state.course.number > 1 and kind in ("no_homework_yet", "no_last_time"):
+        return [later_answer(kind, persona, state.course, rng)]
     if kind == "pct" and _said(state, r"\b\d+( percent)?\b") and "percent" in state.asked:
         kind = "rerate"
     if kind == "agenda" and not _told(state, "event") and rng.random() < 0.6:

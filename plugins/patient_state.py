@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from cbtrun.digests import derive_seed, digest
+from cbtrun.plugins.patient_course import FIRST_SESSION, CourseState
 from cbtrun.plugins.patient_hearing import Heard, hear
 from cbtrun.plugins.persona_material import Material, occurs, patient_material
 from cbtrun.records import Persona
@@ -44,6 +45,8 @@ class State:
     own: tuple[str, ...]
     """The patient's turns so far."""
     material: Material
+    course: CourseState = FIRST_SESSION
+    """What earlier sessions left."""
 
     def tells(self, question: str, persona: Persona) -> bool:
         """Whether the patient answers such a question in full."""
@@ -56,11 +59,13 @@ class State:
         return int(self.material.slots["mood"])
 
 
-def read_state(persona: Persona, therapist: Sequence[str], own: Sequence[str], repeat: int) -> State:
+def read_state(
+    persona: Persona, therapist: Sequence[str], own: Sequence[str], repeat: int, course: CourseState = FIRST_SESSION
+) -> State:
     """The state after the therapist's turns and the patient's own, oldest first. The last turn is the therapist's."""
-    material = _material(persona, own, repeat)
+    material = _material(persona, own, repeat, course)
     world = persona.model_dump_json()
-    trust, lost = TRUST[persona.engagement_style], 0
+    trust, lost = min(1.0, TRUST[persona.engagement_style] + course.trust), 0
     asked: set[str] = set()
     heard = Heard(question="hello")
     for number, turn in enumerate(therapist):
@@ -68,7 +73,7 @@ def read_state(persona: Persona, therapist: Sequence[str], own: Sequence[str], r
         heard = hear(turn, therapist[:number], " ".join(own[: len(own) - len(therapist) + 1 + number]), world)
         trust = min(1.0, max(0.0, trust + trust_gained(heard)))
         lost = lost + 1 if heard.senseless or heard.mistaken else 0
-    return State(trust, heard, lost, frozenset(asked), tuple(own), material)
+    return State(trust, heard, lost, frozenset(asked), tuple(own), material, course)
 
 
 def trust_gained(heard: Heard) -> float:
@@ -79,10 +84,15 @@ def trust_gained(heard: Heard) -> float:
     return gain - 0.07 * heard.advice - 0.09 * heard.mistaken - 0.06 * heard.repeated
 
 
-def _material(persona: Persona, own: Sequence[str], repeat: int) -> Material:
+def _material(persona: Persona, own: Sequence[str], repeat: int, course: CourseState) -> Material:
     """What there is to tell, the same in every turn of a session, and what of it has been told."""
-    number = 1 + derive_seed("situation", digest(persona), repeat) % len(persona.situations)
-    material = patient_material(persona, number, Random(derive_seed("patient", digest(persona), repeat)))
+    start = derive_seed("situation", digest(persona), repeat) % len(persona.situations)
+    # In each session of a course another situation is in the middle; its number also moves the mood a little.
+    number = course.number + start
+    seeds = ("patient", digest(persona), repeat, *([course.number] if course.number > 1 else []))
+    material = patient_material(persona, number, Random(derive_seed(*seeds)))
+    if course.number > 1:
+        material.slots["mood"] = str(course.mood(persona))
     told = " ".join(own).lower()
     if occurs(material.slots["event"], told) and occurs(material.slots["behaviour"], told):
         _go_on_to_another(material, persona, told)

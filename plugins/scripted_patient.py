@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, Model, Reply, Request
+from cbtrun.plugins.dialogue_notes import without_note
 from cbtrun.plugins.patient_answer import answer
+from cbtrun.plugins.patient_course import answer_phq9, read_course_state
 from cbtrun.plugins.patient_state import read_state
 from cbtrun.records import Persona
 
@@ -52,21 +54,28 @@ class ScriptedPatient:
     @property
     def identity(self) -> Mapping[str, Any]:
         """Version of the answers; raised when the same request would be answered otherwise."""
-        return {"model": "cbtrun:scripted-patient", "version": 1}
+        return {"model": "cbtrun:scripted-patient", "version": 2}
 
     async def reply(self, request: Request) -> Reply:
         """The patient's next turn. Raises ModelError when the system message holds no persona."""
         persona = read_persona(request.messages)
-        therapist = [message.content for message in request.messages if message.role == "user"]
+        course = read_course_state(request.messages)
+        therapist = [without_note(message.content) for message in request.messages if message.role == "user"]
         own = [message.content for message in request.messages if message.role == "assistant"]
         rng = Random(request.seed)
-        state = read_state(persona, therapist, own, request.draw.repeat)
+        if request.schema is not None and "PHQ-9" in " ".join(therapist):
+            return _counted(answer_phq9(persona, course, rng), request)
+        state = read_state(persona, therapist, own, request.draw.repeat, course)
         text = answer(persona, state, rng)
-        words_in = sum(len(message.content.split()) for message in request.messages)
-        return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
+        return _counted(text, request)
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _counted(text: str, request: Request) -> Reply:
+    words_in = sum(len(message.content.split()) for message in request.messages)
+    return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
 
 
 def read_persona(messages: Sequence[ChatMessage]) -> Persona:

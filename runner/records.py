@@ -138,6 +138,8 @@ class Session(Record):
     """Id of the patient's persona; none for an imported session without one."""
     repeat: Annotated[int, Field(ge=1)] = 1
     """Which repeat of the same arm and persona, from 1."""
+    number: Annotated[int, Field(ge=1)] = 1
+    """Position in the persona's course, from 1."""
     draw: str
     """Digest of what makes this session a draw of its own, without the arm's name."""
     factors: dict[str, str] = {}
@@ -148,6 +150,8 @@ class Session(Record):
     """The dialogue, first to last."""
     ended: str
     """Why it ended: `max_turns`, `farewell`, `end_marker`, `imported` ..."""
+    measures: dict[str, float] = {}
+    """What was measured before it: `phq9` (0 to 27 points), `phq9_item9` (0 to 3)."""
     flags: tuple[str, ...] = ()
     """Fidelity flags, each `name` or `name: detail`."""
 

@@ -302,7 +302,7 @@ def test_a_context_that_overflows_fails_the_session_with_both_numbers(stage: Sta
 
 def test_drop_oldest_leaves_out_the_first_turns_and_says_how_many(stage: Stage) -> None:
     context = {"max_tokens": 90, "policy": "drop-oldest"}
-    session = stage.run({"a": {"therapist": "m"}}, context=context, max_turns=9, patient_system="Talk.")[0]
+    session = stage.run({"a": {"therapist": "m"}}, context=context, max_turns=9, patient_system="Talk.", reminder=False)[0]
     last = max(stage.models["m"].asked, key=lambda request: request.draw.turn)
     assert len(session.turns) == 9
     assert last.messages[0].role == "system"

@@ -16,8 +16,10 @@ PARTNER = r"husband|wife|partner|girlfriend|boyfriend|spouse|fianc[eé]e?"
 CHILD = r"children|kids?|sons?|daughters?|child|baby|toddler|twins|little one"
 PET = r"cat|dog"
 
-NUMBERS = {word: 10 * (place + 2) for place, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
-UNITS = {word: place + 1 for place, word in enumerate("one two three four five six seven eight nine".split())}
+NUMBERS = {
+    word: 10 * (place + 2) for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
+}
+UNITS = {word: place + 1 for place, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])}
 
 AGE = re.compile(
     r"\bi(?:'m| am|'ve just turned|'ve turned| (?:just )?turned)(?: (?:only|just|already|now|nearly|almost|about))? (?P<one>\d\d|[a-z]+ty(?:[- ][a-z]+)?)"
@@ -28,7 +30,9 @@ NAME = re.compile(
     r"\b(?i:my name is|my name's|(?:everyone|everybody|people|they|friends) calls? me|you can call me|just call me|i go by)\s+(?P<one>[A-Z]\w+)"
     r"|['\"](?P<two>[A-Z]\w+), (?:you|are you|what|why|how|is|it|can)\b"
 )
-NO_NAMES = frozenset("The A An It He She They You I My Lazy Stupid Mum Mom Dad Mother Father Doctor Love Dear Darling".split())
+NO_NAMES = frozenset(
+    ["The", "A", "An", "It", "He", "She", "They", "You", "I", "My", "Lazy", "Stupid", "Mum", "Mom", "Dad", "Mother", "Father", "Doctor", "Love", "Dear", "Darling"]
+)
 TRADE = re.compile(
     r"\b(?:i(?:'ve been| have been|'m| am)? ?work(?:ing|ed)? as an? |i(?:'m| am) (?:an? )(?=\w+ (?:by trade|by profession))"
     r"|i say (?:that )?i(?:'m| am) an? |my job as an? |i(?:'m| am) employed as an? )(?P<trade>[a-z' -]+?)(?=[,.;!?]|\s(?:and|so|for|at|in|by|but|which|who|with|since)\b|$)"
@@ -37,9 +41,13 @@ LIVES_ALONE = re.compile(
     r"\bi (?:live|'m living|am living|have been living|'ve been living) (?:all )?(?:alone|by myself|on my own)\b"
     r"|\bthere(?:'s| is) (?:nobody|no one|no-one) (?:else )?(?:at|in my) home\b|\bcome (?:home|back) to an empty (?:flat|house|home)\b"
 )
-SINGLE = re.compile(r"\bi(?:'ve| have) never been married\b|\bi(?:'ve| have) been single\b|\bi(?:'m| am) single\b|\bi don't have a (?:partner|husband|wife)\b")
+SINGLE = re.compile(
+    r"\bi(?:'ve| have) never been married\b|\bi(?:'ve| have) been single\b|\bi(?:'m| am) single\b|\bi don't have a (?:partner|husband|wife)\b"
+)
 CHILDLESS = re.compile(r"\bi (?:never had|don't have|have no|haven't got)(?: any)? (?:children|kids)\b")
-WITH_PARENTS = re.compile(r"\bi(?:'m)? (?:still )?(?:live|living) (?:at home )?with my (?:parents|mum|mom|mother|dad|father)\b")
+WITH_PARENTS = re.compile(
+    r"\bi(?:'m)? (?:still )?(?:live|living) (?:at home )?with my (?:parents|mum|mom|mother|dad|father)\b"
+)
 SHARES = re.compile(
     r"\bi (?:share|live in) (?:a|the|my) (?:small |big |shared )?(?:flat|house|apartment|room|place) with\b|\bmy (?:room|flat|house)mates?\b"
 )
@@ -51,7 +59,9 @@ OWN_PARTNER = re.compile(
 OWN_CHILDREN = re.compile(
     rf"\bmy (?:\w+ )?(?:\w+ )?(?:{CHILD}) (?:is|are|keeps?|needs?|goes|go|wants?|asks?|has|have)\b|\b(?:at|with) my (?:{CHILD})\b|\bmy (?:two|three|four) (?:\w+ )?(?:{CHILD})\b"
 )
-OTHER_SAYS = re.compile(r"\b(?:used to|when i was|back when|years ago|before|ex-|my ex|late (?:husband|wife)|if i|would)\b")
+OTHER_SAYS = re.compile(
+    r"\b(?:used to|when i was|back when|years ago|before|ex-|my ex|late (?:husband|wife)|if i|would)\b"
+)
 
 
 def _find(case: Case) -> Iterator[Finding]:

@@ -7,10 +7,19 @@ from collections.abc import Iterator
 
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding
 
-SOUNDS = re.compile(r"\[?\(?\b(?:laugh\w*|chuckle\w*|sigh\w*|cough\w*|cries|crying|sob\w*|inaudible|unintelligible|crosstalk|nods?|nodding|shrugs?)\b", re.IGNORECASE)
+SOUNDS = re.compile(
+    r"\[?\(?\b(?:laugh\w*|chuckle\w*|sigh\w*|cough\w*|cries|crying|sob\w*|inaudible|unintelligible|crosstalk|nods?|nodding|shrugs?)\b",
+    re.IGNORECASE,
+)
 """What transcribers of real sessions put in brackets: a sound or a gesture is an answer there."""
 
-NOT_SPEECH = (r"<[|/]?\w+\|?>", r"\[[^\]]*\]", r"\([^)]*\)", r"\*[^*]*\*", r"^\s*(?:patient|therapist|client|user|assistant)\s*:")
+NOT_SPEECH = (
+    r"<[|/]?\w+\|?>",
+    r"\[[^\]]*\]",
+    r"\([^)]*\)",
+    r"\*[^*]*\*",
+    r"^\s*(?:patient|therapist|client|user|assistant)\s*:",
+)
 
 
 def _find(case: Case) -> Iterator[Finding]:

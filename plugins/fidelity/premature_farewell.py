@@ -44,7 +44,8 @@ def _latest_premature(case: Case) -> float:
 def _leaves(text: str) -> bool:
     sentences = [part for part in re.split(r"(?<=[.!?,])\s+", text) if part]
     return takes_leave(text) or any(
-        LEAVES.search(part) and not re.search(r"\b(?:said|say|says|saying|told|wave[ds]?|kiss\w*|not|never|can't)\b", part)
+        LEAVES.search(part)
+        and not re.search(r"\b(?:said|say|says|saying|told|wave[ds]?|kiss\w*|not|never|can't)\b", part)
         for part in sentences[-3:]
         if "?" not in part
     )

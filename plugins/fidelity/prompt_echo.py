@@ -25,7 +25,9 @@ OUT_OF_CHARACTER = re.compile(
     r")",
     re.IGNORECASE,
 )
-MARKUP = re.compile(r"###\s*(?:instruction|response|input)|<\|\w+\|>\s*\w|\[/?(?:inst|sys)\]|^\s*\{\s*\"\w+\"\s*:", re.IGNORECASE)
+MARKUP = re.compile(
+    r"###\s*(?:instruction|response|input)|<\|\w+\|>\s*\w|\[/?(?:inst|sys)\]|^\s*\{\s*\"\w+\"\s*:", re.IGNORECASE
+)
 FIELDS = re.compile(r"\b(?:" + "|".join(name for name in Persona.model_fields if "_" in name) + r")\b")
 
 

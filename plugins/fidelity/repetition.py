@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -43,7 +44,9 @@ def alike(words: Sequence[str], earlier: Sequence[str]) -> bool:
     shared = sum((one & two).values())
     shorter = min(one.total(), two.total())
     longer = max(one.total(), two.total())
-    return shared >= 0.7 * longer or (shared >= 0.9 * shorter and shorter >= 0.6 * longer) or _same_words(words, earlier)
+    return (
+        shared >= 0.7 * longer or (shared >= 0.9 * shorter and shorter >= 0.6 * longer) or _same_words(words, earlier)
+    )
 
 
 def _same_words(words: Sequence[str], earlier: Sequence[str]) -> bool:
@@ -52,7 +55,7 @@ def _same_words(words: Sequence[str], earlier: Sequence[str]) -> bool:
 
 
 def _pairs(words: Sequence[str]) -> Counter[tuple[str, str]]:
-    return Counter(zip(words, words[1:], strict=False))
+    return Counter(itertools.pairwise(words))
 
 
 def looped(words: Sequence[str]) -> bool:

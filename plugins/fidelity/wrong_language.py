@@ -24,9 +24,7 @@ FUNCTION_WORDS = {
 }
 KNOWN = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 ENGLISH = frozenset(
-    "the a an and or but i you he she it we they me my your is am are was were be been to of in on at for with that this not no don't can't i'm "
-    "it's so just do did have has had know feel like what when how as if all about up out get got there then than them his her our their would could "
-    "should will can yes yeah well think because from by".split()
+    ["the", "a", "an", "and", "or", "but", "i", "you", "he", "she", "it", "we", "they", "me", "my", "your", "is", "am", "are", "was", "were", "be", "been", "to", "of", "in", "on", "at", "for", "with", "that", "this", "not", "no", "don't", "can't", "i'm", "it's", "so", "just", "do", "did", "have", "has", "had", "know", "feel", "like", "what", "when", "how", "as", "if", "all", "about", "up", "out", "get", "got", "there", "then", "than", "them", "his", "her", "our", "their", "would", "could", "should", "will", "can", "yes", "yeah", "well", "think", "because", "from", "by"]
 )
 
 
