@@ -42,7 +42,9 @@ class Tally:
     rejected: dict[str, int] = field(default_factory=dict)
     covered: int = 0
     covered_by_bca: int = 0
+    with_bca: int = 0
     without_interval: int = 0
+    """Studies in which nothing varied."""
 
     def add(self, found: Comparison, truth: float) -> None:
         """Count one study. One without an interval, because nothing varies, rejects nothing and covers nothing."""
@@ -51,6 +53,7 @@ class Tally:
             self.rejected[test.name] = self.rejected.get(test.name, 0) + (test.p < ALPHA)
         self.without_interval += found.interval is None
         self.covered += found.interval is not None and found.interval.low <= truth <= found.interval.high
+        self.with_bca += found.bootstrap is not None
         self.covered_by_bca += found.bootstrap is not None and found.bootstrap.low <= truth <= found.bootstrap.high
 
     def figures(self) -> dict[str, Any]:
@@ -59,7 +62,7 @@ class Tally:
         return {
             "rejected": {name: round(count / self.studies, 4) for name, count in sorted(self.rejected.items())},
             "coverage_t": round(self.covered / have, 4),
-            "coverage_bca": round(self.covered_by_bca / have, 4),
+            "coverage_bca": round(self.covered_by_bca / self.with_bca, 4) if self.with_bca else None,
             "without_interval": self.without_interval,
         }
 

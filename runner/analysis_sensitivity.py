@@ -15,8 +15,10 @@ def worst_case_of_groups(first: Sequence[Row], second: Sequence[Row]) -> Bounds 
     Source: Horowitz & Manski 2000, "Nonparametric analysis of randomized experiments with missing data".
     """
     filled = sum(row.value is None for row in (*first, *second))
+    if not filled:
+        return None
     ends = [_mean_of_units(rows, lowest) for rows in (first, second) for lowest in (True, False)]
-    if not filled or any(end is None for end in ends):
+    if any(end is None for end in ends):
         return None
     low_first, high_first, low_second, high_second = (end for end in ends if end is not None)
     return Bounds(low=low_first - high_second, high=high_first - low_second, values=filled)
@@ -24,20 +26,30 @@ def worst_case_of_groups(first: Sequence[Row], second: Sequence[Row]) -> Bounds 
 
 def worst_case_of_pairs(first: Sequence[Row], second: Sequence[Row]) -> Bounds | None:
     """Bounds of the mean within-persona difference over all personas that have sessions at both levels."""
-    personas = sorted({row.persona for row in first} & {row.persona for row in second} - {None}, key=str)
+    if all(row.value is not None for row in (*first, *second)):
+        return None
+    sides = [_by_persona(rows) for rows in (first, second)]
     lows, highs, filled = [], [], 0
-    for persona in personas:
-        sides = [[row for row in rows if row.persona == persona] for rows in (first, second)]
-        ends = [_mean_of_units(rows, lowest) for rows in sides for lowest in (True, False)]
+    for persona in sorted(sides[0].keys() & sides[1].keys()):
+        own = [side[persona] for side in sides]
+        ends = [_mean_of_units(rows, lowest) for rows in own for lowest in (True, False)]
         if any(end is None for end in ends):
             return None
         low_first, high_first, low_second, high_second = (end for end in ends if end is not None)
         lows.append(low_first - high_second)
         highs.append(high_first - low_second)
-        filled += sum(row.value is None for row in (*sides[0], *sides[1]))
+        filled += sum(row.value is None for rows in own for row in rows)
     if not filled:
         return None
     return Bounds(low=sum(lows) / len(lows), high=sum(highs) / len(highs), values=filled)
+
+
+def _by_persona(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.persona is not None:
+            found.setdefault(row.persona, []).append(row)
+    return found
 
 
 def _mean_of_units(rows: Sequence[Row], lowest: bool) -> float | None:

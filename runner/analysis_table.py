@@ -10,7 +10,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from cbtrun.errors import StatisticsError
 from cbtrun.records import Group, Session
@@ -31,8 +32,7 @@ class OutcomeValue(Protocol):
         """Why there is no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One session: who, under which levels, and its value or the reason why there is none."""
 
     session: str
@@ -47,7 +47,7 @@ class Row:
     """The value, or the lowest that a missing one could have been; none where the scale has no end."""
     highest: float | None = None
     """The value, or the highest that a missing one could have been."""
-    ratings: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    ratings: Mapping[tuple[str, int], float] = MappingProxyType({})
     """(rater, repeat) -> points: the single ratings behind the value."""
 
 
@@ -67,8 +67,7 @@ class AnalysisTable:
     """Whether the table is one level of the analysis's `by`."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnalysisUnit:
+class AnalysisUnit(NamedTuple):
     """One independent value: a persona's mean, or a session without a persona."""
 
     key: str
@@ -77,8 +76,7 @@ class AnalysisUnit:
     sessions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One persona's means at two levels."""
 
     persona: str
@@ -166,7 +164,7 @@ def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:
     found = [name for name in excluded if any(flag.split(":")[0].strip() == name for flag in flags)]
     if not found or row.value is None:
         return row
-    return replace(row, value=None, reason=f"excluded: {found[0]}", ratings={})
+    return row._replace(value=None, reason=f"excluded: {found[0]}", ratings={})
 
 
 def kept_levels(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
@@ -206,6 +204,8 @@ def independent_units(rows: Sequence[Row]) -> tuple[AnalysisUnit, ...]:
 
 
 def _unit(key: str, rows: Sequence[Row]) -> AnalysisUnit:
+    if len(rows) == 1 and rows[0].value is not None:
+        return AnalysisUnit(key, rows[0].value, (rows[0].session,))
     ordered = sorted(rows, key=lambda row: row.session)
     values = [row.value for row in ordered if row.value is not None]
     return AnalysisUnit(key, math.fsum(values) / len(values), tuple(row.session for row in ordered))
@@ -233,9 +233,10 @@ def pair_by_persona(first: Sequence[Row], second: Sequence[Row]) -> Pairing:
     at_first, at_second = ({unit.key: unit for unit in independent_units(rows)} for rows in with_persona)
     both = sorted(at_first.keys() & at_second.keys())
     unpaired = sorted(at_first.keys() ^ at_second.keys())
+    alone = set(unpaired)
     unused = {row.session: "no persona to pair by" for row in (*first, *second) if row.persona is None}
     for unit in (*at_first.values(), *at_second.values()):
-        if unit.key in unpaired:
+        if unit.key in alone:
             unused.update(dict.fromkeys(unit.sessions, "persona has no value at the other level"))
     pairs = tuple(Pair(key, at_first[key].value, at_second[key].value) for key in both)
     return Pairing(pairs, unused, tuple(unpaired))
@@ -262,7 +263,8 @@ def complete_blocks(groups: Sequence[Sequence[Row]]) -> CompleteBlocks:
     ]
     everyone = sorted({key for at_level in units for key in at_level})
     complete = [key for key in everyone if all(key in at_level for at_level in units)]
-    incomplete = [key for key in everyone if key not in set(complete)]
+    whole = set(complete)
+    incomplete = [key for key in everyone if key not in whole]
     unused = {row.session: "no persona to compare within" for rows in groups for row in rows if row.persona is None}
     for at_level in units:
         for key in incomplete:
