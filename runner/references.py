@@ -101,6 +101,8 @@ def factor_levels(data: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
             # A level that is no text is reported by the schema; the others cannot be judged beside it.
             levels[factor] = known | {level} if known is not None and isinstance(level, str) else None
     levels.update(dict.fromkeys(_mappings(_mappings(data.get("sessions")).get("factors")), None))
+    if _mappings(data.get("sessions")).get("controls"):
+        levels["control"] = None
     return levels
 
 
