@@ -30,7 +30,8 @@ def outcome_options() -> Json:
             "items": {"type": "string"},
             "default": [],
             "uniqueItems": True,
-            "description": "Fidelity flags (by name) whose sessions are left out; by default every session is kept.",
+            "description": "Flags (by name) whose sessions are left out; `excluded` stands for the study's own rules of "
+            "exclusion. By default every session is kept: intention to treat.",
         },
         "where": {
             "type": "object",

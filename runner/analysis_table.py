@@ -161,10 +161,12 @@ def _end(known: OutcomeValue | None, end: float | None) -> float | None:
 
 def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:
     """A flagged session without its value; what it was rated stays as its bounds."""
-    found = [name for name in excluded if any(flag.split(":")[0].strip() == name for flag in flags)]
+    found = [flag for flag in flags if flag.split(":")[0].strip() in excluded]
     if not found or row.value is None:
         return row
-    return row._replace(value=None, reason=f"excluded: {found[0]}", ratings={})
+    name = found[0].split(":")[0].strip()
+    reason = found[0] if name == "excluded" else f"excluded: {name}"
+    return row._replace(value=None, reason=reason, ratings={})
 
 
 def kept_levels(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tuple[str, ...]]:

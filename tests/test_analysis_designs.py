@@ -221,6 +221,15 @@ def test_flagged_sessions_are_left_out_only_on_request_and_counted() -> None:
     assert left.worst_case.low == pytest.approx(kept.estimate)
 
 
+def test_the_study_s_own_exclusions_count_under_their_rule() -> None:
+    sessions, ratings = _world(TWO)
+    sessions[0] = sessions[0].model_copy(update={"flags": ("excluded: fewer than 6 turns",)})
+    options = {"factor": "tuning", "levels": ["cbt", "none"]}
+    assert _run("paired", (sessions, ratings), **options)[0].n == 12
+    left = _run("paired", (sessions, ratings), **options, exclude_flags=["excluded"])[0]
+    assert left.groups[0].reasons == {"excluded: fewer than 6 turns": 1}
+
+
 def test_by_repeats_the_comparison_in_each_subgroup_and_names_it() -> None:
     sessions, ratings = _world(TWO)
     sessions = [one.model_copy(update={"labels": {"half": str(int(one.persona[1:]) % 2)}}) for one in sessions]
