@@ -257,6 +257,18 @@ def test_published_values_say_whether_we_agree() -> None:
     assert table.rows[0].detail == "X 2025"
 
 
+def test_several_contrasts_stand_under_headings_of_their_own() -> None:
+    given = made_up_study(4)
+    first = given.results.comparisons[0]
+    other = first.model_copy(
+        update={"analysis": "second", "levels": ("cbt", "supportive"), "estimate": None, "interval": None}
+    )
+    again = first.model_copy(update={"analysis": "third"})
+    page = _page(replace(given, results=given.results.model_copy(update={"comparisons": (first, other, again)})))
+    headings = re.findall(r'<tr class="block"><th colspan="\d">([^<]*)</th></tr>', page)
+    assert headings == ["cbt − none (main)", "cbt − supportive", "cbt − none (third)"]
+
+
 # Files beside the page -----------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from cbtrun.plugins.report.wording import (
     probability,
     sentence,
     subgroup,
+    with_interval,
 )
 from cbtrun.plugins.report.wording import (
     test as worded_test,
@@ -57,6 +58,12 @@ def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
 def test_intervals_stand_in_brackets() -> None:
     assert interval(Interval(low=-5.13, high=1.2, method="t")) == "[−5.1, 1.2]"
     assert interval(None) == ""
+
+
+def test_a_number_without_an_interval_says_so() -> None:
+    assert with_interval(3.0, None) == "3.0 [no interval]"
+    assert with_interval(None, None) == "–"
+    assert effect(Effect(name="auc", value=1.0)) == "AUC 1.00 [no interval]"
 
 
 def test_p_values_keep_the_digits_that_matter() -> None:

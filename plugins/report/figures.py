@@ -143,10 +143,10 @@ def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: in
             words = f"{number(row.estimate, decimals)} {interval(row.interval, decimals)} · n {row.n}"
             axes.annotate(words, (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=11.5, color=INK)
     narrow = [
-        f"{shortened(row.label, 20)}\n{number(row.estimate, decimals)} {interval(row.interval, decimals)}"
+        f"{shortened(row.label, 24)}\n{number(row.estimate, decimals)} {interval(row.interval, decimals)}"
         for row in rows
     ]
-    _rows(axes, narrow if width <= NARROW else [shortened(row.label, 40) for row in rows])
+    _rows(axes, narrow if width <= NARROW else [shortened(row.label, 48) for row in rows])
     axes.set_xlabel(unit)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, 0) - 0.02 * (high - low), max(high, 0) + 0.02 * (high - low))

@@ -11,7 +11,7 @@ from cbtrun.plugins.report.figures import Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.result_tables import MEAN, caveats, outcome_title, outcomes
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import interval, number
+from cbtrun.plugins.report.wording import number, with_interval
 from cbtrun.records import Persona
 from cbtrun.results import GroupSummary, OutcomeSummary, describe, level_of
 
@@ -33,7 +33,7 @@ def persona_table(given: ReportInput) -> Table | None:
     for attribute, levels in _attributes(given).items():
         for level, ids in levels.items():
             for at, group in enumerate(_described(given, outcome, ids)):
-                mean = f"{number(group.mean)} {interval(group.interval)}".strip()
+                mean = with_interval(group.mean, group.interval)
                 cells = (f"{attribute}: {level}", group.level, str(group.n), str(group.missing), mean, number(group.sd))
                 rows.append(Row(cells, starts=at == 0))
     columns = ("Persona group", main_grouping(given).replace("_", " "), "n", "Missing", MEAN, "SD")

@@ -10,8 +10,15 @@ from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.persona_groups import headline_outcome
-from cbtrun.plugins.report.result_tables import item_outcomes, outcome_title, outcomes, set_title, titles_by_outcome
-from cbtrun.plugins.report.wording import contrast, subgroup
+from cbtrun.plugins.report.result_tables import (
+    contrast_name,
+    item_outcomes,
+    outcome_title,
+    outcomes,
+    set_title,
+    titles_by_outcome,
+)
+from cbtrun.plugins.report.wording import contrast
 from cbtrun.records import Comparison, Session
 from cbtrun.results import OutcomeSummary, level_of
 
@@ -72,10 +79,11 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         ("contrasts", "Declared contrasts", whole, 1),
         ("item-contrasts", "Contrasts by item", single, 2),
     ):
-        several = len({(one.analysis, one.levels, subgroup(one)) for one in found}) > 1
+        several = len({contrast_name(one, found) for one in found}) > 1
         rows = [
             Contrast(
-                label=f"{titles.get(one.outcome, one.outcome)}{f': {contrast(one)}{subgroup(one)}' if several or name == 'contrasts' else ''}",
+                label=titles.get(one.outcome, one.outcome)
+                + (f": {contrast_name(one, found)}" if several or name == "contrasts" else ""),
                 estimate=one.estimate,
                 interval=one.interval,
                 n=one.n,

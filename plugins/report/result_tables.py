@@ -11,10 +11,10 @@ from cbtrun.plugins.report.wording import (
     decimals_for,
     effect,
     effect_name,
-    interval,
     number,
     probability,
     subgroup,
+    with_interval,
 )
 from cbtrun.records import Comparison
 from cbtrun.results import GroupSummary, OutcomeSummary
@@ -51,7 +51,7 @@ def comparisons_table(given: ReportInput) -> Table:
     What is the same in every row stands in the title and in the head instead: contrast, kind of effect size.
     """
     found = given.results.comparisons
-    names = [_contrast_name(one, found) for one in found]
+    names = [contrast_name(one, found) for one in found]
     sizes = {one.effects[0].name for one in found if one.effects}
     adjusted = any(test.p_adjusted is not None for one in found for test in one.tests[:1])
     titles, items = titles_by_outcome(given), item_outcomes(given)
@@ -65,10 +65,12 @@ def comparisons_table(given: ReportInput) -> Table:
     numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
     words = ("Outcome",) if single else ("Contrast", "Outcome")
     title = f"Declared comparisons{f', {names[0]}' if single else ''}"
-    return Table("comparisons", title, (*words, *numbers), tuple(rows), len(words), None, caveats(given))
+    return Table(
+        "comparisons", title, (*words, *numbers), tuple(rows), len(words), None, caveats(given), blocks=not single
+    )
 
 
-def _contrast_name(one: Comparison, found: Sequence[Comparison]) -> str:
+def contrast_name(one: Comparison, found: Sequence[Comparison]) -> str:
     """The contrast, with its analysis where several analyses make the same one."""
     name = f"{contrast(one)}{subgroup(one)}"
     makers = {other.analysis for other in found if (other.levels, other.where) == (one.levels, one.where)}
@@ -81,7 +83,7 @@ def _comparison_cells(one: Comparison, decimals: int, *, same_size: bool, adjust
     shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same_size else "") if size else "–"
     return (
         str(one.n),
-        f"{number(one.estimate, decimals)} {interval(one.interval, decimals)}".strip(),
+        with_interval(one.estimate, one.interval, decimals),
         shown,
         probability(first.p if first else None),
         *([probability(first.p_adjusted if first else None)] if adjusted else []),
@@ -191,7 +193,7 @@ def caveats(given: ReportInput) -> tuple[str, ...]:
 
 def _described(group: GroupSummary, decimals: int) -> tuple[str, str, str, str]:
     """n, missing, mean with interval, SD."""
-    mean = f"{number(group.mean, decimals)} {interval(group.interval, decimals)}".strip()
+    mean = with_interval(group.mean, group.interval, decimals)
     return str(group.n), str(group.missing), mean, number(group.sd, decimals)
 
 

@@ -38,6 +38,8 @@ class Table:
     count: int | None = None
     """Column whose number links to the sessions behind the row."""
     notes: tuple[str, ...] = ()
+    blocks: bool = False
+    """In the page, the first column becomes headings between the rows."""
 
 
 def as_markdown(table: Table) -> str:

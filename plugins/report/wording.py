@@ -20,6 +20,7 @@ EFFECT_NAMES = {
     "rank_biserial": "rank-biserial r",
     "eta_squared": "η²",
     "omega_squared": "ω²",
+    "epsilon_squared": "ε²",
 }
 
 
@@ -34,6 +35,13 @@ def number(value: float | None, decimals: int = 1) -> str:
 def interval(value: Interval | None, decimals: int = 1) -> str:
     """`[−5.1, −1.3]`, or nothing."""
     return f"[{number(value.low, decimals)}, {number(value.high, decimals)}]" if value else ""
+
+
+def with_interval(value: float | None, span: Interval | None, decimals: int = 1) -> str:
+    """`3.2 [1.1, 5.3]`; says so where a number has no interval, an en dash where there is no number."""
+    if value is None:
+        return number(None)
+    return f"{number(value, decimals)} {interval(span, decimals) or '[no interval]'}"
 
 
 def probability(p: float | None) -> str:
@@ -52,7 +60,7 @@ def effect_name(name: str) -> str:
 
 def effect(value: Effect) -> str:
     """`Hedges’ g 0.61 [0.02, 1.20]`."""
-    return f"{effect_name(value.name)} {number(value.value, 2)} {interval(value.interval, 2)}".strip()
+    return f"{effect_name(value.name)} {with_interval(value.value, value.interval, 2)}"
 
 
 def test(value: Test) -> str:
