@@ -198,6 +198,7 @@ def _settings(options: Mapping[str, Any], seed: int, batch: Batches, folder: Pat
         report_to=options["report_to"] or "none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,  # every adapter weight takes part in every pass
     )
 
 
