@@ -100,6 +100,7 @@ def report_input(context: StageContext) -> ReportInput:
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
         norms=shipped_norms(context.inputs.results()),
+        requests=rating_requests(context),
         embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(study, options.transcripts),
         options=options,
@@ -113,6 +114,20 @@ def report_options(block: Mapping[str, Any]) -> ReportOptions:
     given: dict[str, Any] = {name: block[name] for name in OPTIONS["properties"] if name in block}
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     return ReportOptions(**given)
+
+
+def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Rating set -> the messages that its raters get, with an invented transcript; of sets made by `rubric` alone."""
+    from cbtrun.rating_request import rendered_example
+
+    blocks = {name: one for name, one in (context.study.get("ratings") or {}).items() if one.get("using") == "rubric"}
+    return {
+        name: tuple(
+            (message.role, message.content)
+            for message in rendered_example(context.rubric_of(name), ask=block.get("ask", "all"))
+        )
+        for name, block in blocks.items()
+    }
 
 
 def run_environment(facts: RunFacts) -> Environment:

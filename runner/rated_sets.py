@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cbtrun.missing_scores import filled_totals
 from cbtrun.rating_totals import Aggregate, outcome_names, outcome_values
 from cbtrun.records import Rating
 from cbtrun.reliability.of_ratings import single_values
@@ -18,6 +19,7 @@ def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = 
         rubric=rubric_facts(rubric),
         ratings=ratings,
         singles=single_values(ratings, rubric),
+        filled=filled_totals(ratings, rubric, aggregate),
         values={name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()},
         reasons={
             name: {id_: one.reason for id_, one in found.items() if one.reason is not None}

@@ -15,6 +15,7 @@ from statistics import fmean, median, stdev
 from typing import Any, Final, Literal
 
 from cbtrun.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.missing_scores import Filled, FilledMeans, filled_means
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
@@ -98,6 +99,8 @@ class RatingSetResults(Record):
     """Agreement of each outcome between raters and between repeats; empty with one rating a session."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """What may be wrong with the ratings: ceiling, halo, length, position of evidence, drift ..."""
+    filled: tuple[FilledMeans, ...] = ()
+    """Sensitivity of totals to unscored items; empty where every total could be formed."""
 
 
 class Counts(Record):
@@ -151,6 +154,8 @@ class RatedSet:
     """Outcome -> session id -> why its value is missing."""
     singles: Mapping[str, Singles] = field(default_factory=dict)
     """Outcome -> (session, rater, repeat) -> points of that single rating."""
+    filled: Filled = field(default_factory=dict)
+    """Totals with unscored items filled in, where there are any."""
 
 
 def rubric_facts(rubric: Rubric) -> RubricFacts:
@@ -325,7 +330,16 @@ def _set_results(
             name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, int(study.get("seed", 0))
         ),
         diagnostics=diagnostics_of(name, rated, sessions, study),
+        filled=filled_means(name, rated.values, rated.filled, _members(sessions, levels)),
     )
+
+
+def _members(sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, list[str]]]:
+    """Grouping -> level -> ids of its sessions."""
+    return {
+        grouping: {level: [one.id for one in sessions if level_of(one, grouping) == level] for level in names}
+        for grouping, names in levels.items()
+    }
 
 
 def _levels(study: Mapping[str, Any], sessions: Sequence[Session], grouping: str) -> tuple[str, ...]:

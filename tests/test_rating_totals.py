@@ -135,3 +135,18 @@ def test_a_rubric_without_a_total_has_none() -> None:
 def test_scores_of_another_version_of_the_rubric_are_not_pooled() -> None:
     with pytest.raises(StageError, match="scores of different rubrics are not pooled"):
         outcome_values([rating(4, 2), rating(4, 2, session="s2", rubric_digest="0" * 64)], RUBRIC)
+
+
+def test_unscored_items_are_filled_in_for_sensitivity_alone() -> None:
+    from cbtrun.missing_scores import filled_means
+    from cbtrun.rated_sets import rated_set
+
+    whole, gap = rating(4, 2), rating(6, "evidence not found", session="s2")
+    rated = rated_set([whole, gap], RUBRIC)
+    (total,) = [
+        one
+        for one in filled_means("s", rated.values, rated.filled, {"all": {"all": ["s1", "s2"]}})
+        if one.outcome == "s.total"
+    ]
+    assert (total.n, total.missing, total.mean) == (1, 1, 6)
+    assert (total.prorated, total.lowest, total.highest) == ((6 + 12) / 2, (6 + 6) / 2, (6 + 12) / 2)

@@ -91,6 +91,8 @@ class ReportInput:
     """Tune job -> its log."""
     norms: Mapping[str, Norm] = field(default_factory=dict)
     """Outcome (`ctrs.agenda`) -> human norm."""
+    requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """Rating set -> what its raters are asked, word for word: (role, text), with an invented transcript of two turns."""
     registered: tuple[str, ...] | None = None
     """Deviations from the pre-registration, empty when there are none; none when nothing was registered."""
     embedded: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cbtrun.norms import norms_of
-from cbtrun.plugins.report.inputs import Norm, ReportInput
+from cbtrun.plugins.report.inputs import Norm, ReportInput, main_grouping
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
@@ -33,7 +33,13 @@ CONVENTIONS = "A warning says where to look, by conventions of ours; none says n
 
 def rating_tables(given: ReportInput) -> tuple[Table, ...]:
     """Those of the tables here that the study has something for."""
-    found = (norms_table(given), severity_table(given), limits_table(given), diagnostics_table(given))
+    found = (
+        norms_table(given),
+        severity_table(given),
+        limits_table(given),
+        diagnostics_table(given),
+        filled_table(given),
+    )
     return tuple(table for table in found if table is not None)
 
 
@@ -110,6 +116,32 @@ def limits_table(given: ReportInput) -> Table | None:
         if rows
         else None
     )
+
+
+def filled_table(given: ReportInput) -> Table | None:
+    """Mean totals were unscored items filled in, by the main grouping; none where none is unscored."""
+    titles, main = titles_by_outcome(given), main_grouping(given)
+    rows = [
+        Row(
+            (
+                titles.get(one.outcome, one.outcome),
+                one.level,
+                str(one.n),
+                str(one.missing),
+                *(number(value, 1) for value in (one.mean, one.prorated, one.lowest, one.highest)),
+            )
+        )
+        for rated in given.results.ratings.values()
+        for one in rated.filled
+        if one.grouping == main
+    ]
+    columns = ("Outcome", "Sessions", "n", "Missing", "Mean", "Prorated", "All lowest", "All highest")
+    notes = (
+        "Sensitivity only: the mean rests on sessions with every item scored (n); the others are means of all sessions with "
+        "unscored items prorated, at their lowest, or at their highest",
+        *caveats(given),
+    )
+    return Table("filled", "Were unscored items filled in", columns, tuple(rows), 2, None, notes) if rows else None
 
 
 def norms_table(given: ReportInput) -> Table | None:
