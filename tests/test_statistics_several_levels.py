@@ -134,8 +134,12 @@ def test_iterated_numbers_agree_with_r_as_far_as_both_iterate(case: Case) -> Non
     assert ours(case["input"]) == pytest.approx(case["expected"], rel=digits)
 
 
+@pytest.mark.parametrize("dense_up_to", [0, 150], ids=["sparse", "dense"])
 @pytest.mark.parametrize("case", [case for case in GOLDEN if case["method"] == "mixed"], ids=lambda case: case["name"])
-def test_mixed_model_agrees_with_lmer_and_lmertest(case: Case) -> None:
+def test_mixed_model_agrees_with_lmer_and_lmertest(
+    case: Case, dense_up_to: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixed, "DENSE_UP_TO", dense_up_to)
     given, expected = case["input"], case["expected"]
     levels = sorted(set(given["level"]))
     fixed = np.array([[float(level == one) for one in levels] for level in given["level"]])

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[Any]
 
+DENSE_UP_TO = 150
+"""Levels of all random terms together up to which the system is solved densely, which is faster there."""
+
 AT_ZERO = 1e-4
 """Relative SD below which a random term is taken to have no variance."""
 
@@ -35,7 +38,8 @@ class _Products:
     n: int
     sizes: tuple[int, ...]
     """Levels of each random term; their sum is q."""
-    zz: Matrix
+    zz: Any
+    """Sparse (q, q): terms that nest in each other hardly fill it."""
     zx: Matrix
     zy: Array
     xx: Matrix
@@ -130,30 +134,26 @@ def _minimum(criterion: Callable[[Array], float], terms: int) -> Array:
 
 def _products(y: Array, x: Matrix, terms: Sequence[Sequence[str]]) -> _Products:
     import numpy as np
+    from scipy.sparse import csr_array, hstack
 
-    blocks, sizes = [], []
+    blocks, sizes, each = [], [], np.arange(y.size)
     for levels in terms:
         codes = np.unique(np.asarray(levels, dtype=str), return_inverse=True)[1]
-        indicator = np.zeros((y.size, int(codes.max()) + 1))
-        indicator[np.arange(y.size), codes] = 1.0
-        blocks.append(indicator)
-        sizes.append(indicator.shape[1])
-    z = np.hstack(blocks) if blocks else np.zeros((y.size, 0))
-    return _Products(y.size, tuple(sizes), z.T @ z, z.T @ x, z.T @ y, x.T @ x, x.T @ y, float(y @ y))
+        blocks.append(csr_array((np.ones(y.size), (each, codes)), shape=(y.size, int(codes.max()) + 1)))
+        sizes.append(blocks[-1].shape[1])
+    z = hstack(blocks).tocsr() if blocks else csr_array((y.size, 0))
+    return _Products(y.size, tuple(sizes), (z.T @ z).tocsc(), z.T @ x, z.T @ y, x.T @ x, x.T @ y, float(y @ y))
 
 
 def _solve(products: _Products, relative: Sequence[float] | Array) -> _Solved:
     """Everything at given relative SDs, through the q x q system (Woodbury)."""
     import numpy as np
-    from scipy.linalg import cho_factor, cho_solve
 
     scale = np.repeat(np.asarray(relative, dtype=float), products.sizes)
     zx, zy = scale[:, None] * products.zx, scale * products.zy
     xvx, xvy, yvy, log_determinant = products.xx, products.xy, products.yy, 0.0
     if scale.size:
-        inner = cho_factor(np.eye(scale.size) + scale[:, None] * products.zz * scale, lower=True)
-        log_determinant = 2 * float(np.log(np.diag(inner[0])).sum())
-        solved = cho_solve(inner, np.column_stack([zx, zy]))
+        log_determinant, solved = _inner_solution(products.zz, scale, np.column_stack([zx, zy]))
         xvx = xvx - zx.T @ solved[:, :-1]
         xvy = xvy - zx.T @ solved[:, -1]
         yvy = yvy - float(zy @ solved[:, -1])
@@ -161,6 +161,22 @@ def _solve(products: _Products, relative: Sequence[float] | Array) -> _Solved:
     beta = unscaled @ xvy
     residual = max(float(yvy - beta @ xvy), 1e-300)
     return _Solved(log_determinant + float(np.linalg.slogdet(xvx)[1]), residual, beta, unscaled)
+
+
+def _inner_solution(zz: Any, scale: Array, right: Matrix) -> tuple[float, Matrix]:
+    """Log determinant of I + S Z'Z S, and its solution for the columns of `right`."""
+    import numpy as np
+    from scipy.linalg import cho_factor, cho_solve
+    from scipy.sparse import diags_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    if scale.size <= DENSE_UP_TO:
+        factor = cho_factor(np.eye(scale.size) + scale[:, None] * zz.toarray() * scale, lower=True)
+        return 2 * float(np.log(np.diag(factor[0])).sum()), cho_solve(factor, right)
+    by = diags_array(scale)
+    inner = (eye_array(scale.size) + by @ zz @ by).tocsc()
+    lu = splu(inner, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return float(np.log(np.abs(lu.U.diagonal())).sum()), lu.solve(right)
 
 
 def _criterion(products: _Products, relative: Sequence[float] | Array) -> float:
