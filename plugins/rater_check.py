@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis_block import effects_and_notes, finished, statistics_files, stored, tests_and_notes
+from cbtrun.analysis_block import aggregate_of, effects_and_notes, finished, statistics_files, stored, tests_and_notes
 from cbtrun.analysis_options import block_schema, two_levels_options
 from cbtrun.analysis_table import AnalysisTable, Row, analysis_table, group_of, keep_where, rows_at
 from cbtrun.hookspecs import hookimpl
@@ -99,7 +99,7 @@ def default_outcome(kind: str, rubric: Rubric, set_name: str, outcome: str) -> s
 
 
 def _table(context: StageContext, set_name: str, rubric: Rubric, outcome: str) -> AnalysisTable:
-    values = outcome_values(context.ratings(set_name), rubric, outcome, context.options.get("aggregate", "mean"))
+    values = outcome_values(context.ratings(set_name), rubric, outcome, aggregate_of(context, set_name))
     return analysis_table(f"{set_name}.{outcome}", context.sessions(), values)
 
 

@@ -15,6 +15,7 @@ from cbtrun.statistics.sentences import sentence_of
 
 if TYPE_CHECKING:
     from cbtrun.context import StageContext
+    from cbtrun.rating_totals import Aggregate
     from cbtrun.rubric import Rubric
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
@@ -70,13 +71,20 @@ def outcome_tables(context: StageContext) -> list[AnalysisTable]:
     return tables
 
 
+def aggregate_of(context: StageContext, ratings_name: str) -> Aggregate:
+    """How a session's ratings become one value: as the analysis says, else as the rating set does."""
+    of_set = ((context.study.get("ratings") or {}).get(ratings_name) or {}).get("aggregate", "mean")
+    chosen: Aggregate = context.options.get("aggregate") or of_set
+    return chosen
+
+
 def _table(
     context: StageContext, ratings_name: str, rubric: Rubric, name: str, more: Mapping[str, Mapping[str, str]]
 ) -> AnalysisTable:
     from cbtrun.analysis_scale import outcome_scale
     from cbtrun.rating_totals import outcome_values
 
-    ratings, aggregate = context.ratings(ratings_name), context.options.get("aggregate", "mean")
+    ratings, aggregate = context.ratings(ratings_name), aggregate_of(context, ratings_name)
     values = outcome_values(ratings, rubric, name, aggregate)
     scale: Scale = outcome_scale(ratings, rubric, name, aggregate, values)
     flags = context.options.get("exclude_flags", ())

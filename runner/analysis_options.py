@@ -22,8 +22,8 @@ def outcome_options() -> Json:
         },
         "aggregate": {
             "enum": ["mean", "median"],
-            "default": "mean",
-            "description": "How the ratings of one session become one value: over each rater's repeats, then raters.",
+            "description": "How the ratings of one session become one value: over each rater's repeats, then raters. "
+            "As the rating set says, if left out.",
         },
         "exclude_flags": {
             "type": "array",

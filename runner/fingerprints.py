@@ -39,12 +39,20 @@ def stage_fingerprint(
             "study": study.data if stage.block == "report" else None,
             "seed": study.seed,
             "reads": {need: outputs.get(need) for need in stage.needs},
+            "aggregates": _aggregates(stage, study),
             "models": {name: study.block("models", name) for name in models},
             "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
             "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
             "plugins": {using: registry.digest(using) for using in _plugins(stage, study, models)},
         }
     )
+
+
+def _aggregates(stage: Stage, study: Study) -> dict[str, str]:
+    """Rating set -> how its ratings become one value, for an analysis of it: the ratings themselves do not change with it."""
+    sets = study.data.get("ratings") or {}
+    needs = {need.removeprefix("ratings.") for need in stage.needs} if stage.block == "analysis" else set()
+    return {name: sets[name].get("aggregate", "mean") for name in sorted(needs & {*sets})}
 
 
 def path_digest(path: Path) -> str:
