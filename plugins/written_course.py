@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from cbtrun.digests import digest
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import Draw, Request
+from cbtrun.plugins.corpus_checks.options import checks_schema
 from cbtrun.plugins.course_plan import course_files, course_path, read_course, shipped_courses
 from cbtrun.plugins.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.records import Message, Transcript
@@ -76,9 +78,21 @@ def options_schema(stage: str) -> Json | None:
                 "default": THERAPIST_SYSTEM,
                 "description": "System prompt that each transcript begins with: what the tuned therapist will be told.",
             },
+            "licence": {
+                "type": "string",
+                "default": "",
+                "description": "Licence of the author model's outputs; for the report.",
+            },
+            "checks": _checks_when_asked(),
         },
         "additionalProperties": False,
     }
+
+
+def _checks_when_asked() -> Json:
+    """Schema of `checks`, without a default: the grammar's own transcripts need none."""
+    schema = checks_schema(rewrite=True)
+    return {name: value for name, value in schema.items() if name != "default"}
 
 
 @hookimpl
@@ -101,8 +115,13 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 @hookimpl
 def make_corpus(context: StageContext) -> list[Transcript]:
-    """Every persona's sessions, personas in order, sessions in order."""
-    return context.run(_write_all(context))
+    """Every persona's sessions, personas in order, sessions in order; those that pass the checks, if any are asked for."""
+    written = context.run(_write_all(context))
+    if "checks" not in context.options:
+        return written
+    from cbtrun.plugins.corpus_checks.corpus import checked
+
+    return checked(context, written, context.options["checks"])
 
 
 async def _write_all(context: StageContext) -> list[Transcript]:
@@ -129,19 +148,40 @@ async def _write_course(calls: Calls, persona: Persona, course: Course, options:
     for number in session_numbers(options.get("sessions"), len(course.sessions)):
         messages = author_messages(persona, course, number, options["register"], before)
         draw = Draw(role="author", subject=digest(persona), turn=number)
-        written = await _write_session(calls, Request(messages, draw, max_tokens=options["max_tokens"]))
-        turns = [Message(role=one.role, content=one.content.strip()) for one in written.messages]
-        transcripts.append(
-            Transcript(
-                id=f"{persona.id}/{number}",
-                persona=persona.id,
-                session_number=number,
-                phase=course.sessions[number - 1].phase,
-                messages=(Message(role="system", content=options["system"]), *turns),
-            )
-        )
+        phase = course.sessions[number - 1].phase
+        asked = Request(messages, draw, max_tokens=options["max_tokens"])
+        written = await _write_session(calls, asked)
+        transcript = _transcript(written, persona, number, phase, options)
+        if _is_to_rewrite(transcript, options):
+            again = replace(asked, draw=replace(draw, item="rewrite"))
+            written = await _write_session(calls, again)
+            transcript = _transcript(written, persona, number, phase, options)
+        transcripts.append(transcript)
         before.append(Before(session=number, summary=written.summary, homework=written.homework))
     return transcripts
+
+
+def _transcript(
+    written: WrittenSession, persona: Persona, number: int, phase: str, options: Mapping[str, Any]
+) -> Transcript:
+    turns = [Message(role=one.role, content=one.content.strip()) for one in written.messages]
+    return Transcript(
+        id=f"{persona.id}/{number}",
+        persona=persona.id,
+        session_number=number,
+        phase=phase,
+        messages=(Message(role="system", content=options["system"]), *turns),
+    )
+
+
+def _is_to_rewrite(transcript: Transcript, options: Mapping[str, Any]) -> bool:
+    """Whether a session fails its checks and the author shall write it once more."""
+    checks = options.get("checks")
+    if not checks or checks["on_fail"] != "rewrite":
+        return False
+    from cbtrun.plugins.corpus_checks.transcript import faults
+
+    return bool(faults(transcript, checks))
 
 
 async def _write_session(calls: Calls, request: Request) -> WrittenSession:

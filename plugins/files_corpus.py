@@ -1,0 +1,59 @@
+"""`files`: a corpus from a file of transcripts (CSV, JSON lines or Parquet) by a mapping given in the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.errors import SpecError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.plugins.corpus_checks.corpus import checked
+from cbtrun.plugins.corpus_checks.options import checks_schema
+from cbtrun.plugins.corpus_mapping import column_problems, mapped, mapping_schema
+from cbtrun.plugins.transcript_table import read_table
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.records import Json, Transcript
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: files` under `corpus`."""
+    if stage != "corpus":
+        return None
+    path = {
+        "type": "string",
+        "x-names": "file",
+        "description": "File of transcripts: .csv, .jsonl or .parquet.",
+    }
+    return {
+        "type": "object",
+        "required": ["path", "columns", "speakers"],
+        "additionalProperties": False,
+        "properties": {"path": path, **mapping_schema(), "checks": checks_schema(rewrite=False)},
+    }
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem] | None:
+    """The file can be read and has the mapped columns."""
+    if context.stage != "corpus":
+        return None
+    try:
+        table = read_table(Path(context.options["path"]))
+    except SpecError as error:
+        return list(error.problems)
+    found = column_problems(table, context.options["columns"])
+    return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+
+
+@hookimpl
+def make_corpus(context: StageContext) -> list[Transcript]:
+    """Every transcript of the file that passes its checks, in the file's order."""
+    path = Path(context.options["path"])
+    transcripts, problems = mapped(read_table(path), context.options, path)
+    if problems:
+        raise SpecError(problems)
+    return checked(context, transcripts, context.options["checks"])
