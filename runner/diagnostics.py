@@ -6,7 +6,7 @@ The limits below are conventions of ours, not laws: a warning says "look here", 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import derive_seed
@@ -111,7 +111,7 @@ def _halo(rated: RatedSet) -> Iterator[Diagnostic]:
 
 def _length(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[Diagnostic]:
     outcome, values = _overall(rated)
-    counts = {
+    counts: dict[str, Callable[[Session], int]] = {
         "words of the therapist": lambda session: sum(
             len(turn.text.split()) for turn in session.turns if turn.speaker == "therapist"
         ),

@@ -47,7 +47,7 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
     run = RunFolder(folder)
     study = study_of_run(run, load_registry())
     blocks = study.data.get("ratings") or {}
-    name = set_name or (next(iter(blocks)) if len(blocks) == 1 else None)
+    name = set_name or (str(next(iter(blocks))) if len(blocks) == 1 else "")
     if name not in blocks:
         known = ", ".join(blocks) or "none"
         raise StageError(f"{folder}: say which rating set with --ratings NAME; the study has: {known}")
