@@ -50,6 +50,8 @@ class RubricFacts(Record):
     """What has been shown about scores on this rubric; stands beside every score that is shown."""
     notes: tuple[str, ...] = ()
     """Assumptions that a reader of any score must know; they stand there too."""
+    assumed_scale: bool = False
+    """True where the scale is assumed, so that totals are not compared with published ones."""
     threshold: float | None = None
     """Total from which a session counts as competent; none when the rubric has no such line."""
     has_total: bool
@@ -172,6 +174,7 @@ def rubric_facts(rubric: Rubric) -> RubricFacts:
         source=rubric.source,
         validation=rubric.validation,
         notes=rubric.notes,
+        assumed_scale=rubric.assumed_scale,
         threshold=total.threshold if total else None,
         has_total=total is not None,
         low=total.low if total else None,

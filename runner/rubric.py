@@ -134,6 +134,8 @@ class Rubric(Record):
     """What is known about its validity here: shown with every score."""
     notes: tuple[str, ...] = ()
     """Assumptions that a reader of any score must know."""
+    assumed_scale: bool = False
+    """True where items or maximum were not published and are assumed: totals are then not compared with published ones."""
     speaker: Speaker = "therapist"
     """Whose work is rated."""
     items: Annotated[tuple[Item, ...], Field(min_length=1)]

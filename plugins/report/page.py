@@ -18,6 +18,7 @@ from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.published import published_table
+from cbtrun.plugins.report.published_contrasts import published_contrasts_table
 from cbtrun.plugins.report.rating_checks import rating_tables
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
@@ -116,6 +117,7 @@ def make_tables(given: ReportInput) -> Tables:
                 agreement_table(given),
                 reliability_table(given),
                 published_table(given),
+                published_contrasts_table(given),
                 *rating_tables(given),
             )
             if one

@@ -14,6 +14,8 @@ from cbtrun.plugins.report.wording import interval, number
 from cbtrun.records import Interval
 from cbtrun.results import GroupSummary
 
+ON_ASSUMED_SCALE = "on an assumed scale: not comparable"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -38,6 +40,7 @@ def published_values(study: Mapping[str, Any]) -> list[Published]:
             | {name: value for name, value in one.items() if name in fields}
         )
         for one in (study.get("compare_with") or {}).values()
+        if "mean" in one
     ]
 
 
@@ -87,9 +90,15 @@ def _rows(given: ReportInput) -> Iterator[Row]:
             f"{number(one.mean)} ({', '.join(told)})",
             f"{number(ours.mean)} {interval(ours.interval)} n = {ours.n}",
             f"{number(estimate)} {interval(span)}".strip(),
-            _in_a_word(span),
+            ON_ASSUMED_SCALE if is_assumed(given, one.outcome) else _in_a_word(span),
         )
         yield Row(cells, detail=one.source)
+
+
+def is_assumed(given: ReportInput, outcome: str) -> bool:
+    """Whether an outcome's rubric is on an assumed scale, so that its means are not to be held against published ones."""
+    rated = given.results.ratings.get(outcome.split(".", 1)[0])
+    return rated is not None and rated.rubric.assumed_scale
 
 
 def _in_a_word(span: Interval | None) -> str:
