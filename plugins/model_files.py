@@ -52,6 +52,13 @@ def find_model(model: str, revision: str | None = None) -> ModelFiles:
     return ModelFiles(model, revision, None, model)
 
 
+def weights_place(model: str) -> str:
+    """The folder of a model, or its name on the hub; nothing is read."""
+    if model == tiny.MODEL_NAME:
+        return str(tiny.model_folder())
+    return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+
+
 def _folder(folder: Path, name: str) -> ModelFiles:
     read = [path for pattern in ("*.safetensors", "*.json", "*.jinja", "*.model") for path in folder.glob(pattern)]
     if not any(path.suffix == ".safetensors" for path in read):
@@ -165,10 +172,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _from_pretrained(kind: Any, files: ModelFiles, **options: Any) -> Any:
+    from safetensors import SafetensorError
+
     revision: Mapping[str, Any] = {"revision": files.revision} if files.revision else {}
     try:
         with _quiet():
             return kind.from_pretrained(files.source, **revision, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         at = f" at revision {files.revision}" if files.revision else ""
         raise ModelError(f"model '{files.source}'{at} cannot be opened: {error}") from error

@@ -13,15 +13,17 @@ from cbtrun.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.adapter_folder import clear_stale, finished_adapter, write_adapter
-from cbtrun.plugins.model_files import ModelFiles, find_model, load_tokenizer
+from cbtrun.plugins.model_files import ModelFiles, find_model, load_tokenizer, weights_place
 from cbtrun.plugins.sft_base import check_disk, open_base
 from cbtrun.plugins.sft_options import NOT_DECIDING, SCHEMA
 from cbtrun.plugins.training_rows import UNTRAINED, TrainingRows, held_out_personas, training_rows
+from cbtrun.plugins.tune_memory import check_memory
 from cbtrun.records import Adapter
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.sft_training import Trained
     from cbtrun.records import Json
 
@@ -54,6 +56,18 @@ def check_block(context: BlockContext) -> list[Problem]:
     if base.get("using", "transformers") == "transformers":
         return []
     return [context.problem(f"only a `transformers` model can be tuned; this one is `{base['using']}`", "base")]
+
+
+@hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """An adapter for each seed, and the memory that one training needs."""
+    if context.stage != "tune":
+        return None
+    from cbtrun.planning import Plan
+    from cbtrun.plugins.tune_memory import memory_note
+
+    source = weights_place(context.study["models"][context.options["base"]]["model"])
+    return Plan(units=len(context.options["seeds"]), notes=(memory_note(context.name, source, context.options),))
 
 
 @hookimpl
@@ -124,6 +138,7 @@ def _train(context: StageContext, job: Job, place: int, seed: int, folder: Path,
     def tell(step: int, steps: int, detail: str) -> None:
         context.advance(place * steps + step, len(options["seeds"]) * steps, detail)
 
+    check_memory(job.files.source, options)
     check_disk(folder, job.files.source, options)
     base = open_base(job.files, options)
     trained = train(base, job.tokenizer, job.rows.rows, job.held_out.rows, options, seed, checkpoints, tell)

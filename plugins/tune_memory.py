@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.errors import StageError
+
 GIB = 2**30
 NF4_BITS = {True: 4.127, False: 4.5}
 """Bits a weight, with double quantisation or without (Dettmers et al. 2023, section 3)."""
@@ -148,6 +150,42 @@ def gpu_memory() -> list[float]:
         return [float(line) / 1024 for line in said.splitlines() if line.strip()]
     except (OSError, ValueError, subprocess.SubprocessError):
         return []
+
+
+MARGIN = 1.25
+"""How far the estimate may be off: only what needs more than this many times the memory is refused."""
+
+
+def memory_note(name: str, source: str, options: Mapping[str, Any]) -> str:
+    """What a tune job needs and what is there, for `cbtrun plan`; empty where nobody can say."""
+    shape = shape_of(source)
+    if shape is None:
+        return f"tune.{name}: GPU memory not estimated, the model's config.json is not on this machine"
+    cards = [] if options["device"] == "cpu" else gpu_memory()
+    need = estimate(shape, options, devices_of(options, len(cards)))
+    there = f"; each GPU here has {min(cards):.1f} GiB" if cards else "; there is no GPU here"
+    help_ = f"; what helps: {'; '.join(settings_that_help(options))}" if cards and need.gib > 0.95 * min(cards) else ""
+    fits = ", which may not be enough" if help_ else ""
+    return f"tune.{name}: needs about {need}{there}{fits}{help_}"
+
+
+def check_memory(source: str, options: Mapping[str, Any]) -> None:
+    """Raises StageError, before anything is loaded, for a training that cannot fit into the GPU that is there."""
+    cards = [] if options["device"] == "cpu" else gpu_memory()
+    shape = shape_of(source) if cards else None
+    if shape is None:
+        return
+    need = estimate(shape, options, devices_of(options, len(cards)))
+    if need.gib > MARGIN * min(cards):
+        raise StageError(
+            f"the training needs about {need} on each GPU, and there are {min(cards):.1f} GiB; what helps: "
+            f"{'; '.join(settings_that_help(options))}"
+        )
+
+
+def devices_of(options: Mapping[str, Any], there: int) -> int:
+    """Devices that train one adapter together."""
+    return max(1, there) if options["devices"] == "all" else int(options["devices"])
 
 
 def settings_that_help(options: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli_export import export
 from cbtrun.cli_humans import agree, sheet
 from cbtrun.cli_journal import journal
 from cbtrun.version import __version__
@@ -163,6 +164,7 @@ def report(run_folder: Path, allow_local_plugins: bool) -> int:
     return say_outcome(remake_report(study_of_run(folder, registry), registry, folder))
 
 
+cli.add_command(export)
 cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)

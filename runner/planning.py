@@ -43,6 +43,8 @@ class Plan:
     calls: tuple[PlannedCalls, ...] = ()
     assumed: tuple[str, ...] = ()
     """What the estimate rests on, in words."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know first, such as the memory that a stage needs and whether it is there."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
     yield from sum_lines(costs, study.data.get("limits") or {})
+    for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
+        yield f"  {line}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):
         yield f"  assumed: {line}"
 

@@ -1,0 +1,130 @@
+"""Tuning through the command line: plan, failures, export."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from families import family_model
+from tiny_models import SENTENCES, make_model
+
+from cbtrun.plugins import tune_memory
+from cbtrun.plugins.model_files import without_known_warnings
+from cbtrun.testing import StudyProject, study_project
+
+__all__ = ["study_project"]
+Make = Callable[[Mapping[str, str]], StudyProject]
+
+STUDY = """\
+cbtrun: 1
+study: tuned
+seed: 1
+models:
+  tiny: {using: transformers, model: ./base, threads: 1}
+  other: {using: transformers, model: ./other, threads: 1}
+corpus:
+  talk:
+    using: files
+    path: talk.jsonl
+    columns: {transcript: id, messages: said}
+    speakers: {T: therapist, P: patient}
+    checks: {near_duplicates: 0}
+tune:
+  broken: {using: sft, base: other, corpus: talk, max_steps: 2, batch_size: 2, threads: 1, device: cpu}
+  good: {using: sft, base: tiny, corpus: talk, max_steps: 2, batch_size: 2, threads: 1, device: cpu, learning_rate: 0.01}
+"""
+
+
+def talk() -> str:
+    rows = [
+        {"id": str(n), "said": [{"role": "TP"[turn % 2], "content": SENTENCES[(n + turn) % 7]} for turn in range(4)]}
+        for n in range(6)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def project(study_project: Make, tmp_path: Path) -> StudyProject:
+    make_model(tmp_path / "base", spread=0.05)
+    family_model("mistral", tmp_path / "other")
+    return study_project({"study.yaml": STUDY, "talk.jsonl": talk()})
+
+
+def test_one_familys_failure_does_not_stop_the_other(project: StudyProject) -> None:
+    weights = project.folder / "other" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    outcome = project.run()
+    assert outcome.code == 3
+    assert re.search(r"failed: tune\.broken: model .* cannot be opened", outcome.err)
+    assert (project.folder / "runs/tuned/adapters/good/seed-1/adapter.lock.yaml").exists()
+    assert not (project.folder / "runs/tuned/adapters/broken/adapters.jsonl").exists()
+
+
+def test_a_merged_model_says_what_the_base_with_its_adapter_says(project: StudyProject) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    project.run()
+    outcome = project.run("export", "runs/tuned", "good", "--merge", "--to", "merged")
+    assert (outcome.code, outcome.out) == (0, "merged: merged model 'good'\n")
+    merged = AutoModelForCausalLM.from_pretrained(project.folder / "merged").eval()
+    base = AutoModelForCausalLM.from_pretrained(project.folder / "base")
+    with without_known_warnings():
+        adapted = PeftModel.from_pretrained(base, project.folder / "runs/tuned/adapters/good/seed-1").eval()
+    tokens = torch.arange(5, 60)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(merged(tokens).logits, adapted(tokens).logits, rtol=1e-4, atol=1e-4)
+        with adapted.disable_adapter():
+            assert (merged(tokens).logits - adapted(tokens).logits).abs().max() > 1e-4
+    assert AutoTokenizer.from_pretrained(project.folder / "merged").chat_template
+    assert [path.suffix for path in (project.folder / "merged").glob("*model*")] == [".safetensors"]
+
+
+def test_an_adapter_is_exported_by_itself_into_the_run_folder(project: StudyProject) -> None:
+    project.run()
+    assert project.run("export", "runs/tuned", "good").code == 0
+    names = sorted(path.name for path in (project.folder / "runs/tuned/exports/good").iterdir())
+    assert names == ["adapter.lock.yaml", "adapter_config.json", "adapter_model.safetensors"]
+    again = project.run("export", "runs/tuned", "good")
+    assert (again.code, "there is something already" in again.err) == (2, True)
+
+
+def test_exporting_what_is_not_there_names_what_is(project: StudyProject) -> None:
+    project.run()
+    outcome = project.run("export", "runs/tuned", "nobody")
+    assert (outcome.code, outcome.err) == (2, "runs/tuned: no adapter 'nobody'; there are: broken, good\n")
+
+
+def test_a_base_that_has_changed_is_not_merged_into(project: StudyProject) -> None:
+    project.run()
+    config = project.folder / "base" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    outcome = project.run("export", "runs/tuned", "good", "--merge")
+    assert (outcome.code, "is not the base that the adapter was trained on" in outcome.err) == (2, True)
+
+
+def test_a_plan_says_what_memory_a_tuning_needs_and_what_is_there(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune_memory, "gpu_memory", lambda: [0.5])
+    project.write("study.yaml", STUDY.replace(", device: cpu", ""))
+    out = project.run("plan", "study.yaml").out
+    assert re.search(
+        r"tune\.good: needs about 0\.8 GiB \(weights .*\); each GPU here has 0\.5 GiB, which may not be enough; "
+        r"what helps: checkpointing: true; ",
+        out,
+    )
+
+
+def test_a_training_that_cannot_fit_is_refused_before_it_starts(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune_memory, "gpu_memory", lambda: [0.5])
+    project.write("study.yaml", STUDY.replace(", device: cpu", ""))
+    outcome = project.run()
+    assert outcome.code == 3
+    assert re.search(r"tune\.good: the training needs about .* on each GPU, and there are 0\.5 GiB", outcome.err)
