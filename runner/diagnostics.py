@@ -6,14 +6,16 @@ The limits below are conventions of ours, not laws: a warning says "look here", 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import derive_seed
 from cbtrun.model_families import family, model_family
 from cbtrun.rating_order import asking_place
 from cbtrun.rating_totals import NOT_APPLICABLE
-from cbtrun.records import Interval, ItemScore, Record, Session
+from cbtrun.records import Interval, Record, Session
 from cbtrun.statistics.samples import stored_float
 
 if TYPE_CHECKING:
@@ -45,17 +47,49 @@ class Diagnostic(Record):
     """Why a reader should be careful; empty when nothing was seen."""
 
 
+@dataclass(frozen=True)
+class SessionFacts:
+    """What is needed of a session; its words are not kept."""
+
+    arm: str | None
+    factors: Mapping[str, str]
+    labels: Mapping[str, str]
+    turns: int
+    words: int
+    """Of the therapist."""
+    places: Mapping[int, tuple[int, str]]
+    """Repeat -> place in the order of asking."""
+
+
+def _facts(
+    name: str, rated: RatedSet, sessions: Iterable[Session], study: Mapping[str, Any]
+) -> dict[str, SessionFacts]:
+    seed = derive_seed(int(study.get("seed", 0)), f"ratings.{name}")
+    repeats = sorted({repeat for _, _, repeat in next(iter(rated.singles.values()), {})})
+    return {
+        session.id: SessionFacts(
+            session.arm,
+            session.factors,
+            session.labels,
+            len(session.turns),
+            sum(len(turn.text.split()) for turn in session.turns if turn.speaker == "therapist"),
+            {repeat: asking_place(session, repeat, seed) for repeat in repeats},
+        )
+        for session in sessions
+    }
+
+
 def diagnostics_of(
     name: str, rated: RatedSet, sessions: Sequence[Session], study: Mapping[str, Any]
 ) -> tuple[Diagnostic, ...]:
     """Every diagnostic of a rating set, those of the scale first."""
-    by_id = {session.id: session for session in sessions}
+    by_id = _facts(name, rated, sessions, study)
     found = [
         *_ends_of_scales(rated),
         *_halo(rated),
         *_length(rated, by_id),
         *_evidence_position(rated, by_id),
-        *_order_and_drift(name, rated, by_id, study),
+        *_order_and_drift(rated, by_id),
         *_self_preference(rated, by_id, study),
         *_rates_by_arm(rated, by_id),
         *_unblinding(name, rated, study),
@@ -109,13 +143,11 @@ def _halo(rated: RatedSet) -> Iterator[Diagnostic]:
     )
 
 
-def _length(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[Diagnostic]:
+def _length(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     outcome, values = _overall(rated)
-    counts: dict[str, Callable[[Session], int]] = {
-        "words of the therapist": lambda session: sum(
-            len(turn.text.split()) for turn in session.turns if turn.speaker == "therapist"
-        ),
-        "turns": lambda session: len(session.turns),
+    counts: dict[str, Callable[[SessionFacts], int]] = {
+        "words of the therapist": lambda session: session.words,
+        "turns": lambda session: session.turns,
     }
     for what, count in counts.items():
         pairs = [(float(count(sessions[id])), value) for id, value in values.items() if id in sessions]
@@ -135,9 +167,9 @@ def _length(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[Diagno
         )
 
 
-def _evidence_position(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[Diagnostic]:
+def _evidence_position(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     places = [
-        (quote.turn - 0.5) / len(sessions[rating.session].turns)
+        (quote.turn - 0.5) / sessions[rating.session].turns
         for rating in rated.ratings
         if rating.session in sessions
         for score in rating.scores
@@ -158,17 +190,14 @@ def _evidence_position(rated: RatedSet, sessions: Mapping[str, Session]) -> Iter
         )
 
 
-def _order_and_drift(
-    name: str, rated: RatedSet, sessions: Mapping[str, Session], study: Mapping[str, Any]
-) -> Iterator[Diagnostic]:
+def _order_and_drift(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     """Whether scores move over the run, and whether a score follows the one that was given before it."""
     import numpy as np
 
     outcome, _ = _overall(rated)
-    seed = derive_seed(int(study.get("seed", 0)), f"ratings.{name}")
-    for rater in sorted({rating.rater for rating in rated.ratings}):
+    for rater in _raters(rated):
         places = {
-            key: asking_place(sessions[key[0]], key[2], seed)
+            key: sessions[key[0]].places[key[2]]
             for key in rated.singles.get(outcome, {})
             if key[1] == rater and key[0] in sessions
         }
@@ -201,13 +230,13 @@ def _order_and_drift(
 
 
 def _self_preference(
-    rated: RatedSet, sessions: Mapping[str, Session], study: Mapping[str, Any]
+    rated: RatedSet, sessions: Mapping[str, SessionFacts], study: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
     """Whether a rater rates therapists of its own family, and how their scores compare with those of other families."""
     outcome, _ = _overall(rated)
     arms = study.get("arms") or {}
     families = {id: _therapist_family(study, arms.get(session.arm) or {}, session) for id, session in sessions.items()}
-    for rater in sorted({rating.rater for rating in rated.ratings}):
+    for rater in _raters(rated):
         own = model_family(study, rater)
         if own is None or own not in families.values():
             continue
@@ -233,27 +262,27 @@ def _self_preference(
         )
 
 
-def _therapist_family(study: Mapping[str, Any], arm: Mapping[str, Any], session: Session) -> str | None:
+def _therapist_family(study: Mapping[str, Any], arm: Mapping[str, Any], session: SessionFacts) -> str | None:
     if arm.get("therapist"):
         return model_family(study, str(arm["therapist"]))
     named = {**session.labels, **session.factors}
     return next((found for key, value in sorted(named.items()) if "model" in key and (found := family(value))), None)
 
 
-def _rates_by_arm(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[Diagnostic]:
+def _rates_by_arm(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     """Share of item scores that are unscored, and that are `absent`, in each arm (else in each level of a factor)."""
-    groups: dict[str, list[ItemScore]] = {}
-    words = {item.id for item in rated.rubric.items}
+    pointed = {item.id for item in rated.rubric.items}
+    counts: dict[str, Counter[str]] = {}
     for rating in rated.ratings:
-        session = sessions.get(rating.session)
-        scores = [score for score in rating.scores if score.item in words]
-        groups.setdefault(_group(session), []).extend(scores)
-    kinds = {
-        "unscored": lambda score: score.score is None and score.reason != NOT_APPLICABLE,
-        "absent": lambda score: score.absent,
-    }
-    for name, counts in kinds.items():
-        shares = {group: sum(map(counts, scores)) / len(scores) for group, scores in sorted(groups.items()) if scores}
+        of_group = counts.setdefault(_group(sessions.get(rating.session)), Counter())
+        for score in (score for score in rating.scores if score.item in pointed):
+            of_group["all"] += 1
+            of_group["absent"] += score.absent
+            of_group["unscored"] += score.score is None and score.reason != NOT_APPLICABLE
+    for name in ("unscored", "absent"):
+        shares = {
+            group: of_group[name] / of_group["all"] for group, of_group in sorted(counts.items()) if of_group["all"]
+        }
         spread = max(shares.values(), default=0) - min(shares.values(), default=0)
         for group, share in shares.items():
             warning = ""
@@ -264,10 +293,10 @@ def _rates_by_arm(rated: RatedSet, sessions: Mapping[str, Session]) -> Iterator[
             elif name == "absent" and spread > UNEQUAL and share == max(shares.values()):
                 warning = f"In {group} {share:.0%} of items were scored `absent`, {spread:.0%} more than elsewhere: what cannot be quoted decides there."
             says = f"share of item scores that are {name}"
-            yield Diagnostic(name=name, about=group, value=share, n=len(groups[group]), says=says, warning=warning)
+            yield Diagnostic(name=name, about=group, value=share, n=counts[group]["all"], says=says, warning=warning)
 
 
-def _group(session: Session | None) -> str:
+def _group(session: SessionFacts | None) -> str:
     if session is None:
         return "all"
     first = next(iter(sorted(session.factors)), None)
@@ -275,8 +304,11 @@ def _group(session: Session | None) -> str:
 
 
 def _unblinding(name: str, rated: RatedSet, study: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    told = {rating.session for rating in rated.ratings if any(flag.startswith("unblinding") for flag in rating.flags)}
-    rated_sessions = {rating.session for rating in rated.ratings}
+    told, rated_sessions = set(), set()
+    for rating in rated.ratings:
+        rated_sessions.add(rating.session)
+        if any(flag.startswith("unblinding") for flag in rating.flags):
+            told.add(rating.session)
     masked = bool(((study.get("ratings") or {}).get(name) or {}).get("mask_identity", False))
     warning = (
         f"{len(told)} of {len(rated_sessions)} sessions hold words that tell which model speaks, or that a model speaks, and the "
@@ -313,6 +345,10 @@ def _against_norms(rated: RatedSet) -> Iterator[Diagnostic]:
         says=f"SDs of human therapists' totals between the mean total and theirs ({norm.mean:g})",
         warning=warning if abs(away) >= SDS_FROM_NORM else "",
     )
+
+
+def _raters(rated: RatedSet) -> list[str]:
+    return sorted({rater for _, rater, _ in next(iter(rated.singles.values()), {})})
 
 
 def _overall(rated: RatedSet) -> tuple[str, dict[str, float]]:

@@ -36,14 +36,15 @@ class FilledMeans(Record):
     """Of all sessions, unscored items at their highest; none where an item has no upper bound."""
 
 
-def filled_totals(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate) -> Filled:
-    """Totals and subscales under each rule, where any session has none of its own; else nothing."""
+def filled_totals(
+    ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate, values: Mapping[str, Mapping[str, float | None]]
+) -> Filled:
+    """Totals and subscales under each rule, where any session has none of its own; else nothing.
+
+    values: outcome -> session -> points as they are.
+    """
     outcomes = [*(["total"] if rubric.total else []), *rubric.subscales]
-    gaps = [
-        name
-        for name in outcomes
-        if any(one.value is None for one in outcome_values(ratings, rubric, name, aggregate).values())
-    ]
+    gaps = [name for name in outcomes if None in values.get(name, {}).values()]
     return {
         rule: {
             name: {id: one.value for id, one in outcome_values(ratings, rubric, name, aggregate, rule).items()}

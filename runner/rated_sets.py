@@ -15,12 +15,13 @@ from cbtrun.rubric import Rubric
 def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
     """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
     by_outcome = {name: outcome_values(ratings, rubric, name, aggregate) for name in outcome_names(rubric)}
+    values = {name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()}
     return RatedSet(
         rubric=rubric_facts(rubric),
         ratings=ratings,
         singles=single_values(ratings, rubric),
-        filled=filled_totals(ratings, rubric, aggregate),
-        values={name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()},
+        filled=filled_totals(ratings, rubric, aggregate, values),
+        values=values,
         reasons={
             name: {id_: one.reason for id_, one in found.items() if one.reason is not None}
             for name, found in by_outcome.items()

@@ -4,13 +4,14 @@ import json
 import re
 
 import pytest
+from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer, entry, stage
+
 from cbtrun.errors import ModelError, StageError, StopRun
 from cbtrun.models import Request
-from cbtrun.planning import Plan, PlanContext, PlannedCalls
+from cbtrun.planning import Plan, PlanContext
 from cbtrun.plugins.rubric import fingerprint_files, plan_block, rate_sessions
 from cbtrun.records import Session
 from cbtrun.rubric import rubric_digest
-from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer, entry, stage
 
 
 def obliging(request: Request) -> str:
@@ -201,7 +202,7 @@ def test_a_plan_counts_the_calls_of_each_rater() -> None:
     plan = plan_block(PlanContext("ratings", "small", options, {}, {"sessions": Plan(units=10)}))
     assert plan is not None
     assert plan.units == 60
-    assert plan.calls == (PlannedCalls("a", 30), PlannedCalls("b", 30))
+    assert [(one.model, one.calls) for one in plan.calls] == [("a", 30), ("b", 30)]
 
 
 def test_the_templates_are_part_of_the_fingerprint() -> None:

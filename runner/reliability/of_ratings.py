@@ -24,11 +24,10 @@ MISSING = "ICCs rest on the sessions with a score in every column; alpha and lim
 
 def single_values(ratings: Iterable[Rating], rubric: Rubric) -> dict[str, dict[tuple[str, str, int], float | None]]:
     """Outcome -> the value of each single rating, before anything is averaged."""
-    rated = list(ratings)
-    found: dict[str, dict[tuple[str, str, int], float | None]] = {}
-    for name in outcome_names(rubric):
-        found[name] = {}
-        for rating in rated:
+    names = outcome_names(rubric)
+    found: dict[str, dict[tuple[str, str, int], float | None]] = {name: {} for name in names}
+    for rating in ratings:  # read once: they may lie on disk
+        for name in names:
             if name == "total" or name in rubric.subscales:
                 value = rating_total(rating, rubric, None if name == "total" else name)
             else:
