@@ -81,8 +81,8 @@ def choose(persona: Persona, state: State, rng: Random) -> list[str]:
         return ["not_mine"]
     if heard.repeated and rng.random() < 0.6:
         return ["again"]
-    if persona.risk != "none" and len(state.own) >= 3 and not _hinted(state) and state.trust > 0.3:
-        return [*_main(persona, state, rng), "risk_hint"]
+    if persona.risk != "none" and (voiced := _risk_by_itself(persona, state)):
+        return [*_main(persona, state, rng)[:1], voiced] if voiced == "risk_hint" else [voiced]
     kinds = _main(persona, state, rng)
     return _more_or_less(kinds, persona, state, rng)
 
@@ -185,6 +185,16 @@ def _said_feeling(state: State) -> bool:
 def _told(state: State, slot: str) -> bool:
     told = " ".join(state.own).lower()
     return state.material.slots.get(slot, "\0").lower() in told
+
+
+def _risk_by_itself(persona: Persona, state: State) -> str:
+    """What a patient at risk says of it unasked: a hint, sooner to who is trusted, and openly where the hint is missed."""
+    if not _hinted(state):
+        return "risk_hint" if len(state.own) >= (3 if state.trust > 0.3 else 4) else ""
+    rules = read_rules(PATIENT_WORDS)
+    kind = "risk_voiced_passive" if persona.risk == "passive-ideation" else "risk_voiced_active"
+    told = any(words in turn for turn in state.own for words in rules[kind])
+    return kind if not told and len(state.own) >= 6 and "risk" not in state.asked else ""
 
 
 def _hinted(state: State) -> bool:
