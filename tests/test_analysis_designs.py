@@ -243,6 +243,26 @@ def test_by_repeats_the_comparison_in_each_subgroup_and_names_it() -> None:
     assert found[1].n + found[2].n == found[0].n
 
 
+def test_subgroups_by_a_persona_s_attribute_come_from_the_study_s_persona_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass
+    class Patient:
+        id: str
+        phq9: int
+        gender: str = "x"
+        risk: str = "none"
+        engagement_style: str = "open"
+        disclosure_style: str = "gradual"
+
+    patients = [Patient(f"p{at:02}", 4 if at < 5 else 15) for at in range(12)]
+    monkeypatch.setattr(FakeContext, "personas", lambda _, name: patients if name == "eval" else [])
+    study = {"sessions": {"personas": "eval"}}
+    found = _run("paired", _world(TWO), study, factor="tuning", levels=["cbt", "none"], by="persona.severity")
+    assert [(one.where, one.n) for one in found[1:]] == [
+        ({"persona.severity": ("minimal",)}, 5),
+        ({"persona.severity": ("moderately severe",)}, 7),
+    ]
+
+
 def test_where_names_its_subgroup_in_the_sentence() -> None:
     sessions, ratings = _world(THREE)
     found = _run(
