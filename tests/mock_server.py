@@ -101,6 +101,10 @@ class MockServer:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def mend(self) -> None:
+        """Meet no more of the faults that were to come."""
+        self._faults = iter(())
+
     async def start(self) -> None:
         """Listen on a free port of loopback."""
         app = web.Application(client_max_size=64 * MIB)

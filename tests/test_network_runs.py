@@ -11,6 +11,7 @@ from network_studies import ALLOW, CALLS, STUDY, listening
 
 from cbtrun.testing import StudyProject
 
+LOW = ("tries=4", "faults_to_stop=12")
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 
 
@@ -54,15 +55,15 @@ def test_retries_are_shown_and_counted_for_each_arm(project: StudyProject, monke
 def test_an_outage_stops_the_run_once_and_the_same_command_goes_on(
     project: StudyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    down = [None] * 10 + [Fault("503")] * 20
+    down = [None] * 10 + [Fault("503")] * 100
     with listening(MockServer(down)) as server:
         monkeypatch.setenv("MOCK_URL", server.url)
-        sets = [part for model in ("therapist", "patient") for part in ("--set", f"models.{model}.limits.tries=4")]
-        stopped = project.run("study.yaml", *ALLOW, *sets, "--set", "models.rater.limits.faults_to_stop=12")
+        limits = [f"models.{model}.limits.{limit}" for model in ("therapist", "patient") for limit in LOW]
+        stopped = project.run("study.yaml", *ALLOW, *(part for limit in limits for part in ("--set", limit)))
         assert stopped.code == 4
         assert stopped.err.count("seems to be down") == 1
         assert "mock says 503" in stopped.err
-        list(server._faults)
+        server.mend()
         assert project.run("study.yaml", *ALLOW).code == 0
     assert len(project.read("runs/calls/sessions.jsonl").splitlines()) == 6
 
