@@ -85,7 +85,8 @@ def _varlen(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, longest: 
         more["enable_gqa"] = True
     elif groups > 1:
         flat[1:] = [one.repeat_interleave(groups, dim=1) for one in flat[1:]]
-    out: Tensor = varlen_attn(*flat, starts, starts, longest, longest, **more)  # type: ignore[assignment] # no aux
+    attend: Any = varlen_attn  # its parameters are not the same in every torch
+    out: Tensor = attend(*flat, starts, starts, longest, longest, **more)
     return out[None]
 
 

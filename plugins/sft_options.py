@@ -149,16 +149,6 @@ MACHINE: Json = {
         "default": "auto",
         "description": "Where to train; `auto` takes a GPU where there is one.",
     },
-    "devices": {
-        "anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}],
-        "default": 1,
-        "description": "GPUs (on a CPU: processes) that train one adapter together, through Accelerate.",
-    },
-    "sharding": {
-        "enum": ["none", "fsdp"],
-        "default": "none",
-        "description": "With several devices: a whole model on each (DDP), or its weights spread over them (FSDP).",
-    },
     "threads": option(
         "integer",
         "CPU threads. Two on a busy machine can be slower than one.",

@@ -147,6 +147,11 @@ def _prepare(base: Any, options: Mapping[str, Any]) -> None:
     if options["packing"] and options["attention"] == "auto":
         from cbtrun.plugins.packed_rows import ATTENTION, register_packed_attention
 
+        window = getattr(base.config.get_text_config(), "sliding_window", None)
+        if window and window < options["max_length"] and getattr(base.config, "use_sliding_window", True):
+            raise StageError(
+                f"this model attends to {window} tokens at a time; packing needs max_length: {window} or less"
+            )
         register_packed_attention()
         base.set_attn_implementation(ATTENTION)
     if options["checkpointing"] == "selective":

@@ -114,16 +114,14 @@ def adapter_parameters(shape: Shape, lora: Mapping[str, Any]) -> int:
     return thin + (shape.vocabulary * shape.hidden if lora["train_embeddings"] else 0)
 
 
-def estimate(shape: Shape, options: Mapping[str, Any], devices: int = 1) -> Need:
-    """GPU memory of a training on each device. Within a quarter of what was measured for 7-8B models; see the docs."""
+def estimate(shape: Shape, options: Mapping[str, Any]) -> Need:
+    """GPU memory of a training. Within a quarter of what was measured for an 8B model in bfloat16."""
     half = 2 if options["precision"] == "bfloat16" else 4
     nf4 = options["quantisation"] == "nf4"
     blocks = shape.blocks * (NF4_BITS[options["double_quantisation"]] / 8 if nf4 else half)
     weights = blocks + shape.embeddings * half
     if nf4:
         weights += max(wide * high for wide, high in shape.linear) * half  # one layer at a time is unpacked
-    if options["sharding"] == "fsdp":
-        weights = weights / devices + shape.blocks / shape.layers * half
     tokens = options["batch_size"] * options["max_length"]
     adapter = adapter_parameters(shape, options["lora"]) * (16 if not nf4 else 14)
     loss = min(tokens, 4096) * shape.vocabulary * 2 * 4 / 4  # the fused loss projects a piece at a time
@@ -162,7 +160,7 @@ def memory_note(name: str, source: str, options: Mapping[str, Any]) -> str:
     if shape is None:
         return f"tune.{name}: GPU memory not estimated, the model's config.json is not on this machine"
     cards = [] if options["device"] == "cpu" else gpu_memory()
-    need = estimate(shape, options, devices_of(options, len(cards)))
+    need = estimate(shape, options)
     there = f"; each GPU here has {min(cards):.1f} GiB" if cards else "; there is no GPU here"
     help_ = f"; what helps: {'; '.join(settings_that_help(options))}" if cards and need.gib > 0.95 * min(cards) else ""
     fits = ", which may not be enough" if help_ else ""
@@ -175,17 +173,12 @@ def check_memory(source: str, options: Mapping[str, Any]) -> None:
     shape = shape_of(source) if cards else None
     if shape is None:
         return
-    need = estimate(shape, options, devices_of(options, len(cards)))
+    need = estimate(shape, options)
     if need.gib > MARGIN * min(cards):
         raise StageError(
-            f"the training needs about {need} on each GPU, and there are {min(cards):.1f} GiB; what helps: "
+            f"the training needs about {need} of GPU memory, and there are {min(cards):.1f} GiB; what helps: "
             f"{'; '.join(settings_that_help(options))}"
         )
-
-
-def devices_of(options: Mapping[str, Any], there: int) -> int:
-    """Devices that train one adapter together."""
-    return max(1, there) if options["devices"] == "all" else int(options["devices"])
 
 
 def settings_that_help(options: Mapping[str, Any]) -> list[str]:

@@ -51,13 +51,14 @@ def test_packing_is_the_same_every_time_and_ties_go_by_place() -> None:
     assert packs([4, 6, 4, 6], 10) == [[1, 0], [3, 2]]
 
 
-def test_logits_of_a_packed_session_are_those_of_the_session_alone(folder: Path) -> None:
+@pytest.mark.parametrize("attention", [ATTENTION, "sdpa", "eager"])
+def test_logits_of_a_packed_session_are_those_of_the_session_alone(folder: Path, attention: str) -> None:
     import torch
 
     register_packed_attention()
     parts = sessions()
     with torch.no_grad():
-        together = opened(folder, ATTENTION)(**packed(parts)).logits[0].split(LENGTHS)
+        together = opened(folder, attention)(**packed(parts), use_cache=False).logits[0].split(LENGTHS)
         plain = opened(folder, "sdpa")
         for ours, part in zip(together, parts, strict=True):
             torch.testing.assert_close(ours, plain(input_ids=part[None]).logits[0], rtol=1e-4, atol=1e-5)

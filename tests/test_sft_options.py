@@ -195,7 +195,7 @@ def test_four_bits_without_a_gpu_are_refused(job: Tuning) -> None:
 
 
 def options(**more: Any) -> dict[str, Any]:
-    plain = {"precision": "bfloat16", "quantisation": "none", "double_quantisation": True, "sharding": "none"}
+    plain = {"precision": "bfloat16", "quantisation": "none", "double_quantisation": True}
     return {**plain, "lora": {"rank": 16, "train_embeddings": False}, "checkpointing": True, "max_length": 4096, **more}
 
 

@@ -127,4 +127,4 @@ def test_a_training_that_cannot_fit_is_refused_before_it_starts(
     project.write("study.yaml", STUDY.replace(", device: cpu", ""))
     outcome = project.run()
     assert outcome.code == 3
-    assert re.search(r"tune\.good: the training needs about .* on each GPU, and there are 0\.5 GiB", outcome.err)
+    assert re.search(r"tune\.good: the training needs about .* of GPU memory, and there are 0\.5 GiB", outcome.err)
