@@ -60,7 +60,7 @@ def test_a_rubric_with_two_items_of_one_name_is_reported_with_its_line(study_pro
 def test_every_problem_is_reported_at_once(study_project: Make) -> None:
     study = (
         STUDY.replace("lexical-rater", "lexical-rator")
-        .replace("rubric: ctrs", "rubric: ctsr")
+        .replace("rubric: ctrs", "rubric: ctrss")
         .replace("main:", "ma in:")
     )
     err = problems(study_project, study)
