@@ -16,10 +16,13 @@ from dataclasses import dataclass, field, replace
 from cbtrun.budget import Budget, Reserve
 from cbtrun.call_keys import call_key
 from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble
+from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble, StopRun
 from cbtrun.journal import Call, Fault, Journal
 from cbtrun.models import Model, Reply, Request
 from cbtrun.servers import ServerGates, ServerTerms, priced
+
+LANDING_SECONDS = 60.0
+"""How long a run that ends waits for the calls that it has sent."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
@@ -66,6 +69,7 @@ class CallDesk:
     gates: ServerGates = field(default_factory=ServerGates)
     budget: Budget | None = None
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+    _stopping: bool = False
 
     async def reply(self, name: str, model: Model, identity: str, request: Request) -> Reply:
         """The kept reply, or the model's, committed before it is given."""
@@ -77,10 +81,22 @@ class CallDesk:
         if key in self._flights:  # two arms whose requests are the same in every way share one call
             return await asyncio.shield(self._flights[key])
         flight = self._flights[key] = asyncio.ensure_future(self._fly(key, name, model, request))
+        flight.add_done_callback(lambda done: self._landed(key, done))
         try:
-            return await flight
-        finally:
-            del self._flights[key]
+            return await asyncio.shield(flight)  # what was sent is paid for: it is kept even if nobody waits any more
+        except asyncio.CancelledError:
+            self._stopping = True
+            raise
+
+    async def land(self) -> None:
+        """Wait for the calls that nobody waits for any more, so that their replies are kept; send no new ones."""
+        if self._flights:
+            await asyncio.wait([*self._flights.values()], timeout=LANDING_SECONDS)
+
+    def _landed(self, key: str, flight: asyncio.Future[Reply]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # a failure that nobody waits for is in the journal already
 
     async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
         if self.offline:
@@ -90,6 +106,8 @@ class CallDesk:
         started = time.perf_counter()
         try:
             reply = await self._within_budget(model, seeded, fault)
+        except StopRun:
+            raise
         except CbtrunError as error:
             self.journal.keep_fault(replace(fault, error=str(error)))
             raise
@@ -115,7 +133,7 @@ class CallDesk:
         """The reply of a model in this process, or that of a server after as many tries as its limits allow."""
         if terms is None:
             try:
-                return speakable(await model.reply(request))
+                return speakable(await self._sent(model, request))
             except ServerTrouble as trouble:
                 raise ModelError(str(trouble)) from trouble
 
@@ -124,8 +142,13 @@ class CallDesk:
             kind = "limited" if isinstance(trouble, RateLimited) else "fault"
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
 
-        reply = await self.gates.gate(terms).call(lambda: model.reply(request), again)
+        reply = await self.gates.gate(terms).call(lambda: self._sent(model, request), again)
         return priced(speakable(reply), terms.prices)
+
+    async def _sent(self, model: Model, request: Request) -> Reply:
+        if self._stopping:  # the run ends: what was not sent yet is not sent any more
+            raise StopRun("the run is stopping")
+        return await model.reply(request)
 
 
 @dataclass(frozen=True)
@@ -163,6 +186,7 @@ class OpenModels:
             self._open[name] = (calls, users - 1)
             if users == 1:
                 del self._open[name]
+                await self._desk.land()
                 await calls.model.close()
 
     def _opened(self, name: str) -> Calls:

@@ -122,3 +122,22 @@ def test_a_lone_surrogate_in_a_reply_does_no_harm(journal: Journal) -> None:
             return Reply("half a \ud83d pair")
 
     assert ask(journal, Broken(), REQUEST) == ask(journal, Broken(), REQUEST) == ["half a ? pair"]
+
+
+def test_a_call_that_was_sent_is_kept_even_if_the_run_is_stopped_meanwhile(journal: Journal) -> None:
+    class Slow(Counting):
+        async def reply(self, request: Request) -> Reply:
+            await asyncio.sleep(0.05)
+            return await super().reply(request)
+
+    async def stopped(model: Slow) -> None:
+        desk = CallDesk(journal, seed=1, stage="sessions", tally=Tally())
+        async with OpenModels(desk, lambda _: model).use("m") as calls:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(calls.reply(REQUEST), 0.01)
+
+    model = Slow()
+    asyncio.run(stopped(model))
+    assert model.asked == 1
+    assert ask(journal, model, REQUEST) == ask(journal, model, REQUEST)
+    assert model.asked == 1
