@@ -30,6 +30,7 @@ class Registry:
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
+        self._digests: dict[str, str] = {}
         _check(manager)
 
     def names(self, stage: str) -> list[str]:
@@ -73,9 +74,11 @@ class Registry:
 
     def digest(self, using: str) -> str:
         """SHA-256 of the source of a plugin: its module, what it imports from its own package, its templates."""
-        plugin = self.plugin(using)
-        module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
-        return plugin_digest(plugin, module)
+        if using not in self._digests:
+            plugin = self.plugin(using)
+            module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
+            self._digests[using] = plugin_digest(plugin, module)
+        return self._digests[using]
 
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""

@@ -70,8 +70,8 @@ def open_model(context):
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start the study in a folder of its own."""
     command = [sys.executable, "-m", "cbtrun.cli", "study.yaml", "--allow-local-plugins"]
-    log = (folder / "run.log").open("ab")
-    return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    with (folder / "run.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
 
 
 def made(folder: Path) -> Path:
