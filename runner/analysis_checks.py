@@ -84,7 +84,8 @@ def known_factors(study: Mapping[str, Any]) -> list[str]:
         *_mapping(sessions.get("labels")),
     }
     seeds = [job for job in _mapping(study.get("tune")).values() if len(_mapping(job).get("seeds") or []) > 1]
-    return sorted({*names, *BUILT_IN, *(["seed"] if seeds else [])})
+    course = ["session_number"] if isinstance(sessions.get("sessions"), int) and sessions["sessions"] > 1 else []
+    return sorted({*names, *BUILT_IN, *course, *(["seed"] if seeds else [])})
 
 
 def simulated(sessions: Mapping[str, Any]) -> bool:

@@ -201,7 +201,7 @@ def schema(write: bool) -> None:
 
 @cli.group()
 def new() -> None:
-    """Start a study, a rubric or a plugin of your own."""
+    """Start a study, a rubric, personas or a plugin of your own."""
 
 
 def _new(kind: str) -> None:
@@ -214,7 +214,7 @@ def _new(kind: str) -> None:
             click.echo(line)
 
 
-for _kind in ("study", "rubric", "plugin"):
+for _kind in ("study", "rubric", "personas", "plugin"):
     _new(_kind)
 
 

@@ -101,6 +101,9 @@ def factor_levels(data: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
             # A level that is no text is reported by the schema; the others cannot be judged beside it.
             levels[factor] = known | {level} if known is not None and isinstance(level, str) else None
     levels.update(dict.fromkeys(_mappings(_mappings(data.get("sessions")).get("factors")), None))
+    several = _mappings(data.get("sessions")).get("sessions")
+    if isinstance(several, int) and several > 1:
+        levels["session_number"] = frozenset(map(str, range(1, several + 1)))
     if _mappings(data.get("sessions")).get("controls"):
         levels["control"] = None
     return levels

@@ -1,4 +1,4 @@
-"""What `cbtrun new` writes: a study, a rubric or a plugin to start from."""
+"""What `cbtrun new` writes: a study, a rubric, personas or a plugin to start from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
 def write_scaffold(kind: str, name: str, folder: Path) -> Iterator[str]:
-    """Write the files of a new study, rubric or plugin; gives lines that say what to do next.
+    """Write the files of a new study, rubric, set of personas or plugin; gives lines that say what to do next.
 
     Raises SpecError for a name that would not work, or when a file is there already.
     """
     if not NAME.fullmatch(name):
         raise SpecError.at(name, "not a name: use small letters, digits, '-' and '_', a letter first")
-    files = {"study": _study, "rubric": _rubric, "plugin": _plugin}[kind](name)
+    files = {"study": _study, "rubric": _rubric, "personas": _personas, "plugin": _plugin}[kind](name)
     there = [folder / file for file in files if (folder / file).exists()]
     if there:
         raise SpecError.at(there[0], "is there already; nothing was written")
@@ -31,6 +31,7 @@ def write_scaffold(kind: str, name: str, folder: Path) -> Iterator[str]:
     yield {
         "study": f"next: cbtrun validate {name}.yaml",
         "rubric": f"next: write your items, then name it in a study: rubric: ./{name}.yaml",
+        "personas": f"next: write your people, then name them in a study: {{using: files, path: {name}.yaml}}",
         "plugin": f"next: pip install -e ./{name} && python -m pytest {name}",
     }[kind]
 
@@ -45,6 +46,10 @@ def _study(name: str) -> dict[str, str]:
 
 def _rubric(name: str) -> dict[str, str]:
     return {f"{name}.yaml": _template("rubric.yaml", name)}
+
+
+def _personas(name: str) -> dict[str, str]:
+    return {f"{name}.yaml": _template("personas.yaml", name)}
 
 
 def _plugin(name: str) -> dict[str, str]:

@@ -10,11 +10,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugins.report import plates, wording
+from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
 from cbtrun.plugins.report.diagnostics import warnings
+from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
+from cbtrun.plugins.report.persona_balance import balance_table
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.published import published_table
@@ -60,10 +64,20 @@ class Plates:
     items: tuple[Plate, ...]
     breakdown: tuple[Plate, ...]
     training: tuple[Plate, ...]
+    courses: tuple[Plate, ...] = ()
+    limitations: tuple[Plate, ...] = ()
 
     def all(self) -> tuple[Plate, ...]:
         """Every plate, in the page's order."""
-        return (*self.groups, *self.contrasts, *self.items, *self.breakdown, *self.training)
+        return (
+            *self.groups,
+            *self.contrasts,
+            *self.items,
+            *self.breakdown,
+            *self.courses,
+            *self.limitations,
+            *self.training,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,8 @@ def make_plates(given: ReportInput) -> Plates:
         items=(*plates.profile_plates(given), *(one for one in forest if one.name == "item-contrasts")),
         breakdown=(*persona_plates(given), *plates.length_plates(given)),
         training=tuple(plates.training_plates(given)),
+        courses=tuple(course_plates(given)),
+        limitations=tuple(limitation_plates(given)),
     )
 
 
@@ -119,6 +135,11 @@ def make_tables(given: ReportInput) -> Tables:
                 published_table(given),
                 published_contrasts_table(given),
                 *rating_tables(given),
+                exclusion_table(given),
+                fidelity_table(given),
+                course_table(given),
+                limitation_table(given),
+                balance_table(given),
             )
             if one
         ),

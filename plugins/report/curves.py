@@ -1,0 +1,69 @@
+"""A curve: means with their intervals, one line a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cbtrun.plugins.report.figure_style import MUTED, NARROW, group_colour, group_marker
+from cbtrun.plugins.report.plain_text import shortened
+from cbtrun.records import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Point:
+    """One mean."""
+
+    at: float
+    """Where it stands on the horizontal axis."""
+    label: str
+    """What it stands for: `turns 5-8`."""
+    n: int
+    """Values behind it."""
+    mean: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One group's means."""
+
+    level: str
+    points: tuple[Point, ...]
+
+
+def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: bool = False) -> Figure:
+    """Every group a line with a bar for each interval. shares: the vertical axis is 0 to 1."""
+    from cbtrun.plugins.report.figures import _canvas
+
+    figure, axes = _canvas(width, height=300)
+    axes.grid(axis="both")
+    for order, curve in enumerate(curves):
+        at = [point.at for point in curve.points]
+        means = [point.mean for point in curve.points]
+        low = [point.mean - (point.interval.low if point.interval else point.mean) for point in curve.points]
+        high = [(point.interval.high if point.interval else point.mean) - point.mean for point in curve.points]
+        axes.errorbar(
+            at,
+            means,
+            yerr=[[max(0.0, one) for one in low], [max(0.0, one) for one in high]],
+            color=group_colour(order),
+            marker=group_marker(order),
+            ms=5,
+            lw=1.8,
+            elinewidth=1.1,
+            capsize=2.5,
+            label=shortened(curve.level, 24),
+        )
+    if shares:
+        axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    if len(curves) > 1:
+        figure.legend(loc="outside upper left", ncols=2 if width <= NARROW else 5, fontsize=11.5, handletextpad=0.3)
+    return figure
