@@ -31,6 +31,9 @@ from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
 from cbtrun.reliability.records import Coefficient, Reliability
 from cbtrun.results import GroupSummary
 
+NO_SCORES = ("limitations", "exclusions", "fidelity", "phq9", "persona-balance")
+"""Tables that hold no rubric's scores: each has a note of its own."""
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReportInput, Path]:
@@ -109,7 +112,7 @@ def test_every_figure_and_table_of_scores_carries_the_validation_note(page: str)
     assert {"groups", "items", "comparisons"} <= set(tables)
     for part in page.split('<table id="table-')[1:]:
         assert (
-            part.startswith(("cost", "diagnostics"))
+            part.startswith(("cost", "diagnostics", *NO_SCORES))
             or "not validated for CBT against clinicians" in part.split("<table")[0]
         )
 
