@@ -59,7 +59,7 @@ def cbtrun(runs: Path, connections: int, sessions: int, *more: str) -> list[str]
     command = [
         sys.executable,
         "-c",
-        "from cbtrun.cli import main; main()",
+        "from cbtrun.cli.main import main; main()",
         "run",
         str(STUDY),
         "--runs",

@@ -61,8 +61,8 @@ def main() -> None:
 
 def pack_part(path: Path, tokenizer: Any, max_length: int, file: Any) -> dict[str, Any]:
     """Read one part of the corpus, tokenise it, pack it and write the packs."""
-    from cbtrun.plugins.packed_rows import packs
-    from cbtrun.plugins.training_rows import rows_of_each
+    from cbtrun.plugins.tuning.packed_rows import packs
+    from cbtrun.plugins.tuning.training_rows import rows_of_each
 
     rows = [row for made, _ in rows_of_each(tokenizer, transcripts(path), max_length) for row in made]
     lengths = [len(row.input_ids) for row in rows]

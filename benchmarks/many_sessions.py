@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from cbtrun.analysis_block import finished
-from cbtrun.analysis_table import AnalysisTable, Row
-from cbtrun.plugins.independent import compare_independent
-from cbtrun.plugins.paired import compare_pairs
+from cbtrun.analysis.block import finished
+from cbtrun.analysis.table import AnalysisTable, Row
+from cbtrun.plugins.analyses.independent import compare_independent
+from cbtrun.plugins.analyses.paired import compare_pairs
 
 OPTIONS = {"factor": "tuning", "levels": ["cbt", "none"]}
 

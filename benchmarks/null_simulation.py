@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from cbtrun.analysis_table import AnalysisTable, Row
-from cbtrun.plugins.independent import compare_independent
-from cbtrun.plugins.mixed import compare_mixed
-from cbtrun.plugins.paired import compare_pairs
+from cbtrun.analysis.table import AnalysisTable, Row
+from cbtrun.plugins.analyses.independent import compare_independent
+from cbtrun.plugins.analyses.mixed import compare_mixed
+from cbtrun.plugins.analyses.paired import compare_pairs
 from cbtrun.records import Comparison
 from cbtrun.statistics.two_groups import welch_test
 

@@ -26,9 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from tiny_models import SENTENCES, make_model
 
 from cbtrun.models import ChatMessage, Draw, ModelContext, Request
-from cbtrun.plugins import tiny, transformers_model
-from cbtrun.plugins.chat_format import prompt_text, request_chat
-from cbtrun.plugins.model_files import find_model, load_base, load_tokenizer
+from cbtrun.plugins import tiny
+from cbtrun.plugins.local_models import transformers_model
+from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+from cbtrun.plugins.local_models.model_files import find_model, load_base, load_tokenizer
 
 
 def main() -> None:

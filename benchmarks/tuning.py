@@ -168,7 +168,7 @@ def child(asked: argparse.Namespace) -> None:
     from peft import LoraConfig  # noqa: F401
     from trl.trainer.sft_trainer import SFTTrainer  # noqa: F401
 
-    from cbtrun.plugins import sft_training  # noqa: F401 - imported before the clock runs
+    from cbtrun.plugins.tuning import sft_training  # noqa: F401 - imported before the clock runs
 
     while not (folder / "go").exists():
         time.sleep(0.05)
@@ -235,7 +235,7 @@ def quantise(model: Any, device: str) -> None:
 
 def sessions(vocabulary: int, length: int, *, full: bool) -> list[Any]:
     """Sessions of lengths as transcripts have them, of skewed tokens, with the therapist's turns (of 40) to learn."""
-    from cbtrun.plugins.training_rows import UNTRAINED, TrainingRow
+    from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow
 
     draw = random.Random(2412)
     known = [draw.randrange(2, vocabulary) for _ in range(300)]
@@ -285,8 +285,8 @@ def our_trainer(
     base: Any, rows: list[Any], setting: dict[str, Any], asked: argparse.Namespace, folder: Path, device: str
 ) -> Any:
     """The trainer of the `sft` plugin, eight rows an optimizer step."""
-    from cbtrun.plugins.sft_options import SCHEMA
-    from cbtrun.plugins.sft_training import make_trainer
+    from cbtrun.plugins.tuning.sft_options import SCHEMA
+    from cbtrun.plugins.tuning.sft_training import make_trainer
 
     options = defaults(SCHEMA)
     options |= {name: value for name, value in setting.items() if name in options}
@@ -333,7 +333,7 @@ def measured(
     """What a setting came to, from its third step on."""
     import torch
 
-    from cbtrun.plugins.tune_memory import shape_from
+    from cbtrun.plugins.tuning.tune_memory import shape_from
 
     skip = min(2, len(clock.times) - 2)
     seconds = clock.times[-1] - clock.times[skip]

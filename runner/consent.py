@@ -9,9 +9,9 @@ from cbtrun.errors import ModelError, Problem, SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cbtrun.calls.secrets import KeyRing
     from cbtrun.registry import Registry
-    from cbtrun.secrets import KeyRing
-    from cbtrun.spec import Study
+    from cbtrun.study.spec import Study
 
 
 def holds_real_people(study: Study) -> bool:

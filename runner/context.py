@@ -13,11 +13,11 @@ from cbtrun.errors import CbtrunError, Place, Problem, StopRun
 from cbtrun.records import Failure
 
 if TYPE_CHECKING:
-    from cbtrun.calls import Calls, OpenModels
-    from cbtrun.journal import Usage
+    from cbtrun.calls.calls import Calls, OpenModels
+    from cbtrun.journal.journal import Usage
+    from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.results import RatedSet, Results
-    from cbtrun.rubric import Rubric
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from cbtrun.secrets import KeyRing
+from cbtrun.calls.secrets import KeyRing
 
 Role = Literal["system", "user", "assistant"]
 AnswerMode = Literal["JSON", "TOOLS", "JSON_SCHEMA"]

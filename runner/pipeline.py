@@ -14,30 +14,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.budget import budget_of
-from cbtrun.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.budget import budget_of
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.secrets import KeyRing
+from cbtrun.calls.servers import ServerGates
 from cbtrun.consent import is_embedded
 from cbtrun.context import RunFacts, StageContext, StageNote
 from cbtrun.digests import derive_seed, digest, file_digest
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
-from cbtrun.journal import Journal, StageMark
+from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.models import Model, ModelContext
 from cbtrun.persona_sets import check_disjoint
+from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
 from cbtrun.results import build_results, results_bytes
-from cbtrun.rubric import rubric_digest
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
-from cbtrun.secrets import KeyRing
-from cbtrun.servers import ServerGates
 from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 
 if TYPE_CHECKING:
+    from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
-    from cbtrun.rubric import Rubric
-    from cbtrun.spec import Study
+    from cbtrun.study.spec import Study
 
 
 GOES_ON = ("sessions", "report")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.calls.servers import Prices, prices_of
 from cbtrun.progress import duration
-from cbtrun.servers import Prices, prices_of
 
 if TYPE_CHECKING:
     from cbtrun.planning import Plan, PlannedCalls

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import file_digest
-from cbtrun.journal import Journal
+from cbtrun.journal.journal import Journal
 from cbtrun.plan_costs import call_costs, sum_lines
 from cbtrun.run_folder import RunFolder
 from cbtrun.stage_inputs import OUTPUTS, output_path
@@ -15,7 +15,7 @@ from cbtrun.stages import Stage, ordered_stages
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
-    from cbtrun.spec import Study
+    from cbtrun.study.spec import Study
 
 
 TURN_TOKENS = 60

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 from typing import Any, Final, Literal
 
-from cbtrun.diagnostics import Diagnostic, diagnostics_of
-from cbtrun.missing_scores import Filled, FilledMeans, filled_means
+from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.ratings.missing_scores import Filled, FilledMeans, filled_means
+from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
-from cbtrun.rubric import Rubric, rubric_digest
 
 RESULTS_FORMAT: Final = 1
 

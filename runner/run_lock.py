@@ -23,7 +23,7 @@ from cbtrun.version import __version__
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
-    from cbtrun.spec import Study
+    from cbtrun.study.spec import Study
 
 PACKAGES = (
     *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm"),

@@ -70,6 +70,6 @@ def _composed_schema() -> str:
     import json
 
     from cbtrun.registry import load_registry
-    from cbtrun.study_schema import study_schema
+    from cbtrun.study.study_schema import study_schema
 
     return json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False) + "\n"

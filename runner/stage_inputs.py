@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.errors import StageError
-from cbtrun.rated_sets import rated_set
+from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.results import RatedSet, Results, read_results
@@ -15,7 +15,7 @@ from cbtrun.run_folder import RunFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cbtrun.rubric import Rubric
+    from cbtrun.ratings.rubric import Rubric
 
 R = TypeVar("R", bound=Record)
 

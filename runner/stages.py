@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.errors import SpecError
 
 if TYPE_CHECKING:
-    from cbtrun.spec import Study
+    from cbtrun.study.spec import Study
 
 NAMED = ("personas", "corpus", "tune", "ratings", "analysis")
 """Blocks that hold several named stages; `sessions` and `report` are one stage each."""

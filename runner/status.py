@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from cbtrun.errors import StageError
-from cbtrun.journal import retries_in
+from cbtrun.journal.journal import retries_in
 from cbtrun.progress import duration
 from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import lock_of

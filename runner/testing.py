@@ -28,7 +28,7 @@ class StudyProject:
 
     def run(self, *arguments: str) -> CommandOutcome:
         """`cbtrun` with these arguments, in the project's folder; without any: `cbtrun study.yaml`."""
-        from cbtrun.cli import main
+        from cbtrun.cli.main import main
 
         out, err = io.StringIO(), io.StringIO()
         code = 0

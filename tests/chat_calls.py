@@ -10,14 +10,14 @@ from typing import Any
 
 from mock_server import Fault, MockServer
 
-from cbtrun.budget import Budget
-from cbtrun.calls import CallDesk, OpenModels, Tally
-from cbtrun.journal import Journal
+from cbtrun.calls.budget import Budget
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.secrets import KeyRing
+from cbtrun.journal.journal import Journal
 from cbtrun.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
-from cbtrun.plugins.openai_chat import open_model
-from cbtrun.plugins.openai_options import SCHEMA
-from cbtrun.schema import with_defaults
-from cbtrun.secrets import KeyRing
+from cbtrun.plugins.remote_models.openai_chat import open_model
+from cbtrun.plugins.remote_models.openai_options import SCHEMA
+from cbtrun.study.schema import with_defaults
 
 KEY = "sk-a-key-nobody-may-see"
 QUICK = {"first_wait_seconds": 0.001, "longest_wait_seconds": 0.002}

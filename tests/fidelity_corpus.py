@@ -16,15 +16,15 @@ import yaml
 from cbtrun.digests import digest
 from cbtrun.models import Draw, Model, Request
 from cbtrun.plugins.controls.script import ScriptedTherapist
-from cbtrun.plugins.course_messages import author_messages
-from cbtrun.plugins.course_plan import course_path, read_course
-from cbtrun.plugins.dialogue_endings import both_took_leave
-from cbtrun.plugins.dialogue_prompts import PATIENT_SYSTEM, patient_system, view
+from cbtrun.plugins.corpus.course_messages import author_messages
+from cbtrun.plugins.corpus.course_plan import course_path, read_course
+from cbtrun.plugins.dialogue.endings import both_took_leave
+from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_system, view
 from cbtrun.plugins.fidelity.finding import Case
-from cbtrun.plugins.grammar import GrammarAuthor
-from cbtrun.plugins.persona_attributes import attributes_path, read_attributes
-from cbtrun.plugins.sampled import draw_personas
-from cbtrun.plugins.scripted_patient import ScriptedPatient
+from cbtrun.plugins.grammar.author import GrammarAuthor
+from cbtrun.plugins.patients.scripted_patient import ScriptedPatient
+from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
+from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.records import Persona, Speaker, Turn
 
 GOLDEN = Path(__file__).parent / "golden" / "fidelity"

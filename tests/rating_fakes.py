@@ -10,9 +10,9 @@ from typing import Any
 
 from cbtrun.context import StageContext
 from cbtrun.models import Reply, Request
-from cbtrun.plugins import rubric as rubric_plugin
+from cbtrun.plugins.raters import rubric as rubric_plugin
+from cbtrun.ratings.rubric import Category, Item, Rubric, Subscale, Total
 from cbtrun.records import Session, Turn
-from cbtrun.rubric import Category, Item, Rubric, Subscale, Total
 
 RUBRIC = Rubric(
     name="small",

@@ -16,7 +16,8 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
-from cbtrun.rated_sets import rated_set
+from cbtrun.ratings.rated_sets import rated_set
+from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
 from cbtrun.records import (
     Comparison,
     Effect,
@@ -32,7 +33,6 @@ from cbtrun.records import (
     Turn,
 )
 from cbtrun.results import RatedSet, build_results, clustered_interval
-from cbtrun.rubric import Rubric, read_rubric, rubric_digest
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

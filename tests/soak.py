@@ -81,7 +81,14 @@ def soak(
 
 def _run(folder: Path, url: str, sessions: int, until_calls: int | None) -> tuple[bool, float, list[float]]:
     """Start the command; kill it once the server has had so many calls. (killed, peak MiB, MiB over time)."""
-    command = [sys.executable, "-c", "from cbtrun.cli import main; main()", str(STUDY), "--runs", str(folder / "runs")]
+    command = [
+        sys.executable,
+        "-c",
+        "from cbtrun.cli.main import main; main()",
+        str(STUDY),
+        "--runs",
+        str(folder / "runs"),
+    ]
     command += ["--set", f"personas.eval.count={sessions}", "--set", "ratings=null"]
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(command, env={**os.environ, "MOCK_URL": url}, stdout=log, stderr=log)

@@ -11,9 +11,9 @@ import pytest
 
 from cbtrun.context import BlockContext
 from cbtrun.errors import Place, StatisticsError
-from cbtrun.plugins import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
+from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
+from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.records import Comparison, ItemScore, Rating, Session, Turn
-from cbtrun.rubric import Item, Rubric, Total, rubric_digest
 
 PLUGINS = {
     "independent": independent,

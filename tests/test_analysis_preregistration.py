@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.errors import StageError
-from cbtrun.preregistration import (
+from cbtrun.analysis.preregistration import (
     Registration,
     deviations,
     read_registration,
@@ -14,6 +13,7 @@ from cbtrun.preregistration import (
     registration_words,
     write_registration,
 )
+from cbtrun.errors import StageError
 
 WHEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 STUDY = {

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cbtrun.analysis_block import finished
-from cbtrun.analysis_table import AnalysisTable, analysis_table, keep_where, kept_levels
+from cbtrun.analysis.block import finished
+from cbtrun.analysis.table import AnalysisTable, analysis_table, keep_where, kept_levels
 from cbtrun.errors import StatisticsError
-from cbtrun.plugins.independent import compare_independent
-from cbtrun.plugins.paired import compare_pairs
+from cbtrun.plugins.analyses.independent import compare_independent
+from cbtrun.plugins.analyses.paired import compare_pairs
 from cbtrun.records import Comparison, Session, Turn
 
 

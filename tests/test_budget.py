@@ -13,9 +13,9 @@ from chat_calls import ask, request
 from mock_server import MockServer
 from network_studies import ALLOW, CALLS, STUDY, listening
 
-from cbtrun.budget import Budget, BudgetLimits, budget_of
+from cbtrun.calls.budget import Budget, BudgetLimits, budget_of
 from cbtrun.errors import StopRun
-from cbtrun.journal import Spent
+from cbtrun.journal.journal import Spent
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

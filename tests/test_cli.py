@@ -34,7 +34,7 @@ def imported(*arguments: str) -> set[str]:
     """Heavy modules that a command imports."""
     program = f"""
 import sys
-from cbtrun.cli import main
+from cbtrun.cli.main import main
 try:
     main({list(arguments)!r})
 except SystemExit as ended:

@@ -12,10 +12,11 @@ import pytest
 from tiny_models import SENTENCES
 
 from cbtrun.errors import SpecError, StageError
-from cbtrun.plugins import files_corpus, hub_corpus
-from cbtrun.plugins.corpus_checks.copies import copies
-from cbtrun.plugins.corpus_checks.corpus import checked
-from cbtrun.plugins.corpus_checks.transcript import faults
+from cbtrun.plugins.corpus import files as files_corpus
+from cbtrun.plugins.corpus import hub as hub_corpus
+from cbtrun.plugins.corpus.checks.copies import copies
+from cbtrun.plugins.corpus.checks.corpus import checked
+from cbtrun.plugins.corpus.checks.transcript import faults
 from cbtrun.records import Message, Transcript
 
 CHECKS = {

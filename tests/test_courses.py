@@ -9,8 +9,8 @@ import pytest
 from test_dialogue import Speaks, Stage, numbered
 
 from cbtrun.models import Reply, Request
-from cbtrun.plugins.dialogue_carry import Before, before_text, homework_of, program_summary
-from cbtrun.plugins.dialogue_notes import with_note, without_note
+from cbtrun.plugins.dialogue.carry import Before, before_text, homework_of, program_summary
+from cbtrun.plugins.dialogue.notes import with_note, without_note
 from cbtrun.records import Session, Turn
 
 CARRY = {"summary": "program", "homework": True, "last_turns": 0, "most": 3}
@@ -80,7 +80,7 @@ def test_the_next_session_is_told_summary_homework_and_last_words(stage: Stage) 
 
 
 def test_a_template_that_says_it_itself_gets_nothing_added() -> None:
-    from cbtrun.plugins.dialogue_prompts import Place, therapist_system
+    from cbtrun.plugins.dialogue.prompts import Place, therapist_system
 
     place = Place(2, 5, "BEFORE")
     assert therapist_system("Be kind.", 10, place) == "Be kind.\n\nBEFORE"
@@ -199,7 +199,7 @@ def test_a_scripted_course_moves_on_with_work_and_not_without() -> None:
     from test_dialogue import persona
 
     from cbtrun.models import ChatMessage
-    from cbtrun.plugins.patient_course import answer_phq9, read_course_state
+    from cbtrun.plugins.patients.course import answer_phq9, read_course_state
 
     told = "This is session 2 of 6 with your therapist.\nSession 1: {}Your PHQ-9 was 14."
     worked, idle = (

@@ -6,12 +6,12 @@ import pytest
 from rating_fakes import a_session
 from test_shipped_rubrics import FOLDER
 
-from cbtrun.diagnostics import Diagnostic, diagnostics_of
-from cbtrun.model_families import family, model_family
-from cbtrun.norms import norms_of
-from cbtrun.rated_sets import rated_set
+from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.ratings.model_families import family, model_family
+from cbtrun.ratings.norms import norms_of
+from cbtrun.ratings.rated_sets import rated_set
+from cbtrun.ratings.rubric import Item, Rubric, Total, read_rubric, rubric_digest
 from cbtrun.records import ItemScore, Quote, Rating, Session
-from cbtrun.rubric import Item, Rubric, Total, read_rubric, rubric_digest
 
 FOUR = Rubric(
     name="four",
@@ -98,7 +98,7 @@ def test_quotes_from_the_start_alone_are_warned_about() -> None:
 
 def test_scores_that_rise_over_the_run_are_called_drift() -> None:
     from cbtrun.digests import derive_seed
-    from cbtrun.rating_order import asking_place
+    from cbtrun.ratings.order import asking_place
 
     given = sessions(20)
     order = sorted(given, key=lambda one: asking_place(one, 1, derive_seed(1, "ratings.s")))

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cbtrun.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.context import BlockContext, StageContext
 from cbtrun.digests import digest
 from cbtrun.errors import ModelError, Place, StopRun
-from cbtrun.journal import Journal
+from cbtrun.journal.journal import Journal
 from cbtrun.models import Reply, Request
-from cbtrun.plugins import dialogue
-from cbtrun.plugins.dialogue_endings import takes_leave
+from cbtrun.plugins.dialogue import sessions as dialogue
+from cbtrun.plugins.dialogue.endings import takes_leave
 from cbtrun.records import Adapter, Persona, Session, Situation
 
 DEFAULTS = {name: option["default"] for name, option in dialogue.SCHEMA["properties"].items() if "default" in option}
@@ -302,7 +302,9 @@ def test_a_context_that_overflows_fails_the_session_with_both_numbers(stage: Sta
 
 def test_drop_oldest_leaves_out_the_first_turns_and_says_how_many(stage: Stage) -> None:
     context = {"max_tokens": 90, "policy": "drop-oldest"}
-    session = stage.run({"a": {"therapist": "m"}}, context=context, max_turns=9, patient_system="Talk.", reminder=False)[0]
+    session = stage.run(
+        {"a": {"therapist": "m"}}, context=context, max_turns=9, patient_system="Talk.", reminder=False
+    )[0]
     last = max(stage.models["m"].asked, key=lambda request: request.draw.turn)
     assert len(session.turns) == 9
     assert last.messages[0].role == "system"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fidelity_corpus import TURNS, Planted, clean_cases, people, planted
 
-from cbtrun.plugins.dialogue_checks import checked, excluding_rules
+from cbtrun.plugins.dialogue.checks import checked, excluding_rules
 from cbtrun.plugins.fidelity.checks import CHECKS, NAMES, fidelity_flags, findings
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.records import Session, Turn

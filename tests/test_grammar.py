@@ -15,18 +15,18 @@ import pytest
 
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.plugins.course_messages import Before, author_messages
-from cbtrun.plugins.course_plan import course_path, read_course
-from cbtrun.plugins.dialogue_endings import takes_leave
-from cbtrun.plugins.grammar import REGISTERS, GrammarAuthor
-from cbtrun.plugins.grammar_brief import Brief, Written, parse_brief
-from cbtrun.plugins.grammar_course import WORDS, plans
-from cbtrun.plugins.grammar_warm import WORDS as SUPPORTIVE_WORDS
-from cbtrun.plugins.persona_attributes import attributes_path, read_attributes
-from cbtrun.plugins.persona_material import PATIENT_WORDS
-from cbtrun.plugins.phrasing import Phrasebook, finish, parse, read_rules, slots_of
-from cbtrun.plugins.pronouns import clause, to_you
-from cbtrun.plugins.sampled import draw_personas
+from cbtrun.plugins.corpus.course_messages import Before, author_messages
+from cbtrun.plugins.corpus.course_plan import course_path, read_course
+from cbtrun.plugins.dialogue.endings import takes_leave
+from cbtrun.plugins.grammar.author import REGISTERS, GrammarAuthor
+from cbtrun.plugins.grammar.brief import Brief, Written, parse_brief
+from cbtrun.plugins.grammar.course import WORDS, plans
+from cbtrun.plugins.grammar.warm import WORDS as SUPPORTIVE_WORDS
+from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
+from cbtrun.plugins.personas.material import PATIENT_WORDS
+from cbtrun.plugins.personas.sampled import draw_personas
+from cbtrun.plugins.wording.phrasing import Phrasebook, finish, parse, read_rules, slots_of
+from cbtrun.plugins.wording.pronouns import clause, to_you
 from cbtrun.records import Persona
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.humans.sheet import draw_sheet
 from cbtrun.records import Session, Turn
-from cbtrun.sheet import draw_sheet
 from cbtrun.testing import StudyProject
 
 KINDS = ("fine-kind", "other-kind")

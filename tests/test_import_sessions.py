@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.plugins.import_sessions import read_sessions
-from cbtrun.plugins.transcript_table import read_table
+from cbtrun.plugins.transcripts.import_sessions import read_sessions
+from cbtrun.plugins.transcripts.transcript_table import read_table
 from cbtrun.records import Session
 
 CSV = """id,n,who,words,quality,topic

@@ -11,9 +11,9 @@ from mock_server import MockServer
 from network_studies import listening
 
 from cbtrun.models import Draw
-from cbtrun.rating_request import Window, rating_request, shown_turns
+from cbtrun.ratings.request import Window, rating_request, shown_turns
+from cbtrun.ratings.rubric import read_rubric
 from cbtrun.records import Session, Turn
-from cbtrun.rubric import read_rubric
 from cbtrun.testing import StudyProject
 
 ROWS = [

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import StageError
-from cbtrun.journal import Call, Fault, Journal, StageMark
+from cbtrun.journal.journal import Call, Fault, Journal, StageMark
 from cbtrun.models import Reply
 
 
@@ -43,7 +43,7 @@ def test_a_kept_reply_survives_a_kill_right_after_keep_returned(tmp_path: Path) 
     program = f"""
 import asyncio, os, signal
 from pathlib import Path
-from cbtrun.journal import Call, Journal
+from cbtrun.journal.journal import Call, Journal
 from cbtrun.models import Reply
 async def main():
     await Journal(Path({str(tmp_path / "j.sqlite")!r})).keep(Call("k", "s", "m", "r", 1, Reply("paid"), 0.0))

@@ -34,7 +34,7 @@ from pathlib import Path
 
 from cbtrun.digests import digest
 from cbtrun.hookspecs import hookimpl
-from cbtrun.plugins import lexical_rater
+from cbtrun.plugins.raters import lexical_rater
 
 
 class Counting:
@@ -71,7 +71,7 @@ def write_study(folder: Path, sessions: int = 30) -> None:
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "cbtrun.cli", "study.yaml", "--allow-local-plugins", "--concurrency", "2"]
+    command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--allow-local-plugins", "--concurrency", "2"]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -121,7 +121,7 @@ def test_a_run_killed_at_several_points_repeats_no_completed_call_and_ends_the_s
 @pytest.mark.parametrize("signal_", [signal.SIGINT])
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path, signal_: signal.Signals) -> None:
     write_study(tmp_path)
-    command = [sys.executable, "-m", "cbtrun.cli", "study.yaml", "--allow-local-plugins", "--concurrency", "2"]
+    command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--allow-local-plugins", "--concurrency", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and kept_calls(tmp_path) < 5:
         time.sleep(0.002)

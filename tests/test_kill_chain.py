@@ -69,7 +69,7 @@ def open_model(context):
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start the study in a folder of its own."""
-    command = [sys.executable, "-m", "cbtrun.cli", "study.yaml", "--allow-local-plugins"]
+    command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--allow-local-plugins"]
     with (folder / "run.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage, Draw, ModelContext, Request
-from cbtrun.plugins import lexical_rater
-from cbtrun.plugins.lexical_scores import points_for, score_items
-from cbtrun.plugins.lexical_signals import Measured, Measuring
-from cbtrun.plugins.lexical_turns import SpokenTurn, content_stems
-from cbtrun.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.plugins.raters import lexical_rater
+from cbtrun.plugins.raters.lexical_scores import points_for, score_items
+from cbtrun.plugins.raters.lexical_signals import Measured, Measuring
+from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems
+from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
 
 CTRS = Path(str(files("cbtrun.rubrics").joinpath("ctrs.yaml")))
 EXAMPLES = Path(str(files("cbtrun.specs").joinpath("examples/transcripts.csv")))

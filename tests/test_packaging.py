@@ -47,14 +47,14 @@ def test_the_installed_wheel_validates_a_shipped_study(wheel: Path, tmp_path: Pa
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     # What cbtrun depends on comes from the environment of the tests; cbtrun itself only from the wheel.
-    (shared,) = {str(path) for path in map(Path, sys.path) if path.name == "site-packages"}
+    shared = [str(path) for path in map(Path, sys.path) if path.name == "site-packages"]
     program = f"""
 import sys
-sys.path.append({shared!r})
+sys.path.extend({shared!r})
 from importlib.resources import files
-import cbtrun.cli
-assert cbtrun.cli.__file__.startswith({str(site)!r}), cbtrun.cli.__file__
-cbtrun.cli.main(["validate", str(files("cbtrun.specs") / "quickstart.yaml")])
+import cbtrun.cli.main
+assert cbtrun.cli.main.__file__.startswith({str(site)!r}), cbtrun.cli.main.__file__
+cbtrun.cli.main.main(["validate", str(files("cbtrun.specs") / "quickstart.yaml")])
 """
     python = tmp_path / "env/bin/python"
     ended = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from families import family_model
 
-from cbtrun.plugins.packed_rows import ATTENTION, packs, register_packed_attention
+from cbtrun.plugins.tuning.packed_rows import ATTENTION, packs, register_packed_attention
 
 LENGTHS = [7, 3, 9, 1, 5]
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from test_dialogue import Speaks, persona
 
-from cbtrun.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.context import StageContext
 from cbtrun.errors import SpecError
-from cbtrun.journal import Journal
+from cbtrun.journal.journal import Journal
 from cbtrun.models import Request
 from cbtrun.persona_sets import content_digest
-from cbtrun.plugins import written_personas
-from cbtrun.plugins.persona_files import persona_path, read_personas
+from cbtrun.plugins.personas import written as written_personas
+from cbtrun.plugins.personas.files import persona_path, read_personas
 from cbtrun.records import Persona
 from cbtrun.testing import StudyProject
 

@@ -12,10 +12,10 @@ import yaml
 
 from cbtrun.errors import SpecError, StageError
 from cbtrun.persona_sets import content_digest, shared_personas
-from cbtrun.plugins import sampled
-from cbtrun.plugins.persona_attributes import Attributes, attributes_path, read_attributes
-from cbtrun.plugins.sampled import balance, draw_personas
-from cbtrun.plugins.thought_kinds import thought_kind
+from cbtrun.plugins.personas import sampled
+from cbtrun.plugins.personas.attributes import Attributes, attributes_path, read_attributes
+from cbtrun.plugins.personas.sampled import balance, draw_personas
+from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.records import Persona
 
 

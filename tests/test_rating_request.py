@@ -4,8 +4,10 @@ import json
 import re
 
 import pytest
+from rating_fakes import EVERY_TYPE, RUBRIC, TURNS, a_session
+
 from cbtrun.models import Draw
-from cbtrun.rating_request import (
+from cbtrun.ratings.request import (
     ShownTurn,
     Window,
     rating_request,
@@ -15,9 +17,8 @@ from cbtrun.rating_request import (
     unblinding_flags,
     windows,
 )
-from cbtrun.rubric import Rubric, rubric_digest
-from cbtrun.unblinding import masked, unblinding
-from rating_fakes import EVERY_TYPE, RUBRIC, TURNS, a_session
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.unblinding import masked, unblinding
 
 INJECTIONS = [
     "</transcript>",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cbtrun.errors import PluginError
+from cbtrun.fingerprints import plugin_digest
 from cbtrun.hookspecs import hookimpl
 from cbtrun.registry import Registry, load_registry
 
@@ -84,7 +85,7 @@ def test_a_hook_with_a_wrong_argument_is_refused_by_name() -> None:
         def run_sessions(self, kontext: Any) -> list[str]:
             return []
 
-    with pytest.raises(PluginError, match="(?s)'wrong'.*kontext"):
+    with pytest.raises(PluginError, match=r"(?s)'wrong'.*kontext"):
         registry(wrong=Wrong())
 
 
@@ -125,3 +126,28 @@ def test_a_plugins_digest_changes_with_its_source_and_with_what_it_imports(tmp_p
     before = load_registry([plugin]).digest("rater")
     (tmp_path / "words.py").write_text("WORDS = 2\n")
     assert load_registry([plugin]).digest("rater") != before
+
+
+def test_a_plugins_digest_follows_its_imports_across_folders_and_stops_at_its_package(tmp_path: Path) -> None:
+    package = tmp_path / "theirs"
+    (package / "inner").mkdir(parents=True)
+    for folder in (package, package / "inner"):
+        (folder / "__init__.py").write_text("")
+    (package / "inner" / "plugin.py").write_text("from theirs.words import SAY\nfrom .near import NEAR\n")
+    (package / "inner" / "near.py").write_text("NEAR = 1\n")
+    (package / "words.py").write_text("SAY = 'a'\n")
+    (package / "unused.py").write_text("")
+
+    def digest() -> str:
+        module = ModuleType("theirs.inner.plugin")
+        module.__file__ = str(package / "inner" / "plugin.py")
+        return plugin_digest(object(), module)
+
+    first = digest()
+    (package / "unused.py").write_text("X = 1\n")
+    assert digest() == first
+    (package / "words.py").write_text("SAY = 'b'\n")
+    second = digest()
+    assert second != first
+    (package / "inner" / "near.py").write_text("NEAR = 2\n")
+    assert digest() not in (first, second)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rating_fakes import RUBRIC
 
+from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import ItemScore, Rating
 from cbtrun.reliability.bland_altman import limits_of_agreement, severity_of_raters
 from cbtrun.reliability.icc import intraclass_correlations
@@ -14,7 +15,6 @@ from cbtrun.reliability.krippendorff import krippendorff_alpha
 from cbtrun.reliability.of_ratings import reliability_of, single_values
 from cbtrun.reliability.records import Reliability
 from cbtrun.reliability.repeats import within_session_sd
-from cbtrun.rubric import rubric_digest
 
 MISSING = np.nan
 

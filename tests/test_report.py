@@ -16,9 +16,9 @@ import jsonschema
 import pytest
 from report_studies import made_up_study
 
-from cbtrun.plugins.html import OPTIONS, training_log
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
+from cbtrun.plugins.report.html import OPTIONS, training_log
 from cbtrun.plugins.report.inputs import ReportInput, main_grouping, may_show_transcripts
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table

@@ -6,8 +6,8 @@ from importlib.resources import files
 import pytest
 from test_shipped_rubrics import FOLDER
 
-from cbtrun.rating_request import rendered_example
-from cbtrun.rubric import read_rubric
+from cbtrun.ratings.request import rendered_example
+from cbtrun.ratings.rubric import read_rubric
 from cbtrun.testing import StudyProject
 
 STUDY = f"""\

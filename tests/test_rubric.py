@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cbtrun.errors import SpecError
-from cbtrun.rubric import Rubric, find_rubric, read_rubric, rubric_digest, rubric_schema
+from cbtrun.ratings.rubric import Rubric, find_rubric, read_rubric, rubric_digest, rubric_schema
 
 CTRS = Path(str(files("cbtrun.rubrics").joinpath("ctrs.yaml")))
 
@@ -71,7 +72,7 @@ def test_the_ctrs_has_six_general_and_five_conceptual_items() -> None:
 def test_the_committed_schema_is_the_one_the_record_gives() -> None:
     committed = json.loads(files("cbtrun.schemas").joinpath("rubric.schema.json").read_text(encoding="utf-8"))
     assert committed == rubric_schema(), (
-        "write it anew: python -c 'import json; from cbtrun.rubric import rubric_schema; "
+        "write it anew: python -c 'import json; from cbtrun.ratings.rubric import rubric_schema; "
         "print(json.dumps(rubric_schema(), indent=2))' > schemas/rubric.schema.json"
     )
 

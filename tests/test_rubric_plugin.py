@@ -9,9 +9,9 @@ from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer
 from cbtrun.errors import ModelError, StageError, StopRun
 from cbtrun.models import Request
 from cbtrun.planning import Plan, PlanContext
-from cbtrun.plugins.rubric import fingerprint_files, plan_block, rate_sessions
+from cbtrun.plugins.raters.rubric import fingerprint_files, plan_block, rate_sessions
+from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Session
-from cbtrun.rubric import rubric_digest
 
 
 def obliging(request: Request) -> str:
@@ -207,4 +207,4 @@ def test_a_plan_counts_the_calls_of_each_rater() -> None:
 
 def test_the_templates_are_part_of_the_fingerprint() -> None:
     names = {path.name for path in fingerprint_files() if path.is_file()}
-    assert {"rater-system.j2", "rater-user.j2", "rating_answer.py", "evidence.py"} <= names
+    assert {"rater-system.j2", "rater-user.j2", "answer.py", "evidence.py"} <= names

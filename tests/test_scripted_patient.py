@@ -12,15 +12,15 @@ import pytest
 from cbtrun.digests import derive_seed
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.plugins.dialogue_endings import both_took_leave, takes_leave
-from cbtrun.plugins.dialogue_prompts import PATIENT_SYSTEM, patient_system, view
-from cbtrun.plugins.patient_answer import ANSWERS, STORY
-from cbtrun.plugins.patient_hearing import hear, questions, senseless
-from cbtrun.plugins.persona_attributes import attributes_path, read_attributes
-from cbtrun.plugins.persona_material import PATIENT_WORDS
-from cbtrun.plugins.phrasing import read_rules
-from cbtrun.plugins.sampled import draw_personas
-from cbtrun.plugins.scripted_patient import ScriptedPatient, read_persona
+from cbtrun.plugins.dialogue.endings import both_took_leave, takes_leave
+from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_system, view
+from cbtrun.plugins.patients.answer import ANSWERS, STORY
+from cbtrun.plugins.patients.hearing import hear, questions, senseless
+from cbtrun.plugins.patients.scripted_patient import ScriptedPatient, read_persona
+from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
+from cbtrun.plugins.personas.material import PATIENT_WORDS
+from cbtrun.plugins.personas.sampled import draw_personas
+from cbtrun.plugins.wording.phrasing import read_rules
 from cbtrun.records import Persona, Turn
 
 LISTENER = (

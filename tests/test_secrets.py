@@ -11,9 +11,9 @@ from chat_calls import KEY, ask, model_at
 from mock_server import Fault, MockServer
 from network_studies import ALLOW, STUDY, listening
 
-from cbtrun.addresses import expand_address
+from cbtrun.calls.addresses import expand_address
+from cbtrun.calls.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.errors import ModelError
-from cbtrun.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

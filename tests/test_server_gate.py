@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from cbtrun.calls.server_gate import Clock, ServerGate, ServerLimits
+from cbtrun.calls.servers import ServerGates, ServerTerms
 from cbtrun.errors import ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
 from cbtrun.models import Reply
-from cbtrun.server_gate import Clock, ServerGate, ServerLimits
-from cbtrun.servers import ServerGates, ServerTerms
 
 
 @dataclass

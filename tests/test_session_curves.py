@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cbtrun.plugins.report.fidelity_tables import wilson
 from cbtrun.plugins.report.limitations import _edges
-from cbtrun.plugins.session_curves import agenda_words, turn_measures
+from cbtrun.plugins.report.session_curves import agenda_words, turn_measures
 from cbtrun.records import Session, Turn
 
 

@@ -20,9 +20,10 @@ from tiny_models import SENTENCES, make_model, make_tokenizer
 from cbtrun.context import BlockContext
 from cbtrun.errors import ModelError, Place, StageError
 from cbtrun.models import ChatMessage, ModelContext
-from cbtrun.plugins import sft, transformers_model
-from cbtrun.plugins.model_files import find_model, load_tokenizer
-from cbtrun.plugins.training_rows import UNTRAINED, TrainingRow, training_rows
+from cbtrun.plugins.local_models import transformers_model
+from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+from cbtrun.plugins.tuning import sft
+from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow, training_rows
 from cbtrun.records import Adapter, Message, Transcript
 
 SYSTEM = Message(role="system", content="You listen.")

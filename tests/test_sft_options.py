@@ -12,12 +12,12 @@ from test_sft import Tuning, trained_spans, transcript
 from tiny_models import make_model
 
 from cbtrun.errors import StageError
-from cbtrun.plugins import sft
-from cbtrun.plugins.model_files import find_model, load_tokenizer
-from cbtrun.plugins.sft_training import Batches, batches
-from cbtrun.plugins.sft_watch import check_loss
-from cbtrun.plugins.training_rows import held_out_personas, training_rows
-from cbtrun.plugins.tune_memory import Shape, estimate, settings_that_help, shape_from
+from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+from cbtrun.plugins.tuning import sft
+from cbtrun.plugins.tuning.sft_training import Batches, batches
+from cbtrun.plugins.tuning.sft_watch import check_loss
+from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
+from cbtrun.plugins.tuning.tune_memory import Shape, estimate, settings_that_help, shape_from
 
 LLAMA_8B = Shape(32, 4096, 14336, 32, 8, 128, 128256, tied=False)
 

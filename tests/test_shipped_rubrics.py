@@ -6,9 +6,9 @@ import pytest
 
 import cbtrun.rubrics
 from cbtrun.errors import SpecError
-from cbtrun.plugins.lexical_scores import score_items
-from cbtrun.plugins.lexical_turns import SpokenTurn
-from cbtrun.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.plugins.raters.lexical_scores import score_items
+from cbtrun.plugins.raters.lexical_turns import SpokenTurn
+from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
 
 FOLDER = Path(cbtrun.rubrics.__path__[0])
 SHIPPED = {file.stem: read_rubric(file) for file in sorted(FOLDER.glob("*.yaml"))}

@@ -13,10 +13,10 @@ from spec_plugins import GOLDEN, options, small_registry
 from cbtrun.context import BlockContext
 from cbtrun.errors import PluginError, SpecError, StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.overrides import find_path, read_study
 from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import write_lock
-from cbtrun.spec import Study, load_study, local_plugins, study_of_run
+from cbtrun.study.overrides import find_path, read_study
+from cbtrun.study.spec import Study, load_study, local_plugins, study_of_run
 
 STUDY = """\
 cbtrun: 1

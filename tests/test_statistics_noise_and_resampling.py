@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cbtrun import power
+from cbtrun.analysis import power
 from cbtrun.errors import StatisticsError
 from cbtrun.records import Effect, Interval
 from cbtrun.statistics.bootstrap import LARGEST, bootstrap_difference, bootstrap_mean

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cbtrun.analysis_table import AnalysisTable, Row, independent_units, pair_by_persona, rows_at
+from cbtrun.analysis.table import AnalysisTable, Row, independent_units, pair_by_persona, rows_at
 from cbtrun.statistics.paired import mean_of_differences, paired_t_test
 from cbtrun.statistics.two_groups import mean_difference, welch_test
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from cbtrun.plugins.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.tiny.recipe.dialogue import FOLDER, Chat, conversation, recipe
 from cbtrun.plugins.tiny.recipe.templates import UNKNOWN, parse, say_back
 from cbtrun.plugins.tiny.recipe.words import is_held_out

@@ -13,8 +13,8 @@ from tiny_models import SENTENCES, make_model, make_tokenizer
 
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage, Draw, ModelContext, Reply, Request
-from cbtrun.plugins import transformers_model
-from cbtrun.plugins.model_files import find_model, load_base
+from cbtrun.plugins.local_models import transformers_model
+from cbtrun.plugins.local_models.model_files import find_model, load_base
 
 DEFAULTS = {
     name: option["default"] for name, option in transformers_model.SCHEMA["properties"].items() if "default" in option
@@ -51,7 +51,7 @@ async def traced(model: Any, requests: Sequence[Request]) -> list[tuple[list[int
     """Tokens and logits (steps, vocabulary) of requests that are made at the same moment."""
     import torch
 
-    from cbtrun.plugins.fixed_shape import Row
+    from cbtrun.plugins.local_models.fixed_shape import Row
 
     loop = asyncio.get_running_loop()
     rows = [
@@ -209,6 +209,20 @@ def test_a_cancelled_reply_frees_its_row(folder: Path) -> None:
         await model.close()
 
     asyncio.run(cancel())
+
+
+def test_an_error_in_the_model_reaches_everyone_who_waits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> list[Any]:
+        model = opened(folder)
+
+        def broken(*_: Any, **__: Any) -> None:
+            raise RuntimeError("the card fell out")
+
+        monkeypatch.setattr(model._generator._group._reader, "read", broken)
+        asking = asyncio.gather(*(model.reply(asked(n)) for n in range(3)), return_exceptions=True)
+        return await asyncio.wait_for(asking, timeout=60)
+
+    assert [str(error) for error in asyncio.run(ask())] == ["the card fell out"] * 3
 
 
 def test_the_identity_holds_no_path_and_changes_with_the_weights(folder: Path, tmp_path: Path) -> None:

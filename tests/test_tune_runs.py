@@ -11,8 +11,8 @@ import pytest
 from families import family_model
 from tiny_models import SENTENCES, make_model
 
-from cbtrun.plugins import tune_memory
-from cbtrun.plugins.model_files import without_known_warnings
+from cbtrun.plugins.local_models.model_files import without_known_warnings
+from cbtrun.plugins.tuning import tune_memory
 from cbtrun.testing import StudyProject, study_project
 
 __all__ = ["study_project"]

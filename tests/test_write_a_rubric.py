@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from cbtrun.analysis_block import aggregate_of
+from cbtrun.analysis.block import aggregate_of
 from cbtrun.results import read_results
 from cbtrun.testing import StudyProject
 

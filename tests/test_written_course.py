@@ -16,15 +16,15 @@ import pytest
 from cbtrun.digests import derive_seed, digest
 from cbtrun.errors import CbtrunError, SpecError
 from cbtrun.models import Reply, Request
-from cbtrun.plugins import written_course
-from cbtrun.plugins.course_messages import REGISTERS, author_messages
-from cbtrun.plugins.course_plan import course_path, read_course, shipped_courses
-from cbtrun.plugins.grammar import REGISTERS as GRAMMAR_REGISTERS
-from cbtrun.plugins.grammar import GrammarAuthor
-from cbtrun.plugins.grammar_course import plans
-from cbtrun.plugins.persona_attributes import attributes_path, read_attributes
-from cbtrun.plugins.sampled import draw_personas
-from cbtrun.plugins.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.corpus import written_course
+from cbtrun.plugins.corpus.course_messages import REGISTERS, author_messages
+from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
+from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.grammar.author import REGISTERS as GRAMMAR_REGISTERS
+from cbtrun.plugins.grammar.author import GrammarAuthor
+from cbtrun.plugins.grammar.course import plans
+from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
+from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.records import Persona, Transcript
 
 ReplyTo = Callable[[Request], Awaitable[Reply]]

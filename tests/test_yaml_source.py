@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.yaml_scalars import plain_scalar
-from cbtrun.yaml_source import MAX_BYTES, Located, read_yaml
+from cbtrun.study.yaml_scalars import plain_scalar
+from cbtrun.study.yaml_source import MAX_BYTES, Located, read_yaml
 
 
 @pytest.fixture
@@ -184,7 +184,8 @@ def test_a_tab_inside_text_is_fine(read: Callable[..., Located]) -> None:
 
 
 def test_nesting_stops_before_the_parser_does(read: Callable[..., Located]) -> None:
-    assert message(read, "[" * 200_000) == "study.yaml:1:101: nested over 100 levels deep"
+    assert message(read, "[" * 900) == "study.yaml:1:101: nested over 100 levels deep"
+    assert message(read, "[" * 200_000).endswith("nested over 100 levels deep")
 
 
 def test_a_mapping_as_key_is_reported(read: Callable[..., Located]) -> None:

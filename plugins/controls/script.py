@@ -11,8 +11,8 @@ from typing import Any
 
 from cbtrun.models import Reply, Request
 from cbtrun.plugins.crisis.risk_check import risk_of
-from cbtrun.plugins.patient_voice import quotable
-from cbtrun.plugins.phrasing import Phrasebook, read_rules
+from cbtrun.plugins.patients.voice import quotable
+from cbtrun.plugins.wording.phrasing import Phrasebook, read_rules
 
 HERE = Path(__file__).parent
 CAREFUL_STEPS = ("greet", "agenda", "event", "thought", "feeling", "meaning", "for", "against", "alternative",

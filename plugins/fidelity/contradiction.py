@@ -17,9 +17,13 @@ CHILD = r"children|kids?|sons?|daughters?|child|baby|toddler|twins|little one"
 PET = r"cat|dog"
 
 NUMBERS = {
-    word: 10 * (place + 2) for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
+    word: 10 * (place + 2)
+    for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
 }
-UNITS = {word: place + 1 for place, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])}
+UNITS = {
+    word: place + 1
+    for place, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+}
 
 AGE = re.compile(
     r"\bi(?:'m| am|'ve just turned|'ve turned| (?:just )?turned)(?: (?:only|just|already|now|nearly|almost|about))? (?P<one>\d\d|[a-z]+ty(?:[- ][a-z]+)?)"
@@ -31,7 +35,29 @@ NAME = re.compile(
     r"|['\"](?P<two>[A-Z]\w+), (?:you|are you|what|why|how|is|it|can)\b"
 )
 NO_NAMES = frozenset(
-    ["The", "A", "An", "It", "He", "She", "They", "You", "I", "My", "Lazy", "Stupid", "Mum", "Mom", "Dad", "Mother", "Father", "Doctor", "Love", "Dear", "Darling"]
+    [
+        "The",
+        "A",
+        "An",
+        "It",
+        "He",
+        "She",
+        "They",
+        "You",
+        "I",
+        "My",
+        "Lazy",
+        "Stupid",
+        "Mum",
+        "Mom",
+        "Dad",
+        "Mother",
+        "Father",
+        "Doctor",
+        "Love",
+        "Dear",
+        "Darling",
+    ]
 )
 TRADE = re.compile(
     r"\b(?:i(?:'ve been| have been|'m| am)? ?work(?:ing|ed)? as an? |i(?:'m| am) (?:an? )(?=\w+ (?:by trade|by profession))"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cbtrun.plugins.dialogue_endings import takes_leave
+from cbtrun.plugins.dialogue.endings import takes_leave
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, straight
 
 PART = 0.6  # of the session's possible turns: a farewell later than that may be the patient's to begin

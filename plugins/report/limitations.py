@@ -8,9 +8,9 @@ from functools import lru_cache, partial
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput, main_grouping
+from cbtrun.plugins.report.session_curves import MEASURES, TurnMeasure, turn_measures
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
-from cbtrun.plugins.session_curves import MEASURES, TurnMeasure, turn_measures
 from cbtrun.records import Session
 from cbtrun.results import clustered_interval, level_of
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cbtrun.plugins.personas.sampled import balance
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.sampled import balance
 
 
 def balance_table(given: ReportInput) -> Table | None:

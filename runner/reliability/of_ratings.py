@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cbtrun.digests import derive_seed
-from cbtrun.rating_totals import item_value, outcome_names, rating_total
+from cbtrun.ratings.totals import item_value, outcome_names, rating_total
 from cbtrun.records import Interval, Rating
 from cbtrun.reliability.records import Coefficient, Limits, Reliability, Severity
 from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:
+    from cbtrun.ratings.rubric import Rubric
     from cbtrun.reliability.icc import Table
-    from cbtrun.rubric import Rubric
 
 Kind = Literal["total", "subscale", "item"]
 Singles = Mapping[tuple[str, str, int], float | None]

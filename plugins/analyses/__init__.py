@@ -1,0 +1,1 @@
+"""The declared designs of an analysis."""

@@ -1,0 +1,95 @@
+"""Whether two levels are alike: two one-sided tests against a margin in points, and the 90 % interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
+from cbtrun.analysis.checks import compared_problems
+from cbtrun.analysis.options import block_schema, compared_option, two_levels_options
+from cbtrun.analysis.sensitivity import worst_case_of_groups, worst_case_of_pairs
+from cbtrun.analysis.table import AnalysisTable, are_averaged, group_of, independent_units, pair_by_persona, rows_at
+from cbtrun.hookspecs import hookimpl
+from cbtrun.plugins.analyses.independent import refuse_shared_personas
+from cbtrun.records import Comparison
+from cbtrun.statistics import effect_sizes
+from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.records import Json
+
+
+def fingerprint_files() -> list[Path]:
+    """Files besides this one that decide the results."""
+    return statistics_files()
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: equivalence` under `analysis`."""
+    if stage != "analysis":
+        return None
+    margin = {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "Largest difference, in points of the outcome, that counts as none. Declare it before the data exist.",
+    }
+    items = {
+        "items": {"type": "boolean", "default": False, "description": "Whether each item is tested too, same margin."}
+    }
+    return block_schema(
+        ["factor", "levels", "margin"], {**two_levels_options(), **compared_option(), "margin": margin, **items}
+    )
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Refuses a comparison that the sessions cannot give, and filters that name nothing."""
+    return compared_problems(context)
+
+
+@hookimpl
+def analyse(context: StageContext) -> list[Comparison]:
+    """One equivalence test for each outcome."""
+    return analyse_block(context, lambda table, _: [compare_with_margin(context.name, context.options, table)])
+
+
+def compare_with_margin(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:
+    """Two one-sided tests of the first level against the second."""
+    factor, levels, margin = options["factor"], tuple(options["levels"]), float(options["margin"])
+    rows = [rows_at(table, factor, level) for level in levels]
+    within = options.get("compared", "within-personas") == "within-personas"
+    if within:
+        pairing = pair_by_persona(*rows)
+        values = [[pair.first for pair in pairing.pairs], [pair.second for pair in pairing.pairs]]
+        differences = [pair.difference for pair in pairing.pairs]
+        found, size = equivalence_of_pairs(differences, margin), effect_sizes.dz(differences)
+        unused, unit, n = pairing.unused, "pair of one persona", len(differences)
+    else:
+        refuse_shared_personas(factor, rows)
+        units = [independent_units(at_level) for at_level in rows]
+        values = [[unit.value for unit in of_level] for of_level in units]
+        found, size = equivalence_of_groups(values[0], values[1], margin), effect_sizes.hedges_g(values[0], values[1])
+        averaged = are_averaged([*units[0], *units[1]])
+        unused, unit, n = {}, "persona (mean of its sessions)" if averaged else "session", sum(map(len, values))
+    notes = [*missing_level_notes(factor, levels, rows), *filter(None, [found.note, size.note])]
+    return Comparison(
+        **common_fields(name, "equivalence", table),
+        factor=factor,
+        levels=levels,
+        groups=tuple(group_of(*group, unused) for group in zip(levels, rows, values, strict=True)),
+        n=n,
+        unit_of_analysis=unit,
+        estimate=found.estimate,
+        interval=found.interval,
+        effects=(size.effect,) if size.effect else (),
+        tests=(found.test,) if found.test else (),
+        notes=tuple(notes),
+        personas=count_personas(rows),
+        worst_case=worst_case_of_pairs(*rows) if within else worst_case_of_groups(*rows),
+        margin=margin,
+    )

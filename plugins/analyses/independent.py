@@ -1,0 +1,113 @@
+"""Two independent groups of sessions: difference of means, AUC, Hedges' g; Mann-Whitney and Welch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis.block import (
+    analyse_block,
+    common_fields,
+    count_personas,
+    effects_and_notes,
+    missing_level_notes,
+    statistics_files,
+    tests_and_notes,
+)
+from cbtrun.analysis.checks import fit_problems
+from cbtrun.analysis.noise import independent_noise
+from cbtrun.analysis.options import block_schema, tests_option, two_levels_options
+from cbtrun.analysis.sensitivity import worst_case_of_groups
+from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
+from cbtrun.errors import StatisticsError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.records import Comparison
+from cbtrun.statistics import assumptions, bootstrap, effect_sizes, two_groups
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.records import Json
+
+TESTS = {"mann-whitney": two_groups.mann_whitney_test, "welch": two_groups.welch_test}
+
+
+def fingerprint_files() -> list[Path]:
+    """Files besides this one that decide the results."""
+    return statistics_files()
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: independent` under `analysis`."""
+    if stage != "analysis":
+        return None
+    tests = tests_option(list(TESTS), "Two-sided tests of no difference.")
+    return block_schema(["factor", "levels"], {**two_levels_options(), "tests": tests})
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Refuses arms that share their personas, and filters that name nothing."""
+    return fit_problems(context, shared_personas=False, instead="`using: paired` with `pair_by: persona`")
+
+
+@hookimpl
+def analyse(context: StageContext) -> list[Comparison]:
+    """One comparison of the two levels for the declared outcome and, unless switched off, for each item."""
+    name, options = context.name, context.options
+    return analyse_block(context, lambda table, seed: [compare_independent(name, options, table, seed)])
+
+
+def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTable, seed: int) -> Comparison:
+    """First level against second. Raises StatisticsError when personas stand on both sides."""
+    factor, levels = options["factor"], tuple(options["levels"])
+    rows = [rows_at(table, factor, level) for level in levels]
+    refuse_shared_personas(factor, rows)
+    units = [independent_units(at_level) for at_level in rows]
+    first, second = ([unit.value for unit in of_level] for of_level in units)
+    difference = two_groups.mean_difference(first, second)
+    tests, test_notes = tests_and_notes([TESTS[test](first, second) for test in options.get("tests", list(TESTS))])
+    effects, effect_notes = effects_and_notes([effect_sizes.auc(first, second), effect_sizes.hedges_g(first, second)])
+    boot = bootstrap.bootstrap_difference(first, second, seed)
+    noise = independent_noise(units, rows, effects)
+    notes = [*missing_level_notes(factor, levels, rows), *filter(None, [difference.note, boot.note])]
+    return Comparison(
+        **common_fields(name, "independent", table),
+        factor=factor,
+        levels=levels,
+        groups=(group_of(levels[0], rows[0], first), group_of(levels[1], rows[1], second)),
+        n=len(first) + len(second),
+        unit_of_analysis="persona (mean of its sessions)" if are_averaged([*units[0], *units[1]]) else "session",
+        estimate=difference.value,
+        interval=difference.interval,
+        effects=(*effects, *noise.effects),
+        tests=tests,
+        checks=(*_checks(first, second, table), *noise.words),
+        notes=(*notes, *test_notes, *effect_notes),
+        personas=count_personas(rows),
+        bootstrap=boot.interval,
+        worst_case=worst_case_of_groups(*rows),
+        variance=noise.variance,
+    )
+
+
+def _checks(first: Sequence[float], second: Sequence[float], table: AnalysisTable) -> list[str]:
+    instead = "Mann-Whitney, AUC and the BCa interval"
+    words = [
+        assumptions.normality_words("the first group", first, instead),
+        assumptions.normality_words("the second group", second, instead),
+        assumptions.variance_words([first, second]),
+        assumptions.ceiling_words([*first, *second], table.low, table.high),
+    ]
+    return [one for one in words if one is not None]
+
+
+def refuse_shared_personas(factor: str, rows: Sequence[Sequence[Row]]) -> None:
+    """Raises StatisticsError when the groups are not independent."""
+    if are_paired(rows):
+        raise StatisticsError(
+            f"`independent` does not fit: personas have sessions at more than one level of '{factor}', so the groups "
+            "are not independent; use `using: paired` with `pair_by: persona`"
+        )

@@ -1,0 +1,108 @@
+"""Single items as ordered categories: odds ratio of a higher score by the proportional-odds model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
+from cbtrun.analysis.checks import fit_problems
+from cbtrun.analysis.options import block_schema, two_levels_options
+from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
+from cbtrun.hookspecs import hookimpl
+from cbtrun.records import Comparison
+from cbtrun.statistics import effect_sizes
+from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.records import Json
+
+MOST_CATEGORIES = 15
+FEW_CLUSTERS = 30
+
+
+def fingerprint_files() -> list[Path]:
+    """Files besides this one that decide the results."""
+    return statistics_files()
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: ordinal` under `analysis`."""
+    return block_schema(["factor", "levels"], two_levels_options()) if stage == "analysis" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Refuses totals, which are not ordered categories, and filters that name nothing."""
+    problems = fit_problems(context, shared_personas=None, instead="")
+    if str(context.options.get("outcome", "")).endswith(".total"):
+        what = "`ordinal` does not fit a total, which has too many values; name an item, or use `using: paired`"
+        problems.append(context.problem(what, "outcome"))
+    return problems
+
+
+@hookimpl
+def analyse(context: StageContext) -> list[Comparison]:
+    """One odds ratio for each item."""
+    return analyse_block(context, lambda table, _: [compare_odds(context.name, context.options, table)])
+
+
+def compare_odds(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:
+    """First level against second. Sessions are the rows; those of one persona are clusters of the standard error."""
+    factor, levels = options["factor"], tuple(options["levels"])
+    rows = [rows_at(table, factor, level) for level in levels]
+    used = [
+        sorted((row for row in at_level if row.value is not None), key=lambda row: row.session) for at_level in rows
+    ]
+    values = [[row.value for row in at_level if row.value is not None] for at_level in used]
+    clustered = are_paired(used) or are_averaged([unit for at_level in used for unit in independent_units(at_level)])
+    clusters = tuple([_cluster(row) for row in at_level] for at_level in used)
+    found = _odds(values, (clusters[0], clusters[1]) if clustered else None)
+    size = effect_sizes.cliffs_delta(*values) if not clustered else None
+    count = len({name for side in clusters for name in side})
+    effects = [found.effect, size.effect if size else None]
+    return Comparison(
+        **common_fields(name, "ordinal", table),
+        factor=factor,
+        levels=levels,
+        groups=tuple(group_of(*group) for group in zip(levels, rows, values, strict=True)),
+        n=sum(map(len, values)),
+        unit_of_analysis="session, clustered by persona" if clustered else "session",
+        estimate=None,
+        effects=tuple(effect for effect in effects if effect is not None),
+        tests=(found.test,) if found.test else (),
+        checks=tuple(_checks(found, clustered, count)),
+        notes=(*missing_level_notes(factor, levels, rows), *filter(None, [found.note])),
+        personas=count_personas(rows),
+    )
+
+
+def _cluster(row: Row) -> str:
+    return f"persona {row.persona}" if row.persona is not None else f"session {row.session}"
+
+
+def _odds(values: list[list[float]], clusters: tuple[list[str], list[str]] | None) -> ProportionalOdds:
+    categories = len({value for side in values for value in side})
+    if categories > MOST_CATEGORIES:
+        note = (
+            f"{categories} distinct values are too many for ordered categories; `using: paired` or `independent` fits"
+        )
+        return ProportionalOdds(None, None, note=note)
+    return proportional_odds(values[0], values[1], clusters)
+
+
+def _checks(found: ProportionalOdds, clustered: bool, clusters: int) -> list[str]:
+    words = []
+    if found.single_cuts:
+        low, high = min(found.single_cuts), max(found.single_cuts)
+        alike = (
+            "alike enough" if high / low < 4 or low > 1 or high < 1 else "in both directions: one odds ratio hides that"
+        )
+        words.append(f"proportional odds: single cut points give odds ratios of {low:.2f} to {high:.2f}, {alike}")
+    if clustered and clusters < FEW_CLUSTERS:
+        words.append(f"{clusters} personas are few for a cluster-robust error: the interval may be somewhat narrow")
+    return words

@@ -1,0 +1,1 @@
+"""Training transcripts: written by an author model, read from files or from a data set."""

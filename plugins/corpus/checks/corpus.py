@@ -1,0 +1,72 @@
+"""A whole corpus through its checks: what is kept, and what the report says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.errors import StageError
+from cbtrun.plugins.corpus.checks.copies import copies
+from cbtrun.plugins.corpus.checks.transcript import Fault, faults
+from cbtrun.records import Transcript
+
+if TYPE_CHECKING:
+    from cbtrun.context import StageContext
+
+EXAMPLES = 3
+"""Examples of each check in the report."""
+
+
+def checked(context: StageContext, transcripts: Sequence[Transcript], options: Mapping[str, Any]) -> list[Transcript]:
+    """The transcripts that are in order; writes corpus/NAME.checks.json.
+
+    Raises StageError when none is left, for a persona that the study evaluates with, and for any fault where
+    `on_fail` says so.
+    """
+    refuse_evaluated(context, transcripts)
+    found = {transcript.id: faults(transcript, options) for transcript in transcripts}
+    if options["near_duplicates"]:
+        for id_, earlier in copies((one for one in transcripts if not found[one.id]), options["near_duplicates"]):
+            found[id_].append(Fault("near duplicate", f"says nearly the same as '{earlier}'"))
+    write_checks(context.folder / "corpus" / f"{context.name}.checks.json", found, options)
+    bad = [id_ for id_, wrong in found.items() if wrong]
+    if bad and (options["on_fail"] == "stop" or len(bad) == len(found)):
+        first = found[bad[0]][0]
+        raise StageError(
+            f"{len(bad)} of {len(found)} transcripts fail their checks, '{bad[0]}' first ({first.check}: {first.what}); "
+            f"all are in corpus/{context.name}.checks.json"
+        )
+    return [transcript for transcript in transcripts if not found[transcript.id]]
+
+
+def refuse_evaluated(context: StageContext, transcripts: Sequence[Transcript]) -> None:
+    """Raises StageError when a persona of the corpus is one that the study evaluates with."""
+    evaluated = (context.study.get("sessions") or {}).get("personas")
+    if not isinstance(evaluated, str) or evaluated not in (context.study.get("personas") or {}):
+        return
+    shared = sorted({one.persona for one in transcripts} & {persona.id for persona in context.personas(evaluated)})
+    if shared:
+        raise StageError(
+            f"{len(shared)} personas of this corpus are evaluated with (set '{evaluated}'): {', '.join(shared[:5])}"
+        )
+
+
+def write_checks(path: Path, found: Mapping[str, Sequence[Fault]], options: Mapping[str, Any]) -> None:
+    """Counts of each check, and examples."""
+    counts = Counter(check for wrong in found.values() for check in dict.fromkeys(one.check for one in wrong))
+    examples: dict[str, list[dict[str, str]]] = {check: [] for check in sorted(counts)}
+    for id_, wrong in found.items():
+        for one in wrong:
+            if len(examples[one.check]) < EXAMPLES:
+                examples[one.check].append({"transcript": id_, "what": one.what, "text": one.example})
+    told = {
+        "transcripts": len(found),
+        "failed": sum(bool(wrong) for wrong in found.values()),
+        "on_fail": options["on_fail"],
+        "checks": {check: {"failed": counts[check], "examples": examples[check]} for check in sorted(counts)},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

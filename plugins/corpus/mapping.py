@@ -1,0 +1,84 @@
+"""Transcripts of a table by a mapping: what the corpus plugins `files` and `hub` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cbtrun.errors import Problem
+from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.transcripts.import_sessions import read_sessions
+from cbtrun.plugins.transcripts.transcript_table import Table
+from cbtrun.records import Json, Message, Transcript
+
+NUMBER, PHASE = "session_number", "phase"
+
+
+def mapping_schema() -> Json:
+    """Options that say which column is what."""
+    column = {"type": "string", "minLength": 1}
+    return {
+        "columns": {
+            "type": "object",
+            "description": "Our name -> the table's column. Either transcript, speaker and text (a row per turn, with "
+            "order where rows are not in order), or transcript and messages (a row per transcript).",
+            "required": ["transcript"],
+            "additionalProperties": False,
+            "properties": {
+                "transcript": column | {"description": "Column that says which transcript a row belongs to."},
+                "order": column | {"description": "Column of numbers that puts the turns of a transcript in order."},
+                "speaker": column | {"description": "Column that says who speaks."},
+                "text": column | {"description": "Column with what is said."},
+                "messages": column | {"description": "Column with a list of {role, content} messages."},
+                "persona": column | {"description": "Column that names the patient; without it each is of its own."},
+                NUMBER: column | {"description": "Column with the session's number in the course, from 1."},
+                PHASE: column | {"description": "Column with the phase of the course."},
+            },
+        },
+        "speakers": {
+            "type": "object",
+            "description": "The table's word for a speaker -> `therapist`, `patient`, or `skip`.",
+            "minProperties": 1,
+            "additionalProperties": {"enum": ["therapist", "patient", "skip"]},
+        },
+        "system": {
+            "type": "string",
+            "default": THERAPIST_SYSTEM,
+            "description": "System prompt that each transcript begins with: what the tuned therapist will be told.",
+        },
+        "licence": {
+            "type": "string",
+            "default": "",
+            "description": "Licence of the transcripts, or of the outputs of the model that wrote them; for the report.",
+        },
+    }
+
+
+def column_problems(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
+    """Our name -> what is wrong with its column."""
+    has = f"it has: {', '.join(table.columns)}"
+    problems = {name: f"no column '{column}'; {has}" for name, column in columns.items() if column not in table.columns}
+    if "messages" not in columns and not {"speaker", "text"} <= set(columns):
+        problems[""] = "needs speaker and text, or messages"
+    return problems
+
+
+def mapped(table: Table, options: Mapping[str, Any], source: Path) -> tuple[list[Transcript], list[Problem]]:
+    """The transcripts of a table in the order in which they first appear, and what is wrong with the others."""
+    columns = dict(options["columns"])
+    labels = {name: columns.pop(name) for name in (NUMBER, PHASE) if name in columns}
+    columns["session"] = columns.pop("transcript")
+    as_sessions = {"columns": columns, "speakers": options["speakers"], "factors": {}, "labels": labels}
+    sessions, problems = read_sessions(table, as_sessions, source)
+    system = [Message(role="system", content=options["system"])] if options["system"] else []
+    return [
+        Transcript(
+            id=one.id,
+            persona=one.persona or one.id,
+            session_number=max(1, int(float(one.labels.get(NUMBER, "1")))),
+            phase=one.labels.get(PHASE, ""),
+            messages=(*system, *(Message(role=turn.speaker, content=turn.text) for turn in one.turns)),
+        )
+        for one in sessions
+    ], problems

@@ -1,0 +1,202 @@
+"""A corpus written session by session: an author model writes each persona's course, told what happened before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.digests import digest
+from cbtrun.errors import SpecError, StageError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import Draw, Request
+from cbtrun.plugins.corpus.checks.options import checks_schema
+from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
+from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.records import Message, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cbtrun.calls.calls import Calls
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.plugins.corpus.course_messages import WrittenSession
+    from cbtrun.plugins.corpus.course_plan import Course
+    from cbtrun.records import Json, Persona
+
+TRIES = 2  # an answer that is no session is asked for once more, with the error
+
+
+def fingerprint_files() -> list[Path]:
+    """The shipped courses decide the corpus too."""
+    return course_files()
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: written-course` under `corpus`."""
+    if stage != "corpus":
+        return None
+    course = (
+        f"The course plan: the name of a shipped one ({', '.join(shipped_courses())}) or the path of your own (.yaml)."
+    )
+    return {
+        "type": "object",
+        "required": ["author", "personas"],
+        "properties": {
+            "author": {"type": "string", "x-names": "models", "description": "The model that writes the sessions."},
+            "personas": {"type": "string", "x-names": "personas", "description": "The patients they are written for."},
+            "course": {
+                "type": "string",
+                "x-names": ["shipped", "file"],
+                "default": "depression-20",
+                "description": course,
+            },
+            "register": {
+                "enum": ["cbt", "supportive", "shuffled"],
+                "default": "cbt",
+                "description": "How the therapist talks: `supportive` is warm listening without structure, `shuffled` "
+                "has the sentences of `cbt` in no order and for another patient.",
+            },
+            "sessions": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "uniqueItems": True},
+                ],
+                "description": "How many of the course's sessions, from the first, or their numbers; without it, all.",
+            },
+            "max_tokens": {
+                "type": "integer",
+                "minimum": 1,
+                "default": 4096,
+                "description": "Most tokens that the author may use for one session.",
+            },
+            "system": {
+                "type": "string",
+                "default": THERAPIST_SYSTEM,
+                "description": "System prompt that each transcript begins with: what the tuned therapist will be told.",
+            },
+            "licence": {
+                "type": "string",
+                "default": "",
+                "description": "Licence of the author model's outputs; for the report.",
+            },
+            "checks": _checks_when_asked(),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _checks_when_asked() -> Json:
+    """Schema of `checks`, without a default: the grammar's own transcripts need none."""
+    schema = checks_schema(rewrite=True)
+    return {name: value for name, value in schema.items() if name != "default"}
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """The course must be there and have the sessions that are asked for."""
+    path = course_path(context.options["course"])
+    if path is None:
+        known = ", ".join(shipped_courses())
+        return [context.problem(f"no course '{context.options['course']}'; shipped: {known}", "course")]
+    try:
+        count = len(read_course(path).sessions)
+    except SpecError as error:
+        return list(error.problems)
+    sessions = context.options.get("sessions", count)
+    most = max(sessions) if isinstance(sessions, list) else sessions
+    if most > count:
+        return [context.problem(f"the course has {count} sessions, got {most}", "sessions")]
+    return []
+
+
+@hookimpl
+def make_corpus(context: StageContext) -> list[Transcript]:
+    """Every persona's sessions, personas in order, sessions in order; those that pass the checks, if any are asked for."""
+    written = context.run(_write_all(context))
+    if "checks" not in context.options:
+        return written
+    from cbtrun.plugins.corpus.checks.corpus import checked
+
+    return checked(context, written, context.options["checks"])
+
+
+async def _write_all(context: StageContext) -> list[Transcript]:
+    options = context.options
+    path = course_path(options["course"])
+    if path is None:
+        raise StageError(f"corpus.{context.name}: no course '{options['course']}'")
+    course = read_course(path)
+    async with context.model(options["author"]) as calls:
+
+        async def write(persona: Persona) -> list[Transcript]:
+            return await _write_course(calls, persona, course, options)
+
+        courses = await context.each(context.personas(options["personas"]), write, name=lambda one: one.id)
+    return [transcript for written in courses if written is not None for transcript in written]
+
+
+async def _write_course(calls: Calls, persona: Persona, course: Course, options: Mapping[str, Any]) -> list[Transcript]:
+    """One persona's sessions, each told what the earlier ones left behind. Raises StageError when one fails."""
+    from cbtrun.plugins.corpus.course_messages import Before, author_messages
+
+    transcripts: list[Transcript] = []
+    before: list[Before] = []
+    for number in session_numbers(options.get("sessions"), len(course.sessions)):
+        messages = author_messages(persona, course, number, options["register"], before)
+        draw = Draw(role="author", subject=digest(persona), turn=number)
+        phase = course.sessions[number - 1].phase
+        asked = Request(messages, draw, max_tokens=options["max_tokens"])
+        written = await _write_session(calls, asked)
+        transcript = _transcript(written, persona, number, phase, options)
+        if _is_to_rewrite(transcript, options):
+            again = replace(asked, draw=replace(draw, item="rewrite"))
+            written = await _write_session(calls, again)
+            transcript = _transcript(written, persona, number, phase, options)
+        transcripts.append(transcript)
+        before.append(Before(session=number, summary=written.summary, homework=written.homework))
+    return transcripts
+
+
+def _transcript(
+    written: WrittenSession, persona: Persona, number: int, phase: str, options: Mapping[str, Any]
+) -> Transcript:
+    turns = [Message(role=one.role, content=one.content.strip()) for one in written.messages]
+    return Transcript(
+        id=f"{persona.id}/{number}",
+        persona=persona.id,
+        session_number=number,
+        phase=phase,
+        messages=(Message(role="system", content=options["system"]), *turns),
+    )
+
+
+def _is_to_rewrite(transcript: Transcript, options: Mapping[str, Any]) -> bool:
+    """Whether a session fails its checks and the author shall write it once more."""
+    checks = options.get("checks")
+    if not checks or checks["on_fail"] != "rewrite":
+        return False
+    from cbtrun.plugins.corpus.checks.transcript import faults
+
+    return bool(faults(transcript, checks))
+
+
+async def _write_session(calls: Calls, request: Request) -> WrittenSession:
+    """The author's answer, asked for once more if it is malformed. Raises StageError."""
+    from cbtrun.calls.structured import ask
+    from cbtrun.plugins.corpus.course_messages import WrittenSession
+
+    answered = await ask(calls, request, WrittenSession, tries=TRIES)
+    if answered.value is None:
+        raise StageError(f"session {request.draw.turn}: the author gave no session that can be used: {answered.reason}")
+    return answered.value
+
+
+def session_numbers(sessions: int | list[int] | None, count: int) -> list[int]:
+    """Numbers of the sessions to write, ascending: the first n, those listed, or all."""
+    if sessions is None:
+        return list(range(1, count + 1))
+    return sorted(sessions) if isinstance(sessions, list) else list(range(1, sessions + 1))

@@ -1,0 +1,1 @@
+"""Sessions: a therapist and a patient, turn by turn."""

@@ -1,0 +1,137 @@
+"""One simulated session: two models take turns until it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import digest
+from cbtrun.models import Draw, Reply, Request
+from cbtrun.plugins.dialogue.context import Window, open_windows
+from cbtrun.plugins.dialogue.endings import both_took_leave, cut_at_marker
+from cbtrun.plugins.dialogue.units import Unit
+from cbtrun.records import Session, Speaker, Turn
+
+if TYPE_CHECKING:
+    from cbtrun.calls.calls import Calls
+
+OTHER: dict[Speaker, Speaker] = {"therapist": "patient", "patient": "therapist"}
+
+
+@dataclass
+class Conversation:
+    """One session in progress."""
+
+    unit: Unit
+    options: Mapping[str, Any]
+    models: Mapping[Speaker, Calls]
+    systems: Mapping[Speaker, str]
+    """What each side is told, filled in."""
+    number: int = 1
+    """Position in the course, from 1."""
+    sessions: int = 1
+    """Sessions of the course."""
+    reminder: str = ""
+    """Note to the patient before each of its turns."""
+    turns: list[Turn] = field(default_factory=list)
+    cut: Counter[str] = field(default_factory=Counter)
+    """Turns that reached their token limit, by speaker."""
+    flags: list[str] = field(default_factory=list)
+    tokens: int = 0
+    """Tokens that both sides have spoken."""
+
+    async def hold(self) -> Session:
+        """Take turns until the session ends."""
+        ended = self._after_opening()
+        while not ended:
+            ended = await self._turn()
+        unit = self.unit
+        course = {"session_number": str(self.number)} if self.sessions > 1 else {}
+        return Session(
+            id=unit.session_id(self.number, self.sessions),
+            arm=unit.therapist.arm,
+            persona=unit.persona.id,
+            repeat=unit.repeat,
+            number=self.number,
+            draw=self._draw(),
+            factors=dict(unit.therapist.factors),
+            labels=course,
+            turns=tuple(self.turns),
+            ended=ended,
+            flags=(*self.flags, *_counted("cut_turns", self.cut), *self._losses()),
+        )
+
+    def _after_opening(self) -> str:
+        if self.options.get("opening"):
+            self.turns.append(Turn(speaker=self.options["opens"], text=self.options["opening"]))
+        return "max_turns" if len(self.turns) >= self.options["max_turns"] else ""
+
+    async def _turn(self) -> str:
+        """One turn of whoever is next. Returns why the session ended, or nothing."""
+        speaker: Speaker = OTHER[self.turns[-1].speaker] if self.turns else self.options["opens"]
+        reply = await self._reply(speaker)
+        text, marked = cut_at_marker(reply.text.strip(), self.options["end_markers"])
+        if not text and not marked:
+            self.flags.append(f"empty_turn: {speaker}")
+            return "empty_turn"
+        if text:
+            self.turns.append(Turn(speaker=speaker, text=text))
+        self.cut[speaker] += reply.finish == "length"
+        self.tokens += reply.tokens_out
+        if marked:
+            return "end_marker"
+        if self.options["farewell"] and both_took_leave(self.turns):
+            return "farewell"
+        if self.tokens >= (self.options["max_tokens"].get("session") or float("inf")):
+            return "max_tokens"
+        return "max_turns" if len(self.turns) >= self.options["max_turns"] else ""
+
+    async def _reply(self, speaker: Speaker) -> Reply:
+        """What the speaker's model says; an empty reply is asked for once more."""
+        item = f"session {self.number}" if self.number > 1 else ""
+        request = Request(
+            messages=(),
+            draw=Draw(speaker, self._subject, self.unit.repeat, len(self.turns) + 1, item),
+            max_tokens=self.options["max_tokens"][speaker],
+            stop=tuple(self.options["stop"]),
+            label=self.unit.therapist.label,
+        )
+        window = self._windows[speaker]
+        messages = await window.messages(self.systems[speaker], self.turns, self._note(speaker), request)
+        request = replace(request, messages=messages)
+        reply = await self.models[speaker].reply(request)
+        if reply.text.strip():
+            return reply
+        return await self.models[speaker].reply(replace(request, draw=replace(request.draw, attempt=2)))
+
+    def _note(self, speaker: Speaker) -> str:
+        """What the speaker is told beside the other's words: the patient who it is, the therapist that the end is near."""
+        if speaker == "patient":
+            return self.reminder
+        closing = self.options.get("closing") or {}
+        left = self.options["max_turns"] - len(self.turns)
+        return str(closing["note"]) if closing and left <= closing["turns"] else ""
+
+    @cached_property
+    def _windows(self) -> dict[Speaker, Window]:
+        return open_windows(self.models, self.options["context"])
+
+    @cached_property
+    def _subject(self) -> str:
+        return digest(self.unit.persona)
+
+    def _losses(self) -> list[str]:
+        return [flag for speaker in sorted(self._windows) for flag in self._windows[speaker].flags()]
+
+    def _draw(self) -> str:
+        """Digest of what makes the session a draw of its own: nothing in it was named by the study."""
+        models = [self.models["therapist"].identity, self.models["patient"].identity]
+        told = [self.systems["therapist"], self.reminder]
+        return digest([self._subject, self.unit.repeat, self.number, models, told])
+
+
+def _counted(name: str, counts: Counter[str]) -> list[str]:
+    return [f"{name}: {speaker} {count}" for speaker, count in sorted(counts.items()) if count]

@@ -1,0 +1,1 @@
+"""`grammar`: an author of CBT courses that needs no model."""

@@ -1,0 +1,183 @@
+"""Where the files of a local model lie, and how it is opened: base weights, tokenizer, LoRA adapter on top."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cbtrun.digests import digest, file_digest, tree_digest
+from cbtrun.errors import ModelError
+from cbtrun.plugins import tiny
+from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE
+
+WEIGHTS = "adapter_model.safetensors"
+SETTINGS = "adapter_config.json"
+
+KNOWN_WARNINGS = {
+    # PEFT asks transformers under the old name.
+    r"`is_gradient_checkpointing` is deprecated": FutureWarning,
+}
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What `from_pretrained` is to read, and what tells its content from any other."""
+
+    source: str
+    """A folder, or a name on the Hugging Face hub."""
+    revision: str | None
+    """Commit, tag or branch on the hub; none for a folder."""
+    digest: str | None
+    """SHA-256 over weights, settings and tokenizer; none on the hub, where the commit stands for it."""
+    public_name: str
+    """How records name it: `cbtrun:tiny`, the hub's name, or `local`: a folder's name is a fact of the machine."""
+
+
+def find_model(model: str, revision: str | None = None) -> ModelFiles:
+    """The files of `cbtrun:tiny`, of a folder, or of a model on the hub. Raises ModelError when they are not there."""
+    if model.startswith("cbtrun:"):
+        if model != tiny.MODEL_NAME:
+            raise ModelError(f"no embedded model '{model}'; there is '{tiny.MODEL_NAME}'")
+        return _folder(tiny.model_folder(), model)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return _folder(folder.resolve(), "local")
+    if folder.is_absolute() or model.startswith("."):
+        raise ModelError(f"no model folder '{model}'")
+    return ModelFiles(model, revision, None, model)
+
+
+def weights_place(model: str) -> str:
+    """The folder of a model, or its name on the hub; nothing is read."""
+    if model == tiny.MODEL_NAME:
+        return str(tiny.model_folder())
+    return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+
+
+def _folder(folder: Path, name: str) -> ModelFiles:
+    read = [path for pattern in ("*.safetensors", "*.json", "*.jinja", "*.model") for path in folder.glob(pattern)]
+    if not any(path.suffix == ".safetensors" for path in read):
+        raise ModelError(
+            f"{folder}: no safetensors weights in this folder; other formats can run code and are not read"
+        )
+    return ModelFiles(str(folder), None, tree_digest(read, folder), name)
+
+
+def adapter_digest(folder: Path) -> str:
+    """SHA-256 over an adapter's weights and settings."""
+    return digest([[name, file_digest(folder / name)] for name in (SETTINGS, WEIGHTS)])
+
+
+def torch_device(wanted: str) -> str:
+    """`cpu` or `cuda`; `auto` takes CUDA where there is one. Raises ModelError for CUDA on a machine without."""
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ModelError("device: cuda was asked for, but torch sees no CUDA device here; use cpu or auto")
+    return wanted
+
+
+def load_tokenizer(files: ModelFiles) -> Any:
+    """The model's tokenizer, with a padding token and, for a base model that has none, our plain chat template.
+
+    Raises ModelError when it has neither a template nor an end token.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = _from_pretrained(AutoTokenizer, files)
+    if not tokenizer.chat_template:
+        if tokenizer.eos_token is None:
+            raise ModelError(f"{files.public_name}: its tokenizer has no chat template and no end token for ours")
+        tokenizer.chat_template = BASE_TEMPLATE
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_base(files: ModelFiles, dtype: str, attention: str | None = None, quantisation: Any = None) -> Any:
+    """The causal language model on the CPU, or quantised on this process's GPU.
+
+    Never runs code that comes with the weights.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
+    if quantisation is not None:
+        options |= {"quantization_config": quantisation, "device_map": {"": torch.cuda.current_device()}}
+    return _from_pretrained(
+        AutoModelForCausalLM,
+        files,
+        dtype=getattr(torch, dtype),
+        use_safetensors=True,
+        trust_remote_code=False,
+        **options,
+    )
+
+
+def with_adapter(model: Any, folder: Path) -> Any:
+    """The model with a LoRA adapter merged into its weights."""
+    from peft import PeftModel
+
+    try:
+        with without_known_warnings():
+            tuned = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
+    return tuned.merge_and_unload()
+
+
+def normalise_settings(folder: Path, base: str) -> None:
+    """Write an adapter's settings with sorted keys and lists, and the base by its public name.
+
+    PEFT keeps sets in no fixed order and the base as a path of this machine; neither may decide a digest.
+    """
+    path = folder / SETTINGS
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = base
+    for key in ("target_modules", "modules_to_save", "exclude_modules"):
+        if isinstance(settings.get(key), list):
+            settings[key] = sorted(settings[key])
+    path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def without_known_warnings() -> Iterator[None]:
+    """Leave out what the libraries say to each other and no user can act on."""
+    with warnings.catch_warnings():
+        for message, kind in KNOWN_WARNINGS.items():
+            warnings.filterwarnings("ignore", message, kind)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers: the runner shows its own."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _from_pretrained(kind: Any, files: ModelFiles, **options: Any) -> Any:
+    from safetensors import SafetensorError
+
+    revision: Mapping[str, Any] = {"revision": files.revision} if files.revision else {}
+    try:
+        with _quiet():
+            return kind.from_pretrained(files.source, **revision, **options)
+    except (OSError, ValueError, SafetensorError) as error:
+        at = f" at revision {files.revision}" if files.revision else ""
+        raise ModelError(f"model '{files.source}'{at} cannot be opened: {error}") from error

@@ -1,0 +1,245 @@
+"""`transformers`: a local model through Hugging Face transformers, a base or a base with a LoRA adapter.
+
+Replies that wait at the same moment are generated together (see fixed_shape for why that changes no bit of them).
+Nothing that comes with a model is executed: weights are safetensors, `trust_remote_code` is off and cannot be set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import tree_digest
+from cbtrun.errors import ModelError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import ChatMessage, ModelContext, Reply, Request
+from cbtrun.plugins.local_models.model_files import (
+    ModelFiles,
+    find_model,
+    load_base,
+    load_tokenizer,
+    torch_device,
+    with_adapter,
+)
+from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
+from cbtrun.plugins.local_models.row_sampling import Sampling
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.local_models.fixed_shape import Generator
+    from cbtrun.records import Json
+
+SCHEMA: Json = {
+    "type": "object",
+    "required": ["model"],
+    "additionalProperties": False,
+    "properties": {
+        "model": {
+            "type": "string",
+            "minLength": 1,
+            "description": "`cbtrun:tiny` (embedded), a local folder, or a model's name on the Hugging Face hub.",
+        },
+        "revision": {
+            "type": "string",
+            "description": "Commit, tag or branch on the hub; give a commit for a study that others can repeat.",
+        },
+        "dtype": {
+            "enum": ["float32", "bfloat16", "float16"],
+            "default": "float32",
+            "description": "Number format of the weights.",
+        },
+        "device": {
+            "enum": ["cpu", "cuda", "auto"],
+            "default": "auto",
+            "description": "Where it runs; `auto` takes a GPU where there is one.",
+        },
+        "threads": {
+            "type": "integer",
+            "minimum": 1,
+            "default": 2,
+            "description": "CPU threads. Two on a busy machine can be slower than one.",
+        },
+        "group": {
+            "type": "integer",
+            "minimum": 8,
+            "multipleOf": 8,
+            "default": 24,
+            "description": "Rows generated together, always so many. In eights: last rows of others had other bits.",
+        },
+        "max_length": {
+            "type": "integer",
+            "minimum": 16,
+            "default": 2048,
+            "description": "Most tokens of prompt and reply together; a longer prompt is refused, never cut.",
+        },
+        "max_tokens": {
+            "type": "integer",
+            "minimum": 1,
+            "default": 128,
+            "description": "Most new tokens of a reply, where the request does not say.",
+        },
+        "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},
+        "top_p": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "default": 0.95,
+            "description": "Keep the likeliest tokens up to this sum of probability.",
+        },
+        "top_k": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 50,
+            "description": "Keep this many of the likeliest tokens; 0 keeps all.",
+        },
+        "repetition_penalty": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 1.0,
+            "description": "Above 1, tokens already in the prompt or the reply become less likely.",
+        },
+        "prefix_mib": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 512,
+            "description": "Memory (MiB) that keeps what prompts have in common: a turn then reads only its new words.",
+        },
+    },
+}
+PIECE = 64
+"""Tokens of a prompt that are read at a time."""
+SOURCES = ("transformers_model", "fixed_shape", "row_cache", "row_sampling", "chat_format", "model_files")
+"""Modules that decide a reply."""
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of a block under `models`."""
+    return SCHEMA if stage == "models" else None
+
+
+@hookimpl
+def open_model(context: ModelContext) -> LocalModel:
+    """A local model, read from its files. Raises ModelError when they are not there or do not fit."""
+    options = context.options
+    files = find_model(options["model"], options.get("revision"))
+    device = torch_device(options["device"])
+    tokenizer = load_tokenizer(files)
+    register_row_attention()
+    model = load_base(files, options["dtype"], ATTENTION)
+    if context.adapter:
+        model = with_adapter(model, Path(context.adapter))
+    _check_attention(model.config, options["max_length"])
+    return LocalModel(model.to(device).eval(), tokenizer, options, _identity(context, files, model, device))
+
+
+def _check_attention(config: Any, max_length: int) -> None:
+    window = getattr(config.get_text_config(), "sliding_window", None)
+    if window and window < max_length and getattr(config.get_text_config(), "use_sliding_window", True):
+        raise ModelError(f"this model attends to {window} tokens at a time; set max_length to {window} or less")
+
+
+def _identity(context: ModelContext, files: ModelFiles, model: Any, device: str) -> dict[str, Any]:
+    options = context.options
+    drawn = ("dtype", "group", "max_length", "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
+    commit = files.digest or getattr(model.config, "_commit_hash", None) or files.revision
+    return {
+        "plugin": "transformers",
+        "source": _source_digest(),
+        "model": files.public_name,
+        "weights": commit,
+        "adapter": context.adapter_digest,
+        "device": device,
+        **{name: options[name] for name in drawn},
+    }
+
+
+@cache
+def _source_digest() -> str:
+    here = Path(__file__).parent
+    return tree_digest([here / f"{name}.py" for name in SOURCES], here)
+
+
+class LocalModel:
+    """A model in this process."""
+
+    def __init__(self, model: Any, tokenizer: Any, options: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+        from cbtrun.plugins.local_models.chat_format import end_tokens
+
+        self.identity = identity
+        self._tokenizer, self._options = tokenizer, options
+        self._generator = _generator(model, end_tokens(tokenizer, model), options)
+
+    async def reply(self, request: Request) -> Reply:
+        """The model's answer. Raises ModelError for a prompt that leaves no room within `max_length`."""
+        from cbtrun.plugins.local_models.fixed_shape import Row
+
+        prompt = self._prompt(request)
+        limit = min(request.max_tokens or self._options["max_tokens"], self._options["max_length"] - len(prompt))
+        done = asyncio.get_running_loop().create_future()
+        row = await self._generator.reply(Row(prompt, limit, request.seed, self._stops(request.stop), done))
+        text, met = _cut(self._tokenizer.decode(row.tokens, skip_special_tokens=True), request.stop)
+        finish = "stop" if row.ended or met else "length"
+        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(row.tokens), finish=finish)
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt of these messages."""
+        return len(self._prompt_ids(messages))
+
+    async def close(self) -> None:
+        """Give the memory back."""
+        import gc
+
+        import torch
+
+        await self._generator.close()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
+        from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+
+        text = prompt_text(self._tokenizer, request_chat(messages))
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _prompt(self, request: Request) -> list[int]:
+        ids = self._prompt_ids(request.messages)
+        longest = self._options["max_length"]
+        if len(ids) >= longest:
+            raise ModelError(f"the prompt has {len(ids)} tokens and max_length is {longest}: no room for a reply")
+        return ids
+
+    def _stops(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
+        """Whether new tokens end in one of the strings. A token is a byte at least, so a short tail of them will do."""
+        if not stop:
+            return lambda tokens: False  # noqa: ARG005 - nothing to look for
+        tail = max(len(text.encode()) for text in stop) + 8
+        return lambda tokens: any(text in self._tokenizer.decode(tokens[-tail:]) for text in stop)
+
+
+def _generator(model: Any, ends: frozenset[int], options: Mapping[str, Any]) -> Generator:
+    from cbtrun.plugins.local_models.fixed_shape import Generator
+
+    sampling = Sampling(
+        options["temperature"], options["top_k"], float(options["top_p"]), float(options["repetition_penalty"])
+    )
+    return Generator(
+        model,
+        ends,
+        sampling,
+        group=options["group"],
+        piece=PIECE,
+        longest=options["max_length"],
+        threads=options["threads"],
+        keep_bytes=options["prefix_mib"] * 2**20,
+    )
+
+
+def _cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
+    """The text before the first stop string, and whether there was one."""
+    places = [text.index(string) for string in stop if string in text]
+    return (text[: min(places)], True) if places else (text, False)

@@ -1,0 +1,1 @@
+"""`scripted-patient`: a patient that needs no model."""

@@ -1,0 +1,93 @@
+"""A patient without a language model: answers what the therapist said, from its persona's own material.
+
+Its state is computed from the messages alone, so a session can be replayed from any turn. It gives a good listener
+more than a bad one, and does not know what a rubric asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from cbtrun.errors import ModelError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import ChatMessage, Model, Reply, Request
+from cbtrun.plugins.dialogue.notes import without_note
+from cbtrun.plugins.patients.answer import answer
+from cbtrun.plugins.patients.course import answer_phq9, read_course_state
+from cbtrun.plugins.patients.state import read_state
+from cbtrun.records import Persona
+
+if TYPE_CHECKING:
+    from cbtrun.records import Json
+
+
+def fingerprint_files() -> list[Path]:
+    """The words that the patient speaks and understands decide its answers too."""
+    plugins = Path(__file__).parents[1]
+    folders = ("grammar/cbt", "grammar/plan", "grammar/supportive", "patients/ear", "patients/words")
+    return [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))]
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """The scripted patient takes no options."""
+    if stage != "models":
+        return None
+    return {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@hookimpl
+def open_model() -> Model:
+    """The patient."""
+    return ScriptedPatient()
+
+
+class ScriptedPatient:
+    """Answers one turn for each request; `assistant` is the patient, `user` the therapist."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Version of the answers; raised when the same request would be answered otherwise."""
+        return {"model": "cbtrun:scripted-patient", "version": 2}
+
+    async def reply(self, request: Request) -> Reply:
+        """The patient's next turn. Raises ModelError when the system message holds no persona."""
+        persona = read_persona(request.messages)
+        course = read_course_state(request.messages)
+        therapist = [without_note(message.content) for message in request.messages if message.role == "user"]
+        own = [message.content for message in request.messages if message.role == "assistant"]
+        rng = Random(request.seed)
+        if request.schema is not None and "PHQ-9" in " ".join(therapist):
+            return _counted(answer_phq9(persona, course, rng), request)
+        state = read_state(persona, therapist, own, request.draw.repeat, course)
+        text = answer(persona, state, rng)
+        return _counted(text, request)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _counted(text: str, request: Request) -> Reply:
+    words_in = sum(len(message.content.split()) for message in request.messages)
+    return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
+
+
+def read_persona(messages: Sequence[ChatMessage]) -> Persona:
+    """The persona that stands as JSON in the system message. Raises ModelError."""
+    system = "\n".join(message.content for message in messages if message.role == "system")
+    start = system.find("{")
+    while start >= 0:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(system[start:])
+            return Persona.model_validate(value)
+        except (ValueError, ValidationError):
+            start = system.find("{", start + 1)
+    raise ModelError(
+        "the scripted patient finds no persona in its system message; `patient_system` must hold {{ persona_json }}"
+    )

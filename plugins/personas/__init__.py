@@ -1,0 +1,1 @@
+"""Who is treated: personas drawn, written or read."""

@@ -1,0 +1,87 @@
+"""Personas from a file: JSON lines, or a YAML list, each as schemas/persona.schema.json says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.persona_sets import content_digest
+from cbtrun.records import Json, Persona
+from cbtrun.study.schema import schema_problems
+from cbtrun.study.yaml_source import PlaceOf, read_yaml
+
+PERSONA_OPTIONS: Json = {
+    "type": "object",
+    "required": ["path"],
+    "additionalProperties": False,
+    "properties": {
+        "path": {
+            "type": "string",
+            "x-names": ["shipped", "file"],
+            "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .jsonl, or "
+            "a YAML list.",
+        },
+        "first": {"type": "integer", "minimum": 1, "description": "How many, from the top; without it, all."},
+    },
+}
+
+
+def persona_path(name: str, folder: Path) -> Path | None:
+    """The file of a shipped set, or of a path relative to `folder`; none when there is none."""
+    own = folder / name
+    shipped = cast(Path, files("cbtrun.specs")) / "personas" / f"{name}.jsonl"
+    return next((path for path in (own, shipped) if path.is_file()), None)
+
+
+def read_personas(path: Path) -> list[Persona]:
+    """The personas of a file, in its order. Raises SpecError with every problem: place, and what is allowed."""
+    problems: list[Problem] = []
+    personas: list[Persona] = []
+    for value, place_of in _entries(path):
+        found = schema_problems(value, _schema(), place_of)
+        problems += found
+        if not found:
+            personas.append(Persona.model_validate(value))
+            problems += [Problem(place_of(), "", what) for what in _twice(personas)]
+    if not problems and not personas:
+        raise SpecError.at(path, "holds no personas")
+    if problems:
+        raise SpecError(problems)
+    return personas
+
+
+def _entries(path: Path) -> Iterator[tuple[Any, PlaceOf]]:
+    """Each persona as plain data, with where its parts stand."""
+    if path.suffix in (".yaml", ".yml"):
+        source = read_yaml(path, top=list)
+        for index, value in enumerate(source.value):
+            yield value, lambda *steps, index=index, **named: source.place(index, *steps, **named)
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            place = Place(str(path), number)
+            try:
+                yield json.loads(line), lambda *_, place=place, **__: place
+            except ValueError as error:
+                raise SpecError.at(path, f"not JSON: {error}", line=number) from None
+
+
+def _twice(personas: list[Persona]) -> Iterator[str]:
+    """What the last persona shares with an earlier one that it must not."""
+    last, earlier = personas[-1], personas[:-1]
+    if any(one.id == last.id for one in earlier):
+        yield f"a second persona with id '{last.id}'"
+    same = next((one.id for one in earlier if content_digest(one) == content_digest(last)), None)
+    if same is not None:
+        yield f"'{last.id}' is the same as '{same}' but for the id"
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Json:
+    text = (files("cbtrun.schemas") / "persona.schema.json").read_text(encoding="utf-8")
+    return cast(Json, json.loads(text))

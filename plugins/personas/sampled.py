@@ -1,0 +1,147 @@
+"""Personas drawn from weighted attributes with constraints: the same seed and set give the same people.
+
+Persona number n depends on the seed, the set's name and n alone, so a higher count keeps the earlier ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.digests import derive_seed
+from cbtrun.errors import SpecError, StageError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.persona_sets import content_digest
+from cbtrun.planning import Plan, PlanContext
+from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
+from cbtrun.plugins.personas.draw import draw_persona
+from cbtrun.records import Persona
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
+    from cbtrun.plugins.personas.attributes import Attributes
+    from cbtrun.records import Json
+
+MAX_TRIES = 200  # for one persona; reached only when the attributes allow fewer people than were asked for
+
+
+def fingerprint_files() -> list[Path]:
+    """The shipped attributes decide the personas too."""
+    return attribute_files()
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: sampled` under `personas`."""
+    if stage != "personas":
+        return None
+    attributes = (
+        f"Attributes to draw from: the name of a shipped file ({', '.join(shipped_attributes())}) or the path of "
+        "your own (.yaml)."
+    )
+    return {
+        "type": "object",
+        "required": ["attributes", "count"],
+        "properties": {
+            "attributes": {"type": "string", "x-names": ["shipped", "file"], "description": attributes},
+            "count": {"type": "integer", "minimum": 1, "maximum": 100000, "description": "How many personas."},
+            "seed": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Seed of this set alone; without it the study's seed and the set's name decide.",
+            },
+            "disjoint_from": {
+                "type": "array",
+                "items": {"type": "string", "x-names": "personas"},
+                "description": "Sets whose personas must not come again; drawn after them.",
+            },
+        },
+        "additionalProperties": False,
+    }
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """The attributes file must be there and make sense."""
+    path = attributes_path(context.options["attributes"], context.folder)
+    if path is None:
+        what = f"no attributes '{context.options['attributes']}'; shipped: {', '.join(shipped_attributes())}"
+        return [context.problem(what, "attributes")]
+    try:
+        read_attributes(path)
+    except SpecError as error:
+        return list(error.problems)
+    return []
+
+
+@hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """As many personas as the block asks for; no model is called."""
+    return Plan(units=int(context.options["count"])) if context.stage == "personas" else None
+
+
+@hookimpl
+def make_personas(context: StageContext) -> list[Persona]:
+    """The first `count` personas of the set."""
+    options = context.options
+    path = attributes_path(options["attributes"], Path.cwd())
+    if path is None:
+        raise StageError(f"personas.{context.name}: no attributes '{options['attributes']}'")
+    seed = options["seed"] if options.get("seed") is not None else context.seed
+    taken = [persona for name in options.get("disjoint_from", ()) for persona in context.personas(name)]
+    return draw_personas(read_attributes(path), options["count"], seed, context.name, taken)
+
+
+def draw_personas(
+    attributes: Attributes, count: int, seed: int, set_name: str, taken: Sequence[Persona] = ()
+) -> list[Persona]:
+    """`count` different personas, none of them equal to a taken one apart from its id.
+
+    Raises StageError when the attributes do not allow so many.
+    """
+    seen = {content_digest(persona) for persona in taken}
+    personas: list[Persona] = []
+    for number in range(1, count + 1):
+        personas.append(_next_persona(attributes, seed, set_name, number, seen))
+        seen.add(content_digest(personas[-1]))
+    return personas
+
+
+def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int, seen: set[str]) -> Persona:
+    for attempt in range(MAX_TRIES):
+        persona = draw_persona(
+            attributes, f"{set_name}-{number:03d}", derive_seed("persona", seed, set_name, number, attempt)
+        )
+        if content_digest(persona) not in seen:
+            return persona
+    raise StageError(f"personas.{set_name}: the attributes allow no persona number {number} unlike the others")
+
+
+def balance(personas: Sequence[Persona]) -> Mapping[str, Mapping[str, int]]:
+    """How many personas have each level of each attribute: attribute -> level -> count, levels in order."""
+    levels: dict[str, list[str]] = {
+        "gender": [persona.gender for persona in personas],
+        "age": [age_band(persona.age) for persona in personas],
+        "severity": [severity_band(persona.phq9) for persona in personas],
+        "engagement_style": [persona.engagement_style for persona in personas],
+        "disclosure_style": [persona.disclosure_style for persona in personas],
+        "risk": [persona.risk for persona in personas],
+        "speech": [persona.speech for persona in personas],
+    }
+    return {attribute: dict(sorted(Counter(values).items())) for attribute, values in levels.items()}
+
+
+def age_band(age: int) -> str:
+    """The decade or so that a balance table counts an age in."""
+    return next(
+        band for band, below in (("under 25", 25), ("25-39", 40), ("40-59", 60), ("60 and over", 999)) if age < below
+    )
+
+
+def severity_band(phq9: int) -> str:
+    """The band of a PHQ-9 total. Source: Kroenke, Spitzer and Williams 2001."""
+    bands = (("0 minimal", 5), ("1 mild", 10), ("2 moderate", 15), ("3 moderately severe", 20), ("4 severe", 28))
+    return next(band for band, below in bands if phq9 < below)

@@ -1,0 +1,1 @@
+"""Who rates, by what, and whether they may."""

@@ -1,0 +1,50 @@
+"""What the plugins of vendors' own SDKs share: their options, and the word about an extra that is not installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.calls.servers import TERMS_OPTIONS
+from cbtrun.errors import ModelError
+from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
+
+if TYPE_CHECKING:
+    from cbtrun.calls.secrets import Secret
+    from cbtrun.records import Json
+
+SHARED = ("temperature", "top_p", "max_tokens", "stop", "extra_body", "answers", "timeout_seconds")
+
+
+def vendor_schema(what: str, url: str, key: str, example: str) -> Json:
+    """Options of a vendor's plugin. url, key: address and the key's variable where the study does not say."""
+    options = OPENAI["properties"]
+    return {
+        "type": "object",
+        "description": f"{what} through the vendor's own SDK, an optional extra.",
+        "required": ["model"],
+        "additionalProperties": False,
+        "x-remote": True,
+        "properties": {
+            "model": {"type": "string", "minLength": 1, "description": f"The model's name, {example}."},
+            "base_url": {
+                "type": "string",
+                "minLength": 1,
+                "x-env": True,
+                "default": url,
+                "description": "Address of the API.",
+            },
+            "api_key_env": {**options["api_key_env"], "default": key},
+            **{name: options[name] for name in SHARED},
+            **TERMS_OPTIONS,
+        },
+    }
+
+
+def missing_extra(name: str) -> ModelError:
+    """The error about an SDK that is not installed, with the command that installs it."""
+    return ModelError(f"`using: {name}` needs the vendor's SDK, an optional extra: pip install 'cbtrun[{name}]'")
+
+
+def hidden(secret: Secret | None, text: str) -> str:
+    """The text without the key."""
+    return text if secret is None else secret.hide(text)

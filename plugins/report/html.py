@@ -1,0 +1,185 @@
+"""The report as one self-contained page, with its tables and figures as files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cbtrun.context import RunFacts, StageContext
+    from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions, TrainingPoint
+    from cbtrun.records import Json
+
+OPTIONS: Json = {
+    "type": "object",
+    "properties": {
+        "transcripts": {
+            "enum": ["auto", True, False],
+            "default": "auto",
+            "description": "Whether words of the sessions (turns, quotes, rationales) stand in the report. `auto` shows them "
+            "for simulated sessions and hides them where they may be real people's: `contains: real-people`, or imported "
+            "sessions that the study says nothing about.",
+        },
+        "headline": {
+            "type": "string",
+            "default": "",
+            "description": "Name of the analysis that the report opens with; the study's first analysis if empty.",
+        },
+        "tables": {
+            "type": "array",
+            "items": {"enum": ["csv", "markdown", "latex"]},
+            "uniqueItems": True,
+            "default": ["csv", "markdown", "latex"],
+            "description": "Formats of the files in tables/: tidy CSV with unrounded numbers, and formatted tables as Markdown "
+            "and LaTeX (booktabs).",
+        },
+        "figures": {
+            "type": "array",
+            "items": {"enum": ["svg", "pdf", "png"]},
+            "uniqueItems": True,
+            "default": ["svg", "pdf"],
+            "description": "Formats of the files in figures/; fonts are embedded.",
+        },
+        "max_page_megabytes": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 10,
+            "description": "Transcripts that would take more than this, compressed, go into a folder beside the page.",
+        },
+        "max_page_sessions": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 1000,
+            "description": "With more sessions than this, transcripts go into a folder beside the page.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+def fingerprint_files() -> list[Path]:
+    """Files besides this one that decide what the report looks like."""
+    folder = Path(__file__).parent
+    return sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js"})
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of `using: html` under `report`."""
+    return OPTIONS if stage == "report" else None
+
+
+@hookimpl
+def write_report(context: StageContext) -> list[Path]:
+    """report.html with tables/ and figures/ in the run folder."""
+    from cbtrun.plugins.report.write import write_all
+
+    return write_all(report_input(context), context.folder)
+
+
+def report_input(context: StageContext) -> ReportInput:
+    """Everything the report shows, taken from the run."""
+    from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
+    from cbtrun.plugins.report.rating_checks import shipped_norms
+
+    study = context.study
+    options = report_options(context.options)
+    personas = [one for name in study.get("personas") or {} for one in context.personas(name)]
+    return ReportInput(
+        study=study,
+        results=context.inputs.results(),
+        sessions=tuple(context.sessions()) if study.get("sessions") else (),
+        rated=context.inputs.rated(),
+        personas={one.id: one for one in personas},
+        failures=tuple(context.facts.failures),
+        environment=run_environment(context.facts),
+        training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
+        norms=shipped_norms(context.inputs.results()),
+        requests=rating_requests(context),
+        embedded=context.facts.embedded,
+        show_transcripts=may_show_transcripts(study, options.transcripts),
+        options=options,
+    )
+
+
+def report_options(block: Mapping[str, Any]) -> ReportOptions:
+    """The options of a report block; those it leaves out have their defaults."""
+    from cbtrun.plugins.report.inputs import ReportOptions
+
+    given: dict[str, Any] = {name: block[name] for name in OPTIONS["properties"] if name in block}
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return ReportOptions(**given)
+
+
+def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Rating set -> the messages that its raters get, with an invented transcript; of sets made by `rubric` alone."""
+    from cbtrun.ratings.request import rendered_example
+
+    blocks = {name: one for name, one in (context.study.get("ratings") or {}).items() if one.get("using") == "rubric"}
+    return {
+        name: tuple(
+            (message.role, message.content)
+            for message in rendered_example(context.rubric_of(name), ask=block.get("ask", "all"))
+        )
+        for name, block in blocks.items()
+    }
+
+
+def run_environment(facts: RunFacts) -> Environment:
+    """Versions and hardware from the lock file; calls, tokens, cost and time by stage over all runs."""
+    from cbtrun.plugins.report.inputs import Environment, StageCost
+
+    lock = facts.lock
+    hardware = {
+        name.replace("_gib", ", GiB"): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in (lock.get("hardware") or {}).items()
+        if value
+    }
+    versions = {"cbtrun": lock.get("cbtrun"), "python": lock.get("python"), **(lock.get("packages") or {})}
+    return Environment(
+        versions={name: str(version) for name, version in versions.items() if version},
+        hardware=hardware,
+        started=str(lock.get("started") or ""),
+        finished=str(lock.get("finished") or ""),
+        stages=tuple(
+            StageCost(
+                stage=one.stage,
+                model=one.model,
+                seconds=one.seconds,
+                calls=one.calls,
+                tokens_in=one.tokens_in,
+                tokens_out=one.tokens_out,
+                usd=one.usd or None,
+            )
+            for one in facts.usage
+        ),
+    )
+
+
+def training_log(folder: Path) -> tuple[TrainingPoint, ...]:
+    """Loss by step of a tune job, the mean over its seeds; empty where there is no log."""
+    from collections import defaultdict
+    from statistics import fmean
+
+    from cbtrun.plugins.report.inputs import TrainingPoint
+
+    losses: dict[int, list[float]] = defaultdict(list)
+    held_out: dict[int, list[float]] = defaultdict(list)
+    for log in sorted(folder.rglob("training-log.jsonl")):
+        for at, entry in enumerate(map(json.loads, log.read_text(encoding="utf-8").splitlines()), start=1):
+            for name, found in (("loss", losses), ("eval_loss", held_out)):
+                if isinstance(entry.get(name), (int, float)):
+                    found[int(entry.get("step", at))].append(entry[name])
+    return tuple(
+        TrainingPoint(
+            step,
+            fmean(losses[step]) if step in losses else None,
+            fmean(held_out[step]) if step in held_out else None,
+        )
+        for step in sorted({*losses, *held_out})
+    )

@@ -1,0 +1,1 @@
+"""Transcripts that exist already."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: LoRA by TRL and PEFT, and what comes out of it."""

@@ -1,0 +1,235 @@
+"""One LoRA training run with TRL's SFTTrainer: checkpoints, resume, progress, and a clear stop when the loss breaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.errors import StageError
+from cbtrun.plugins.local_models.model_files import torch_device, without_known_warnings
+from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
+from cbtrun.plugins.tuning.sft_watch import Tell, curves, watcher
+from cbtrun.plugins.tuning.training_rows import TrainingRow
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training run."""
+
+    model: Any
+    """The PEFT model, its adapter not merged."""
+    log: tuple[dict[str, Any], ...]
+    """One entry a step: step, loss, learning_rate, tokens (seen so far, padding left out), held_out_loss at times."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How rows become optimizer steps."""
+
+    passes: int
+    """Passes that make one step (gradient accumulation)."""
+    steps: int
+    """Optimizer steps of the whole run."""
+
+
+def batches(options: Mapping[str, Any], rows: int, tokens: int, devices: int = 1) -> Batches:
+    """Of so many rows (packs, where they are packed) with so many tokens in all."""
+    together = options["batch_size"] * devices
+    passes = int(options["gradient_accumulation"])
+    if options.get("batch_tokens"):
+        passes = max(1, round(options["batch_tokens"] * rows / (tokens * together)))
+    if options.get("max_steps"):
+        return Batches(passes, int(options["max_steps"]))
+    steps: int = math.ceil(options["epochs"] * math.ceil(math.ceil(rows / together) / passes))
+    return Batches(passes, max(1, steps))
+
+
+def train(
+    base: Any,
+    tokenizer: Any,
+    rows: Sequence[TrainingRow],
+    held_out: Sequence[TrainingRow],
+    options: Mapping[str, Any],
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    devices: int = 1,
+) -> Trained:
+    """Train an adapter, from the last whole checkpoint in `folder` where there is one.
+
+    devices: processes that run this together, each with its own device. Raises StageError when the loss is not finite
+    or diverges, or the memory does not suffice.
+    """
+    import torch
+
+    torch.set_num_threads(options["threads"])
+    checkpoint = last_checkpoint(folder)
+    try:
+        with without_known_warnings():
+            trainer = make_trainer(base, tokenizer, rows, held_out, options, seed, folder, devices)
+            trainer.add_callback(watcher(options, trainer.args.max_steps, folder, tell))
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.OutOfMemoryError as error:
+        from cbtrun.plugins.tuning.tune_memory import out_of_memory
+
+        raise StageError(out_of_memory(base.config, options)) from error
+    return Trained(trainer.model, tuple(curves(trainer.state.log_history)))
+
+
+def make_trainer(
+    base: Any,
+    tokenizer: Any,
+    rows: Sequence[TrainingRow],
+    held_out: Sequence[TrainingRow],
+    options: Mapping[str, Any],
+    seed: int,
+    folder: Path,
+    devices: int = 1,
+) -> SFTTrainer:
+    """TRL's trainer with everything that the options ask for, but without our watcher."""
+    from datasets import disable_progress_bars
+    from transformers import PrinterCallback, set_seed
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    disable_progress_bars()
+    set_seed(seed)  # the adapter's first weights are drawn before the trainer sets its own
+    dataset = _dataset(rows, options)
+    batch = batches(options, len(dataset), sum(len(row.input_ids) for row in rows), devices)
+    _prepare(base, options)
+    trainer = SFTTrainer(
+        model=base,
+        args=_settings(options, seed, batch, folder, bool(held_out)),
+        train_dataset=dataset,
+        eval_dataset=_dataset(held_out, options) if held_out else None,
+        processing_class=tokenizer,
+        peft_config=_lora(options["lora"]),
+    )
+    if options["precision"] == "bfloat16":
+        from cbtrun.plugins.tuning.sft_speed import without_casts
+
+        without_casts(trainer.model)
+    trainer.remove_callback(PrinterCallback)
+    # It would write a page for the hub into every checkpoint.
+    trainer.create_model_card = lambda *_, **__: None  # type: ignore[method-assign] # ours, of the same form
+    return trainer
+
+
+def _dataset(rows: Sequence[TrainingRow], options: Mapping[str, Any]) -> Dataset:
+    from datasets import Dataset
+
+    if not options["packing"]:
+        return Dataset.from_dict(
+            {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}
+        )
+    from cbtrun.plugins.tuning.packed_rows import packs
+
+    found = packs([len(row.input_ids) for row in rows], options["max_length"])
+    return Dataset.from_dict(
+        {
+            "input_ids": [[token for place in pack for token in rows[place].input_ids] for pack in found],
+            "labels": [[label for place in pack for label in rows[place].labels] for pack in found],
+            "seq_lengths": [[len(rows[place].input_ids) for place in pack] for pack in found],
+        }
+    )
+
+
+def _prepare(base: Any, options: Mapping[str, Any]) -> None:
+    """What is done to the base before the adapter is put on."""
+    if options["packing"] and options["attention"] == "auto":
+        from cbtrun.plugins.tuning.packed_rows import ATTENTION, register_packed_attention
+
+        window = getattr(base.config.get_text_config(), "sliding_window", None)
+        if window and window < options["max_length"] and getattr(base.config, "use_sliding_window", True):
+            raise StageError(
+                f"this model attends to {window} tokens at a time; packing needs max_length: {window} or less"
+            )
+        register_packed_attention()
+        base.set_attn_implementation(ATTENTION)
+    if options["checkpointing"] == "selective":
+        from cbtrun.plugins.tuning.sft_speed import keep_large_products
+
+        keep_large_products(base)
+    if options["liger"]:
+        from cbtrun.plugins.tuning.sft_speed import use_liger
+
+        use_liger(base)
+    if options["compile"]:
+        from cbtrun.plugins.tuning.sft_speed import compile_layers
+
+        compile_layers(base)
+
+
+def _settings(options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool) -> SFTConfig:
+    from trl.trainer.sft_config import SFTConfig
+
+    more: dict[str, Any] = _checkpointing(SFTConfig, bool(options["checkpointing"]))
+    if evaluates:
+        more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
+        more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}
+    if options["packing"]:
+        more |= {"padding_free": True, "max_length": None}  # rows are packed and short enough already
+    else:
+        more["max_length"] = options["max_length"]
+    return SFTConfig(
+        output_dir=str(folder),
+        max_steps=batch.steps,
+        per_device_train_batch_size=options["batch_size"],
+        gradient_accumulation_steps=batch.passes,
+        learning_rate=options["learning_rate"],
+        lr_scheduler_type=_schedule(options),
+        warmup_steps=math.ceil(options["warmup_ratio"] * batch.steps),
+        weight_decay=options["weight_decay"],
+        max_grad_norm=options["clip"],
+        optim="adamw_torch",
+        bf16=options["precision"] == "bfloat16",
+        **more,
+        use_cpu=torch_device(options["device"]) == "cpu",
+        seed=seed,
+        data_seed=seed,
+        save_strategy="no",  # the watcher asks for checkpoints, by steps and by minutes
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is not a number must be seen, not averaged away
+        # Packed rows have no padding, and tell it from the end of a turn by nothing.
+        include_num_input_tokens_seen="all" if options["packing"] else "non_padding",
+        report_to=options["report_to"] or "none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,  # every adapter weight takes part in every pass
+    )
+
+
+def _checkpointing(settings: type[SFTConfig], wanted: bool) -> dict[str, bool]:
+    """The option under its new name where this version of transformers has it; the old one only warns there."""
+    names = {one.name for one in fields(settings)}
+    return {"activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing": wanted}
+
+
+def _schedule(options: Mapping[str, Any]) -> str:
+    if options["schedule"] == "constant" and options["warmup_ratio"]:
+        return "constant_with_warmup"
+    return str(options["schedule"])
+
+
+def _lora(options: Mapping[str, Any]) -> LoraConfig:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=options["rank"],
+        lora_alpha=options["alpha"],
+        lora_dropout=options["dropout"],
+        target_modules=options["target_modules"],
+        use_rslora=options["rslora"],
+        use_dora=options["dora"],
+        modules_to_save=["embed_tokens"] if options["train_embeddings"] else None,
+        ensure_weight_tying=options["train_embeddings"],
+        task_type="CAUSAL_LM",
+    )

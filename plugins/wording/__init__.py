@@ -1,0 +1,1 @@
+"""Sentences from templates, and the same words from the other chair."""

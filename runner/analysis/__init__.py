@@ -1,0 +1,1 @@
+"""From rated sessions to answers: tables, options, checks, power, pre-registration."""

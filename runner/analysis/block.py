@@ -1,0 +1,212 @@
+"""What every design has in common: the tables it reads, what the study says about them, and how results are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis.table import AnalysisTable, Row, Scale, analysis_table, keep_where, kept_levels, subgroups
+from cbtrun.digests import derive_seed
+from cbtrun.records import Comparison, Effect, Test
+from cbtrun.statistics.multiplicity import Correction, adjusted_p
+from cbtrun.statistics.samples import Sized, Tested, stored_float
+from cbtrun.statistics.sentences import sentence_of
+
+if TYPE_CHECKING:
+    from cbtrun.context import StageContext
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.ratings.totals import Aggregate
+
+PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
+SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
+"""Upper end of each PHQ-9 band (Kroenke, Spitzer & Williams 2001)."""
+
+Compare = Callable[[AnalysisTable, int], Sequence[Comparison]]
+"""A design: comparisons of one table, with the seed of what it draws."""
+
+
+def statistics_files() -> list[Path]:
+    """The files whose change changes results: part of each analysis plugin's fingerprint."""
+    here = Path(__file__).parent
+    return [*sorted((here.parent / "statistics").glob("*.py")), *sorted(here.glob("*.py"))]
+
+
+def analyse_block(context: StageContext, compare: Compare) -> list[Comparison]:
+    """The design's comparisons of every table of the block, p adjusted, in words, rounded for storage."""
+    made: list[Comparison] = []
+    tables = outcome_tables(context)
+    for done, table in enumerate(tables):
+        seed = derive_seed(context.seed, table.outcome, {name: list(kept) for name, kept in table.where.items()})
+        made.extend(compare(table, seed))
+        context.advance(done + 1, len(tables))
+    noted = [one.model_copy(update={"notes": (*one.notes, *tuning_notes(context.study, one))}) for one in made]
+    return finished(noted, context.options)
+
+
+def common_fields(name: str, design: str, table: AnalysisTable) -> dict[str, Any]:
+    """What every comparison of a table says about itself; the sentence is written when all of a block are made."""
+    return {
+        "analysis": name,
+        "design": design,
+        "outcome": table.outcome,
+        "where": dict(table.where),
+        "subgroup": table.subgroup,
+        "sentence": "",
+    }
+
+
+def outcome_tables(context: StageContext) -> list[AnalysisTable]:
+    """The declared outcome's table, then each other item's if `items` is set; after each its subgroups, by `by`."""
+    options = context.options
+    ratings_name, _, declared = options["outcome"].partition(".")
+    rubric = context.rubric_of(ratings_name)
+    items = [item.id for item in rubric.items if item.type != "text"] if options.get("items", True) else []
+    where, by = kept_levels(options.get("where")), options.get("by")
+    more = _more_levels(context, [*where, *([by] if by else [])])
+    tables = []
+    for name in dict.fromkeys([declared, *items]):
+        whole = keep_where(_table(context, ratings_name, rubric, name, more), where)
+        tables += [whole, *(subgroups(whole, by) if by else ())]
+    return tables
+
+
+def aggregate_of(context: StageContext, ratings_name: str) -> Aggregate:
+    """How a session's ratings become one value: as the analysis says, else as the rating set does."""
+    of_set = ((context.study.get("ratings") or {}).get(ratings_name) or {}).get("aggregate", "mean")
+    chosen: Aggregate = context.options.get("aggregate") or of_set
+    return chosen
+
+
+def _table(
+    context: StageContext, ratings_name: str, rubric: Rubric, name: str, more: Mapping[str, Mapping[str, str]]
+) -> AnalysisTable:
+    from cbtrun.analysis.scale import outcome_scale
+    from cbtrun.ratings.totals import outcome_values
+
+    ratings, aggregate = context.ratings(ratings_name), aggregate_of(context, ratings_name)
+    values = outcome_values(ratings, rubric, name, aggregate)
+    scale: Scale = outcome_scale(ratings, rubric, name, aggregate, values)
+    flags = context.options.get("exclude_flags", ())
+    return analysis_table(f"{ratings_name}.{name}", context.sessions(), values, scale, more, flags)
+
+
+def _more_levels(context: StageContext, wanted: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Session -> its patient model and, where a filter asks for them, its persona's attributes."""
+    arms, block = context.study.get("arms") or {}, context.study.get("sessions") or {}
+    attributes = _persona_levels(context) if any(name.startswith("persona.") for name in wanted) else {}
+    levels = {}
+    for session in context.sessions():
+        patient = (arms.get(session.arm) or {}).get("patient") or block.get("patient")
+        own = {"patient": str(patient)} if patient else {}
+        levels[session.id] = {**own, **attributes.get(session.persona or "", {})}
+    return levels
+
+
+def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
+    name = (context.study.get("sessions") or {}).get("personas")
+    found = {}
+    for persona in context.personas(name) if name else []:
+        levels = {f"persona.{attribute}": str(getattr(persona, attribute)) for attribute in PERSONA_ATTRIBUTES}
+        levels["persona.severity"] = next(band for top, band in SEVERITY if persona.phq9 <= top)
+        found[persona.id] = levels
+    return found
+
+
+def tuning_notes(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
+    """What the comparison does not cover: how much another tuning run of the same model could have differed."""
+    jobs, arms = study.get("tune") or {}, (study.get("arms") or {}).values()
+    notes = []
+    for level in comparison.levels:
+        used = {
+            arm["therapist"]
+            for arm in arms
+            if (arm.get("factors") or {}).get(comparison.factor) == level and arm.get("therapist") in jobs
+        }
+        for job in sorted(used):
+            seeds = len(jobs[job].get("seeds") or [1])
+            if seeds == 1:
+                notes.append(f"`{level}`: n = 1 tuning of `{job}`; the interval does not cover how tunings differ")
+            elif comparison.design not in ("mixed",):
+                notes.append(
+                    f"`{level}`: {seeds} tunings of `{job}` are averaged within each persona; `using: mixed` with "
+                    "`random: [persona, seed]` lets the interval cover how tunings differ"
+                )
+    return notes
+
+
+def missing_level_notes(factor: str, levels: Sequence[str], rows: Sequence[Sequence[Row]]) -> list[str]:
+    """A note for each level without a session, or without a value."""
+    notes = []
+    for level, at_level in zip(levels, rows, strict=True):
+        if not at_level:
+            notes.append(f"no session has {factor} `{level}`")
+        elif all(row.value is None for row in at_level):
+            notes.append(f"no session of `{level}` has a value")
+    return notes
+
+
+def count_personas(rows: Sequence[Sequence[Row]]) -> int | None:
+    """Distinct personas with a value; none where no session has a persona."""
+    found = {row.persona for at_level in rows for row in at_level if row.persona is not None and row.value is not None}
+    return len(found) or None
+
+
+def tests_and_notes(results: Sequence[Tested]) -> tuple[tuple[Test, ...], list[str]]:
+    """The tests that could be done, and why the others could not."""
+    done = tuple(result.test for result in results if result.test is not None)
+    return done, [result.note for result in results if result.note is not None]
+
+
+def effects_and_notes(results: Sequence[Sized]) -> tuple[tuple[Effect, ...], list[str]]:
+    """The effects that could be computed, and why the others could not."""
+    done = tuple(result.effect for result in results if result.effect is not None)
+    return done, [result.note for result in results if result.note is not None]
+
+
+def finished(comparisons: Sequence[Comparison], options: Mapping[str, Any]) -> list[Comparison]:
+    """The comparisons with p adjusted over their family, their sentence, and numbers rounded for storage."""
+    correction = options.get("correction", "holm")
+    corrected = _corrected(comparisons, correction, options.get("family", "block"), options.get("outcome", ""))
+    return [stored(one.model_copy(update={"sentence": sentence_of(one)})) for one in corrected]
+
+
+def _corrected(
+    comparisons: Sequence[Comparison], correction: Correction, family: str, primary: str
+) -> list[Comparison]:
+    """Each kind of test is adjusted over the family by itself: t and Wilcoxon ask one question twice, not two."""
+    if correction == "none":
+        return list(comparisons)
+    alone = [family == "outcome-alone" and one.outcome == primary and not one.subgroup for one in comparisons]
+    done = list(comparisons)
+    for side in (True, False):
+        members = [at for at, first in enumerate(alone) if first == side and not done[at].correction]
+        for name in sorted({test.name for index in members for test in done[index].tests}):
+            having = [index for index in members if any(test.name == name for test in done[index].tests)]
+            raw = [test.p for index in having for test in done[index].tests if test.name == name]
+            for index, adjusted in zip(having, adjusted_p(raw, correction), strict=True):
+                done[index] = _with_adjusted(done[index], name, adjusted, correction, len(raw))
+    return done
+
+
+def _with_adjusted(comparison: Comparison, name: str, adjusted: float, correction: str, family: int) -> Comparison:
+    tests = tuple(
+        test.model_copy(update={"p_adjusted": adjusted}) if test.name == name else test for test in comparison.tests
+    )
+    size = max(family, comparison.family or 0)
+    return comparison.model_copy(update={"tests": tests, "correction": correction, "family": size})
+
+
+def stored(comparison: Comparison) -> Comparison:
+    """The comparison with every number at 12 significant digits. Raises StatisticsError on NaN or infinities."""
+    return Comparison.model_validate(_rounded(comparison.model_dump()))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return stored_float(value)
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_rounded(inner) for inner in value)
+    return value

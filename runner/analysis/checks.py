@@ -1,0 +1,112 @@
+"""Whether a design fits the study, as far as the study's text tells: said before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.analysis.block import PERSONA_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
+
+BUILT_IN = ("arm", "persona", "patient", "repeat", *(f"persona.{name}" for name in (*PERSONA_ATTRIBUTES, "severity")))
+
+
+def fit_problems(context: BlockContext, shared_personas: bool | None, instead: str) -> list[Problem]:
+    """Problems of the unit of analysis and of `where` and `by`.
+
+    shared_personas: True for a design within personas, False for one between sessions, None where both will do.
+    instead: the design that fits where this one does not.
+    """
+    problems = list(filter_problems(context))
+    sessions = _mapping(context.study.get("sessions"))
+    using, factor = context.options.get("using", "this design"), context.options.get("factor", "")
+    if shared_personas is False and simulated(sessions) and varies_between_arms(context):
+        what = f"`{using}` does not fit: every persona has sessions in every arm, so the levels of '{factor}' are not "
+        problems.append(context.problem(f"{what}independent; use {instead}", "using"))
+    if shared_personas is True and imported(sessions) and "persona" not in _mapping(sessions.get("columns")):
+        what = f"`{using}` does not fit: the imported sessions have no persona to pair by; map a column to `persona` "
+        problems.append(context.problem(f"{what}under `sessions/columns`, or use {instead}", "using"))
+    return problems
+
+
+def compared_problems(context: BlockContext) -> list[Problem]:
+    """Problems of a design that says how it compares: `compared: within-personas` or `between`."""
+    within = context.options.get("compared", "within-personas") == "within-personas"
+    return fit_problems(context, within, "`compared: between`" if within else "`compared: within-personas`")
+
+
+def factorial_problems(context: BlockContext) -> list[Problem]:
+    """Problems of two crossed factors: levels that are not given, cells without an arm, and how they are compared."""
+    problems = list(filter_problems(context))
+    factors, levels = list(context.options.get("factors") or ()), _mapping(context.options.get("levels"))
+    for factor in factors:
+        if factor not in levels:
+            problems.append(context.problem(f"no levels of '{factor}' are given", "levels"))
+    for name in levels:
+        if name not in factors:
+            problems.append(context.problem(f"'{name}' is none of the factors: {', '.join(factors)}", "levels", name))
+    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(context.study.get("arms")).values()]
+    if not problems and any(factor in arm for factor in factors for arm in arms):
+        filled = {tuple(str(arm.get(factor)) for factor in factors) for arm in arms}
+        for cell in product(*(levels[factor] for factor in factors)):
+            if cell not in filled:
+                named = ", ".join(f"{factor} '{level}'" for factor, level in zip(factors, cell, strict=True))
+                problems.append(context.problem(f"no arm has {named}; a factorial design needs every cell", "levels"))
+        sessions, compared = _mapping(context.study.get("sessions")), context.options.get("compared", "within-personas")
+        if compared == "between" and simulated(sessions):
+            what = "`compared: between` does not fit: every persona has sessions in every arm; use `within-personas`"
+            problems.append(context.problem(what, "compared"))
+    return problems
+
+
+def filter_problems(context: BlockContext) -> Iterable[Problem]:
+    """Names in `where` and `by` that are neither a factor, a label, nor built in; levels that no arm has."""
+    known = known_factors(context.study)
+    for name in _mapping(context.options.get("where")):
+        if name not in known:
+            yield context.problem(_unknown(name, known), "where", name)
+    by = context.options.get("by")
+    if isinstance(by, str) and by not in known:
+        yield context.problem(_unknown(by, known), "by")
+
+
+def known_factors(study: Mapping[str, Any]) -> list[str]:
+    """Every name that a session can have a level of."""
+    sessions = _mapping(study.get("sessions"))
+    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(study.get("arms")).values()]
+    names = {
+        *(name for arm in arms for name in arm),
+        *_mapping(sessions.get("factors")),
+        *_mapping(sessions.get("labels")),
+    }
+    seeds = [job for job in _mapping(study.get("tune")).values() if len(_mapping(job).get("seeds") or []) > 1]
+    course = ["session_number"] if isinstance(sessions.get("sessions"), int) and sessions["sessions"] > 1 else []
+    return sorted({*names, *BUILT_IN, *course, *(["seed"] if seeds else [])})
+
+
+def simulated(sessions: Mapping[str, Any]) -> bool:
+    """Whether the study simulates its sessions, every arm with every persona."""
+    return "personas" in sessions and not imported(sessions)
+
+
+def imported(sessions: Mapping[str, Any]) -> bool:
+    """Whether the sessions come from a file."""
+    return sessions.get("using") == "import"
+
+
+def varies_between_arms(context: BlockContext) -> bool:
+    """Whether the factor is one of the arms', so that its levels share the personas."""
+    arms = _mapping(context.study.get("arms")).values()
+    return any(context.options.get("factor") in _mapping(_mapping(arm).get("factors")) for arm in arms)
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"unknown factor or label '{name}'; known: {', '.join(known)}"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,203 @@
+"""Models as the stages see them: `reply` with journal, limits, retries and budget around it.
+
+A call's key is a hash of all that decides its answer (the model's identity, messages, sampling, schema, the study's
+seed) and of whose draw it is. A kept reply is replayed; a new one is committed before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from cbtrun.calls.budget import Budget, Reserve
+from cbtrun.calls.keys import call_key
+from cbtrun.calls.servers import ServerGates, ServerTerms, priced
+from cbtrun.digests import derive_seed, digest
+from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble, StopRun
+from cbtrun.journal.journal import Call, Fault, Journal
+from cbtrun.models import Model, Reply, Request
+
+LANDING_SECONDS = 60.0
+"""How long a run that ends waits for the calls that it has sent."""
+
+__all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
+
+
+@dataclass
+class Tally:
+    """What the calls of this process came to so far."""
+
+    made: int = 0
+    replayed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
+    retries: Counter[str] = field(default_factory=Counter)
+    """Tries that failed and were made again, by the request's label."""
+
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.made += other.made
+        self.replayed += other.replayed
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.usd += other.usd
+        self.retries += other.retries
+
+    def count(self, reply: Reply) -> None:
+        """Count a call that was made."""
+        self.made += 1
+        self.tokens_in += reply.tokens_in
+        self.tokens_out += reply.tokens_out
+        self.usd += reply.usd or 0.0
+
+
+@dataclass
+class CallDesk:
+    """Where the calls of one stage go through: journal, tally, limits, and one flight for each key."""
+
+    journal: Journal
+    seed: int
+    stage: str
+    tally: Tally
+    offline: bool = False
+    """Answer from the journal alone."""
+    gates: ServerGates = field(default_factory=ServerGates)
+    budget: Budget | None = None
+    _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+    _stopping: bool = False
+
+    async def reply(self, name: str, model: Model, identity: str, request: Request) -> Reply:
+        """The kept reply, or the model's, committed before it is given."""
+        key = call_key(identity, request, self.seed)
+        kept = self.journal.find(key)
+        if kept is not None:
+            self.tally.replayed += 1
+            return kept
+        if key in self._flights:  # two arms whose requests are the same in every way share one call
+            return await asyncio.shield(self._flights[key])
+        flight = self._flights[key] = asyncio.ensure_future(self._fly(key, name, model, request))
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        try:
+            return await asyncio.shield(flight)  # what was sent is paid for: it is kept even if nobody waits any more
+        except asyncio.CancelledError:
+            self._stopping = True
+            raise
+
+    async def land(self) -> None:
+        """Wait for the calls that nobody waits for any more, so that their replies are kept; send no new ones."""
+        if self._flights:
+            await asyncio.wait([*self._flights.values()], timeout=LANDING_SECONDS)
+
+    def _landed(self, key: str, flight: asyncio.Future[Reply]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # a failure that nobody waits for is in the journal already
+
+    async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
+        if self.offline:
+            raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
+        seeded = replace(request, seed=derive_seed(self.seed, key), label="")  # no model hears whose call it is
+        fault = Fault(key, self.stage, name, request.draw.role, "", request.label)
+        started = time.perf_counter()
+        try:
+            reply = await self._within_budget(model, seeded, fault)
+        except StopRun:
+            raise
+        except CbtrunError as error:
+            self.journal.keep_fault(replace(fault, error=str(error)))
+            raise
+        seconds = time.perf_counter() - started
+        draw = request.draw
+        await self.journal.keep(Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds))
+        self.tally.count(reply)
+        return reply
+
+    async def _within_budget(self, model: Model, request: Request, fault: Fault) -> Reply:
+        terms: ServerTerms | None = getattr(model, "terms", None)
+        if self.budget is None:
+            return await self._asked(model, terms, request, fault)
+        reserve: Reserve = await self.budget.reserve(request, terms)
+        reply = None
+        try:
+            reply = await self._asked(model, terms, request, fault)
+        finally:
+            self.budget.settle(reserve, reply, terms)
+        return reply
+
+    async def _asked(self, model: Model, terms: ServerTerms | None, request: Request, fault: Fault) -> Reply:
+        """The reply of a model in this process, or that of a server after as many tries as its limits allow."""
+        if terms is None:
+            try:
+                return speakable(await self._sent(model, request))
+            except ServerTrouble as trouble:
+                raise ModelError(str(trouble)) from trouble
+
+        def again(trouble: ServerTrouble) -> None:
+            self.tally.retries[fault.label] += 1
+            kind = "limited" if isinstance(trouble, RateLimited) else "fault"
+            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
+
+        reply = await self.gates.gate(terms).call(lambda: self._sent(model, request), again)
+        return priced(speakable(reply), terms.prices)
+
+    async def _sent(self, model: Model, request: Request) -> Reply:
+        if self._stopping:  # the run ends: what was not sent yet is not sent any more
+            raise StopRun("the run is stopping")
+        return await model.reply(request)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """An open model whose every reply goes through the journal."""
+
+    name: str
+    model: Model
+    desk: CallDesk
+    identity: str
+    """Digest of the model's identity."""
+
+    async def reply(self, request: Request) -> Reply:
+        """The reply to a request; asking the same again gives the same. A new try needs a new `draw.attempt`."""
+        return await self.desk.reply(self.name, self.model, self.identity, request)
+
+
+class OpenModels:
+    """The models that a stage has open: each is opened once, and closed with the last that uses it."""
+
+    def __init__(self, desk: CallDesk, open_model: Callable[[str], Model]) -> None:
+        self._desk = desk
+        self._open_model = open_model
+        self._open: dict[str, tuple[Calls, int]] = {}
+
+    @asynccontextmanager
+    async def use(self, name: str) -> AsyncIterator[Calls]:
+        """The named model, open for as long as the block lasts."""
+        calls, users = self._open.get(name) or (self._opened(name), 0)
+        self._open[name] = (calls, users + 1)
+        try:
+            yield calls
+        finally:
+            calls, users = self._open[name]
+            self._open[name] = (calls, users - 1)
+            if users == 1:
+                del self._open[name]
+                await self._desk.land()
+                await calls.model.close()
+
+    def _opened(self, name: str) -> Calls:
+        model = self._open_model(name)
+        return Calls(name, model, self._desk, digest(model.identity))
+
+
+def speakable(reply: Reply) -> Reply:
+    """The reply without lone surrogates, which no file and no database can hold."""
+    try:
+        reply.text.encode()
+    except UnicodeEncodeError:
+        return replace(reply, text=reply.text.encode("utf-8", "replace").decode("utf-8"))
+    return reply

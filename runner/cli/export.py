@@ -1,0 +1,47 @@
+"""`cbtrun export`: take an adapter out of a run, by itself or merged into its base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("adapter")
+@click.option("--merge", is_flag=True, help="Write the whole model, the adapter merged into its base's weights.")
+@click.option("--to", type=click.Path(path_type=Path), help="Folder to write; RUN/exports/ADAPTER without it.")
+def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None:
+    """Write ADAPTER of RUN (a tune job's name, or NAME@SEED) as a folder that transformers and vLLM load.
+
+    Weights are safetensors. A merged model has its base's number format, tokenizer and chat template.
+    """
+    from cbtrun.errors import StageError
+    from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
+    from cbtrun.records import Adapter
+    from cbtrun.registry import load_registry
+    from cbtrun.run_folder import RunFolder, read_records
+    from cbtrun.stage_inputs import output_path
+    from cbtrun.study.spec import study_of_run
+
+    folder = RunFolder(run_folder)
+    study = study_of_run(folder, load_registry())
+    jobs = study.data.get("tune") or {}
+    paths = [output_path(folder, "tune", job) for job in jobs]
+    made = [one for path in paths if path.exists() for one in read_records(path, Adapter) if isinstance(one, Adapter)]
+    chosen = [one for one in made if adapter in (one.name, f"{one.name}@{one.seed}")]
+    if len(chosen) != 1:
+        raise StageError(
+            f"{run_folder}: no adapter '{adapter}'; there are: {', '.join(one.name for one in made) or 'none'}"
+        )
+    target = to or run_folder / "exports" / adapter
+    if target.exists() and any(target.iterdir()):
+        raise StageError(f"{target}: there is something already; name another folder with --to")
+    source = run_folder / chosen[0].folder
+    if merge:
+        base = study.options("models", chosen[0].base)
+        export_merged(source, base["model"], base.get("revision"), target)
+    else:
+        export_adapter(source, target)
+    click.echo(f"{target}: {'merged model' if merge else 'adapter'} '{adapter}'")

@@ -1,0 +1,118 @@
+"""`cbtrun sheet` and `cbtrun agree`: rating sheets for people, and how far models agree with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+run_argument = click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+ratings_option = click.option(
+    "--ratings", "set_name", metavar="SET", help="Rating set of the run; not needed where it has one."
+)
+
+
+@click.command()
+@run_argument
+@ratings_option
+@click.option("--sessions", "count", type=click.IntRange(1), default=20, show_default=True, help="Sessions to draw.")
+@click.option(
+    "--by",
+    "strata",
+    multiple=True,
+    metavar="NAME",
+    help="Draw evenly over the levels of this factor or label, or `arm`."
+    " May be given several times; without it: arms, else the first factor.",
+)
+@click.option("--seed", type=int, help="Seed of the draw; the study's own if not given.")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the sheets; RUN/sheets if not given.")
+def sheet(
+    run_folder: Path, set_name: str | None, count: int, strata: tuple[str, ...], seed: int | None, folder: Path | None
+) -> None:
+    """Draw sessions of RUN and write rating sheets for people: a form for the browser, and a table.
+
+    Sessions bear codes instead of names and stand in random order; words that name a model are masked. The key is written
+    beside the run, not into the folder of the sheets: give the folder away, keep the key.
+    """
+    from cbtrun.humans.sheet import draw_sheet, write_sheet
+    from cbtrun.study.rating_sets import rated_run
+
+    run = rated_run(run_folder, set_name)
+    drawn = draw_sheet(run.sessions, count, strata, run.seed if seed is None else seed)
+    for line in write_sheet(drawn, run, folder or run_folder / "sheets"):
+        click.echo(line)
+
+
+def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`ours=theirs` as a mapping."""
+    found = {}
+    for pair in given:
+        left, sign, right = pair.partition("=")
+        if not sign or not left or not right:
+            raise click.BadParameter(f"'{pair}' is not of the form A=B", param=option)
+        found[left] = right
+    return found
+
+
+@click.command()
+@run_argument
+@click.argument(
+    "files", metavar="RATINGS...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@ratings_option
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    callback=_pairs,
+    metavar="OURS=THEIRS",
+    help="A column of the file: session, rater, and item and score (a row an item) or an item's id (a column an item).",
+)
+@click.option(
+    "--item", "items", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="The file's word for an item."
+)
+@click.option(
+    "--not-applicable", multiple=True, metavar="VALUE", help="A value that means: does not apply, e.g. 0 or 99."
+)
+@click.option(
+    "--key", type=click.Path(path_type=Path, exists=True), help="Key of the sheets; RUN/sheet-key.csv if there."
+)
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), help="Folder for the results; RUN/agreement if not given."
+)
+def agree(
+    run_folder: Path,
+    files: tuple[Path, ...],
+    set_name: str | None,
+    columns: dict[str, str],
+    items: dict[str, str],
+    not_applicable: tuple[str, ...],
+    key: Path | None,
+    folder: Path | None,
+) -> None:
+    """Compare people's ratings (RATINGS: .csv, .jsonl or .parquet) with those that RUN's models gave.
+
+    Human-human and model-human agreement side by side with intervals, and how severe each rater is. Files of the sheets
+    are read as they are; of others say what their columns are:
+
+    \b
+    cbtrun agree runs/mine ratings.csv --column session=session_id --column rater=rater_id \\
+        --column item=criterion --not-applicable 0
+    """
+    from cbtrun.humans.agree import agreement_report
+    from cbtrun.humans.agree_tables import agreement_lines, write_agreement
+    from cbtrun.humans.human_ratings import Mapped, read_ratings
+    from cbtrun.humans.sheet import read_key
+    from cbtrun.study.rating_sets import rated_run
+
+    run = rated_run(run_folder, set_name)
+    codes = read_key(key or run_folder / "sheet-key.csv")
+    mapped = Mapped(columns, items, frozenset(not_applicable), codes)
+    people = read_ratings(files, run.rubric, [session.id for session in run.sessions], mapped, run.name)
+    report = agreement_report(run.name, people, run.ratings, run.rubric, run.seed)
+    for line in agreement_lines(report):
+        click.echo(line)
+    for path in write_agreement(report, folder or run_folder / "agreement"):
+        click.echo(f"wrote {path}")

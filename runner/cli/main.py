@@ -1,0 +1,310 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` stays instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cbtrun.cli.export import export
+from cbtrun.cli.humans import agree, sheet
+from cbtrun.cli.journal import journal
+from cbtrun.version import __version__
+
+if TYPE_CHECKING:
+    from cbtrun.pipeline import Outcome
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+class StudyGroup(click.Group):
+    """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `run` in front of what is not a command of its own."""
+        own = {option for parameter in self.params for option in parameter.opts} | {"--help", "-h"}
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+run_argument = click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+set_option = click.option(
+    "sets",
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
+)
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds the run folders.",
+)
+plugins_option = click.option(
+    "--allow-local-plugins",
+    is_flag=True,
+    help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.",
+)
+
+
+allow_host_option = click.option(
+    "allow_hosts",
+    "--allow-host",
+    multiple=True,
+    metavar="[NAME=]HOST",
+    help="Let the key in environment variable NAME (without it: any key that the study names) go to HOST. Vendors' own hosts need no leave.",
+)
+
+
+@click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="cbtrun")
+def cli() -> None:
+    """Run a whole study of language-model therapists from one YAML file.
+
+    \b
+    cbtrun specs/quickstart.yaml      check it, run it, write its report
+    cbtrun validate my-study.yaml     check it and run nothing
+
+    The same command again goes on where it stopped: nothing that was paid for is done twice.
+
+    \b
+    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units;
+    4 stopped by a limit or a server that is down; 130 interrupted.
+    """
+
+
+@cli.command()
+@spec_argument
+@set_option
+@runs_option
+@plugins_option
+@click.option("--consent-remote", is_flag=True, help="Allow transcripts of real people to be sent to remote models.")
+@click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
+@click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Sessions or ratings under way at once.",
+)
+@allow_host_option
+def run(
+    spec: Path,
+    sets: tuple[str, ...],
+    runs: Path,
+    allow_local_plugins: bool,
+    allow_hosts: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Run a study: everything in SPEC that is not done yet. This is the default command."""
+    from cbtrun.calls.secrets import key_ring
+    from cbtrun.consent import check_consent, check_keys
+    from cbtrun.pipeline import RunOptions, run_study
+    from cbtrun.progress import progress_for
+    from cbtrun.run_folder import RunFolder
+
+    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
+    run_options = RunOptions(keys=key_ring(allow_hosts), **options)
+    check_consent(study, registry, run_options.consent_remote)
+    check_keys(study, run_options.keys, offline=run_options.offline)
+    outcome = run_study(study, registry, RunFolder(runs / study.name), run_options)
+    return say_outcome(outcome)
+
+
+@cli.command()
+@spec_argument
+@set_option
+@plugins_option
+def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
+    """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
+    from cbtrun.stages import ordered_stages
+
+    study, _ = load(spec, sets, allow_local_plugins)
+    stages = ordered_stages(study)
+    click.echo(
+        f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
+    )
+
+
+@cli.command()
+@spec_argument
+@set_option
+@runs_option
+@plugins_option
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
+    """Say what a run would do, and what is already done. Runs nothing and needs no network."""
+    from cbtrun.planning import plan_lines
+    from cbtrun.run_folder import RunFolder
+
+    study, registry = load(spec, sets, allow_local_plugins)
+    for line in plan_lines(study, registry, RunFolder(runs / study.name)):
+        click.echo(line)
+
+
+@cli.command()
+@run_argument
+def status(run_folder: Path) -> None:
+    """Say how far a run is, from any terminal, also while it runs."""
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.status import status_lines
+
+    for line in status_lines(RunFolder(run_folder)):
+        click.echo(line)
+
+
+@cli.command()
+@run_argument
+@plugins_option
+def report(run_folder: Path, allow_local_plugins: bool) -> int:
+    """Make the report of a finished run again, from its files alone."""
+    from cbtrun.pipeline import remake_report
+    from cbtrun.progress import progress_for
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.run_lock import local_plugins_of
+    from cbtrun.study.spec import study_of_run
+
+    folder = RunFolder(run_folder)
+    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
+    return say_outcome(remake_report(study_of_run(folder, registry), registry, folder))
+
+
+cli.add_command(export)
+cli.add_command(journal)
+cli.add_command(sheet)
+cli.add_command(agree)
+
+
+@cli.command()
+def plugins() -> None:
+    """List the installed plugins and the stages they do."""
+    from cbtrun.registry import load_registry
+
+    for name, stages in load_registry().listing():
+        click.echo(f"{name:<24} {', '.join(stages) or 'watches'}")
+
+
+@cli.command()
+@click.option(
+    "--write", is_flag=True, help="Write the schemas into the package's own folder (for developers of cbtrun)."
+)
+def schema(write: bool) -> None:
+    """Print the JSON Schema of a study, with the options of every installed plugin."""
+    import json
+    from importlib.resources import as_file, files
+
+    from cbtrun.registry import load_registry
+    from cbtrun.study.study_schema import study_schema, write_schemas
+
+    if write:
+        with as_file(files("cbtrun.schemas")) as folder:
+            for path in write_schemas(folder, load_registry()):
+                click.echo(f"wrote {path}")
+    else:
+        click.echo(json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False))
+
+
+@cli.group()
+def new() -> None:
+    """Start a study, a rubric, personas or a plugin of your own."""
+
+
+def _new(kind: str) -> None:
+    @new.command(kind, help=f"Write a {kind} to start from: NAME in the current folder.")
+    @click.argument("name")
+    def make(name: str) -> None:
+        from cbtrun.scaffolds import write_scaffold
+
+        for line in write_scaffold(kind, name, Path.cwd()):
+            click.echo(line)
+
+
+for _kind in ("study", "rubric", "personas", "plugin"):
+    _new(_kind)
+
+
+def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
+    """The checked study and the plugins it may use."""
+    from cbtrun.study.spec import load_study, local_plugins
+
+    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
+    return load_study(spec, sets, registry=registry), registry
+
+
+def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:
+    """Every installed plugin, the study's own files if the user allows them, and the progress display."""
+    from cbtrun.errors import PluginError
+    from cbtrun.registry import load_registry
+
+    if local and not allow_local:
+        names = ", ".join(map(str, local))
+        raise PluginError(
+            f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
+        )
+    return load_registry(local, [("progress", watching)] if watching else [])
+
+
+def say_outcome(outcome: Outcome) -> int:
+    """Print how a run ended. Returns the exit code."""
+    for failure in outcome.failures:
+        unit = f" {failure.unit}" if failure.unit else ""
+        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
+    if outcome.failures:
+        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
+    elif not outcome.done:
+        click.echo("Nothing to do: every stage is up to date.")
+    if outcome.folder.results.exists():
+        click.echo(f"results: {outcome.folder.results}")
+    if outcome.report is not None:
+        click.echo(f"report:  {outcome.report}")
+    return 3 if outcome.failures else 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs a command and ends the process with its exit code."""
+    from cbtrun.errors import CbtrunError
+
+    try:
+        code = cli.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
+        code = 130
+    except CbtrunError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    except OSError as error:
+        code = _disk_error(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _disk_error(error: OSError) -> int:
+    """What to do about a disk that is full or may not be written; any other OSError is a bug of ours."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        click.echo(
+            f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
+            err=True,
+        )
+        return 4
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        click.echo(
+            f"{error.filename}: may not be written ({error.strerror}); choose another place with --runs.", err=True
+        )
+        return 2
+    raise error
+
+
+if __name__ == "__main__":
+    main()

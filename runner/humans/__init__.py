@@ -1,0 +1,1 @@
+"""Human raters: sheets out, agreement back."""

@@ -1,0 +1,227 @@
+"""Do the models agree with people as well as people agree with each other? Side by side, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from cbtrun.digests import derive_seed
+from cbtrun.errors import StatisticsError
+from cbtrun.records import Interval, Rating, Record
+from cbtrun.reliability.of_ratings import Kind, agreement, single_values
+from cbtrun.reliability.records import Reliability, Severity
+from cbtrun.statistics.samples import Estimated, stored_float
+
+if TYPE_CHECKING:
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.reliability.icc import Table
+
+POOR = 0.4
+"""ICC below which agreement is usually called poor (Cicchetti 1994)."""
+
+
+class Figure(Record):
+    """A value with its interval."""
+
+    value: float | None
+    interval: Interval | None = None
+
+
+class PairwiseAgreement(Record):
+    """A coefficient averaged over pairs of raters."""
+
+    name: str
+    """`icc_2_1` or `kappa_quadratic`."""
+    human_human: Figure
+    """Mean over all pairs of people."""
+    model_human: Figure
+    """Mean over all pairs of a model and a person."""
+    difference: Figure
+    """model_human minus human_human; its interval is paired over sessions."""
+
+
+class OutcomeAgreement(Record):
+    """One outcome."""
+
+    outcome: str
+    kind: Kind
+    title: str
+    sessions: int
+    """Sessions with a score by at least one person and one model."""
+    pairwise: tuple[PairwiseAgreement, ...]
+    humans: Reliability | None
+    """Everything about people among themselves; none with one person."""
+    models: tuple[Severity, ...]
+    """Each model against the mean of the people."""
+    note: str
+    """What it comes to, in plain words."""
+
+
+class AgreementReport(Record):
+    """What `cbtrun agree` found."""
+
+    ratings: str
+    """Name of the rating set."""
+    rubric: str
+    rubric_digest: str
+    validation: str
+    notes: tuple[str, ...]
+    """Assumptions of the rubric, and how missing scores were handled."""
+    humans: tuple[str, ...]
+    models: tuple[str, ...]
+    sessions: int
+    """Sessions that people rated."""
+    missing: dict[str, int]
+    """Why people's item scores are missing -> count."""
+    outcomes: tuple[OutcomeAgreement, ...]
+
+
+def agreement_report(
+    name: str, humans: Sequence[Rating], models: Sequence[Rating], rubric: Rubric, seed: int
+) -> AgreementReport:
+    """Agreement on every outcome. Raises StatisticsError when a person bears a model's name, or nothing is in common."""
+    people, machines = (sorted({rating.rater for rating in ratings}) for ratings in (humans, models))
+    if both := sorted({*people} & {*machines}):
+        raise StatisticsError(f"a person and a model are both called {', '.join(both)}; rename the person in the file")
+    rated = {rating.session for rating in humans}
+    theirs = [rating for rating in models if rating.session in rated]
+    if not theirs:
+        raise StatisticsError(f"no session that people rated has a rating in ratings.{name}")
+    singles = single_values([*humans, *theirs], rubric)
+    titles = _titles(rubric)
+    sessions = list(dict.fromkeys(rating.session for rating in humans))
+    outcomes = []
+    for outcome, values in singles.items():
+        table = _table(values, sessions, [*people, *machines])
+        outcomes.append(_outcome(f"{name}.{outcome}", titles[outcome], table, people, machines, seed))
+    return AgreementReport(
+        ratings=name,
+        rubric=rubric.name,
+        rubric_digest=theirs[0].rubric_digest,
+        validation=rubric.validation,
+        notes=(*rubric.notes, "a total that is a sum is missing where one of its items is; nothing is filled in"),
+        humans=tuple(people),
+        models=tuple(machines),
+        sessions=len(sessions),
+        missing=_missing(humans),
+        outcomes=tuple(outcomes),
+    )
+
+
+def _titles(rubric: Rubric) -> dict[str, tuple[Kind, str]]:
+    titles: dict[str, tuple[Kind, str]] = {"total": ("total", "Total")}
+    titles |= {name: ("subscale", subscale.title) for name, subscale in rubric.subscales.items()}
+    return titles | {item.id: ("item", item.name) for item in rubric.items}
+
+
+def _table(values: Mapping[tuple[str, str, int], float | None], sessions: list[str], raters: list[str]) -> Table:
+    """Sessions x raters: each cell the mean of that rater's repeats, NaN where one of them has no value."""
+    import numpy as np
+
+    cells: dict[tuple[str, str], list[float]] = {}
+    for (session, rater, _), value in values.items():
+        cells.setdefault((session, rater), []).append(np.nan if value is None else value)
+    rows = [[np.mean(cells.get((session, rater), [np.nan])) for rater in raters] for session in sessions]
+    table: Table = np.array(rows, dtype=float)
+    return table
+
+
+def _outcome(
+    outcome: str, titled: tuple[Kind, str], table: Table, people: list[str], machines: list[str], seed: int
+) -> OutcomeAgreement:
+    import numpy as np
+
+    from cbtrun.reliability.pairs import PAIRWISE, side_by_side
+
+    kind, title = titled
+    of_people = len(people)
+    seed = derive_seed(seed, outcome, "agree")
+    among = list(combinations(range(of_people), 2))
+    across = [(machine, person) for machine in range(of_people, table.shape[1]) for person in range(of_people)]
+    pairwise = []
+    for coefficient in PAIRWISE:
+        found = side_by_side(table, among, across, coefficient, seed)
+        pairwise.append(
+            PairwiseAgreement(
+                name=coefficient,
+                human_human=_figure(found.first),
+                model_human=_figure(found.second),
+                difference=_figure(found.difference),
+            )
+        )
+    there = ~np.isnan(table)
+    what = {"outcome": outcome, "kind": kind, "title": title}
+    return OutcomeAgreement(
+        **what,
+        sessions=int((there[:, :of_people].any(axis=1) & there[:, of_people:].any(axis=1)).sum()),
+        pairwise=tuple(pairwise),
+        humans=agreement(people, table[:, :of_people], seed, what) if of_people > 1 else None,
+        models=_against_people(table, of_people, machines),
+        note=_in_words(pairwise[0]),
+    )
+
+
+def _against_people(table: Table, of_people: int, machines: list[str]) -> tuple[Severity, ...]:
+    """Each model's mean deviation from the mean of the people who scored the session."""
+    import numpy as np
+
+    from cbtrun.reliability.bland_altman import mean_interval
+
+    there = ~np.isnan(table[:, :of_people])
+    means = np.where(there, table[:, :of_people], 0).sum(axis=1) / np.where(
+        there.any(axis=1), there.sum(axis=1), np.nan
+    )
+    found = []
+    for at, machine in enumerate(machines, start=of_people):
+        deviations = (table[:, at] - means)[~np.isnan(table[:, at] - means)]
+        own = table[:, at][~np.isnan(table[:, at])]
+        found.append(
+            Severity(
+                rater=machine,
+                n=int(deviations.size),
+                mean=stored_float(float(own.mean())) if own.size else None,
+                deviation=stored_float(float(deviations.mean())) if deviations.size else None,
+                interval=_rounded(mean_interval(deviations)),
+            )
+        )
+    return tuple(found)
+
+
+def _in_words(found: PairwiseAgreement) -> str:
+    people, mixed, gap = found.human_human.value, found.model_human.value, found.difference.interval
+    if mixed is None:
+        return "agreement of models with people cannot be computed"
+    words = []
+    if people is None:
+        words.append("people cannot be compared with each other")
+    elif gap is None:
+        words.append("too few sessions to compare the two agreements")
+    elif gap.low > 0:
+        words.append("models agree with people better than people with each other")
+    elif gap.high < 0:
+        words.append("models agree with people worse than people with each other")
+    else:
+        words.append("no difference is shown between the two agreements")
+    if people is not None and people < POOR:
+        words.append("people hardly agree themselves, so theirs is no yardstick")
+    elif mixed < POOR:
+        words.append("the models' scores should not stand in for people's")
+    return "; ".join(words)
+
+
+def _missing(humans: Sequence[Rating]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for score in (score for rating in humans for score in rating.scores if score.score is None and not score.label):
+        counts[score.reason or "no reason"] = counts.get(score.reason or "no reason", 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _figure(found: Estimated) -> Figure:
+    return Figure(value=None if found.value is None else stored_float(found.value), interval=_rounded(found.interval))
+
+
+def _rounded(interval: Interval | None) -> Interval | None:
+    if interval is None:
+        return None
+    return interval.model_copy(update={"low": stored_float(interval.low), "high": stored_float(interval.high)})

@@ -1,0 +1,142 @@
+"""The agreement of models and people as people read it: lines for the terminal, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
+from cbtrun.records import Interval
+from cbtrun.run_folder import write_atomically
+
+COLUMNS = (
+    "Outcome",
+    "Sessions",
+    "ICC(2,1) human-human",
+    "ICC(2,1) model-human",
+    "Weighted kappa human-human",
+    "Weighted kappa model-human",
+)
+
+
+def agreement_lines(report: AgreementReport) -> Iterator[str]:
+    """What the terminal shows."""
+    yield f"{report.ratings} on {report.rubric}: {report.sessions} sessions, {len(report.humans)} people, {len(report.models)} model(s)"
+    yield from _aligned([COLUMNS, *(_cells(one) for one in report.outcomes)])
+    yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (bootstrap of sessions)."
+    yield ""
+    yield from _aligned([("Rater", "n", "Mean", "Severity on the headline outcome [95 %]"), *_severity_cells(report)])
+    yield "Severity: points below (-) or above the other people, on the same sessions."
+    yield ""
+    headline = report.outcomes[0]
+    among = headline.humans
+    if among is not None:
+        named = {one.name: one for one in among.coefficients}
+        shown = [("ICC(2,1)", "icc_2_1"), ("ICC(2,k)", "icc_2_k"), ("alpha ordinal", "alpha_ordinal")]
+        told = ", ".join(f"{title} {_shown(named[name].value, named[name].interval)}" for title, name in shown)
+        yield f"All people at once, {headline.title.lower()}: {told}"
+        singles = [
+            coefficient.value
+            for one in report.outcomes
+            if one.kind == "item" and one.humans
+            for coefficient in one.humans.coefficients
+            if coefficient.name == "icc_2_1" and coefficient.value is not None
+        ]
+        if singles:
+            yield f"All people at once, items: ICC(2,1) from {min(singles):.2f} to {max(singles):.2f}"
+    yield f"{headline.title}: {headline.note}."
+    if report.missing:
+        yield "Scores that people did not give: " + ", ".join(f"{why} {count}" for why, count in report.missing.items())
+    yield from (f"Note: {note}" for note in (report.validation, *report.notes))
+
+
+def write_agreement(report: AgreementReport, folder: Path) -> list[Path]:
+    """agreement.json (everything), agreement.csv (one line an outcome and coefficient) and agreement.md."""
+    texts = {
+        "agreement.json": report.model_dump_json(indent=1) + "\n",
+        "agreement.csv": _csv(report),
+        "agreement.md": _markdown(report),
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def _cells(one: OutcomeAgreement) -> tuple[str, ...]:
+    icc, kappa = one.pairwise
+    figures = (icc.human_human, icc.model_human, kappa.human_human, kappa.model_human)
+    return (_label(one), str(one.sessions), *(_figure(figure) for figure in figures))
+
+
+def _label(one: OutcomeAgreement) -> str:
+    id = one.outcome.split(".", 1)[1]
+    return id if one.title.casefold() == id.casefold() else f"{id}: {one.title}"
+
+
+def _severity_cells(report: AgreementReport) -> list[tuple[str, ...]]:
+    first = report.outcomes[0]
+    people = list(first.humans.severity) if first.humans else []
+    named = [*((one, "") for one in people), *((one, " (model)") for one in first.models)]
+    return [
+        (
+            one.rater + what,
+            str(one.n),
+            "-" if one.mean is None else f"{one.mean:.2f}",
+            _shown(one.deviation, one.interval),
+        )
+        for one, what in named
+    ]
+
+
+def _figure(figure: Figure) -> str:
+    return _shown(figure.value, figure.interval)
+
+
+def _shown(value: float | None, interval: Interval | None) -> str:
+    if value is None:
+        return "-"
+    return _two(value) + (f" [{_two(interval.low)}, {_two(interval.high)}]" if interval else "")
+
+
+def _two(value: float) -> str:
+    """Two decimals, and no minus before a zero."""
+    return f"{value:.2f}".replace("-0.00", "0.00")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _csv(report: AgreementReport) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["outcome", "kind", "sessions", "coefficient", "between", "value", "low", "high"])
+    for one in report.outcomes:
+        for pair in one.pairwise:
+            for between in ("human_human", "model_human", "difference"):
+                figure: Figure = getattr(pair, between)
+                ends = (figure.interval.low, figure.interval.high) if figure.interval else ("", "")
+                value = "" if figure.value is None else figure.value
+                writer.writerow([one.outcome, one.kind, one.sessions, pair.name, between, value, *ends])
+        for severity in [*(one.humans.severity if one.humans else ()), *one.models]:
+            ends = (severity.interval.low, severity.interval.high) if severity.interval else ("", "")
+            value = "" if severity.deviation is None else severity.deviation
+            writer.writerow([one.outcome, one.kind, severity.n, "severity", severity.rater, value, *ends])
+    return out.getvalue()
+
+
+def _markdown(report: AgreementReport) -> str:
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(one) for one in report.outcomes)]
+    table = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows]
+    notes = [f"- {one.title}: {one.note}." for one in report.outcomes]
+    head = [
+        f"# Models and people on {report.rubric}",
+        "",
+        f"{report.sessions} sessions; people: {', '.join(report.humans)};",
+    ]
+    head += [f"models: {', '.join(report.models)}. {report.validation}.", ""]
+    return "\n".join([*head, *table, "", *notes, "", *(f"{note}" for note in report.notes), ""])

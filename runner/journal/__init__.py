@@ -1,0 +1,1 @@
+"""The journal: every reply that was paid for."""

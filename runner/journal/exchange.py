@@ -1,0 +1,175 @@
+"""Journals between people: `cbtrun journal export`, `import`, `check` and `compact`.
+
+An export is gzipped JSON lines: a head, one line for each call sorted by key, and a foot with their count and digest. Same
+calls, same bytes. It holds replies and what they were counted as: no key of a server, no header, no request.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cbtrun.errors import StageError
+from cbtrun.journal.tables import connect, faults_in_file
+from cbtrun.run_folder import RunFolder
+
+FORMAT = 1
+FIELDS = [
+    "key",
+    "stage",
+    "model",
+    "role",
+    "attempt",
+    "text",
+    "tokens_in",
+    "tokens_out",
+    "finish",
+    "usd",
+    "seconds",
+    "served",
+]
+TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str)  # fmt: skip
+LONGEST_LINE = 2**28
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import came to."""
+
+    added: int
+    known: int
+    """Calls that the journal had already."""
+
+
+def export_journal(folder: RunFolder, target: Path) -> int:
+    """Write the journal's calls to a file. Returns how many. Raises StageError when there is no journal."""
+    connection = _reading(folder)
+    part = target.with_name(target.name + ".part")
+    counted, total = hashlib.sha256(), 0
+    try:
+        with part.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
+            file.write(_line({"cbtrun_journal": FORMAT}))
+            for row in connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls ORDER BY key"):
+                line = _line(dict(zip(FIELDS, row, strict=True)))
+                counted.update(line)
+                total += 1
+                file.write(line)
+            file.write(_line({"calls": total, "sha256": counted.hexdigest()}))
+        part.replace(target)
+    finally:
+        connection.close()
+        part.unlink(missing_ok=True)
+    return total
+
+
+def import_journal(folder: RunFolder, source: Path) -> Imported:
+    """Add an export's calls to the journal of a run folder, made if need be: all of them or none.
+
+    Raises StageError for a file that is no whole export, or a call that the journal has with another reply.
+    """
+    with folder.locked():
+        connection = connect(folder.journal)
+        try:
+            with connection:
+                return _add_all(connection, source)
+        finally:
+            connection.close()
+
+
+def check_journal(folder: RunFolder) -> list[str]:
+    """What is wrong with a journal; empty when it is sound."""
+    connection = _reading(folder)
+    try:
+        found = faults_in_file(connection, thorough=True)
+        if not found:
+            odd = connection.execute("SELECT count(*) FROM calls WHERE length(key) <> 64").fetchone()[0]
+            found += [f"{odd:,} calls have a key of another length"] if odd else []
+        return found
+    finally:
+        connection.close()
+
+
+def compact_journal(folder: RunFolder) -> tuple[int, int]:
+    """Take the free pages out of a journal's file. Returns its bytes before and after."""
+    if not folder.journal.exists():
+        raise _missing(folder)
+    with folder.locked():
+        before = _size(folder)
+        connection = connect(folder.journal)
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return before, _size(folder)
+
+
+def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
+    added = known = 0
+    places = ",".join("?" * len(FIELDS))
+    for number, row in _calls_of(source):
+        kept = connection.execute("SELECT text, finish FROM calls WHERE key = ?", (row[0],)).fetchone()
+        if kept is None:
+            connection.execute(f"INSERT INTO calls ({', '.join(FIELDS)}) VALUES ({places})", row)
+            added += 1
+        elif kept == (row[5], row[8]):
+            known += 1
+        else:
+            raise StageError(f"{source}:{number}: the journal has another reply to this call; nothing was imported")
+    return Imported(added, known)
+
+
+def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
+    """(line, row) of each call of an export. Raises StageError, at the latest after the last row, for a bad file."""
+    counted, total = hashlib.sha256(), 0
+    try:
+        with gzip.open(source, "rb") as file:
+            head = json.loads(file.readline(1000))
+            if head != {"cbtrun_journal": FORMAT}:
+                raise StageError(f"{source}: not an export of a journal that this version reads (format {FORMAT})")
+            number = 1
+            while line := file.readline(LONGEST_LINE):
+                number += 1
+                entry = json.loads(line)
+                if "sha256" in entry:
+                    if entry != {"calls": total, "sha256": counted.hexdigest()}:
+                        raise StageError(f"{source}: changed since it was written; nothing was imported")
+                    return
+                counted.update(line)
+                total += 1
+                yield number, _row(entry, source, number)
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        raise StageError(f"{source}: cannot be read as a gzipped export ({error}); nothing was imported") from None
+    raise StageError(f"{source}: cut off; nothing was imported")
+
+
+def _row(entry: Any, source: Path, number: int) -> list[Any]:
+    if not isinstance(entry, dict) or list(entry) != FIELDS:
+        raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
+    wrong = [name for name, kind in zip(FIELDS, TYPES, strict=True) if not isinstance(entry[name], kind)]
+    if wrong:
+        raise StageError(f"{source}:{number}: '{wrong[0]}' has the wrong type; nothing was imported")
+    return list(entry.values())
+
+
+def _line(entry: Any) -> bytes:
+    return (json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def _reading(folder: RunFolder) -> sqlite3.Connection:
+    if not folder.journal.exists():
+        raise _missing(folder)
+    return sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
+
+
+def _missing(folder: RunFolder) -> StageError:
+    return StageError(f"{folder.path}: no run folder of cbtrun (there is no {folder.journal.name} in it)")
+
+
+def _size(folder: RunFolder) -> int:
+    wal = folder.journal.with_name(folder.journal.name + "-wal")
+    return folder.journal.stat().st_size + (wal.stat().st_size if wal.exists() else 0)

@@ -1,0 +1,184 @@
+"""The journal: every reply that was paid for, committed before it is used, and which stages are done.
+
+One SQLite file in WAL mode. Replies that arrive together share one transaction and one fsync. One thread of one process
+writes; any process may read while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from cbtrun.journal.tables import FORMAT, check_file, connect
+from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
+from cbtrun.models import Reply
+
+__all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One completed call, as the journal keeps it."""
+
+    key: str
+    stage: str
+    model: str
+    role: str
+    attempt: int
+    reply: Reply
+    seconds: float
+    """Wall time that the call took, waits and failed tries included."""
+
+    def row(self) -> Row:
+        """The call in the order of the table's columns."""
+        reply = self.reply
+        counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
+        return (self.key, self.stage, self.model, self.role, self.attempt, *counts, self.seconds, reply.served)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One failed try: kept, counted, and never replayed as an answer."""
+
+    key: str
+    stage: str
+    model: str
+    role: str
+    error: str
+    label: str = ""
+    """Whom it is counted for, such as an arm."""
+    kind: str = "refused"
+    """`fault` and `limited` were tried again; `refused` was not."""
+
+    def row(self) -> Row:
+        """The fault in the order of the table's columns."""
+        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind)
+
+
+@dataclass(frozen=True)
+class StageMark:
+    """That a stage was finished, for which inputs, and what it wrote."""
+
+    fingerprint: str
+    output: str
+    """SHA-256 of the stage's output."""
+    units: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the calls of one stage by one model used."""
+
+    stage: str
+    model: str
+    role: str
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a study came to so far, over all its runs."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    """That a run was at work."""
+
+
+class Journal:
+    """An open journal. Use as a context manager; `keep` may be awaited from any number of coroutines."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal at `path`. Raises StageError when it is damaged or of another format."""
+        self._path = path
+        self._reader = connect(path)
+        self._writer = JournalWriter(path)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self._writer.close()
+        self._reader.close()
+
+    def check(self) -> None:
+        """Raises StageError when the file is damaged."""
+        check_file(self._reader, self._path)
+
+    def start_run(self) -> None:
+        """Begin to count the time of a run."""
+        self._writer.start_run()
+
+    def find(self, key: str) -> Reply | None:
+        """The reply kept under a key, or none."""
+        query = "SELECT text, tokens_in, tokens_out, finish, usd, served FROM calls WHERE key = ?"
+        row = self._reader.execute(query, (key,)).fetchone()
+        return None if row is None else Reply(*row)
+
+    async def keep(self, call: Call) -> None:
+        """Commit a call to disk. Returns when it is safe. Raises StopRun when the disk refuses."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer.put(CallRow(call.row(), done))
+        await done
+
+    def keep_fault(self, fault: Fault) -> None:
+        """Note a failed try with the next commit."""
+        self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?)", fault.row()))
+
+    def stage(self, stage: str) -> StageMark | None:
+        """The mark of a finished stage, or none."""
+        row = self._reader.execute("SELECT fingerprint, output, units FROM stages WHERE stage = ?", (stage,)).fetchone()
+        return None if row is None else StageMark(*row)
+
+    def mark_stage(self, stage: str, mark: StageMark) -> None:
+        """Note that a stage is finished."""
+        row = (stage, mark.fingerprint, mark.output, mark.units)
+        self._writer.change("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?)", row)
+
+    def unmark_stage(self, stage: str) -> None:
+        """Note that a stage has to be done again."""
+        self._writer.change("DELETE FROM stages WHERE stage = ?", (stage,))
+
+    def count(self) -> int:
+        """Completed calls in the journal."""
+        return int(self._reader.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+    def usage(self) -> list[Usage]:
+        """Calls, tokens, cost and time by stage, model and role, sorted."""
+        query = """SELECT stage, model, role, count(*), sum(tokens_in), sum(tokens_out), coalesce(sum(usd), 0), sum(seconds)
+                   FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
+        return [Usage(*row) for row in self._reader.execute(query)]
+
+    def retries(self) -> dict[str, dict[str, int]]:
+        """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""
+        return retries_in(self._reader)
+
+    def spent(self) -> Spent:
+        """What the study came to so far."""
+        query = "SELECT coalesce(sum(usd), 0), coalesce(sum(tokens_in + tokens_out), 0) FROM calls"
+        seconds = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()[0]
+        return Spent(*self._reader.execute(query).fetchone(), seconds)
+
+
+def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """Stage -> label -> tries that were made again."""
+    query = (
+        "SELECT stage, label, count(*) FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"
+    )
+    found: dict[str, dict[str, int]] = {}
+    for stage, label, count in connection.execute(query):
+        found.setdefault(stage, {})[label] = count
+    return found

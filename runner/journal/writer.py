@@ -1,0 +1,143 @@
+"""The journal's one writer: a thread that commits what waits, together, and then tells those who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbtrun.errors import StopRun
+from cbtrun.journal.tables import connect
+
+Row = tuple[str | int | float | None, ...]
+CALL_COLUMNS = 12
+CHUNKS = (64, 8, 1)
+"""Rows of one INSERT. After each step SQLite's thread has to win the interpreter back from a busy event loop: one
+statement for many rows commits a batch in a fraction of the time that a statement for each row takes."""
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A call to commit."""
+
+    row: Row
+    done: asyncio.Future[None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Any other change to commit."""
+
+    sql: str
+    row: Row
+    done: Future[None] | None = None
+    """None when nobody waits for it."""
+
+
+class JournalWriter:
+    """Commits entries in the order in which they come, as many at once as wait."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises as `connect` does."""
+        self._connection = connect(path)
+        self._queue: queue.SimpleQueue[CallRow | Change | None] = queue.SimpleQueue()
+        self._run: float | None = None
+        self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
+        self._thread.start()
+
+    def put(self, entry: CallRow | Change) -> None:
+        """Hand over an entry."""
+        self._queue.put(entry)
+
+    def change(self, sql: str, row: Row) -> None:
+        """Commit a change. Returns when it is on the disk. Raises StopRun when the disk refuses."""
+        done: Future[None] = Future()
+        self.put(Change(sql, row, done))
+        done.result()
+
+    def start_run(self) -> None:
+        """From now on every commit notes how long the run has lasted."""
+        started = time.time()
+        self.change("INSERT OR REPLACE INTO runs VALUES (?, ?)", (started, started))
+        self._run = started
+
+    def close(self) -> None:
+        """Commit what waits and end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _write_all(self) -> None:
+        last = False
+        while not last:
+            batch, last = self._next_batch()
+            if batch:
+                self._settle(batch, self._commit(batch))
+        if self._run is not None:
+            self._commit([])
+        self._connection.close()
+
+    def _next_batch(self) -> tuple[list[CallRow | Change], bool]:
+        """All that waits, at least one entry; and whether it is the last."""
+        batch: list[CallRow | Change] = []
+        entry = self._queue.get()
+        while entry is not None:
+            batch.append(entry)
+            if self._queue.empty():
+                return batch, False
+            entry = self._queue.get()
+        return batch, True
+
+    def _commit(self, batch: Sequence[CallRow | Change]) -> StopRun | None:
+        connection = self._connection
+        try:
+            with connection:
+                _insert_calls(connection, [entry.row for entry in batch if isinstance(entry, CallRow)])
+                for entry in batch:
+                    if isinstance(entry, Change):
+                        connection.execute(entry.sql, entry.row)
+                if self._run is not None:
+                    connection.execute("UPDATE runs SET last = ? WHERE started = ?", (time.time(), self._run))
+        except sqlite3.Error as refused:
+            return StopRun(f"the journal cannot be written ({refused}); free some space and run the same command again")
+        return None
+
+    def _settle(self, batch: Sequence[CallRow | Change], error: StopRun | None) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for entry in batch:
+            if isinstance(entry, CallRow):
+                by_loop.setdefault(entry.done.get_loop(), []).append(entry.done)
+            elif entry.done is not None:
+                entry.done.set_result(None) if error is None else entry.done.set_exception(error)
+        for loop, futures in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_tell, futures, error)
+
+
+def _insert_calls(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    start = 0
+    for size in CHUNKS:
+        statement = _insert(size)
+        while len(rows) - start >= size:
+            connection.execute(statement, [value for row in rows[start : start + size] for value in row])
+            start += size
+
+
+def _insert(rows: int) -> str:
+    one = f"({','.join('?' * CALL_COLUMNS)})"
+    return f"INSERT OR IGNORE INTO calls VALUES {','.join([one] * rows)}"
+
+
+def _tell(futures: Sequence[asyncio.Future[None]], error: StopRun | None) -> None:
+    for future in futures:
+        if future.done():  # its coroutine was cancelled meanwhile; the row is safe all the same
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

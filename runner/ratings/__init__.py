@@ -1,0 +1,1 @@
+"""Rubrics, what raters are asked, and what becomes of their answers."""

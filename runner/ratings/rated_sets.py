@@ -1,0 +1,29 @@
+"""The rating sets of a study with one value for each session and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cbtrun.ratings.missing_scores import filled_totals
+from cbtrun.ratings.rubric import Rubric
+from cbtrun.ratings.totals import Aggregate, outcome_names, outcome_values
+from cbtrun.records import Rating
+from cbtrun.reliability.of_ratings import single_values
+from cbtrun.results import RatedSet, rubric_facts
+
+
+def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
+    """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
+    by_outcome = {name: outcome_values(ratings, rubric, name, aggregate) for name in outcome_names(rubric)}
+    values = {name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()}
+    return RatedSet(
+        rubric=rubric_facts(rubric),
+        ratings=ratings,
+        singles=single_values(ratings, rubric),
+        filled=filled_totals(ratings, rubric, aggregate, values),
+        values=values,
+        reasons={
+            name: {id_: one.reason for id_, one in found.items() if one.reason is not None}
+            for name, found in by_outcome.items()
+        },
+    )
