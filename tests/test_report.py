@@ -23,13 +23,11 @@ from cbtrun.plugins.report.inputs import ReportInput, main_grouping, may_show_tr
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import groups_plates
-from cbtrun.plugins.report.published import Published, difference, published_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
 from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
 from cbtrun.reliability.records import Coefficient, Reliability
-from cbtrun.results import GroupSummary
 
 NO_SCORES = ("limitations", "exclusions", "fidelity", "phq9", "persona-balance")
 """Tables that hold no rubric's scores: each has a note of its own."""
@@ -232,32 +230,6 @@ def test_agreement_of_raters_is_shown_with_intervals() -> None:
     assert table is not None
     assert table.columns[-1] == "ICC(2,1) [95 % CI]"
     assert table.rows[0].cells == ("CTRS total", "raters", "12", "0.67 [0.41, 0.83]")
-
-
-def test_published_values_stand_beside_ours_with_a_welch_interval() -> None:
-    # By hand, from summaries alone: ours 20 (SD 4, n 16), theirs 17 (SD 3, n 9): 3 -+ t(0.975, 20.87 df) * sqrt(2).
-    ours = GroupSummary(level="cbt", n=16, missing=0, mean=20, sd=4, median=20, personas=16)
-    estimate, span = difference(ours, Published("ctrs.total", "tuning", "cbt", mean=17, sd=3, n=9))
-    assert estimate == 3
-    assert span is not None
-    assert span.low == pytest.approx(3 - 2.0804 * 2**0.5, abs=1e-3)
-    assert difference(ours, Published("ctrs.total", "tuning", "cbt", mean=17))[1] is None
-
-
-def test_published_values_say_whether_we_agree() -> None:
-    entry = {
-        "outcome": "ctrs.total",
-        "factor": "tuning",
-        "level": "cbt",
-        "mean": 5.0,
-        "sd": 2.0,
-        "n": 50,
-        "source": "X 2025",
-    }
-    table = published_table(made_up_study(20, spec={"compare_with": {"x": entry}}))
-    assert table is not None
-    assert table.rows[0].cells[-1] == "differs"
-    assert table.rows[0].detail == "X 2025"
 
 
 def test_several_contrasts_stand_under_headings_of_their_own() -> None:

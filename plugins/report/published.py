@@ -1,107 +1,159 @@
-"""Published values beside ours: `compare_with` of the study, with how far the two agree."""
+"""Published means beside ours: `levels` of the study's `compare_with`, with how far the two agree."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cbtrun.plugins.report.inputs import ReportInput
-from cbtrun.plugins.report.result_tables import caveats, outcomes, titles_by_outcome
+from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import interval, number
-from cbtrun.records import Interval
-from cbtrun.results import GroupSummary
+from cbtrun.plugins.report.wording import interval, number, with_interval
+from cbtrun.records import Interval, Session
+from cbtrun.results import GroupSummary, describe, level_of
 
-ON_ASSUMED_SCALE = "on an assumed scale: not comparable"
+ASSUMED_SCALE = "on an assumed scale"
+OTHER_SCALE = "on another scale"
 
 
 @dataclass(frozen=True)
-class Published:
-    """A mean that somebody reported for one of our groups."""
+class Beside:
+    """Which of our sessions a published value stands beside."""
 
     outcome: str
-    grouping: str
-    """Factor or `arm`; `all` for every session."""
+    factor: str
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other factor -> the levels that are kept."""
+    source: str = ""
+    other_scale: bool = False
+    """Whether the source's points are said not to be ours."""
+
+    def group(self, level: str) -> str:
+        """`cbt`, or `cbt (family: llama)`."""
+        kept = "; ".join(f"{name.replace('_', ' ')}: {', '.join(levels)}" for name, levels in self.where.items())
+        return f"{level} ({kept})" if kept else level
+
+
+@dataclass(frozen=True)
+class PublishedMean:
+    """A mean that somebody reported for one of our groups."""
+
+    beside: Beside
     level: str
     mean: float
     sd: float | None = None
     n: int | None = None
-    source: str = ""
 
 
-def published_values(study: Mapping[str, Any]) -> list[Published]:
-    """The entries of `compare_with`, in the study's order."""
-    fields = Published.__dataclass_fields__
+def beside_of(entry: Mapping[str, Any]) -> Beside:
+    """What one entry of `compare_with` is about."""
+    where = {name: (kept,) if isinstance(kept, str) else tuple(kept) for name, kept in entry.get("where", {}).items()}
+    other = entry.get("scale") == "other"
+    return Beside(entry["outcome"], entry["factor"], where, entry["source"], other)
+
+
+def published_means(study: Mapping[str, Any]) -> list[PublishedMean]:
+    """The `levels` of every entry of `compare_with`, in the study's order."""
     return [
-        Published(
-            **{"grouping": one.get("factor", "all"), "level": "all"}
-            | {name: value for name, value in one.items() if name in fields}
-        )
-        for one in (study.get("compare_with") or {}).values()
-        if "mean" in one
+        PublishedMean(beside_of(entry), level, told["mean"], told.get("sd"), told.get("n"))
+        for entry in (study.get("compare_with") or {}).values()
+        for level, told in entry.get("levels", {}).items()
     ]
 
 
 def published_table(given: ReportInput) -> Table | None:
     """Ours beside theirs: both means, the difference with its interval where it can be had, and a word."""
-    rows = tuple(_rows(given))
-    columns = ("Outcome", "Group", "Published", "Ours [95 % CI]", "Difference [95 % CI]", "In a word")
+    rows = tuple(_row(given, one) for one in published_means(given.study) if _is_rated(given, one.beside.outcome))
+    columns = ("Outcome", "Group", "Published", "Ours [95 % CI]", "n", "Difference [95 % CI]", "In a word")
     notes = (
-        "Difference: ours minus published, Welch interval from means, SDs and n; without them none",
+        "Difference: ours minus published, Welch interval from means and SDs; a mean published without SD or n is taken as exact",
         "“Agrees” says that the interval holds 0: a wide one agrees with much",
         *caveats(given),
     )
-    return Table("published", "Beside published values", columns, rows, 2, None, notes) if rows else None
+    return Table("published", "Beside published means", columns, rows, 2, 4, notes) if rows else None
 
 
-def difference(ours: GroupSummary, theirs: Published) -> tuple[float | None, Interval | None]:
-    """Ours minus theirs in points, with a Welch interval where both have a mean, an SD and n of 2 or more."""
+def our_sessions(given: ReportInput, beside: Beside, level: str) -> list[Session]:
+    """Our sessions at a level, as far as `where` keeps them."""
+    return [
+        one
+        for one in given.sessions
+        if level_of(one, beside.factor) == level
+        and all(level_of(one, name) in kept for name, kept in beside.where.items())
+    ]
+
+
+def our_group(given: ReportInput, beside: Beside, level: str) -> GroupSummary:
+    """Mean, SD and interval of our sessions at a level."""
+    name, short = beside.outcome.split(".", 1)
+    rated = given.rated[name]
+    found = our_sessions(given, beside, level)
+    return describe(level, rated.values.get(short, {}), rated.reasons.get(short, {}), found)
+
+
+def difference(ours: GroupSummary, theirs: PublishedMean) -> tuple[float | None, Interval | None]:
+    """Ours minus theirs in points, with a Welch interval; ours counts personas, as the interval of our mean does.
+
+    Theirs is taken as exact where its SD or n is not known.
+    """
     from scipy.special import stdtrit
 
     if ours.mean is None:
         return None, None
     estimate = ours.mean - theirs.mean
-    if ours.sd is None or theirs.sd is None or theirs.n is None or theirs.n < 2:
+    if ours.interval is None or ours.interval.low == ours.interval.high:
         return estimate, None
-    parts = ours.sd**2 / ours.n, theirs.sd**2 / theirs.n
-    if sum(parts) == 0:
-        return estimate, None
-    df = sum(parts) ** 2 / (parts[0] ** 2 / (ours.n - 1) + parts[1] ** 2 / (theirs.n - 1))
-    half = float(stdtrit(df, 0.975)) * math.sqrt(sum(parts))
+    df = ours.personas - 1
+    error = (ours.interval.high - ours.interval.low) / 2 / float(stdtrit(df, 0.975))
+    known = theirs.sd is not None and theirs.n is not None and theirs.n > 1
+    parts = error**2, theirs.sd**2 / theirs.n if known and theirs.sd is not None and theirs.n else 0.0
+    df_theirs = theirs.n - 1 if known and theirs.n else 1
+    df_both = sum(parts) ** 2 / (parts[0] ** 2 / df + parts[1] ** 2 / df_theirs)
+    half = float(stdtrit(df_both, 0.975)) * math.sqrt(sum(parts))
     return estimate, Interval(low=estimate - half, high=estimate + half, method="Welch from summaries")
 
 
-def _rows(given: ReportInput) -> Iterator[Row]:
-    titles = titles_by_outcome(given)
-    summaries = {one.outcome: one for one in outcomes(given)}
-    for one in published_values(given.study):
-        groups = summaries[one.outcome].groups.get(one.grouping, ()) if one.outcome in summaries else ()
-        ours = next((group for group in groups if group.level == one.level), None)
-        if ours is None:
-            continue
-        estimate, span = difference(ours, one)
-        told = [f"SD {number(one.sd)}"] if one.sd is not None else []
-        told += [f"n = {one.n}"] if one.n is not None else ["n not reported"]
-        cells = (
-            titles.get(one.outcome, one.outcome),
-            one.level,
-            f"{number(one.mean)} ({', '.join(told)})",
-            f"{number(ours.mean)} {interval(ours.interval)} n = {ours.n}",
-            f"{number(estimate)} {interval(span)}".strip(),
-            ON_ASSUMED_SCALE if is_assumed(given, one.outcome) else _in_a_word(span),
-        )
-        yield Row(cells, detail=one.source)
+def scale_words(given: ReportInput, beside: Beside) -> str:
+    """Why the source's points are not to be held against ours; nothing where they are."""
+    rated = given.results.ratings.get(beside.outcome.split(".", 1)[0])
+    if rated is not None and rated.rubric.assumed_scale:
+        return ASSUMED_SCALE
+    return OTHER_SCALE if beside.other_scale else ""
 
 
-def is_assumed(given: ReportInput, outcome: str) -> bool:
-    """Whether an outcome's rubric is on an assumed scale, so that its means are not to be held against published ones."""
-    rated = given.results.ratings.get(outcome.split(".", 1)[0])
-    return rated is not None and rated.rubric.assumed_scale
+def session_filter(beside: Beside, level: str) -> dict[str, str]:
+    """The filter of the list of sessions that shows the ones behind a value, as far as it can say it."""
+    return {beside.factor: level} | {name: kept[0] for name, kept in beside.where.items() if len(kept) == 1}
 
 
-def _in_a_word(span: Interval | None) -> str:
+def _row(given: ReportInput, one: PublishedMean) -> Row:
+    ours = our_group(given, one.beside, one.level)
+    estimate, span = difference(ours, one)
+    told = [f"SD {number(one.sd)}"] if one.sd is not None else []
+    told += [f"n = {one.n}"] if one.n is not None else ["n not reported"]
+    cells = (
+        titles_by_outcome(given).get(one.beside.outcome, one.beside.outcome),
+        one.beside.group(one.level),
+        f"{number(one.mean)} ({', '.join(told)})",
+        with_interval(ours.mean, ours.interval),
+        str(ours.n),
+        f"{number(estimate)} {interval(span)}".strip(),
+        _in_a_word(ours, span, scale_words(given, one.beside)),
+    )
+    return Row(cells, sessions=session_filter(one.beside, one.level), detail=one.beside.source)
+
+
+def _in_a_word(ours: GroupSummary, span: Interval | None, scale: str) -> str:
+    if ours.mean is None:
+        return "we have none"
+    if scale:
+        return f"{scale}: not comparable"
     if span is None:
         return "cannot be told"
     return "differs" if span.low > 0 or span.high < 0 else "agrees"
+
+
+def _is_rated(given: ReportInput, outcome: str) -> bool:
+    return outcome.split(".", 1)[0] in given.rated

@@ -190,7 +190,7 @@ def _outcome(part: Part, names: Names) -> Iterator[Reference | Wrong]:
 
 
 def _level(part: Part, names: Names) -> Iterator[Reference | Wrong]:
-    factor = _factor_beside(part.path, names)
+    factor = _factor_beside(part.path[:-1] if part.is_key else part.path, names)
     if factor not in names.levels:
         return  # the factor itself is reported where it stands
     known = names.levels[factor]
@@ -204,14 +204,18 @@ def _level(part: Part, names: Names) -> Iterator[Reference | Wrong]:
 
 
 def _factor_beside(path: Steps, names: Names) -> str:
-    """The factor whose level stands at a path of the study: `factor` in the nearest mapping around it, else a key."""
+    """The factor whose level stands at a path of the study, by what is nearest: `factor` beside it, or a key above it."""
     around: list[Any] = [names.data]
     for step in path[:-1]:
         around.append(around[-1][step])
-    for value in reversed(around):
+    for value, step in zip(reversed(around), reversed(path), strict=True):
+        if step == "where":  # its keys are factors of their own; an unknown one is reported where it stands
+            return ""
         if isinstance(value, dict) and isinstance(value.get("factor"), str):
             return str(value["factor"])
-    return next((str(step) for step in reversed(path) if step in names.levels), "")
+        if step in names.levels:
+            return str(step)
+    return ""
 
 
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
