@@ -37,10 +37,14 @@ def packs(lengths: Sequence[int], room: int) -> list[list[int]]:
 
 
 def register_packed_attention() -> None:
-    """Make `packed_attention` known to transformers, without any mask: the boundaries say it all."""
+    """Make `packed_attention` known to transformers, without any mask: the boundaries say it all.
+
+    Compiled layers call it as it is: it has nothing to fuse, and each row's own boundaries would compile it anew.
+    """
+    from torch.compiler import disable
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    AttentionInterface.register(ATTENTION, packed_attention)
+    AttentionInterface.register(ATTENTION, disable(packed_attention))
     AttentionMaskInterface.register(ATTENTION, lambda *_, **__: None)
 
 

@@ -113,14 +113,22 @@ def make_trainer(
         processing_class=tokenizer,
         peft_config=_lora(options["lora"]),
     )
+    _in_float32(trainer.model)
     if options["precision"] == "bfloat16":
-        from cbtrun.plugins.tuning.sft_speed import without_casts
+        from cbtrun.plugins.tuning.sft_speed import slim_updates
 
-        without_casts(trainer.model)
+        slim_updates(trainer.model)
     trainer.remove_callback(PrinterCallback)
     # It would write a page for the hub into every checkpoint.
     trainer.create_model_card = lambda *_, **__: None  # type: ignore[method-assign] # ours, of the same form
     return trainer
+
+
+def _in_float32(model: Any) -> None:
+    """Keep what is trained in float32: TRL puts the adapter of a quantised base into bfloat16, which loses small steps."""
+    for weights in model.parameters():
+        if weights.requires_grad:
+            weights.data = weights.data.float()
 
 
 def _dataset(rows: Sequence[TrainingRow], options: Mapping[str, Any]) -> Dataset:
