@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -166,6 +165,8 @@ class StageContext:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine to its end, from a hook."""
+        import asyncio
+
         return asyncio.run(work)
 
     async def each(
@@ -204,6 +205,8 @@ class StageContext:
 
 async def _together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     """All results in order; the first error cancels the rest and is raised as it is."""
+    import asyncio
+
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))

@@ -6,17 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import file_digest
-from cbtrun.journal.journal import Journal
-from cbtrun.plan_costs import call_costs, sum_lines
-from cbtrun.run_folder import RunFolder
-from cbtrun.stage_inputs import OUTPUTS, output_path
-from cbtrun.stages import Stage, ordered_stages
-
 if TYPE_CHECKING:
+    from cbtrun.journal.journal import Journal
     from cbtrun.registry import Registry
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.stages import Stage
     from cbtrun.study.spec import Study
-
 
 TURN_TOKENS = 60
 """Tokens that a plan takes a turn of a session to have."""
@@ -65,6 +60,8 @@ class PlanContext:
 
 def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
     """Stage id -> what it takes, in order of need; none where the plugin does not say."""
+    from cbtrun.stages import ordered_stages
+
     plans: dict[str, Plan | None] = {}
     for stage in ordered_stages(study):
         known = {id_: plan for id_, plan in plans.items() if plan is not None}
@@ -76,6 +73,8 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
 
 def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
     """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
+    from cbtrun.plan_costs import call_costs, sum_lines
+
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
     costs = call_costs(plans, study.data, folder)
@@ -98,6 +97,9 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
     Says nothing about whether the study was edited since: that is for the run to find out.
     """
+    from cbtrun.journal.journal import Journal
+    from cbtrun.stages import ordered_stages
+
     if not folder.journal.exists():
         return set()
     with Journal(folder.journal) as journal:
@@ -105,6 +107,9 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
+    from cbtrun.digests import file_digest
+    from cbtrun.stage_inputs import OUTPUTS, output_path
+
     mark = journal.stage(stage.id)
     if mark is None or stage.block not in OUTPUTS:
         return mark is not None

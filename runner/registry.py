@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import sys
-from collections.abc import Sequence
-from importlib.metadata import entry_points
+from collections.abc import Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ import pluggy
 
 from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
-from cbtrun.fingerprints import plugin_digest
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -23,19 +21,33 @@ if TYPE_CHECKING:
     from cbtrun.records import Json
 
 GROUP = "cbtrun"
+OUR_STAGES = "cbtrun.plugins."
+"""Where our plugins lie that do a stage and nothing else: none of them watches, wraps or brings rubrics."""
+OUR_OTHERS = ("shipped-rubrics",)
 
 
 class Registry:
-    """The loaded plugins, asked by stage and by the name that a study uses."""
+    """The plugins, asked by stage and by the name that a study uses.
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
+    Ours are imported when a study first names them, or when somebody asks for the whole list; anyone else's at once,
+    since they may watch or wrap.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, waiting: Mapping[str, EntryPoint] | None = None) -> None:
         self._manager = manager
+        self._waiting = dict(waiting or {})
         self._digests: dict[str, str] = {}
         _check(manager)
 
     def names(self, stage: str) -> list[str]:
         """Names of the plugins that do a stage, sorted."""
-        return sorted(impl.plugin_name for impl in self._implementations(hookspecs.stage_hooks()[stage]))
+        self._load(*self._waiting)
+        return sorted(self._doing(stage))
+
+    def offers(self, stage: str, using: str) -> bool:
+        """Whether a plugin does a stage."""
+        self._load(using)
+        return using in self._doing(stage)
 
     def schema(self, stage: str, using: str) -> Json:
         """JSON Schema of a plugin's options in blocks of a stage; a plugin that gives none takes no options."""
@@ -70,11 +82,16 @@ class Registry:
 
     def plugin(self, using: str) -> object:
         """The plugin registered under a name."""
+        self._load(using)
         return self._manager.get_plugin(using)
 
     def digest(self, using: str) -> str:
         """SHA-256 of the source of a plugin: its module, what it imports from its own package, its templates."""
         if using not in self._digests:
+            import inspect
+
+            from cbtrun.fingerprints import plugin_digest
+
             plugin = self.plugin(using)
             module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
             self._digests[using] = plugin_digest(plugin, module)
@@ -83,16 +100,29 @@ class Registry:
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""
         stages = hookspecs.stage_hooks()
+        self._load(*self._waiting)
         return [
-            (name, [stage for stage in stages if name in self.names(stage)])
+            (name, [stage for stage in stages if name in self._doing(stage)])
             for name, _ in sorted(self._manager.list_name_plugin())
         ]
+
+    def _doing(self, stage: str) -> list[str]:
+        return [impl.plugin_name for impl in self._implementations(hookspecs.stage_hooks()[stage])]
+
+    def _load(self, *names: str) -> None:
+        """Import those plugins that still wait."""
+        points = [self._waiting.pop(name) for name in names if name in self._waiting]
+        for point in points:
+            _register(self._manager, point.name, point.load, point.value)
+        if points:
+            _check(self._manager)
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         impls = getattr(self._manager.hook, hook).get_hookimpls()
         return [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
 
     def _only(self, hook: str, using: str) -> pluggy.HookCaller:
+        self._load(using)
         # Removing every other plugin would drop wrappers too, so only rivals for the same hook go.
         rivals = [impl.plugin for impl in self._implementations(hook) if impl.plugin_name != using]
         return self._manager.subset_hook_caller(hook, rivals)
@@ -105,13 +135,21 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        _register(manager, point.name, point.load, point.value)
+    waiting: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=_ours_first):
+        if point.value.startswith(OUR_STAGES) and point.name not in OUR_OTHERS:
+            waiting[point.name] = point
+        else:
+            _register(manager, point.name, point.load, point.value, waiting)
     for path in local:
-        _register(manager, path.stem.replace("_", "-"), lambda path=path: load_file(path), str(path))
+        _register(manager, path.stem.replace("_", "-"), lambda path=path: load_file(path), str(path), waiting)
     for name, plugin in extra:
-        _register(manager, name, lambda plugin=plugin: plugin, name)
-    return Registry(manager)
+        _register(manager, name, lambda plugin=plugin: plugin, name, waiting)
+    return Registry(manager, waiting)
+
+
+def _ours_first(point: EntryPoint) -> tuple[bool, str]:
+    return not point.value.startswith(OUR_STAGES), point.name
 
 
 def load_file(path: Path) -> ModuleType:
@@ -125,7 +163,12 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
-def _register(manager: pluggy.PluginManager, name: str, load: Any, origin: str) -> None:
+def _register(
+    manager: pluggy.PluginManager, name: str, load: Any, origin: str, taken: Mapping[str, EntryPoint] | None = None
+) -> None:
+    """Import a plugin and make it known. taken: plugins of ours whose names are theirs, though they are not loaded yet."""
+    if name in (taken or {}) or manager.has_plugin(name):
+        raise PluginError(f"plugin '{name}' ({origin}) cannot be loaded: another plugin has this name already")
     try:
         manager.register(load(), name)
     except PluginError:

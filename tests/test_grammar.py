@@ -18,7 +18,7 @@ from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.plugins.corpus.course_messages import Before, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
 from cbtrun.plugins.dialogue.endings import takes_leave
-from cbtrun.plugins.grammar.author import REGISTERS, GrammarAuthor
+from cbtrun.plugins.grammar.author import GrammarAuthor, registers
 from cbtrun.plugins.grammar.brief import Brief, Written, parse_brief
 from cbtrun.plugins.grammar.course import WORDS, plans
 from cbtrun.plugins.grammar.warm import WORDS as SUPPORTIVE_WORDS
@@ -52,7 +52,7 @@ def course(persona: Persona, register: str, numbers: tuple[int, ...] = (1, 5, 8,
     sessions = []
     for number in numbers:
         rng = Random(f"{persona.id} {register} {number}")
-        sessions.append(REGISTERS[register](brief(persona, number, register, before), rng))
+        sessions.append(registers()[register](brief(persona, number, register, before), rng))
         before.append(Before(session=number, summary=sessions[-1].summary, homework=sessions[-1].homework))
     return sessions
 
@@ -70,14 +70,14 @@ def word_count(register: str, role: str) -> float:
     return mean(sum(len(turn.split()) for turn in turns(written, role)) for _, written in corpus(register))
 
 
-@pytest.mark.parametrize("register", list(REGISTERS))
+@pytest.mark.parametrize("register", list(registers()))
 def test_a_session_has_16_to_28_turns_therapist_first(register: str) -> None:
     for _, written in corpus(register):
         assert 16 <= len(written.turns) <= 28
         assert [role for role, _ in written.turns] == ["therapist", "patient"] * (len(written.turns) // 2)
 
 
-@pytest.mark.parametrize("register", list(REGISTERS))
+@pytest.mark.parametrize("register", list(registers()))
 def test_a_turn_of_the_therapist_has_8_to_45_words(register: str) -> None:
     lengths = {len(turn.split()) for _, written in corpus(register) for turn in turns(written, "therapist")}
     assert min(lengths) >= 8
@@ -162,7 +162,7 @@ def test_shuffled_sentences_come_from_the_words_of_cbt() -> None:
     assert sum(sentence in heard for sentence in known if "[" not in sentence and "<" not in sentence) > 20
 
 
-@pytest.mark.parametrize("register", list(REGISTERS))
+@pytest.mark.parametrize("register", list(registers()))
 def test_sessions_end_in_farewells_on_both_sides(register: str) -> None:
     if register == "shuffled":
         return
@@ -177,7 +177,7 @@ def test_few_turns_of_the_therapist_come_twice(register: str) -> None:
 
 
 def test_nobody_repeats_a_turn_within_a_session() -> None:
-    for register in REGISTERS:
+    for register in registers():
         for _, written in corpus(register):
             for role in ("therapist", "patient"):
                 said = turns(written, role)

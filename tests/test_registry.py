@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import pluggy
 import pytest
 
+from cbtrun import hookspecs
 from cbtrun.errors import PluginError
 from cbtrun.fingerprints import plugin_digest
 from cbtrun.hookspecs import hookimpl
-from cbtrun.registry import Registry, load_registry
+from cbtrun.registry import GROUP, OUR_OTHERS, OUR_STAGES, Registry, load_registry
 
 
 class Reverse:
@@ -102,6 +107,39 @@ def test_a_misspelt_hook_is_refused() -> None:
 def test_two_plugins_of_one_name_are_refused() -> None:
     with pytest.raises(PluginError, match="'import'"):
         load_registry(extra=[("import", SimpleNamespace())])
+
+
+def test_the_plugins_that_wait_to_be_named_do_stages_and_nothing_else() -> None:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    for point in entry_points(group=GROUP):
+        if point.value.startswith(OUR_STAGES) and point.name not in OUR_OTHERS:
+            manager.register(point.load(), point.name)
+    for hook in ("rubric_folders", "stage_started", "stage_advanced", "stage_finished"):
+        assert getattr(manager.hook, hook).get_hookimpls() == []
+    impls = [impl for caller in vars(manager.hook).values() for impl in getattr(caller, "get_hookimpls", list)()]
+    assert impls
+    assert [impl.plugin_name for impl in impls if impl.wrapper or impl.hookwrapper] == []
+
+
+def test_a_plugin_of_ours_is_imported_when_it_is_named_and_no_other_with_it() -> None:
+    program = """
+import sys
+from cbtrun.registry import load_registry
+registry = load_registry()
+assert registry.offers("models", "grammar") and not registry.offers("models", "nobody")
+print(*(name for name in sys.modules if name.startswith("cbtrun.plugins.")))
+assert "paired" in registry.names("analysis")
+"""
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "cbtrun.plugins.grammar.author" in out.split()
+    assert "cbtrun.plugins.analyses.paired" not in out.split()
+
+
+def test_a_file_beside_the_study_may_not_take_a_name_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "paired.py").write_text("")
+    with pytest.raises(PluginError, match=r"'paired'.*another plugin has this name already"):
+        load_registry([tmp_path / "paired.py"])
 
 
 def test_a_file_beside_the_study_is_a_plugin_named_after_it(tmp_path: Path) -> None:

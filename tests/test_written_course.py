@@ -20,8 +20,7 @@ from cbtrun.plugins.corpus import written_course
 from cbtrun.plugins.corpus.course_messages import REGISTERS, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
-from cbtrun.plugins.grammar.author import REGISTERS as GRAMMAR_REGISTERS
-from cbtrun.plugins.grammar.author import GrammarAuthor
+from cbtrun.plugins.grammar.author import GrammarAuthor, registers
 from cbtrun.plugins.grammar.course import plans
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
@@ -159,7 +158,7 @@ def test_the_grammar_understands_what_it_is_sent(register: str) -> None:
 def test_author_and_grammar_know_the_same_registers() -> None:
     schema = written_course.options_schema("corpus")
     assert schema is not None
-    assert set(schema["properties"]["register"]["enum"]) == set(REGISTERS) == set(GRAMMAR_REGISTERS)
+    assert set(schema["properties"]["register"]["enum"]) == set(REGISTERS) == set(registers())
 
 
 def test_the_author_is_told_its_register() -> None:

@@ -26,6 +26,8 @@ PATIENT_VARIABLES = THERAPIST_VARIABLES | {"persona", "persona_json"}
 
 def template_faults(template: str, allowed: frozenset[str]) -> list[str]:
     """What is wrong with a template: its syntax, or variables that it cannot have."""
+    if template == PATIENT_SYSTEM or "{" not in template:  # most studies: then Jinja need not be loaded
+        return []
     from jinja2 import TemplateSyntaxError, meta
 
     try:

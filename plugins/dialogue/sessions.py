@@ -18,20 +18,16 @@ from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.crisis.risk_check import words_file
-from cbtrun.plugins.dialogue.course import Course
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
-from cbtrun.plugins.dialogue.plan import planned_sessions
 from cbtrun.plugins.dialogue.prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults
 from cbtrun.plugins.dialogue.units import Therapist, Unit
-from cbtrun.record_list import RecordList, line_of
-from cbtrun.records import Session
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json
+    from cbtrun.records import Json, Session
 
 
 def fingerprint_files() -> list[Path]:
@@ -76,6 +72,8 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Every session at its full length."""
+    from cbtrun.plugins.dialogue.plan import planned_sessions
+
     return planned_sessions(context) if context.stage == "sessions" else None
 
 
@@ -86,6 +84,10 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
+    from cbtrun.plugins.dialogue.course import Course
+    from cbtrun.record_list import RecordList, line_of
+    from cbtrun.records import Session
+
     options = context.options
     personas = context.personas(options["personas"])
     units = [

@@ -12,7 +12,8 @@ WELL = r"(?:better|fine|healed|cured|recovered|well|happy|good|okay|great|free|m
 ILLS = r"(?:sadness|depression|anxiety|worr(?:y|ies)|guilt|pain|problems?|troubles?|fears?|negative thoughts?|bad thoughts?|symptoms?|hopelessness|shame|emptiness|heaviness|darkness|negativity)"
 GONE = r"(?:gone|vanished|disappeared|over|lifted|melted away|fallen away|left me|solved|evaporated|behind me)"
 
-WELL_NOW = re.compile(
+# Patterns stay texts until a session is checked: compiling them takes longer than reading a study.
+WELL_NOW = (
     rf"\b(?:i(?:'m| am| feel)|everything(?:'s| is)|it(?:'s| is)) (?:now |just |already |so )*{WHOLLY} {WELL}\b"
     rf"|\b(?:my|the|all(?: of)?(?: my| the)?) (?:\w+ )?{ILLS}\b[^.!?]{{0,40}}?\b(?:is|are|has|have|was|were)(?: all| now| just| completely| totally)* {GONE}\b"
     rf"|\b(?:it's|it is|they're|they are) all {GONE}\b"
@@ -30,13 +31,11 @@ WELL_NOW = re.compile(
     r"|\b(?:problem|problems) solved\b|\b(?:it's|it is) like magic\b|\bwon't need (?:any more|another|more|these|therapy)\b|\bnever feel that way again\b"
     r"|\bi(?:'m| am)(?: now| so| completely| totally| fully)* (?:cured|healed|recovered)\b"
 )
-NOT_NOW = re.compile(
+NOT_NOW = (
     r"\b(?:if|wish|want|hope|hoped|would|used to|pretend\w*|tell|telling|tells|say|said|says|saying|act|when (?:i|he|she|they)|until|supposed|should|could|maybe one day|some day|as if|like when|there are (?:days|moments)|sometimes|last|never thought|everyone thinks|people think|they think|he thinks|she thinks|told)\b"
     r"|\?"
 )
-RATED = re.compile(
-    r"\b(?:was|were|at|from) (?:a |an )?(?P<before>zero|one|two|three|[0-3])\b[^.!?]*\b(?:now|to|it's|is)(?: it(?:'s| is))? (?:now )?(?:at )?(?:a |an )?(?P<now>nine|ten|9|10)\b"
-)
+RATED = r"\b(?:was|were|at|from) (?:a |an )?(?P<before>zero|one|two|three|[0-3])\b[^.!?]*\b(?:now|to|it's|is)(?: it(?:'s| is))? (?:now )?(?:at )?(?:a |an )?(?P<now>nine|ten|9|10)\b"
 
 
 def _find(case: Case) -> Iterator[Finding]:
@@ -50,10 +49,10 @@ def _find(case: Case) -> Iterator[Finding]:
 def recovered(sentence: str) -> bool:
     """Whether a sentence says that all is well now; wishes, memories, others' words and questions say no such thing."""
     lowered = sentence.lower()
-    found = WELL_NOW.search(lowered)
-    if found and not NOT_NOW.search(lowered[: found.end()]) and not lowered.endswith("?"):
+    found = re.search(WELL_NOW, lowered)
+    if found and not re.search(NOT_NOW, lowered[: found.end()]) and not lowered.endswith("?"):
         return True
-    return RATED.search(lowered) is not None
+    return re.search(RATED, lowered) is not None
 
 
 CHECK = Check(

@@ -8,26 +8,18 @@ no order and for another patient).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import Model, Reply, Request
-from cbtrun.plugins.grammar.brief import Brief, Written, read_brief
-from cbtrun.plugins.grammar.course import write_cbt
-from cbtrun.plugins.grammar.shuffle import write_shuffled
-from cbtrun.plugins.grammar.warm import write_supportive
 from cbtrun.plugins.personas.attributes import attribute_files
 
 if TYPE_CHECKING:
+    from cbtrun.plugins.grammar.brief import Brief, Written
     from cbtrun.records import Json
-
-REGISTERS: Mapping[str, Callable[[Brief, Random], Written]] = {
-    "cbt": write_cbt,
-    "supportive": write_supportive,
-    "shuffled": write_shuffled,
-}
 
 
 def fingerprint_files() -> list[Path]:
@@ -61,10 +53,22 @@ class GrammarAuthor:
 
     async def reply(self, request: Request) -> Reply:
         """The session as JSON. Raises ModelError for a request that is no brief."""
+        from cbtrun.plugins.grammar.brief import read_brief
+
         brief = read_brief(request)
-        text = REGISTERS[brief.register_](brief, Random(request.seed)).as_json()
+        text = registers()[brief.register_](brief, Random(request.seed)).as_json()
         words_in = sum(len(message.content.split()) for message in request.messages)
         return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+@cache
+def registers() -> Mapping[str, Callable[[Brief, Random], Written]]:
+    """Register -> what writes a session in it."""
+    from cbtrun.plugins.grammar.course import write_cbt
+    from cbtrun.plugins.grammar.shuffle import write_shuffled
+    from cbtrun.plugins.grammar.warm import write_supportive
+
+    return {"cbt": write_cbt, "supportive": write_supportive, "shuffled": write_shuffled}

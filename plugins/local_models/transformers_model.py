@@ -6,7 +6,6 @@ Nothing that comes with a model is executed: weights are safetensors, `trust_rem
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -174,6 +173,8 @@ class LocalModel:
 
     async def reply(self, request: Request) -> Reply:
         """The model's answer. Raises ModelError for a prompt that leaves no room within `max_length`."""
+        import asyncio
+
         from cbtrun.plugins.local_models.fixed_shape import Row
 
         prompt = self._prompt(request)

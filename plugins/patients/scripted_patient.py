@@ -12,19 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, Model, Reply, Request
 from cbtrun.plugins.dialogue.notes import without_note
-from cbtrun.plugins.patients.answer import answer
-from cbtrun.plugins.patients.course import answer_phq9, read_course_state
-from cbtrun.plugins.patients.state import read_state
-from cbtrun.records import Persona
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.records import Json, Persona
 
 
 def fingerprint_files() -> list[Path]:
@@ -58,6 +52,10 @@ class ScriptedPatient:
 
     async def reply(self, request: Request) -> Reply:
         """The patient's next turn. Raises ModelError when the system message holds no persona."""
+        from cbtrun.plugins.patients.answer import answer
+        from cbtrun.plugins.patients.course import answer_phq9, read_course_state
+        from cbtrun.plugins.patients.state import read_state
+
         persona = read_persona(request.messages)
         course = read_course_state(request.messages)
         therapist = [without_note(message.content) for message in request.messages if message.role == "user"]
@@ -80,6 +78,10 @@ def _counted(text: str, request: Request) -> Reply:
 
 def read_persona(messages: Sequence[ChatMessage]) -> Persona:
     """The persona that stands as JSON in the system message. Raises ModelError."""
+    from pydantic import ValidationError
+
+    from cbtrun.records import Persona
+
     system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")
     while start >= 0:

@@ -11,16 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ModelContext, Reply, Request
-from cbtrun.plugins.raters import lexical_scores, lexical_signals, lexical_turns
-from cbtrun.plugins.raters.lexical_scores import score_items
-from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-from cbtrun.ratings.rubric import Rubric
-from cbtrun.records import Json
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.raters.lexical_turns import SpokenTurn
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.records import Json
 
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)
@@ -29,7 +29,7 @@ _TRANSCRIPT = re.compile(r"^<transcript>\s*\n(.*?)^</transcript>\s*$", re.MULTIL
 
 def fingerprint_files() -> list[Path]:
     """Files besides this one that decide an answer."""
-    return [Path(str(module.__file__)) for module in (lexical_turns, lexical_signals, lexical_scores)]
+    return [Path(__file__).with_name(f"lexical_{part}.py") for part in ("turns", "signals", "scores")]
 
 
 @hookimpl
@@ -67,6 +67,8 @@ class LexicalRater:
 
     async def reply(self, request: Request) -> Reply:
         """The scores as JSON text. Raises ModelError when the request is not a rating request it can read."""
+        from cbtrun.plugins.raters.lexical_scores import score_items
+
         asked = _asked(request)
         rubric = _rubric(asked, self.rubrics)
         scores = score_items(rubric, _turns(asked), _items(asked, rubric))
@@ -103,6 +105,8 @@ def _items(asked: str, rubric: Rubric) -> Sequence[str]:
 
 
 def _turns(asked: str) -> list[SpokenTurn]:
+    from cbtrun.plugins.raters.lexical_turns import SpokenTurn
+
     found = _TRANSCRIPT.search(asked)
     if found is None:
         raise ModelError("lexical-rater: no transcript between the lines <transcript> and </transcript>")

@@ -6,57 +6,27 @@ from the seed; the ratings come back in the study's order, every single one kept
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cbtrun.calls import structured
-from cbtrun.calls.structured import Replies, ask
-from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import AnswerMode, Draw
-from cbtrun.planning import TURN_TOKENS, Plan, PlanContext, PlannedCalls
-from cbtrun.ratings import answer as rating_answer
-from cbtrun.ratings import evidence, unblinding
-from cbtrun.ratings import request as rating_request
-from cbtrun.ratings import windows as rating_windows
-from cbtrun.ratings.answer import AnswerForm, answer_form, item_scores, unscored
-from cbtrun.ratings.evidence import TurnsSearched
-from cbtrun.ratings.order import asking_place
-from cbtrun.ratings.request import (
-    TEMPLATES,
-    ShownTurn,
-    Window,
-    shown_turns,
-    template_path,
-    transcript_length,
-    unblinding_flags,
-    windows,
-)
-from cbtrun.ratings.request import (
-    rating_request as rendered,
-)
-from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.ratings.windows import joined_scores, window_flags
-from cbtrun.record_list import RecordList, line_of
-from cbtrun.records import ItemScore, Rating, Session
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
-    from cbtrun.records import Json
+    from collections.abc import Sequence
 
-CALL_FAILED = "no answer from the model"
-NO_TURNS = "the session has no turns"
+    from cbtrun.context import StageContext
+    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.records import Json, Rating
+
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
 
 
 def fingerprint_files() -> list[Path]:
     """The templates and the modules that decide a request or a score."""
-    modules = (rating_request, rating_answer, rating_windows, evidence, structured, unblinding)
-    return [*(Path(str(module.__file__)) for module in modules), *(template_path(name) for name in TEMPLATES)]
+    from cbtrun.plugins.raters.rating import deciding_files
+
+    return deciding_files()
 
 
 @hookimpl
@@ -139,6 +109,8 @@ OPTIONS: Json = {
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater and repeat (and item, if asked one by one)."""
+    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+
     if context.stage != "ratings":
         return None
     options = context.options
@@ -156,151 +128,9 @@ def plan_block(context: PlanContext) -> Plan | None:
     return Plan(units=count * len(options["raters"]), calls=calls, assumed=tuple(assumed))
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One rating to be made."""
-
-    session: Session
-    rater: str
-    repeat: int
-
-    def __str__(self) -> str:
-        return f"{self.session.id}, rater {self.rater}, repeat {self.repeat}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which rating is to be made; thousands of them wait, so it holds no session."""
-
-    number: int
-    """Of the session, from 0."""
-    rater: str
-    repeat: int
-
-    def unit(self, sessions: Sequence[Session]) -> Unit:
-        """The rating, with its session."""
-        return Unit(sessions[self.number], self.rater, self.repeat)
-
-
-@dataclass(frozen=True)
-class RatingWork:
-    """What every rating of the set shares."""
-
-    set: str
-    rubric: Rubric
-    digest: str
-    forms: tuple[AnswerForm, ...]
-    """One for each call about a window: all items at once, or each on its own."""
-    options: Mapping[str, Any]
-
-
 @hookimpl
 def rate_sessions(context: StageContext) -> Sequence[Rating]:
     """One rating for each session, rater and repeat, in that order."""
-    work = rating_work(context.name, context.rubric(context.options["rubric"]), context.options)
-    sessions = context.sessions()
-    refuse_long(sessions, work)
-    return context.run(_rate_all(context, work, sessions))
+    from cbtrun.plugins.raters.rating import rate_all
 
-
-def rating_work(name: str, rubric: Rubric, options: Mapping[str, Any]) -> RatingWork:
-    """The rubric with the answers that it wants, made once for all ratings."""
-    groups = [rubric.items] if options["ask"] == "all" else [(item,) for item in rubric.items]
-    return RatingWork(name, rubric, rubric_digest(rubric), tuple(map(answer_form, groups)), options)
-
-
-def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
-    """Raises StageError, before the first call, that names every session too long for the set's policy."""
-    limit = work.options["max_chars"]
-    windowed = work.options["long"] == "window"
-    problems = []
-    for session in sessions:
-        turns = _shown(session, work)
-        longest = max(map(_length, turns), default=0) if windowed else transcript_length(turns)
-        if longest > limit:
-            problems.append(f"session '{session.id}': {longest:,} characters{' in one turn' if windowed else ''}")
-    if problems:
-        shown = [*problems[:20], *([f"and {len(problems) - 20} more"] if len(problems) > 20 else [])]
-        way = "raise max_chars" if windowed else "raise max_chars, or set `long: window` to rate it in parts"
-        raise StageError(f"ratings.{work.set}: longer than max_chars ({limit:,}):\n" + "\n".join(shown) + f"\n{way}")
-
-
-async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[Session]) -> Sequence[Rating]:
-    raters = list(work.options["raters"])
-    repeats = range(1, work.options["repeats"] + 1)
-    places = [Place(number, rater, repeat) for number in range(len(sessions)) for rater in raters for repeat in repeats]
-
-    async with AsyncExitStack() as stack:
-        calls = {rater: await stack.enter_async_context(context.model(rater)) for rater in raters}
-
-        async def rate(place: Place) -> bytes:
-            return line_of(await rate_one(calls[place.rater], place.unit(sessions), work))
-
-        ordered = sorted(places, key=lambda one: asking_place(sessions[one.number], one.repeat, context.seed))
-        found = await context.each(ordered, rate, lambda place: str(place.unit(sessions)))
-    ratings = dict(zip(ordered, found, strict=True))
-    return RecordList(Rating, [ratings[place] or _unrated(place.unit(sessions), work) for place in places])
-
-
-def _unrated(unit: Unit, work: RatingWork) -> bytes:
-    return line_of(_rating(unit, work, unscored(work.rubric.items, CALL_FAILED)))
-
-
-async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
-    """One rating, window by window and call by call. Raises what the model's `reply` raises."""
-    turns = _shown(unit.session, work)
-    if not turns:
-        return _rating(unit, work, unscored(work.rubric.items, NO_TURNS))
-    parts = windows(turns, work.options["max_chars"])
-    by_window = []
-    for number, window in enumerate(parts):
-        part = number + 1 if len(parts) > 1 else 0
-        answers = [await _ask_form(calls, unit, work, form, window, part) for form in work.forms]
-        by_window.append([score for scores in answers for score in scores])
-    scores = joined_scores(work.rubric.items, parts, by_window)
-    return _rating(unit, work, scores, window_flags(parts))
-
-
-async def _ask_form(
-    calls: Replies, unit: Unit, work: RatingWork, form: AnswerForm, window: Window, part: int
-) -> tuple[ItemScore, ...]:
-    item = form.items[0].id if work.options["ask"] == "item" else ""
-    draw = Draw("rater", unit.session.draw, repeat=unit.repeat, turn=part, item=item)
-    searched = TurnsSearched(window.turns)
-    answered = await ask(
-        calls,
-        rendered(work.rubric, form.items, window, draw),
-        form.model,
-        mode=answer_mode(calls) or work.options["mode"],
-        tries=work.options["tries"],
-        context=searched,
-    )
-    return item_scores(answered, form, searched)
-
-
-def answer_mode(calls: Replies) -> AnswerMode | None:
-    """How the rater's model gives structured answers, where its block says so."""
-    mode: AnswerMode | None = getattr(getattr(calls, "model", None), "answer_mode", None)
-    return mode
-
-
-def _rating(unit: Unit, work: RatingWork, scores: Sequence[ItemScore], flags: Sequence[str] = ()) -> Rating:
-    return Rating(
-        session=unit.session.id,
-        set=work.set,
-        rubric=work.rubric.name,
-        rubric_version=work.rubric.version,
-        rubric_digest=work.digest,
-        rater=unit.rater,
-        repeat=unit.repeat,
-        scores=tuple(scores),
-        flags=(*unblinding_flags(unit.session), *flags),
-    )
-
-
-def _shown(session: Session, work: RatingWork) -> tuple[ShownTurn, ...]:
-    return shown_turns(session, mask_identity=work.options["mask_identity"])
-
-
-def _length(turn: ShownTurn) -> int:
-    return transcript_length([turn])
+    return rate_all(context)

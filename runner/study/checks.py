@@ -116,10 +116,9 @@ class _Checks:
         using = block.get("using")
         if not isinstance(using, str) or not using:
             return None  # reported by the base schema
-        names = self.registry.names(stage)
-        if using in names:
+        if self.registry.offers(stage, using):
             return block_schema(stage, self.registry.schema(stage, using))
-        hook = stage_hooks()[stage]
+        names, hook = self.registry.names(stage), stage_hooks()[stage]
         what = f"no plugin '{using}' does {hook}{did_you_mean(using, names)}; known: {known_words(names)}"
         self._add(what, *path, "using")
         return None
@@ -242,8 +241,8 @@ def _plugin_problems(study: Study, registry: Registry, checks: _Checks) -> list[
     broken = [problem.path for problem in checks.problems]
     for stage, name, block in blocks(study.data):
         path = "/".join(block_path(stage, name))
-        using = block.get("using")
-        if using not in registry.names(stage) or any(f"{one}/".startswith(f"{path}/") for one in broken):
+        using = str(block.get("using"))
+        if not registry.offers(stage, using) or any(f"{one}/".startswith(f"{path}/") for one in broken):
             continue
         try:
             found += registry.check(using, _context(study, stage, name))
