@@ -26,14 +26,14 @@ def shared_personas(one: Sequence[Persona], other: Sequence[Persona]) -> list[st
 
 def training_sets(study: Mapping[str, Any]) -> set[str]:
     """Names of the persona sets that corpora are written for."""
-    named = {block.get("personas") for block in (study.get("corpus") or {}).values()}
-    return named & {*(study.get("personas") or {})}
+    named = [block.get("personas") for block in (study.get("corpus") or {}).values()]
+    return {name for name in study.get("personas") or {} if name in named}
 
 
 def check_disjoint(study: Mapping[str, Any], inputs: Inputs) -> None:
     """Refuse evaluation personas that a corpus was written for too. Raises StageError naming them."""
     evaluation = (study.get("sessions") or {}).get("personas")
-    if evaluation not in (study.get("personas") or {}):
+    if not isinstance(evaluation, str) or evaluation not in (study.get("personas") or {}):
         return
     for training in sorted(training_sets(study)):
         shared = shared_personas(inputs.personas(training), inputs.personas(evaluation))

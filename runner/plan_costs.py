@@ -103,9 +103,9 @@ def _cost(stage: str, planned: PlannedCalls, study: Mapping[str, Any], kept: Kep
 def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> float:
     limits = block.get("limits") or {}
     each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
-    by_concurrency = left * each / limits.get("concurrency", 64)
-    by_requests = left / limits["requests_per_minute"] * 60 if limits.get("requests_per_minute") else 0.0
-    by_tokens = tokens / limits["tokens_per_minute"] * 60 if limits.get("tokens_per_minute") else 0.0
+    by_concurrency: float = left * each / limits.get("concurrency", 64)
+    by_requests: float = left / limits["requests_per_minute"] * 60 if limits.get("requests_per_minute") else 0.0
+    by_tokens: float = tokens / limits["tokens_per_minute"] * 60 if limits.get("tokens_per_minute") else 0.0
     return max(by_concurrency, by_requests, by_tokens)
 
 

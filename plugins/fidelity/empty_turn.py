@@ -24,9 +24,9 @@ NOT_SPEECH = (
 
 def _find(case: Case) -> Iterator[Finding]:
     for speaker in ("patient", "therapist"):
-        for number, text in case.of(speaker):  # type: ignore[arg-type]  # the two literals
+        for number, text in case.of(speaker):
             if empty(text, imported=case.persona is None):
-                yield Finding("empty_turn", speaker, number, text)  # type: ignore[arg-type]
+                yield Finding("empty_turn", speaker, number, text)
 
 
 def empty(text: str, *, imported: bool = False) -> bool:

@@ -17,7 +17,7 @@ LOOP_PAIRS = 4  # times that four words in a row come again within a turn
 
 def _find(case: Case) -> Iterator[Finding]:
     for speaker in ("patient", "therapist"):
-        yield from _of_speaker(case, speaker)  # type: ignore[arg-type]  # the two literals
+        yield from _of_speaker(case, speaker)
 
 
 def _of_speaker(case: Case, speaker: Speaker) -> Iterator[Finding]:

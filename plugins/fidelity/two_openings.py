@@ -26,9 +26,9 @@ BEGINS = re.compile(
 
 def _find(case: Case) -> Iterator[Finding]:
     for speaker in ("patient", "therapist"):
-        for number, text in case.of(speaker):  # type: ignore[arg-type]  # the two literals
+        for number, text in case.of(speaker):
             if number > OPENING_TURNS and opens(straight(text)):
-                yield _finding(speaker, number, text)  # type: ignore[arg-type]
+                yield _finding(speaker, number, text)
 
 
 def _finding(speaker: Speaker, number: int, text: str) -> Finding:

@@ -110,7 +110,7 @@ def shape_from(config: Mapping[str, Any]) -> Shape | None:
 
 def adapter_parameters(shape: Shape, lora: Mapping[str, Any]) -> int:
     """Weights that are trained; with named target modules an upper bound."""
-    thin = shape.layers * sum(lora["rank"] * (wide + high) for wide, high in shape.linear)
+    thin: int = shape.layers * sum(lora["rank"] * (wide + high) for wide, high in shape.linear)
     return thin + (shape.vocabulary * shape.hidden if lora["train_embeddings"] else 0)
 
 
@@ -131,7 +131,7 @@ def estimate(shape: Shape, options: Mapping[str, Any]) -> Need:
 def _activation_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:
     """Bytes that one token of a batch keeps until the backward pass."""
     outs = sum(high for _, high in shape.linear)
-    whole = half * (outs + 6 * shape.hidden + 2 * shape.inner) + 4 * (2 * shape.hidden)  # norms in float32
+    whole: float = half * (outs + 6 * shape.hidden + 2 * shape.inner) + 4 * (2 * shape.hidden)  # norms in float32
     whole += half * 0.5 * outs  # LoRA's own results
     if options["checkpointing"] is True:
         return shape.layers * shape.hidden * half + whole

@@ -239,5 +239,5 @@ class ServerGate:
 
     def _wait(self, tries: int) -> float:
         """A random part of the doubled wait, so that calls that failed together do not come together again."""
-        longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2 ** min(tries - 1, 30))
+        longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2.0 ** min(tries - 1, 30))
         return longest * random.uniform(0.5, 1.0)

@@ -169,8 +169,9 @@ class Journal:
     def spent(self) -> Spent:
         """What the study came to so far."""
         query = "SELECT coalesce(sum(usd), 0), coalesce(sum(tokens_in + tokens_out), 0) FROM calls"
-        seconds = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()[0]
-        return Spent(*self._reader.execute(query).fetchone(), seconds)
+        usd, tokens = self._reader.execute(query).fetchone()
+        (seconds,) = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()
+        return Spent(usd, tokens, seconds)
 
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
