@@ -100,26 +100,6 @@ def test_simulated_power_at_the_ceiling_is_lower() -> None:
     assert cut.power < free.power
 
 
-def test_detectable_effect_is_found_with_the_power_it_was_planned_for() -> None:
-    planned = power.planned_power("main", "paired", 20, family=12, sd=8.0)
-    assert power.power_of_pairs(20, planned.detectable, 0.05 / 12) == pytest.approx(0.8)
-    assert planned.detectable_points == pytest.approx(8 * planned.detectable)
-    assert planned.curve[10].power == pytest.approx(0.8)
-    assert planned.sentence.startswith("With 20 pairs, an effect of dz = ")
-
-
-def test_one_pair_can_find_nothing() -> None:
-    planned = power.planned_power("main", "paired", 1)
-    assert (planned.detectable, planned.curve) == (None, ())
-    assert "no effect can be found" in planned.sentence
-
-
-def test_power_curve_rises_with_n() -> None:
-    powers = [point.power for point in power.power_curve("independent", 0.5, [5, 20, 80])]
-    assert powers == sorted(powers)
-    assert powers[-1] > 0.85
-
-
 def test_planning_for_no_effect_is_refused() -> None:
     with pytest.raises(StatisticsError, match="too small to plan for"):
         power.needed_pairs(1e-6)

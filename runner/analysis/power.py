@@ -1,11 +1,12 @@
 """Before spending: the power of a design, the smallest effect it can detect, and the n that a wanted effect needs.
 
-Closed form by the noncentral t where that is exact (pairs, two groups); simulation for everything else.
+Closed form where that is exact (t and F tests, equivalence, all of normal values); simulation for rank tests and for
+scores on a real scale. `study_power.py` says which of them a declared analysis needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from cbtrun.errors import StatisticsError
@@ -14,6 +15,7 @@ from cbtrun.records import Record
 PairTest = Literal["t", "wilcoxon"]
 GroupTest = Literal["welch", "mann-whitney"]
 LARGEST_N = 100_000
+LARGEST_EFFECT = 64.0
 
 
 class PowerPoint(Record):
@@ -28,61 +30,73 @@ class PowerPoint(Record):
     """Monte-Carlo standard error of the power; none where it is exact."""
 
 
-class PlannedPower(Record):
-    """What a declared analysis can find."""
-
-    analysis: str
-    design: str
-    n: tuple[int, ...]
-    """Pairs, or units in each group."""
-    alpha: float
-    """Significance level that was planned with, corrected for the family where asked."""
-    power: float
-    detectable: float | None
-    """Smallest effect (dz or d) found with that power; none where n is too small for any."""
-    detectable_points: float | None = None
-    """The same in points, where an SD is known."""
-    curve: tuple[PowerPoint, ...] = ()
-    sentence: str
-    """In words."""
-
-
 def power_of_pairs(n: int, dz: float, alpha: float = 0.05) -> float:
     """Power of the two-sided paired t test with n pairs; exact for normal differences."""
-    from statsmodels.stats.power import TTestPower
-
-    if n < 2:
-        return 0.0
-    return float(TTestPower().power(effect_size=abs(dz), nobs=n, alpha=alpha, alternative="two-sided"))
+    return _power_of_t(n - 1, abs(dz) * n**0.5, alpha) if n >= 2 else 0.0
 
 
 def power_of_groups(n: tuple[int, int], d: float, alpha: float = 0.05) -> float:
     """Power of the two-sided t test of two groups with equal variances; exact for normal values."""
-    from statsmodels.stats.power import TTestIndPower
+    first, second = n
+    return _power_of_t(sum(n) - 2, abs(d) * (first * second / sum(n)) ** 0.5, alpha) if min(n) >= 2 else 0.0
 
-    if min(n) < 2:
+
+def power_of_f(df: tuple[float, float], noncentrality: float, alpha: float = 0.05) -> float:
+    """Power of an F test; exact for normal values. df: of the effect and of the error."""
+    from scipy.special import fdtri, ncfdtr
+
+    if min(df) < 1:
         return 0.0
-    return float(TTestIndPower().power(effect_size=abs(d), nobs1=n[0], ratio=n[1] / n[0], alpha=alpha))
+    return float(1 - ncfdtr(*df, noncentrality, fdtri(*df, 1 - alpha)))
+
+
+def power_of_equivalence(units: float, df: float, margin: float, alpha: float = 0.05) -> float:
+    """Power of the two one-sided t tests to show two equal levels alike; margin in SDs, exact for normal values.
+
+    units: what the variance of the difference is divided by: pairs, or half of a group's size. The mean must fall
+    between the margins less t times its error, averaged here over the error's own distribution.
+    Source: Schuirmann 1987; Phillips 1990.
+    """
+    import numpy as np
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    if df < 1:
+        return 0.0
+    grid = (np.arange(4000) + 0.5) / 4000
+    sd = np.sqrt(chdtri(df, grid) / df)
+    reach = margin * units**0.5 - stdtrit(df, 1 - alpha) * sd
+    return float(np.mean(np.clip(2 * ndtr(reach) - 1, 0, None)))
+
+
+def _power_of_t(df: float, noncentrality: float, alpha: float) -> float:
+    from math import isnan
+
+    from scipy.special import nctdtr, stdtrit
+
+    edge = float(stdtrit(df, 1 - alpha / 2))
+    above = 1 - float(nctdtr(df, noncentrality, edge))
+    below = float(nctdtr(df, noncentrality, -edge))
+    return above + (0.0 if isnan(below) else below)  # NaN where it is below every float
 
 
 def detectable_by_pairs(n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Smallest dz that n pairs find with the wanted power; none below two pairs."""
-    return _smallest_effect(lambda dz: power_of_pairs(n, dz, alpha), power) if n >= 2 else None
+    return smallest_effect(lambda dz: power_of_pairs(n, dz, alpha), power) if n >= 2 else None
 
 
 def detectable_by_groups(n: tuple[int, int], power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Smallest d that two groups find with the wanted power; none where a group has fewer than two."""
-    return _smallest_effect(lambda d: power_of_groups(n, d, alpha), power) if min(n) >= 2 else None
+    return smallest_effect(lambda d: power_of_groups(n, d, alpha), power) if min(n) >= 2 else None
 
 
 def needed_pairs(dz: float, power: float = 0.8, alpha: float = 0.05) -> int:
     """Pairs that find dz with at least the wanted power. Raises StatisticsError where that is beyond 100,000."""
-    return _smallest_n(lambda n: power_of_pairs(n, dz, alpha), power)
+    return smallest_n(lambda n: power_of_pairs(n, dz, alpha), power)
 
 
 def needed_in_each_group(d: float, power: float = 0.8, alpha: float = 0.05) -> int:
     """Units in each of two equal groups that find d. Raises StatisticsError where that is beyond 100,000."""
-    return _smallest_n(lambda n: power_of_groups((n, n), d, alpha), power)
+    return smallest_n(lambda n: power_of_groups((n, n), d, alpha), power)
 
 
 def dz_of(d: float, correlation: float) -> float:
@@ -95,31 +109,38 @@ def dz_of(d: float, correlation: float) -> float:
     return float(d / (2 * (1 - correlation)) ** 0.5)
 
 
-def _checked(power: float) -> float:
-    if not 0.05 < power < 1:
-        raise StatisticsError(f"power: {power} is not between 0.05 and 1")
-    return power
+def smallest_effect(power_at: Callable[[float], float], power: float) -> float | None:
+    """The effect at which the power reaches what is wanted; none where no effect, however large, does it.
 
-
-def _smallest_effect(power_at: Callable[[float], float], power: float) -> float:
+    power_at: rises with the effect. A rank test of few units may never reach a small p.
+    """
     from scipy.optimize import brentq
 
     power, top = _checked(power), 0.5
     while power_at(top) < power:
         top *= 2
+        if top > LARGEST_EFFECT:
+            return None
     return float(brentq(lambda effect: power_at(effect) - power, 1e-9, top, xtol=1e-10))
 
 
-def _smallest_n(power_at: Callable[[int], float], power: float) -> int:
+def smallest_n(power_at: Callable[[int], float], power: float, largest: int = LARGEST_N) -> int:
+    """The n at which the power reaches what is wanted. Raises StatisticsError where that is beyond `largest`."""
     power, low, high = _checked(power), 1, 2
     while power_at(high) < power:
         low, high = high, high * 2
-        if high > LARGEST_N:
-            raise StatisticsError(f"more than {LARGEST_N:,} would be needed: the effect is too small to plan for")
+        if high > largest:
+            raise StatisticsError(f"more than {largest:,} would be needed: the effect is too small to plan for")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power_at(middle) >= power else (middle, high)
     return high
+
+
+def _checked(power: float) -> float:
+    if not 0.05 < power < 1:
+        raise StatisticsError(f"power: {power} is not between 0.05 and 1")
+    return power
 
 
 def simulated_power_of_pairs(
@@ -192,77 +213,3 @@ def _on_scale(scores: Any, scale: tuple[float, float] | None) -> Any:
     import numpy as np
 
     return scores if scale is None else np.clip(np.round(scores), *scale)
-
-
-def power_curve(
-    design: Literal["paired", "independent"], effect: float, sizes: Sequence[int]
-) -> tuple[PowerPoint, ...]:
-    """Power at each size (pairs, or units in each of two equal groups) for one effect."""
-    points = []
-    for n in sizes:
-        power = power_of_pairs(n, effect) if design == "paired" else power_of_groups((n, n), effect)
-        points.append(PowerPoint(n=n, effect=effect, power=power))
-    return tuple(points)
-
-
-def planned_power(
-    name: str,
-    design: str,
-    n: int | tuple[int, int],
-    family: int = 1,
-    power: float = 0.8,
-    alpha: float = 0.05,
-    sd: float | None = None,
-) -> PlannedPower:
-    """What an analysis of `n` pairs, or of two groups of n units, can find, before anything is spent.
-
-    family: comparisons that p is corrected over; planned with alpha / family, the strictest step of Holm's procedure.
-    sd: of the differences (pairs) or within groups, in points, from a pilot or the paper that is replicated.
-    """
-    sizes = (n,) if isinstance(n, int) else n
-    level = alpha / max(1, family)
-    detectable = _detectable(n, power, level)
-    curve = _curve_of_effects(n, detectable, level) if detectable is not None else ()
-    in_points = detectable * sd if detectable is not None and sd is not None else None
-    return PlannedPower(
-        analysis=name,
-        design=design,
-        n=sizes,
-        alpha=level,
-        power=power,
-        detectable=detectable,
-        detectable_points=in_points,
-        curve=curve,
-        sentence=_sentence(sizes, power, level, detectable, in_points),
-    )
-
-
-def _detectable(n: int | tuple[int, int], power: float, alpha: float) -> float | None:
-    return detectable_by_pairs(n, power, alpha) if isinstance(n, int) else detectable_by_groups(n, power, alpha)
-
-
-def _curve_of_effects(n: int | tuple[int, int], detectable: float, alpha: float) -> tuple[PowerPoint, ...]:
-    """Power from no effect to twice the detectable one, in twenty steps."""
-    effects = [detectable * step / 10 for step in range(21)]
-    if isinstance(n, int):
-        return tuple(PowerPoint(n=n, effect=effect, power=power_of_pairs(n, effect, alpha)) for effect in effects)
-    return tuple(PowerPoint(n=min(n), effect=effect, power=power_of_groups(n, effect, alpha)) for effect in effects)
-
-
-def _sentence(
-    sizes: tuple[int, ...], power: float, alpha: float, detectable: float | None, points: float | None
-) -> str:
-    units = f"{sizes[0]} pairs" if len(sizes) == 1 else f"groups of {sizes[0]} and {sizes[1]}"
-    if detectable is None:
-        return f"With {units} no effect can be found: a t test needs at least two in each."
-    name = "dz" if len(sizes) == 1 else "d"
-    shown = f" ({points:.1f} points)" if points is not None else ""
-    return f"With {units}, an effect of {name} = {detectable:.2f}{shown} is found with power {power:.2f} at p < {alpha:.2g}."
-
-
-def planned_units(study: Mapping[str, Any]) -> int | None:
-    """Personas that every arm will meet, from the study's text; none for imported sessions."""
-    sessions = study.get("sessions") or {}
-    block = (study.get("personas") or {}).get(sessions.get("personas")) or {}
-    count = block.get("count")
-    return int(count) if isinstance(count, int) else None

@@ -11,6 +11,7 @@ import click
 from cbtrun.cli.export import export
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
+from cbtrun.cli.power import power
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ cli.add_command(export)
 cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)
+cli.add_command(power)
 
 
 @cli.command()
