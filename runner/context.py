@@ -68,6 +68,16 @@ class StageNote:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """A pre-registration, and whether the run kept to it."""
+
+    words: str
+    """One sentence: when it was registered, and how many deviations there are."""
+    deviations: tuple[str, ...] = ()
+    """Each in words; empty where all is as registered."""
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What belongs in a report and never in results: where and when the study ran, and what it took."""
 
@@ -81,6 +91,8 @@ class RunFacts:
     """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
     embedded: bool = False
     """Whether a model that ships with cbtrun took part."""
+    promise: Promise | None = None
+    """The pre-registration; none where nothing was registered."""
 
 
 @dataclass

@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cbtrun.calls.budget import budget_of
@@ -28,6 +29,7 @@ from cbtrun.models import Model, ModelContext
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
+from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
 from cbtrun.results import build_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
@@ -82,6 +84,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     gc.set_threshold(50_000, 20, 20)  # a run makes records that live on: looking for rubbish among them took a sixth
     with folder.locked():
         write_lock(folder, study, registry, take_over=options.take_over)
+        keep_registration(study, folder)
         with Journal(folder.journal) as journal:
             journal.check()
             journal.start_run()
@@ -96,6 +99,15 @@ def remake_report(study: Study, registry: Registry, folder: RunFolder) -> Outcom
         raise StageError(f"{folder.path}: there is no {folder.results.name} yet; run the study first")
     with folder.locked(), Journal(folder.journal) as journal:
         return _Run(study, registry, folder, RunOptions(offline=True), journal).report_alone()
+
+
+def make_personas_alone(study: Study, registry: Registry) -> dict[str, str]:
+    """Persona set -> SHA-256 of its personas, made in a folder that is thrown away; sets that ask a model are left out."""
+    with TemporaryDirectory() as made:
+        folder = RunFolder(Path(made))
+        with Journal(folder.journal) as journal:
+            _Run(study, registry, folder, RunOptions(offline=True), journal).personas_alone()
+        return personas_made(study, folder)
 
 
 class _Run:
@@ -128,6 +140,12 @@ class _Run:
             self._stage(stage)
         return self.outcome
 
+    def personas_alone(self) -> None:
+        """The persona sets that need no model."""
+        for stage in ordered_stages(self.study):
+            if stage.block == "personas":
+                self._stage(stage)
+
     def report_alone(self) -> Outcome:
         """Make the report again from what the stages wrote, whether or not they are finished."""
         for stage in ordered_stages(self.study):
@@ -149,6 +167,8 @@ class _Run:
 
     def _stage(self, stage: Stage) -> None:
         fingerprint = stage_fingerprint(stage, self.study, self.registry, self.rubrics, self.outputs)
+        if stage.block == "report" and (promise := registration_digest(self.folder)):
+            fingerprint = digest([fingerprint, promise])
         kept = self._kept(stage, fingerprint)
         if kept is not None:
             self.outputs[stage.id] = kept.output
@@ -234,7 +254,8 @@ class _Run:
     def _facts(self) -> RunFacts:
         embedded = any(is_embedded(self.study, self.registry, name) for name in self.study.data.get("models") or {})
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
-        return RunFacts(lock_of(self.folder), usage, failures, self.journal.retries(), embedded)
+        promise = promise_of(self.study, self.folder, self.journal.first_run())
+        return RunFacts(lock_of(self.folder), usage, failures, self.journal.retries(), embedded, promise)
 
     def _open_model(self, name: str) -> Model:
         """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""

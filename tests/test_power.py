@@ -139,7 +139,24 @@ def test_the_command_says_what_can_be_found_and_draws_it(study_project: MakeProj
     done = project.run("power", "study.yaml", "--points", "5", "--sd", "10", "--to", "out")
     assert done.code == 0, done.err
     row = next(line for line in done.out.splitlines() if line.startswith("  t  "))
-    assert row.split()[1:] == "paired t 20 pairs 0.0042 12 dz 0.93 (9.3 points) 60 for dz 0.50 (5.0 points)".split()
+    assert row.split()[1:] == [
+        "paired",
+        "t",
+        "20",
+        "pairs",
+        "0.0042",
+        "12",
+        "dz",
+        "0.93",
+        "(9.3",
+        "points)",
+        "60",
+        "for",
+        "dz",
+        "0.50",
+        "(5.0",
+        "points)",
+    ]
     with (project.folder / "out" / "power.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert any(row["analyses"] == "t" and row["n"] == "60" and float(row["power"]) > 0.8 for row in rows)

@@ -101,6 +101,7 @@ def report_input(context: StageContext) -> ReportInput:
         training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
+        promise=context.facts.promise,
         embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(study, options.transcripts),
         options=options,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cbtrun.context import Promise
 from cbtrun.records import Comparison, Failure, Persona, Session
 from cbtrun.results import RatedSet, Results
 
@@ -93,8 +94,8 @@ class ReportInput:
     """Outcome (`ctrs.agenda`) -> human norm."""
     requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """Rating set -> what its raters are asked, word for word: (role, text), with an invented transcript of two turns."""
-    registered: tuple[str, ...] | None = None
-    """Deviations from the pre-registration, empty when there are none; none when nothing was registered."""
+    promise: Promise | None = None
+    """The pre-registration and every deviation from it; none when nothing was registered."""
     embedded: bool = False
     """Whether a model that ships with cbtrun took part."""
     show_transcripts: bool = True

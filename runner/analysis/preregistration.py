@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from cbtrun.errors import StageError
 from cbtrun.records import Json, Record
 
 REGISTRATION_FORMAT = 1
-FROZEN = ("seed", "analysis", "ratings", "arms", "personas", "sessions", "tune", "corpus")
+FROZEN = ("seed", "analysis", "ratings", "arms", "personas", "sessions", "tune", "corpus", "models")
 """Blocks of the study that decide what is compared with what; `report`, titles and addresses may change freely."""
+FREE_OF_MODELS = ("base_url", "api_key_env", "limits", "prices", "timeout_seconds")
+"""What of a model says where and how fast it answers, not which model it is."""
 ABSENT = "(not there)"
 
 
@@ -65,7 +67,7 @@ def register(
         "format": REGISTRATION_FORMAT,
         "study": str(study.get("study", "")),
         "registered_at": when.isoformat(timespec="seconds"),
-        "blocks": _plain({name: study[name] for name in FROZEN if study.get(name) is not None}),
+        "blocks": _frozen(study),
         "rubrics": dict(sorted(rubrics.items())),
         "personas": dict(sorted((personas or {}).items())),
     }
@@ -79,7 +81,7 @@ def deviations(
     personas: Mapping[str, str] | None = None,
 ) -> tuple[Deviation, ...]:
     """Everything that differs from the promise, sorted by path; persona sets count once both sides have made them."""
-    now = _plain({name: study[name] for name in FROZEN if study.get(name) is not None})
+    now = _frozen(study)
     found = list(_differences("", registration.blocks, now))
     found += _differences("rubrics", dict(registration.rubrics), dict(rubrics))
     made = personas or {}
@@ -89,7 +91,7 @@ def deviations(
     return tuple(sorted(found, key=lambda one: one.path))
 
 
-def registration_words(registration: Registration | None, found: tuple[Deviation, ...] = ()) -> str:
+def registration_words(registration: Registration | None, found: Sequence[object] = ()) -> str:
     """One sentence for the report: as registered, with how many deviations, or not registered."""
     if registration is None:
         return "This study was not pre-registered."
@@ -119,6 +121,16 @@ def read_registration(path: Path) -> Registration:
     if digest(content) != registration.digest:
         raise StageError(f"{path} was edited after it was registered: its content does not match its digest")
     return registration
+
+
+def _frozen(study: Mapping[str, Any]) -> Json:
+    """The blocks of a study that a promise holds."""
+    blocks = {name: study[name] for name in FROZEN if study.get(name) is not None}
+    models = {
+        name: {key: value for key, value in block.items() if key not in FREE_OF_MODELS}
+        for name, block in (study.get("models") or {}).items()
+    }
+    return _plain(blocks | ({"models": models} if models else {}))
 
 
 def _plain(value: Any) -> Json:

@@ -12,6 +12,7 @@ from cbtrun.cli.export import export
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
 from cbtrun.cli.power import power
+from cbtrun.cli.preregister import preregister
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)
+cli.add_command(preregister)
 
 
 @cli.command()

@@ -166,6 +166,11 @@ class Journal:
         """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""
         return retries_in(self._reader)
 
+    def first_run(self) -> float | None:
+        """When the first run began, in seconds since 1970; none before it."""
+        found: float | None = self._reader.execute("SELECT min(started) FROM runs").fetchone()[0]
+        return found
+
     def spent(self) -> Spent:
         """What the study came to so far."""
         query = "SELECT coalesce(sum(usd), 0), coalesce(sum(tokens_in + tokens_out), 0) FROM calls"
