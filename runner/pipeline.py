@@ -91,14 +91,25 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             return _Run(study, registry, folder, options, journal).all_stages()
 
 
-def remake_report(study: Study, registry: Registry, folder: RunFolder) -> Outcome:
-    """Make the report of a run folder again, from its files alone. Raises StageError when the study has no report."""
-    if not study.data.get("report"):
+def remake_report(
+    study: Study, registry: Registry, folder: RunFolder, options: Mapping[str, object] | None = None
+) -> tuple[Outcome, list[Path]]:
+    """Make the report of a run folder again, from its files alone; gives the files. Nothing else is written.
+
+    options: of the report's block, instead of the study's. Raises StageError when the study has no report, or none
+    that knows these options.
+    """
+    block = study.data.get("report")
+    if not block:
         raise StageError(f"{folder.path}: the study has no `report` block")
     if not folder.results.exists():
         raise StageError(f"{folder.path}: there is no {folder.results.name} yet; run the study first")
+    known = registry.schema("report", block["using"]).get("properties", {})
+    if unknown := [name for name in options or {} if name not in known]:
+        raise StageError(f"the report plugin '{block['using']}' cannot write some formats alone: no `{unknown[0]}`")
     with folder.locked(), Journal(folder.journal) as journal:
-        return _Run(study, registry, folder, RunOptions(offline=True), journal).report_alone()
+        run = _Run(study, registry, folder, RunOptions(offline=True), journal)
+        return run.outcome, run.report_alone(options or {})
 
 
 def make_personas_alone(study: Study, registry: Registry) -> dict[str, str]:
@@ -146,12 +157,15 @@ class _Run:
             if stage.block == "personas":
                 self._stage(stage)
 
-    def report_alone(self) -> Outcome:
+    def report_alone(self, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""
-        for stage in ordered_stages(self.study):
-            if stage.block == "report":
-                self._work(stage, fingerprint="made by itself")
-        return self.outcome
+        stage = next(stage for stage in ordered_stages(self.study) if stage.block == "report")
+        context = self._context(stage, Tally())
+        context.options = {**context.options, **options}
+        written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
+        self.outcome.done.append(stage.id)
+        self.outcome.report = next(iter(written), None)
+        return written
 
     def _write_results(self) -> None:
         sessions = list(self.inputs.sessions()) if output_path(self.folder, "sessions", "").exists() else []
@@ -226,7 +240,7 @@ class _Run:
         context.folder.mkdir(parents=True, exist_ok=True)
         result = self.registry.run(stage.block, stage.options["using"], context)
         if stage.block == "report":
-            self.outcome.report = result[0]
+            self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
             write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
         else:
@@ -297,7 +311,7 @@ class _Run:
         files = [self.folder.path / line for line in self._report_list.read_text().splitlines()]
         if not all(file.exists() for file in files):
             return None
-        self.outcome.report = files[0]
+        self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
 
 

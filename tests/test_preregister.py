@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 QUICK = f"""
 extends: {ROOT}/specs/transcripts.yaml
 study: demo
+report: {{figures: [], tables: [csv]}}
 """
 
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 OPTIONS: Json = {
     "type": "object",
     "properties": {
+        "page": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether report.html is written; without it tables and figures alone are.",
+        },
         "transcripts": {
             "enum": ["auto", True, False],
             "default": "auto",

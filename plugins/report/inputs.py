@@ -18,6 +18,7 @@ FigureFormat = Literal["svg", "pdf", "png"]
 class ReportOptions:
     """The report's block of the study; `options_schema` describes each option."""
 
+    page: bool = True
     transcripts: bool | Literal["auto"] = "auto"
     headline: str = ""
     tables: tuple[TableFormat, ...] = ("csv", "markdown", "latex")

@@ -13,6 +13,8 @@ from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
+from cbtrun.cli.report import report
+from cbtrun.cli.runs import compare, view
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -163,28 +165,15 @@ def status(run_folder: Path) -> None:
         click.echo(line)
 
 
-@cli.command()
-@run_argument
-@plugins_option
-def report(run_folder: Path, allow_local_plugins: bool) -> int:
-    """Make the report of a finished run again, from its files alone."""
-    from cbtrun.pipeline import remake_report
-    from cbtrun.progress import progress_for
-    from cbtrun.run_folder import RunFolder
-    from cbtrun.run_lock import local_plugins_of
-    from cbtrun.study.spec import study_of_run
-
-    folder = RunFolder(run_folder)
-    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
-    return say_outcome(remake_report(study_of_run(folder, registry), registry, folder))
-
-
 cli.add_command(export)
 cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)
+cli.add_command(report)
+cli.add_command(compare)
+cli.add_command(view)
 
 
 @cli.command()

@@ -1,0 +1,46 @@
+"""`cbtrun report`: the report of a run again, whole or in some formats, from the run's files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+TABLES = {"csv": "csv", "md": "markdown", "latex": "latex"}
+FIGURES = ("svg", "pdf", "png")
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists, as for `run`.")
+@click.option(
+    "formats", "--format", multiple=True, type=click.Choice(["html", *TABLES, *FIGURES]),
+    help="Write this alone: the page, tables, or figures. May be given several times; without it all that the study asks for.",
+)  # fmt: skip
+def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]) -> int:
+    """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched."""
+    from cbtrun.cli.main import registry_with, say_outcome
+    from cbtrun.pipeline import remake_report
+    from cbtrun.progress import progress_for
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.run_lock import local_plugins_of
+    from cbtrun.study.spec import study_of_run
+
+    folder = RunFolder(run_folder)
+    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
+    study = study_of_run(folder, registry)
+    outcome, written = remake_report(study, registry, folder, _options(formats))
+    if formats:
+        for path in written:
+            click.echo(f"wrote {path}")
+        return 0
+    return say_outcome(outcome)
+
+
+def _options(formats: tuple[str, ...]) -> dict[str, object]:
+    """Options of the report that make it write some formats alone; none where everything is wanted."""
+    if not formats:
+        return {}
+    tables = [name for short, name in TABLES.items() if short in formats]
+    figures = [one for one in FIGURES if one in formats]
+    return {"page": "html" in formats, "tables": tables, "figures": figures}

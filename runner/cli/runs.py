@@ -1,0 +1,47 @@
+"""`cbtrun compare` and `cbtrun view`: finished runs side by side, in the terminal or in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+run_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command()
+@click.argument("first", metavar="RUN_A", type=run_folder)
+@click.argument("second", metavar="RUN_B", type=run_folder)
+def compare(first: Path, second: Path) -> None:
+    """Say what differs between two finished runs: in the study, in the environment, in the results.
+
+    Personas that are the same in both are tested in pairs, RUN_B minus RUN_A. Reads only.
+    """
+    from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text
+
+    click.echo(comparison_text(compare_runs(first, second)), nl=False)
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=run_folder)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; a free one if not given.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
+def view(runs: tuple[Path, ...], port: int, open_browser: bool) -> None:
+    """Show finished runs in a browser on this machine: their reports, arms across runs, differences of their studies.
+
+    Listens on 127.0.0.1 alone, reads the runs' own files and writes nothing. Ctrl-C ends it.
+    """
+    from contextlib import suppress
+
+    from cbtrun.plugins.report.run_server import make_server
+
+    server = make_server(runs, port)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    click.echo(f"{address} shows {', '.join(map(str, runs))}; Ctrl-C ends it")
+    if open_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
+    server.server_close()
