@@ -109,12 +109,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as made:
         url_file = Path(made) / "url"
-        server = [
-            sys.executable,
-            str(HERE.parent / "tests" / "mock_server.py"),
-            "--latency=0.05",
-            f"--port-file={url_file}",
-        ]
+        server = [sys.executable, "-m", "cbtrun.plugins.mock_server", "--latency=0.05", f"--port-file={url_file}"]
         mock = subprocess.Popen(server)
         try:
             while not url_file.exists():

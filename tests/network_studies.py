@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mock_server import MockServer
+from cbtrun.plugins.mock_server.server import MockServer
 
 STUDY = """
 cbtrun: 1

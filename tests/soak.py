@@ -57,9 +57,9 @@ def soak(
 ) -> Soaked:
     """Run the sessions; kill the run at `kills` random numbers of calls; run it to its end."""
     url_file = folder / "url"
-    here = Path(__file__).parent
     options = [f"--latency={latency}", f"--fault-rate={fault_rate}", f"--seed={seed}", "--serials"]
-    mock = subprocess.Popen([sys.executable, str(here / "mock_server.py"), *options, f"--port-file={url_file}"])
+    server = [sys.executable, "-m", "cbtrun.plugins.mock_server", *options, f"--port-file={url_file}"]
+    mock = subprocess.Popen(server)
     began = time.monotonic()
     try:
         while not url_file.exists():

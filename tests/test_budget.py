@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from chat_calls import ask, request
-from mock_server import MockServer
 from network_studies import ALLOW, CALLS, STUDY, listening
 
 from cbtrun.calls.budget import Budget, BudgetLimits, budget_of
 from cbtrun.errors import StopRun
 from cbtrun.journal.journal import Spent
+from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

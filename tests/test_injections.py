@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from mock_server import MockServer
 from network_studies import listening
 
 from cbtrun.models import Draw
+from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.ratings.request import Window, rating_request, shown_turns
 from cbtrun.ratings.rubric import read_rubric
 from cbtrun.records import Session, Turn

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from chat_calls import KEY
-from mock_server import MockServer
 from network_studies import ALLOW, CALLS, STUDY, listening
 
+from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.testing import CommandOutcome, StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from mock_server import Fault, MockServer
 from network_studies import ALLOW, CALLS, STUDY, listening
 
+from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing import StudyProject
 
 LOW = ("tries=4", "faults_to_stop=12")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from chat_calls import KEY, ask, model_at
-from mock_server import Fault, MockServer
 from network_studies import ALLOW, STUDY, listening
 
 from cbtrun.calls.addresses import expand_address
 from cbtrun.calls.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.errors import ModelError
+from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
@@ -171,7 +171,7 @@ def test_no_byte_of_a_run_folder_or_of_the_output_holds_the_key(
 
 
 def _telling(body: Mapping[str, object]) -> str:
-    from mock_server import default_answer
+    from cbtrun.plugins.mock_server.server import default_answer
 
     answer = default_answer(body)
     return answer if answer.startswith("{") else f"{answer} By the way, your key is {KEY}."

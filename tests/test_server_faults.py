@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from chat_calls import ask, request
-from mock_server import Fault, default_answer
 
 from cbtrun.errors import AccessRefused, ModelError, StopRun
+from cbtrun.plugins.mock_server.server import Fault, default_answer
 
 MENDED_BY_ASKING_AGAIN = [
     Fault("429", seconds=0.01),

@@ -8,11 +8,18 @@ from typing import Any
 
 from aiohttp import web
 
+from cbtrun.plugins.mock_server.protocols import Vendor, write_answer
+
+USAGE: dict[Vendor, dict[str, int]] = {
+    "anthropic": {"input_tokens": 7, "output_tokens": 3},
+    "google": {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 1, "totalTokenCount": 10},
+}
+
 
 class VendorServer:
     """Answers `replies` in order: a status with a body, or words, or the input of a tool call."""
 
-    def __init__(self, vendor: str, replies: list[Any], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, vendor: Vendor, replies: list[Any], headers: Mapping[str, str] | None = None) -> None:
         self.vendor, self.replies, self.sent_headers = vendor, list(replies), dict(headers or {})
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
@@ -40,24 +47,10 @@ class VendorServer:
             return web.Response()
         if isinstance(reply, tuple):
             return web.json_response(reply[1], status=reply[0], headers=self.sent_headers)
-        made = _anthropic(reply) if self.vendor == "anthropic" else _google(reply)
-        return web.Response(text=json.dumps(made), content_type="application/json")
+        return web.json_response(self._answer(reply))
 
-
-def _anthropic(reply: Any) -> dict[str, Any]:
-    block = (
-        {"type": "text", "text": reply}
-        if isinstance(reply, str)
-        else {"type": "tool_use", "id": "t", "name": "answer", "input": reply}
-    )
-    usage = {"input_tokens": 7, "output_tokens": 3}
-    reason = "end_turn" if isinstance(reply, str) else "tool_use"
-    made = {"id": "m", "type": "message", "role": "assistant", "model": "claude-1", "content": [block]}
-    return {**made, "stop_reason": reason, "stop_sequence": None, "usage": usage}
-
-
-def _google(reply: Any) -> dict[str, Any]:
-    part = {"text": reply} if isinstance(reply, str) else {"functionCall": {"name": "answer", "args": reply}}
-    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
-    usage = {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 1, "totalTokenCount": 10}
-    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-1"}
+    def _answer(self, reply: Any) -> dict[str, Any]:
+        """Words, or the input of a tool call, with seven tokens in and three out."""
+        body = {"model": "big", "messages": []} | ({} if isinstance(reply, str) else {"tools": ["answer"]})
+        text = reply if isinstance(reply, str) else json.dumps(reply)
+        return write_answer(self.vendor, body, text, usage=USAGE[self.vendor])

@@ -1,0 +1,164 @@
+"""The mock server: answers, delays and fails by instruction, and counts what it was asked.
+
+`async with MockServer([...]) as server` gives `server.url`; `python -m cbtrun.plugins.mock_server` is a process of its
+own, asked about its calls at /stats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.errors import ModelError
+from cbtrun.plugins.mock_server.answers import default_answer
+from cbtrun.plugins.mock_server.faults import MIB, TRANSIENT, Fault, fail, spoiled_answer
+from cbtrun.plugins.mock_server.protocols import Body, read_body, vendor_of, write_answer
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["Answerer", "Fault", "MockServer", "default_answer"]
+
+Answerer = Callable[[Body], str | Awaitable[str]]
+"""What answers: a request as OpenAI's body -> words. A ModelError is told to the client as a refusal (422)."""
+
+
+@dataclass
+class MockServer:
+    """The server. Each of `faults` is met by one call, in order (None: no fault); later calls are answered."""
+
+    faults: Iterable[Fault | None] = ()
+    answer: Answerer = default_answer
+    latency: float = 0.0
+    """Seconds before every answer."""
+    seconds_per_token: float = 0.0
+    """Further seconds for each token (word) of an answer."""
+    fault_rate: float = 0.0
+    """Share of calls that meets a transient fault, drawn from `seed`."""
+    seed: int = 0
+    usage: Mapping[str, Any] | None = None
+    """Replaces the usage that is reported."""
+    serials: bool = False
+    """End every answer with a number of its own, by which a test can tell which answers were kept."""
+    remember: bool = True
+    """Keep bodies and headers; a soak does not."""
+    port: int = 0
+    """To listen on; 0 takes a free one."""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+
+    def __post_init__(self) -> None:
+        """Nothing served yet."""
+        self._faults = iter(self.faults)
+        self._random = random.Random(self.seed)
+        self._runner: web.AppRunner | None = None
+        self.answered: dict[str, list[int]] = {}
+        """Digest of a body -> serial numbers of its answers."""
+        self.met: Counter[str] = Counter()
+        self.calls = 0
+        self._serial = 0
+        self.url = ""
+        """Address of OpenAI's protocol, up to /chat/completions."""
+        self.root = ""
+        """Address of Google's and Anthropic's protocols."""
+
+    async def __aenter__(self) -> MockServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def mend(self) -> None:
+        """Meet no more of the faults that were to come."""
+        self._faults = iter(())
+
+    async def start(self) -> None:
+        """Listen on loopback."""
+        from aiohttp import web
+
+        app = web.Application(client_max_size=64 * MIB)
+        app.router.add_get("/stats", self._stats)
+        app.router.add_get("/calls", self._count)
+        app.router.add_post("/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024)
+        await site.start()
+        self.root = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"{self.root}/v1"
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _stats(self, _: web.Request) -> web.Response:
+        from aiohttp import web
+
+        found = {"calls": self.calls, "answered": self.answered, "met": dict(self.met), "most": self.most_under_way}
+        return web.json_response(found)
+
+    async def _count(self, _: web.Request) -> web.Response:
+        from aiohttp import web
+
+        return web.Response(text=str(self.calls))
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        self.calls += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._met(request, raw)
+        finally:
+            self.under_way -= 1
+
+    async def _met(self, request: web.Request, raw: bytes) -> web.StreamResponse:
+        """A fault, or the answer."""
+        from aiohttp import web
+
+        vendor, sent = vendor_of(request.path), json.loads(raw)
+        if vendor is None:
+            return web.json_response({"error": {"message": f"no such address: {request.path}"}}, status=404)
+        if self.remember:
+            self.bodies.append(sent)
+            self.headers.append(dict(request.headers))
+        body = read_body(vendor, request.path, sent)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        fault = next(self._faults, None) or self._drawn()
+        if fault is not None:
+            self.met[fault.kind] += 1
+            text, finish = spoiled_answer(fault.kind)
+            return await fail(fault, request, write_answer(vendor, body, text, finish, self.usage))
+        try:
+            text = await self._words(raw, body)
+        except ModelError as error:
+            return web.json_response({"error": {"message": str(error)}}, status=422)
+        return web.json_response(write_answer(vendor, body, text, usage=self.usage))
+
+    def _drawn(self) -> Fault | None:
+        if not self.fault_rate or self._random.random() >= self.fault_rate:
+            return None
+        return Fault(self._random.choice(TRANSIENT))
+
+    async def _words(self, raw: bytes, body: Body) -> str:
+        made = self.answer(body)
+        text = await made if inspect.isawaitable(made) else made
+        if self.seconds_per_token:
+            await asyncio.sleep(self.seconds_per_token * len(text.split()))
+        if self.serials:
+            self._serial += 1
+            self.answered.setdefault(hashlib.sha256(raw).hexdigest()[:20], []).append(self._serial)
+            text = f"{text} #{self._serial}"
+        return text
