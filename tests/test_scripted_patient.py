@@ -15,7 +15,8 @@ from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.plugins.dialogue.endings import both_took_leave, takes_leave
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_system, view
 from cbtrun.plugins.patients.answer import ANSWERS, STORY
-from cbtrun.plugins.patients.hearing import hear, questions, senseless
+from cbtrun.plugins.patients.hearing import hear, senseless
+from cbtrun.plugins.patients.manner import shipped_manner
 from cbtrun.plugins.patients.scripted_patient import ScriptedPatient, read_persona
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.material import PATIENT_WORDS
@@ -197,7 +198,7 @@ def test_the_persona_is_found_in_the_midst_of_other_text() -> None:
 
 
 def test_every_question_has_an_answer_and_every_answer_its_words() -> None:
-    assert set(questions()) - {"risk"} <= ANSWERS.keys()
+    assert set(shipped_manner().questions) - {"risk"} <= ANSWERS.keys()
     assert {*ANSWERS.values(), *STORY} <= read_rules(PATIENT_WORDS).keys()
 
 

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 from cbtrun.calls.structured import Answer
 from cbtrun.models import ChatMessage
 from cbtrun.plugins.corpus.course_plan import Course
+from cbtrun.plugins.practices.practice import named_practice
 from cbtrun.records import Persona, Record
 
 REGISTERS = {
@@ -81,18 +82,28 @@ class Before(Record):
     homework: str
 
 
+def register_name(register: str) -> str:
+    """What the author is told that a register is called: our own word, or the name of a practice."""
+    return register if register in REGISTERS else named_practice(register).practice
+
+
+def instruction_of(register: str) -> str:
+    """How the therapist talks in a register, in words."""
+    return REGISTERS[register] if register in REGISTERS else named_practice(register).instruction
+
+
 def author_messages(
     persona: Persona, course: Course, number: int, register: str, before: Sequence[Before]
 ) -> tuple[ChatMessage, ...]:
     """The messages that ask for session `number` (from 1) of a persona's course."""
     plan = {"number": number, "of": len(course.sessions), **course.sessions[number - 1].model_dump(mode="json")}
     brief = {
-        "register": register,
+        "register": register_name(register),
         "patient": persona.model_dump(mode="json"),
         "session": plan,
         "before": [one.model_dump(mode="json") for one in before],
     }
     return (
-        ChatMessage("system", AUTHOR_SYSTEM.format(register=REGISTERS[register])),
+        ChatMessage("system", AUTHOR_SYSTEM.format(register=instruction_of(register))),
         ChatMessage("user", json.dumps(brief, ensure_ascii=False)),
     )

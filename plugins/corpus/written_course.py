@@ -13,6 +13,7 @@ from cbtrun.models import Draw, Request
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.practices.named import practice_files, practice_problems, shipped_practices
 from cbtrun.records import Message, Transcript
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from cbtrun.plugins.corpus.course_plan import Course
     from cbtrun.records import Json, Persona
 
+OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 TRIES = 2  # an answer that is no session is asked for once more, with the error
 
 
 def fingerprint_files() -> list[Path]:
-    """The shipped courses decide the corpus too."""
-    return course_files()
+    """The shipped courses and practices decide the corpus too."""
+    return course_files() + practice_files()
 
 
 @hookimpl
@@ -55,10 +57,18 @@ def options_schema(stage: str) -> Json | None:
                 "description": course,
             },
             "register": {
-                "enum": ["cbt", "supportive", "shuffled"],
+                "type": "string",
+                "x-names": ["shipped", "file"],
                 "default": "cbt",
-                "description": "How the therapist talks: `supportive` is warm listening without structure, `shuffled` "
-                "has the sentences of `cbt` in no order and for another patient.",
+                "description": "How the therapist talks: `cbt`; `supportive`, warm listening without structure; `shuffled`, "
+                "the sentences of `cbt` in no order and for another patient; or a practice: the name of a shipped one "
+                f"({', '.join(shipped_practices())}) or the path of your own (.yaml).",
+            },
+            "courses": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How many courses, for the first so many personas; without it, one for every persona. "
+                "Corpora that differ in this alone share what they have in common: it is written once.",
             },
             "sessions": {
                 "anyOf": [
@@ -98,6 +108,8 @@ def _checks_when_asked() -> Json:
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
     """The course must be there and have the sessions that are asked for."""
+    if wrong := practice_problems(context, "register", OUR_REGISTERS):
+        return wrong
     path = course_path(context.options["course"])
     if path is None:
         known = ", ".join(shipped_courses())
@@ -106,6 +118,9 @@ def check_block(context: BlockContext) -> list[Problem]:
         count = len(read_course(path).sessions)
     except SpecError as error:
         return list(error.problems)
+    there = (context.study.get("personas") or {}).get(context.options["personas"], {}).get("count")
+    if isinstance(there, int) and context.options.get("courses", 0) > there:
+        return [context.problem(f"the set has {there} personas, got {context.options['courses']}", "courses")]
     sessions = context.options.get("sessions", count)
     most = max(sessions) if isinstance(sessions, list) else sessions
     if most > count:
@@ -135,8 +150,18 @@ async def _write_all(context: StageContext) -> list[Transcript]:
         async def write(persona: Persona) -> list[Transcript]:
             return await _write_course(calls, persona, course, options)
 
-        courses = await context.each(context.personas(options["personas"]), write, name=lambda one: one.id)
+        courses = await context.each(_patients(context), write, name=lambda one: one.id)
     return [transcript for written in courses if written is not None for transcript in written]
+
+
+def _patients(context: StageContext) -> list[Persona]:
+    """Those whom courses are written for. Raises StageError when there are fewer than asked for."""
+    personas = list(context.personas(context.options["personas"]))
+    wanted = context.options.get("courses", len(personas))
+    if wanted > len(personas):
+        set_name = context.options["personas"]
+        raise StageError(f"corpus.{context.name}: {wanted} courses, and set '{set_name}' has {len(personas)} personas")
+    return personas[:wanted]
 
 
 async def _write_course(calls: Calls, persona: Persona, course: Course, options: Mapping[str, Any]) -> list[Transcript]:

@@ -2,23 +2,29 @@
 
 Answers the messages that `written-course` sends to any author with the JSON that it expects. The same seed gives
 the same session. Registers: `cbt`, `supportive` (as long, without structure), `shuffled` (the sentences of `cbt` in
-no order and for another patient).
+no order and for another patient), and the practice that the study names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model, Reply, Request
+from cbtrun.models import Model, ModelContext, Reply, Request
 from cbtrun.plugins.personas.attributes import attribute_files
+from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
 
 if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
     from cbtrun.plugins.grammar.brief import Brief, Written
+    from cbtrun.plugins.practices.practice import Practice
     from cbtrun.records import Json
 
 
@@ -26,39 +32,69 @@ def fingerprint_files() -> list[Path]:
     """The words and plans decide the sessions too; the other patient of `shuffled` comes from the attributes."""
     plugins = Path(__file__).parents[1]
     folders = ("grammar/cbt", "grammar/plan", "grammar/supportive", "patients/words")
-    return [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))] + attribute_files()
+    return (
+        [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))]
+        + attribute_files()
+        + practice_files()
+    )
 
 
 @hookimpl
 def options_schema(stage: str) -> Json | None:
-    """The grammar takes no options."""
+    """The practice that it knows besides CBT, if any."""
     if stage != "models":
         return None
-    return {"type": "object", "properties": {}, "additionalProperties": False}
+    practice = practice_option("A practice whose sessions it can write too; a corpus asks for it as its `register`.")
+    return {"type": "object", "properties": {"practice": practice}, "additionalProperties": False}
 
 
 @hookimpl
-def open_model() -> Model:
+def check_block(context: BlockContext) -> list[Problem]:
+    """The practice must be there and make sense."""
+    return practice_problems(context)
+
+
+@hookimpl
+def open_model(context: ModelContext) -> Model:
     """The author."""
-    return GrammarAuthor()
+    from cbtrun.plugins.practices.practice import named_practice
+
+    name = context.options.get("practice")
+    return GrammarAuthor(named_practice(name) if name else None)
 
 
+@dataclass(frozen=True)
 class GrammarAuthor:
     """Writes one session for each request."""
+
+    practice: Practice | None = None
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Version of the answers; raised when the same request would be answered otherwise."""
-        return {"model": "cbtrun:grammar", "version": 1}
+        own = {"practice": self.practice.digest} if self.practice else {}
+        return {"model": "cbtrun:grammar", "version": 1, **own}
 
     async def reply(self, request: Request) -> Reply:
         """The session as JSON. Raises ModelError for a request that is no brief."""
         from cbtrun.plugins.grammar.brief import read_brief
 
         brief = read_brief(request)
-        text = registers()[brief.register_](brief, Random(request.seed)).as_json()
+        text = self._written(brief, Random(request.seed)).as_json()
         words_in = sum(len(message.content.split()) for message in request.messages)
         return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
+
+    def _written(self, brief: Brief, rng: Random) -> Written:
+        from cbtrun.plugins.grammar.practised import write_practised
+
+        if brief.register_ in registers():
+            return registers()[brief.register_](brief, rng)
+        if self.practice and brief.register_ == self.practice.practice:
+            return write_practised(brief, self.practice, rng)
+        known = ", ".join([*registers(), *([self.practice.practice] if self.practice else [])])
+        raise ModelError(
+            f"the grammar has no register '{brief.register_}'; it knows: {known} (a practice is named by its `practice`)"
+        )
 
     async def close(self) -> None:
         """Nothing is held."""

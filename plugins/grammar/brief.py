@@ -6,15 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from cbtrun.errors import ModelError
 from cbtrun.models import Request
 from cbtrun.records import Persona, Record
-
-Register = Literal["cbt", "supportive", "shuffled"]
 
 
 class SessionPlan(Record):
@@ -42,7 +40,8 @@ class Brief(Record):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    register_: Register
+    register_: str
+    """`cbt`, `supportive`, `shuffled`, or the name of a practice."""
     patient: Persona
     session: SessionPlan
     before: tuple[EarlierSession, ...] = ()

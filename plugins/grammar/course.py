@@ -70,7 +70,7 @@ class Talk:
         return self.book.say(step.move, known, self.rng)
 
     def _around(self, rule: str, share: float) -> str:
-        return self.book.say(rule, {}, self.rng) if self.rng.random() < share else ""
+        return self.book.say(rule, {}, self.rng) if rule in self.book.rules and self.rng.random() < share else ""
 
     def _taken_up(self, known: Mapping[str, str]) -> str:
         if self.last is None or self.rng.random() > TAKES_UP:
@@ -78,10 +78,13 @@ class Talk:
         rule = f"ack_{_stem(self.last.move)}"
         if rule == "ack_mood" and "change" in known and self.rng.random() < 0.6:
             rule = "ack_mood_change"
-        elif self.voice.quote and not rule.startswith("ack_mood") and self.rng.random() < QUOTES:
+        elif self._may_quote(rule) and self.rng.random() < QUOTES:
             return self.book.say("ack_echo", {"quote": self.voice.quote}, self.rng)
         latest = self.voice.material.latest
         return self.book.say(rule, known, self.rng, prefer=latest) if rule in self.book.rules else ""
+
+    def _may_quote(self, rule: str) -> bool:
+        return bool(self.voice.quote) and not rule.startswith("ack_mood") and "ack_echo" in self.book.rules
 
 
 def write_cbt(brief: Brief, rng: Random) -> Written:

@@ -9,8 +9,8 @@ from cbtrun.plugins.patients.course import later_answer
 from cbtrun.plugins.patients.hearing import alike
 from cbtrun.plugins.patients.state import State
 from cbtrun.plugins.patients.voice import Voice
-from cbtrun.plugins.personas.material import PATIENT_WORDS, sentences
-from cbtrun.plugins.wording.phrasing import Phrasebook, read_rules
+from cbtrun.plugins.personas.material import sentences
+from cbtrun.plugins.wording.phrasing import Phrasebook
 from cbtrun.records import Persona
 
 ANSWERS = {
@@ -100,6 +100,8 @@ def _main(persona: Persona, state: State, rng: Random) -> list[str]:
         return _unasked(persona, state, rng)
     if not state.tells(heard.question, persona):
         return ["evade" if state.trust < 0.35 else "evade_soft"]
+    if heard.question in state.manner.own:
+        return [heard.question]
     kind = ANSWERS[heard.question]
     if state.course.number > 1 and kind in ("no_homework_yet", "no_last_time"):
         return [later_answer(kind, persona, state.course, rng)]
@@ -164,7 +166,7 @@ def _voice(persona: Persona, state: State, rng: Random) -> Voice:
     draft = type(material)(
         dict(material.slots), {name: list(texts) for name, texts in material.spare.items()}, set(material.said), {}
     )
-    return Voice(persona, draft, Phrasebook(read_rules(PATIENT_WORDS)), rng)
+    return Voice(persona, draft, Phrasebook(state.manner.words), rng)
 
 
 def _repeated(text: str, own: tuple[str, ...]) -> float:
@@ -191,12 +193,12 @@ def _risk_by_itself(persona: Persona, state: State) -> str:
     """What a patient at risk says of it unasked: a hint, sooner to who is trusted, and openly where the hint is missed."""
     if not _hinted(state):
         return "risk_hint" if len(state.own) >= (3 if state.trust > 0.3 else 4) else ""
-    rules = read_rules(PATIENT_WORDS)
+    rules = state.manner.words
     kind = "risk_voiced_passive" if persona.risk == "passive-ideation" else "risk_voiced_active"
     told = any(words in turn for turn in state.own for words in rules[kind])
     return kind if not told and len(state.own) >= 6 and "risk" not in state.asked else ""
 
 
 def _hinted(state: State) -> bool:
-    hints = read_rules(PATIENT_WORDS)["risk_hint"]
+    hints = state.manner.words["risk_hint"]
     return any(hint in turn for turn in state.own for hint in hints)

@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from cbtrun.plugins.patients.manner import EAR, Manner, shipped_manner
 from cbtrun.plugins.personas.material import sentences
 from cbtrun.plugins.wording.phrasing import read_rules
 
-EAR = Path(__file__).parent / "ear"
 OPEN = re.compile(r"^(what|how|why|where|when|which|who)\b", re.IGNORECASE)
 INVITES = re.compile(
     r"^(tell|describe|say|go on|pick|walk|take me|give me|imagine|picture|think back|please|i'd (like|be glad) to hear)\b",
@@ -44,12 +44,6 @@ _DULL = frozenset({
 
 
 @lru_cache(maxsize=1)
-def questions() -> Mapping[str, re.Pattern[str]]:
-    """Kind of question -> what gives it away in lower-case text, the more telling first."""
-    return {kind: re.compile("|".join(signs)) for kind, signs in read_rules(EAR / "questions.yaml").items()}
-
-
-@lru_cache(maxsize=1)
 def signs() -> Mapping[str, re.Pattern[str]]:
     """`farewell`, `advice` and `comfort` -> what gives them away."""
     return {
@@ -63,7 +57,7 @@ class Heard:
     """How a turn of the therapist came across."""
 
     question: str = ""
-    """A kind of `questions`, `open`, `closed`, or empty when nothing was asked."""
+    """A kind of the manner's questions, `open`, `closed`, or empty when nothing was asked."""
     farewell: bool = False
     advice: bool = False
     comfort: bool = False
@@ -76,19 +70,20 @@ class Heard:
     """The same as an earlier turn of the therapist, or nearly."""
 
 
-def hear(turn: str, earlier: Sequence[str], own: str, world: str) -> Heard:
+def hear(turn: str, earlier: Sequence[str], own: str, world: str, manner: Manner | None = None) -> Heard:
     """How a turn comes across.
 
     earlier: the therapist's turns before it; own: all that the patient has said; world: all that belongs to its life.
     """
-    if senseless(turn, own + " " + world):
+    manner = manner or shipped_manner()
+    if senseless(turn, f"{own} {world} {manner.heard}"):
         return Heard(senseless=True)
     said, statements = _asked(turn)
     told, life = content_words(own), content_words(world) | content_words(own)
     back = content_words(_said_back(statements))
     mine = f"{own} {world}".lower()
     return Heard(
-        question=_question(said, turn),
+        question=_question(said, turn, manner),
         farewell=bool(signs()["farewell"].search(turn)) and not _still_asks(turn),
         advice=bool(signs()["advice"].search(turn)),
         comfort=bool(signs()["comfort"].search(turn)),
@@ -108,20 +103,20 @@ def _asked(turn: str) -> tuple[str, str]:
     return " ".join(parts[first : asks[-1] + 1]), " ".join(part for n, part in enumerate(parts) if n not in asks)
 
 
-def _question(asked: str, turn: str) -> str:
+def _question(asked: str, turn: str, manner: Manner) -> str:
     """The kind of what is asked; when the question alone does not tell, the rest of the turn may."""
     if not asked:
         return ""
-    return _kind(asked) or _kind(turn) or ("open" if _opens(sentences(asked)[-1]) else "closed")
+    return _kind(asked, manner) or _kind(turn, manner) or ("open" if _opens(sentences(asked)[-1]) else "closed")
 
 
 def _opens(sentence: str) -> bool:
     return bool(OPEN.match(sentence) or INVITES.match(sentence))
 
 
-def _kind(words: str) -> str:
+def _kind(words: str, manner: Manner) -> str:
     lowered = words.lower()
-    return next((kind for kind, pattern in questions().items() if pattern.search(lowered)), "")
+    return next((kind for kind, pattern in manner.questions.items() if pattern.search(lowered)), "")
 
 
 def _still_asks(turn: str) -> bool:

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Model, Reply, Request
+from cbtrun.models import ChatMessage, Model, ModelContext, Reply, Request
 from cbtrun.plugins.dialogue.notes import without_note
+from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
 
 if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
+    from cbtrun.plugins.patients.manner import Manner
+    from cbtrun.plugins.practices.practice import Practice
     from cbtrun.records import Json, Persona
 
 
@@ -25,30 +32,51 @@ def fingerprint_files() -> list[Path]:
     """The words that the patient speaks and understands decide its answers too."""
     plugins = Path(__file__).parents[1]
     folders = ("grammar/cbt", "grammar/plan", "grammar/supportive", "patients/ear", "patients/words")
-    return [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))]
+    return [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))] + practice_files()
 
 
 @hookimpl
 def options_schema(stage: str) -> Json | None:
-    """The scripted patient takes no options."""
+    """The practice whose questions it knows besides those of CBT, if any."""
     if stage != "models":
         return None
-    return {"type": "object", "properties": {}, "additionalProperties": False}
+    practice = practice_option("A practice whose questions the patient understands and answers in its words.")
+    return {"type": "object", "properties": {"practice": practice}, "additionalProperties": False}
 
 
 @hookimpl
-def open_model() -> Model:
+def check_block(context: BlockContext) -> list[Problem]:
+    """The practice must be there and make sense."""
+    return practice_problems(context)
+
+
+@hookimpl
+def open_model(context: ModelContext) -> Model:
     """The patient."""
-    return ScriptedPatient()
+    from cbtrun.plugins.practices.practice import named_practice
+
+    name = context.options.get("practice")
+    return ScriptedPatient(named_practice(name) if name else None)
 
 
+@dataclass(frozen=True)
 class ScriptedPatient:
     """Answers one turn for each request; `assistant` is the patient, `user` the therapist."""
+
+    practice: Practice | None = None
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Version of the answers; raised when the same request would be answered otherwise."""
-        return {"model": "cbtrun:scripted-patient", "version": 2}
+        own = {"practice": self.practice.digest} if self.practice else {}
+        return {"model": "cbtrun:scripted-patient", "version": 2, **own}
+
+    @cached_property
+    def manner(self) -> Manner:
+        """How it hears and speaks."""
+        from cbtrun.plugins.patients.manner import manner_of
+
+        return manner_of(self.practice)
 
     async def reply(self, request: Request) -> Reply:
         """The patient's next turn. Raises ModelError when the system message holds no persona."""
@@ -63,7 +91,7 @@ class ScriptedPatient:
         rng = Random(request.seed)
         if request.schema is not None and "PHQ-9" in " ".join(therapist):
             return _counted(answer_phq9(persona, course, rng), request)
-        state = read_state(persona, therapist, own, request.draw.repeat, course)
+        state = read_state(persona, therapist, own, request.draw.repeat, course, self.manner)
         text = answer(persona, state, rng)
         return _counted(text, request)
 

@@ -7,12 +7,13 @@ depends on trust and on its disclosure style.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from cbtrun.digests import derive_seed, digest
 from cbtrun.plugins.patients.course import FIRST_SESSION, CourseState
 from cbtrun.plugins.patients.hearing import Heard, hear
+from cbtrun.plugins.patients.manner import Manner, shipped_manner
 from cbtrun.plugins.personas.material import Material, occurs, patient_material
 from cbtrun.records import Persona
 
@@ -47,10 +48,11 @@ class State:
     material: Material
     course: CourseState = FIRST_SESSION
     """What earlier sessions left."""
+    manner: Manner = field(default_factory=shipped_manner)
 
     def tells(self, question: str, persona: Persona) -> bool:
         """Whether the patient answers such a question in full."""
-        need = DEPTH.get(question, 0.0)
+        need = {**DEPTH, **(self.manner.needs_trust or {})}.get(question, 0.0)
         return not need or self.trust >= need + RESERVE[persona.disclosure_style]
 
     @property
@@ -60,9 +62,15 @@ class State:
 
 
 def read_state(
-    persona: Persona, therapist: Sequence[str], own: Sequence[str], repeat: int, course: CourseState = FIRST_SESSION
+    persona: Persona,
+    therapist: Sequence[str],
+    own: Sequence[str],
+    repeat: int,
+    course: CourseState = FIRST_SESSION,
+    manner: Manner | None = None,
 ) -> State:
     """The state after the therapist's turns and the patient's own, oldest first. The last turn is the therapist's."""
+    manner = manner or shipped_manner()
     material = _material(persona, own, repeat, course)
     world = persona.model_dump_json()
     trust, lost = min(1.0, TRUST[persona.engagement_style] + course.trust), 0
@@ -70,10 +78,11 @@ def read_state(
     heard = Heard(question="hello")
     for number, turn in enumerate(therapist):
         asked |= {heard.question} if number else set()
-        heard = hear(turn, therapist[:number], " ".join(own[: len(own) - len(therapist) + 1 + number]), world)
+        said = " ".join(own[: len(own) - len(therapist) + 1 + number])
+        heard = hear(turn, therapist[:number], said, world, manner)
         trust = min(1.0, max(0.0, trust + trust_gained(heard)))
         lost = lost + 1 if heard.senseless or heard.mistaken else 0
-    return State(trust, heard, lost, frozenset(asked), tuple(own), material, course)
+    return State(trust, heard, lost, frozenset(asked), tuple(own), material, course, manner)
 
 
 def trust_gained(heard: Heard) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -74,6 +75,7 @@ def _marks(speech: str, rule: str) -> bool:
     return re.search(rf"\b{re.escape(rule.split(' ', 1)[1])}", speech) is not None
 
 
-def open_voice(persona: Persona, number: int, rng: Random) -> Voice:
-    """A patient at the start of session `number`."""
-    return Voice(persona, patient_material(persona, number, rng), Phrasebook(read_rules(PATIENT_WORDS)), rng)
+def open_voice(persona: Persona, number: int, rng: Random, words: Mapping[str, tuple[str, ...]] | None = None) -> Voice:
+    """A patient at the start of session `number`. words: rule -> wordings; the shipped ones if not given."""
+    material = patient_material(persona, number, rng)
+    return Voice(persona, material, Phrasebook(read_rules(PATIENT_WORDS) if words is None else words), rng)

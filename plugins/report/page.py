@@ -13,6 +13,7 @@ from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
 from cbtrun.plugins.report.diagnostics import warnings
+from cbtrun.plugins.report.dose_curves import dose_plates
 from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
@@ -106,7 +107,7 @@ def make_plates(given: ReportInput) -> Plates:
     """All figures that the study has something to show in."""
     forest = list(plates.forest_plates(given))
     return Plates(
-        groups=(*plates.groups_plates(given), *plates.pairs_plates(given)),
+        groups=(*plates.groups_plates(given), *dose_plates(given), *plates.pairs_plates(given)),
         contrasts=tuple(one for one in forest if one.name == "contrasts"),
         items=(*plates.profile_plates(given), *(one for one in forest if one.name == "item-contrasts")),
         breakdown=(*persona_plates(given), *plates.length_plates(given)),

@@ -1,0 +1,1 @@
+"""Practices: ways of doing therapy besides CBT, each one YAML file."""
