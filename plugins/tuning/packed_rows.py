@@ -41,10 +41,11 @@ def register_packed_attention() -> None:
 
     Compiled layers call it as it is: it has nothing to fuse, and each row's own boundaries would compile it anew.
     """
-    from torch.compiler import disable
+    from torch import compiler
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    AttentionInterface.register(ATTENTION, disable(packed_attention))
+    uncompiled = compiler.disable(packed_attention)  # type: ignore[no-untyped-call] # torch gives it no types
+    AttentionInterface.register(ATTENTION, uncompiled)
     AttentionMaskInterface.register(ATTENTION, lambda *_, **__: None)
 
 
