@@ -35,12 +35,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "unpacked": {"packing": False, "checkpointing": True, "batch": 8},
     "packed": {"packing": True, "checkpointing": True, "batch": 4},
     "packed-sdpa": {"packing": True, "checkpointing": True, "batch": 1, "attention": "sdpa"},
-    "packed-selective": {"packing": True, "checkpointing": "selective", "batch": 2},
     "packed-all": {"packing": True, "checkpointing": False, "batch": 2},
     "packed-all-1": {"packing": True, "checkpointing": False, "batch": 1},
     "packed-all-wide": {"packing": True, "checkpointing": False, "batch": 1, "slim": False},  # PEFT's own LoRA layers
     "packed-liger": {"packing": True, "checkpointing": True, "liger": True, "batch": 4},
-    "packed-selective-liger": {"packing": True, "checkpointing": "selective", "liger": True, "batch": 2},
     "packed-all-liger": {"packing": True, "checkpointing": False, "liger": True, "batch": 2},
     "packed-all-compile": {"packing": True, "checkpointing": False, "compile": True, "batch": 2},
     "packed-compile": {"packing": True, "checkpointing": True, "compile": True, "batch": 4},
@@ -49,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "qlora-all-liger": {"packing": True, "checkpointing": False, "liger": True, "batch": 1, "quantisation": "nf4"},
 }
 MODELS = ("llama-3.1-8b", "mistral-7b", "qwen-2.5-7b", "tiny")
-USUAL = ("plain", "plain-full", "unpacked", "packed", "packed-selective", "packed-all", "packed-all-liger",
+USUAL = ("plain", "plain-full", "unpacked", "packed", "packed-all", "packed-all-liger",
          "packed-all-compile", "qlora-plain", "qlora")  # fmt: skip
 
 

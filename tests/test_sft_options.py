@@ -17,9 +17,10 @@ from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.sft_training import Batches, batches
 from cbtrun.plugins.tuning.sft_watch import check_loss
 from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
-from cbtrun.plugins.tuning.tune_memory import Shape, estimate, settings_that_help, shape_from
+from cbtrun.plugins.tuning.tune_memory import CONTEXT_GIB, Shape, estimate, settings_that_help, shape_from
 
 LLAMA_8B = Shape(32, 4096, 14336, 32, 8, 128, 128256, tied=False)
+QWEN_7B = Shape(28, 3584, 18944, 28, 4, 128, 152064, tied=False)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +72,11 @@ def test_packed_training_sees_the_same_tokens_and_learns_alike(job: Tuning) -> N
     assert [entry["loss"] for entry in packed] == pytest.approx([entry["loss"] for entry in plain], abs=2e-3)
 
 
-@pytest.mark.parametrize("checkpointing", [True, "selective"])
-def test_checkpointing_changes_no_loss(job: Tuning, checkpointing: bool | str) -> None:
+def test_checkpointing_changes_no_loss(job: Tuning) -> None:
     job.options.update(max_steps=3)
     job.run()
     plain = log_of(job)
-    job.options["checkpointing"] = checkpointing
+    job.options["checkpointing"] = True
     job.run()
     assert [entry["loss"] for entry in log_of(job)] == pytest.approx([entry["loss"] for entry in plain], abs=1e-4)
 
@@ -195,7 +195,8 @@ def test_four_bits_without_a_gpu_are_refused(job: Tuning) -> None:
 
 
 def options(**more: Any) -> dict[str, Any]:
-    plain = {"precision": "bfloat16", "quantisation": "none", "double_quantisation": True}
+    plain = {"precision": "bfloat16", "quantisation": "none", "double_quantisation": True, "attention": "auto"}
+    plain |= {"liger": False, "compile": False}
     return {**plain, "lora": {"rank": 16, "train_embeddings": False}, "checkpointing": True, "max_length": 4096, **more}
 
 
@@ -203,10 +204,24 @@ def test_the_shape_of_8b_has_8_billion_weights() -> None:
     assert (LLAMA_8B.blocks + LLAMA_8B.embeddings) / 1e9 == pytest.approx(8.03, abs=0.01)
 
 
-def test_the_estimate_is_near_what_was_measured() -> None:
-    # Plain TRL on an H100, 4,096 tokens a row: 8 rows with checkpointing 34.0 GiB, one without 42.6 GiB.
-    assert estimate(LLAMA_8B, options(batch_size=8)).gib == pytest.approx(34.0, rel=0.25)
-    assert estimate(LLAMA_8B, options(batch_size=1, checkpointing=False)).gib == pytest.approx(42.6, rel=0.25)
+@pytest.mark.parametrize(
+    ("shape", "settings", "gib"),
+    [
+        (LLAMA_8B, {"batch_size": 4, "checkpointing": True}, 23.4),
+        (LLAMA_8B, {"batch_size": 8, "checkpointing": True}, 31.9),
+        (LLAMA_8B, {"batch_size": 1, "checkpointing": False}, 40.1),
+        (LLAMA_8B, {"batch_size": 2, "checkpointing": False}, 64.4),
+        (LLAMA_8B, {"batch_size": 2, "checkpointing": False, "liger": True}, 53.2),
+        (LLAMA_8B, {"batch_size": 2, "checkpointing": False, "compile": True}, 53.4),
+        (LLAMA_8B, {"batch_size": 1, "checkpointing": True, "quantisation": "nf4"}, 8.0),
+        (QWEN_7B, {"batch_size": 2, "checkpointing": False, "liger": True}, 52.1),
+    ],
+)
+def test_the_estimate_is_within_a_tenth_of_what_an_h100_measured(
+    shape: Shape, settings: dict[str, Any], gib: float
+) -> None:
+    # Peak of torch's own allocations, rows of 4,096 tokens; what CUDA itself takes is not in it.
+    assert estimate(shape, options(**settings)).gib - CONTEXT_GIB == pytest.approx(gib, rel=0.1)
 
 
 def test_four_bits_of_8b_fit_into_24_gib() -> None:

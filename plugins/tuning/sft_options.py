@@ -134,12 +134,11 @@ MACHINE: Json = {
         "default": "auto",
         "description": "Attention implementation. auto: torch's varlen kernel for packed rows, else sdpa.",
     },
-    "checkpointing": {
-        "enum": [False, True, "selective"],
-        "default": False,
-        "description": "Activations: keep all, compute all again in the backward pass (slower, least memory), or keep "
-        "the results of large matrix products and attention and compute the rest again (selective).",
-    },
+    "checkpointing": option(
+        "boolean",
+        "Compute activations again in the backward pass instead of keeping them: a third slower, a fraction of the memory.",
+        default=False,
+    ),
     "liger": option("boolean", "Liger's fused Triton kernels (GPU; needs cbtrun[liger]).", default=False),
     "compile": option(
         "boolean", "torch.compile for each decoder layer: a minute at the start, then faster.", default=False

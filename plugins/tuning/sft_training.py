@@ -162,10 +162,6 @@ def _prepare(base: Any, options: Mapping[str, Any]) -> None:
             )
         register_packed_attention()
         base.set_attn_implementation(ATTENTION)
-    if options["checkpointing"] == "selective":
-        from cbtrun.plugins.tuning.sft_speed import keep_large_products
-
-        keep_large_products(base)
     if options["liger"]:
         from cbtrun.plugins.tuning.sft_speed import use_liger
 
@@ -179,7 +175,7 @@ def _prepare(base: Any, options: Mapping[str, Any]) -> None:
 def _settings(options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool) -> SFTConfig:
     from trl.trainer.sft_config import SFTConfig
 
-    more: dict[str, Any] = _checkpointing(SFTConfig, bool(options["checkpointing"]))
+    more: dict[str, Any] = _checkpointing(SFTConfig, options["checkpointing"])
     if evaluates:
         more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
         more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}

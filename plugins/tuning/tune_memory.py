@@ -16,6 +16,8 @@ NF4_BITS = {True: 4.127, False: 4.5}
 """Bits a weight, with double quantisation or without (Dettmers et al. 2023, section 3)."""
 CONTEXT_GIB = 0.8
 """What CUDA, cuBLAS and the allocator take for themselves."""
+LOSS_TOKENS = 4096
+"""Tokens whose logits the fused loss holds at a time."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,12 @@ class Need:
     adapter: float
     """The adapter in float32, its gradient and AdamW's two moments."""
     activations: float
-    loss: float
-    """Logits of a piece of the row, in the fused loss."""
+    """What is kept until the backward pass, and what one layer or the loss takes for a moment."""
 
     @property
     def gib(self) -> float:
         """All of it, in GiB."""
-        return (self.weights + self.adapter + self.activations + self.loss) / GIB + CONTEXT_GIB
+        return (self.weights + self.adapter + self.activations) / GIB + CONTEXT_GIB
 
     def __str__(self) -> str:
         parts = {"weights": self.weights, "adapter and optimiser": self.adapter, "activations": self.activations}
@@ -115,29 +116,37 @@ def adapter_parameters(shape: Shape, lora: Mapping[str, Any]) -> int:
 
 
 def estimate(shape: Shape, options: Mapping[str, Any]) -> Need:
-    """GPU memory of a training. Within a quarter of what was measured for an 8B model in bfloat16."""
+    """GPU memory of a training at its peak: within a tenth of what was measured at 7-8B (docs/tuning.md)."""
     half = 2 if options["precision"] == "bfloat16" else 4
     nf4 = options["quantisation"] == "nf4"
     blocks = shape.blocks * (NF4_BITS[options["double_quantisation"]] / 8 if nf4 else half)
     weights = blocks + shape.embeddings * half
     if nf4:
         weights += max(wide * high for wide, high in shape.linear) * half  # one layer at a time is unpacked
+    adapter = adapter_parameters(shape, options["lora"]) * 16
+    return Need(weights, adapter, _activations(shape, options, half))
+
+
+def _activations(shape: Shape, options: Mapping[str, Any], half: int) -> float:
+    """Bytes of all activations at the peak."""
     tokens = options["batch_size"] * options["max_length"]
-    adapter = adapter_parameters(shape, options["lora"]) * (16 if not nf4 else 14)
-    loss = min(tokens, 4096) * shape.vocabulary * 2 * 4 / 4  # the fused loss projects a piece at a time
-    return Need(weights, adapter, tokens * _activation_bytes(shape, options, half), loss)
+    layer = tokens * _layer_bytes(shape, options, half)
+    loss = min(tokens, LOSS_TOKENS) * shape.vocabulary * half
+    if options["checkpointing"]:
+        return tokens * shape.layers * shape.hidden * half + max(layer, loss)
+    return shape.layers * layer + loss
 
 
-def _activation_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:
-    """Bytes that one token of a batch keeps until the backward pass."""
-    outs = sum(high for _, high in shape.linear)
-    whole: float = half * (outs + 6 * shape.hidden + 2 * shape.inner) + 4 * (2 * shape.hidden)  # norms in float32
-    whole += half * 0.5 * outs  # LoRA's own results
-    if options["checkpointing"] is True:
-        return shape.layers * shape.hidden * half + whole
-    if options["checkpointing"] == "selective":
-        return shape.layers * half * (outs + shape.hidden) + whole
-    return shape.layers * whole
+def _layer_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:
+    """Bytes that one layer keeps of one token: inputs of norms, of attention, of products that LoRA adapts."""
+    fused = options["liger"] or options["compile"]
+    queries = shape.heads * shape.head_size
+    norms = 2 * shape.hidden * (half if fused else 4)  # as they are written, norms compute in float32
+    scores = shape.heads * options["max_length"] * 2 * half if options["attention"] == "eager" else 0
+    # Normed inputs; query, key and value for every head, and the result; gate, up, their product, its activation.
+    kept = 2 * shape.hidden + 4 * queries + (3 if fused else 4) * shape.inner
+    found: float = norms + half * kept + scores
+    return found
 
 
 def gpu_memory() -> list[float]:
