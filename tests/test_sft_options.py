@@ -196,7 +196,7 @@ def test_four_bits_without_a_gpu_are_refused(job: Tuning) -> None:
 
 def options(**more: Any) -> dict[str, Any]:
     plain = {"precision": "bfloat16", "quantisation": "none", "double_quantisation": True, "attention": "auto"}
-    plain |= {"liger": False, "compile": False}
+    plain |= {"liger": False, "compile": False, "devices": 1, "sharding": False}
     return {**plain, "lora": {"rank": 16, "train_embeddings": False}, "checkpointing": True, "max_length": 4096, **more}
 
 

@@ -7,9 +7,12 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugins.local_models.model_files import SETTINGS, WEIGHTS, adapter_digest, normalise_settings
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.tuning.sft_training import Trained
 
 LOCK = "adapter.lock.yaml"
 LOG = "training-log.jsonl"
@@ -29,17 +32,20 @@ def finished_adapter(folder: Path, inputs: str) -> str | None:
     return found if isinstance(lock, dict) and lock.get("inputs") == inputs and lock.get("adapter") == found else None
 
 
-def write_adapter(
-    model: Any, folder: Path, base: str, lock: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
+def save_weights(trained: Trained, target: Path) -> None:
+    """Write a trained adapter's weights and settings, as PEFT has them."""
+    shutil.rmtree(target, ignore_errors=True)
+    # Trained embeddings are in modules_to_save anyway; PEFT's own guess would ask the hub for the base's settings.
+    trained.model.save_pretrained(str(target), state_dict=trained.weights, save_embedding_layers=False)
+
+
+def finish_adapter(
+    made: Path, folder: Path, base: str, lock: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Write a trained adapter, its lock file last. Returns its digest."""
+    """Move what `save_weights` wrote to its place, with its log, and its lock file last. Returns its digest."""
     import yaml
 
-    made = folder / "making"
-    shutil.rmtree(made, ignore_errors=True)
     (folder / LOCK).unlink(missing_ok=True)
-    # Trained embeddings are in modules_to_save anyway; PEFT's own guess would ask the hub for the base's settings.
-    model.save_pretrained(str(made), save_embedding_layers=False)
     normalise_settings(made, base)
     for name in (SETTINGS, WEIGHTS):
         (made / name).replace(folder / name)

@@ -148,6 +148,17 @@ MACHINE: Json = {
         "default": "auto",
         "description": "Where to train; `auto` takes a GPU where there is one.",
     },
+    "devices": {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}],
+        "default": 1,
+        "description": "GPUs (or, without one, CPU processes) that train one adapter together, each on its own "
+        "batch_size; `all` takes what is there. Jobs that take fewer share the machine's GPUs.",
+    },
+    "sharding": option(
+        "boolean",
+        "With several devices: split the base over them (FSDP) instead of giving each a whole one. For what does not fit.",
+        default=False,
+    ),
     "threads": option(
         "integer",
         "CPU threads. Two on a busy machine can be slower than one.",

@@ -29,6 +29,10 @@ class Trained:
     """The PEFT model, its adapter not merged."""
     log: tuple[dict[str, Any], ...]
     """One entry a step: step, loss, learning_rate, tokens (seen so far, padding left out), held_out_loss at times."""
+    commit: str | None
+    """The base's commit on the hub."""
+    weights: dict[str, Any] | None = None
+    """All weights, where the model holds only its share of them."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,22 @@ def train(
     except torch.OutOfMemoryError as error:
         from cbtrun.plugins.tuning.tune_memory import out_of_memory
 
-        raise StageError(out_of_memory(base.config, options)) from error
-    return Trained(trainer.model, tuple(curves(trainer.state.log_history)))
+        raise StageError(out_of_memory(base.config, options, devices)) from error
+    log, commit = tuple(curves(trainer.state.log_history)), getattr(base.config, "_commit_hash", None)
+    return Trained(trainer.model, log, commit, _whole_weights(trainer))
+
+
+def _whole_weights(trainer: SFTTrainer) -> dict[str, Any] | None:
+    """The adapter's weights put together, where each process has a part of them; all processes must ask."""
+    if not trainer.is_fsdp_enabled:
+        return None
+    weights: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return weights
+
+
+def row_kind(options: Mapping[str, Any]) -> type[TrainingRow]:
+    """What one row of a training is."""
+    return TrainingRow
 
 
 def make_trainer(
@@ -107,7 +125,7 @@ def make_trainer(
     _prepare(base, options)
     trainer = SFTTrainer(
         model=base,
-        args=_settings(options, seed, batch, folder, bool(held_out)),
+        args=_settings(options, seed, batch, folder, bool(held_out), devices),
         train_dataset=dataset,
         eval_dataset=_dataset(held_out, options) if held_out else None,
         processing_class=tokenizer,
@@ -172,13 +190,18 @@ def _prepare(base: Any, options: Mapping[str, Any]) -> None:
         compile_layers(base)
 
 
-def _settings(options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool) -> SFTConfig:
+def _settings(
+    options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool, devices: int
+) -> SFTConfig:
     from trl.trainer.sft_config import SFTConfig
 
     more: dict[str, Any] = _checkpointing(SFTConfig, options["checkpointing"])
     if evaluates:
         more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
         more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}
+    if options["sharding"] and devices > 1:
+        # Layers are split one by one, and put together again in the weights that are saved.
+        more |= {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}}
     if options["packing"]:
         more |= {"padding_free": True, "max_length": None}  # rows are packed and short enough already
     else:

@@ -39,11 +39,12 @@ def watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) ->
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
             late = time.monotonic() - self.saved_at > options["checkpoint_minutes"] * 60
-            due = late or state.global_step % options["checkpoint_steps"] == 0
+            due = agreed(late, args.device) or state.global_step % options["checkpoint_steps"] == 0
             control.should_save = due and state.global_step < steps
             return control
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            agreed(True, args.device)  # every process has written its part
             if state.is_world_process_zero:
                 keep_only(folder / f"checkpoint-{state.global_step}")
             self.saved_at = time.monotonic()
@@ -64,6 +65,18 @@ def watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) ->
                 tell(state.global_step, steps, f"{words}, {speed:,.0f} tokens/s")
 
     return Watcher()
+
+
+def agreed(own: bool, device: Any) -> bool:
+    """What process 0 says, of several that train together: their clocks differ, and all must save or none."""
+    import torch
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return own
+    said = torch.tensor([own], dtype=torch.int32, device=device)
+    distributed.broadcast(said, src=0)
+    return bool(said.item())
 
 
 def check_loss(step: int, steps: int, losses: Sequence[float]) -> None:

@@ -115,14 +115,20 @@ def adapter_parameters(shape: Shape, lora: Mapping[str, Any]) -> int:
     return thin + (shape.vocabulary * shape.hidden if lora["train_embeddings"] else 0)
 
 
-def estimate(shape: Shape, options: Mapping[str, Any]) -> Need:
-    """GPU memory of a training at its peak: within a tenth of what was measured at 7-8B (docs/tuning.md)."""
+def estimate(shape: Shape, options: Mapping[str, Any], devices: int = 1) -> Need:
+    """GPU memory of a training on each device at its peak: within a tenth of what was measured at 7-8B.
+
+    The measurements stand in docs/tuning.md.
+    """
     half = 2 if options["precision"] == "bfloat16" else 4
     nf4 = options["quantisation"] == "nf4"
     blocks = shape.blocks * (NF4_BITS[options["double_quantisation"]] / 8 if nf4 else half)
     weights = blocks + shape.embeddings * half
     if nf4:
         weights += max(wide * high for wide, high in shape.linear) * half  # one layer at a time is unpacked
+    if options["sharding"] and devices > 1:
+        layer = sum(wide * high for wide, high in shape.linear) + shape.vocabulary * shape.hidden
+        weights = weights / devices + 2 * layer * half  # a layer is put together for its turn, the next one meanwhile
     adapter = adapter_parameters(shape, options["lora"]) * 16
     return Need(weights, adapter, _activations(shape, options, half))
 
@@ -163,26 +169,27 @@ MARGIN = 1.25
 """How far the estimate may be off: only what needs more than this many times the memory is refused."""
 
 
-def memory_note(name: str, source: str, options: Mapping[str, Any]) -> str:
+def memory_note(name: str, source: str, options: Mapping[str, Any], devices: int) -> str:
     """What a tune job needs and what is there, for `cbtrun plan`; empty where nobody can say."""
     shape = shape_of(source)
     if shape is None:
         return f"tune.{name}: GPU memory not estimated, the model's config.json is not on this machine"
     cards = [] if options["device"] == "cpu" else gpu_memory()
-    need = estimate(shape, options)
+    need = estimate(shape, options, devices)
     there = f"; each GPU here has {min(cards):.1f} GiB" if cards else "; there is no GPU here"
     help_ = f"; what helps: {'; '.join(settings_that_help(options))}" if cards and need.gib > 0.95 * min(cards) else ""
+    there = f" on each of {devices} devices{there}" if devices > 1 else there
     fits = ", which may not be enough" if help_ else ""
     return f"tune.{name}: needs about {need}{there}{fits}{help_}"
 
 
-def check_memory(source: str, options: Mapping[str, Any]) -> None:
+def check_memory(source: str, options: Mapping[str, Any], devices: int) -> None:
     """Raises StageError, before anything is loaded, for a training that cannot fit into the GPU that is there."""
     cards = [] if options["device"] == "cpu" else gpu_memory()
     shape = shape_of(source) if cards else None
     if shape is None:
         return
-    need = estimate(shape, options)
+    need = estimate(shape, options, devices)
     if need.gib > MARGIN * min(cards):
         raise StageError(
             f"the training needs about {need} of GPU memory, and there are {min(cards):.1f} GiB; what helps: "
@@ -201,13 +208,15 @@ def settings_that_help(options: Mapping[str, Any]) -> list[str]:
         found.append("precision: bfloat16")
     if options["quantisation"] == "none":
         found.append("quantisation: nf4")
+    if options["devices"] != 1 and not options["sharding"]:
+        found.append("sharding: true")
     found.append(f"max_length: {max(16, options['max_length'] // 2)}")
     found.append("a smaller base model")
     return found[:3]
 
 
-def out_of_memory(config: Any, options: Mapping[str, Any]) -> str:
+def out_of_memory(config: Any, options: Mapping[str, Any], devices: int = 1) -> str:
     """What to say when the memory did not suffice."""
     shape = shape_from(config.to_dict())
-    need = f"; the estimated need is {estimate(shape, options)}" if shape else ""
+    need = f"; the estimated need is {estimate(shape, options, devices)}" if shape else ""
     return f"out of memory in training{need}; what helps: {'; '.join(settings_that_help(options))}"

@@ -1,0 +1,127 @@
+"""One of the processes that train an adapter: `python -m cbtrun.plugins.tuning.tune_worker FOLDER`.
+
+The folder holds what `write_plan` left. Process 0 prints its progress, and leaves the adapter and its log there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.errors import CbtrunError
+from cbtrun.plugins.local_models.model_files import ModelFiles, load_tokenizer
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.tuning.sft_training import Trained
+
+MODULE = "cbtrun.plugins.tuning.tune_worker"
+PLAN, ROWS, HELD_OUT, ADAPTER, TRAINED = "plan.json", "rows.jsonl", "held-out.jsonl", "adapter", "trained.json"
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """What all processes of a training must know, but its rows."""
+
+    files: ModelFiles
+    options: Mapping[str, Any]
+    seed: int
+    devices: int
+    checkpoints: str
+    """Folder of the checkpoints."""
+
+
+def write_plan(folder: Path, plan: WorkPlan, rows: Sequence[Any], held_out: Sequence[Any]) -> None:
+    """Leave in the folder what the processes need."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PLAN).write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    for name, some in ((ROWS, rows), (HELD_OUT, held_out)):
+        with (folder / name).open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(asdict(row)) + "\n" for row in some)
+
+
+def read_plan(folder: Path) -> tuple[WorkPlan, list[Any], list[Any]]:
+    """The plan, the rows to train on, and those to look at."""
+    from cbtrun.plugins.tuning.sft_training import row_kind
+
+    told = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    plan = WorkPlan(**{**told, "files": ModelFiles(**told["files"])})
+    kind = row_kind(plan.options)
+    rows, held_out = (
+        [kind(**{name: tuple(ids) for name, ids in json.loads(line).items()}) for line in (folder / name).open()]
+        for name in (ROWS, HELD_OUT)
+    )
+    return plan, rows, held_out
+
+
+def main(folder: Path) -> int:
+    """Train as the plan says. Gives the exit code."""
+    rank = int(os.environ["RANK"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    tell = _teller()
+    try:
+        trained = _train(folder, tell)
+        if rank == 0:
+            _leave(folder, trained)
+    except CbtrunError as error:
+        message = {"message": str(error)}
+        (folder / f"failed-{rank}.json").write_text(json.dumps(message), encoding="utf-8")
+        return 2
+    _leave_the_group()
+    return 0
+
+
+def _train(folder: Path, tell: Callable[[int, int, str], None]) -> Trained:
+    import torch
+
+    from cbtrun.plugins.tuning.sft_base import open_base
+    from cbtrun.plugins.tuning.sft_training import train
+
+    plan, rows, held_out = read_plan(folder)
+    if plan.options["device"] != "cpu" and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    base, tokenizer = open_base(plan.files, plan.options), load_tokenizer(plan.files)
+    place = Path(plan.checkpoints)
+    return train(base, tokenizer, rows, held_out, plan.options, plan.seed, place, tell, plan.devices)
+
+
+def _leave_the_group() -> None:
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def _leave(folder: Path, trained: Trained) -> None:
+    from cbtrun.plugins.tuning.adapter_folder import save_weights
+
+    save_weights(trained, folder / ADAPTER)
+    (folder / TRAINED).write_text(json.dumps({"log": trained.log, "commit": trained.commit}), encoding="utf-8")
+
+
+def _end_with_parent() -> None:
+    """End this process when whoever started it is gone: its end of the pipe closes."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def _teller() -> Callable[[int, int, str], None]:
+    """Progress goes to the standard output as it was; whatever else is printed goes to the log."""
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(step: int, steps: int, words: str) -> None:
+        told.write(json.dumps([step, steps, words]) + "\n")
+        told.flush()
+
+    return tell
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
