@@ -19,10 +19,11 @@ from report_studies import made_up_study
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.html import OPTIONS, training_log
-from cbtrun.plugins.report.inputs import ReportInput, main_grouping, may_show_transcripts
+from cbtrun.plugins.report.inputs import ReportInput, grouped_levels, main_grouping, may_show_transcripts
+from cbtrun.plugins.report.limitations import _measured
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
-from cbtrun.plugins.report.plates import groups_plates
+from cbtrun.plugins.report.plates import forest_plates, groups_plates
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
@@ -116,11 +117,11 @@ def test_every_figure_and_table_of_scores_carries_the_validation_note(page: str)
 
 
 def test_numbers_of_the_page_are_those_of_the_results(written: tuple[ReportInput, Path], page: str) -> None:
-    total = written[0].results.ratings["ctrs"].outcomes[0]
+    total, told = written[0].results.ratings["ctrs"].outcomes[0], re.sub(r"</?span[^>]*>", "", page)
     for group in total.groups["tuning"]:
         span = group.interval
         assert span is not None
-        assert f"{group.mean:.1f} [{span.low:.1f}, {span.high:.1f}]" in page
+        assert f"{group.mean:.1f} [{span.low:.1f}, {span.high:.1f}]" in told
 
 
 def test_missing_scores_are_told_with_their_reason() -> None:
@@ -242,6 +243,36 @@ def test_several_contrasts_stand_under_headings_of_their_own() -> None:
     page = _page(replace(given, results=given.results.model_copy(update={"comparisons": (first, other, again)})))
     headings = re.findall(r'<tr class="block"><th colspan="\d">([^<]*)</th></tr>', page)
     assert headings == ["cbt − none (main)", "cbt − supportive", "cbt − none (third)"]
+
+
+def test_contrasts_of_several_outcomes_stand_under_headings_in_the_forest() -> None:
+    given = made_up_study(4)
+    agenda = given.results.comparisons[1]
+    other = agenda.model_copy(update={"analysis": "second", "levels": ("cbt", "supportive")})
+    homework = given.results.comparisons[2]
+    several = replace(given, results=given.results.model_copy(update={"comparisons": (agenda, homework, other)}))
+    plate = next(one for one in forest_plates(several) if one.name == "item-contrasts")
+    labels = plate.draw(760).axes[0].get_yticklabels()
+    assert [one.get_text() for one in labels] == ["cbt − none", "Agenda", "Homework", "cbt − supportive", "Agenda"]
+    assert [one.get_fontweight() for one in labels] == ["bold", "normal", "normal", "bold", "normal"]
+
+
+def test_contrasts_of_one_outcome_are_named_by_their_levels() -> None:
+    given = made_up_study(4)
+    total = given.results.comparisons[0]
+    other = total.model_copy(update={"analysis": "second", "levels": ("cbt", "supportive")})
+    both = replace(given, results=given.results.model_copy(update={"comparisons": (total, other)}))
+    (plate,) = forest_plates(both)
+    axes = plate.draw(760).axes[0]
+    assert [one.get_text() for one in axes.get_yticklabels()] == ["cbt − none", "cbt − supportive"]
+    assert axes.get_xlabel() == "difference in CTRS total, points"
+
+
+def test_a_level_keeps_its_place_and_colour_in_every_figure() -> None:
+    given = made_up_study(6)  # sessions begin with the arm untuned, the analysis names cbt first
+    order = grouped_levels(given, "tuning")
+    assert order[:2] == ("cbt", "none")
+    assert tuple(_measured(given)) == order
 
 
 # Files beside the page -----------------------------------------------------------------------------------------

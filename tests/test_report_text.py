@@ -6,9 +6,10 @@ import pytest
 from report_studies import made_up_study
 
 from cbtrun import records
-from cbtrun.plugins.report.plain_text import plain, shortened
+from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
 from cbtrun.plugins.report.tables import Row, Table, as_csv, as_latex, as_markdown
 from cbtrun.plugins.report.wording import (
+    breakable,
     contrast,
     duration,
     effect,
@@ -110,3 +111,16 @@ def test_latex_table_is_booktabs_and_escapes() -> None:
 
 def test_csv_leaves_missing_values_empty_and_numbers_unrounded() -> None:
     assert as_csv(("a", "b"), [("x,y", None), ("z", 1 / 3)]) == 'a,b\n"x,y",\nz,0.3333333333333333\n'
+
+
+def test_long_labels_take_two_lines_before_they_are_cut() -> None:
+    assert wrapped("Homework", 20) == "Homework"
+    assert wrapped("Focus on key cognitions or behaviours", 23) == "Focus on key cognitions\nor behaviours"
+    assert wrapped("one two three four five six", 9) == "one two\nthree fo…"
+    assert wrapped("", 9) == ""
+
+
+def test_a_number_may_break_before_its_interval_alone() -> None:
+    held = '<span class="held">{}</span>'
+    assert breakable("−3.2 [−5.1, −1.3]") == f"{held.format('−3.2')} {held.format('[−5.1, −1.3]')}"
+    assert breakable("< 0.001") == held.format("&lt; 0.001")

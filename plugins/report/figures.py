@@ -6,11 +6,11 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
-from cbtrun.plugins.report.plain_text import plain, shortened
+from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
 from cbtrun.plugins.report.wording import interval, number
 from cbtrun.records import Interval
 
@@ -113,44 +113,48 @@ class Contrast:
     n: int
     strong: bool = False
     """Drawn heavier: the headline."""
+    heading: str = ""
+    """What this row and the next ones belong to, where that begins here."""
 
 
 def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: int = 1) -> Figure:
-    """Estimates with their intervals around a line of no difference; the numbers stand at the right."""
-    figure, axes = _canvas(width, height=(44 if width <= NARROW else 32) * len(rows) + 62)
+    """Estimates with their intervals around a line of no difference; the numbers stand at the right, or under the label."""
+    narrow = width <= NARROW
+    lines: list[Contrast | str] = []
+    for row in rows:
+        lines += [row.heading, row] if row.heading else [row]
+    figure, axes = _canvas(width, height=(52 if narrow else 32) * len(lines) + 62)
     axes.axvline(0, color=MUTED, lw=1.2)
-    for at, row in enumerate(rows):
-        if row.estimate is None:
+    labels = []
+    for at, line in enumerate(lines):
+        if isinstance(line, str):
+            labels.append(shortened(line, 30 if narrow else 48))
             continue
-        if row.interval:
-            axes.plot(
-                [row.interval.low, row.interval.high],
-                [at, at],
-                color=group_colour(0),
-                lw=3 if row.strong else 1.8,
-                solid_capstyle="round",
-            )
-        axes.scatter(
-            [row.estimate],
-            [at],
-            s=72 if row.strong else 40,
-            color=group_colour(0),
-            edgecolors=PAPER,
-            linewidths=1.2,
-            zorder=3,
-        )
-        if width > NARROW:
-            words = f"{number(row.estimate, decimals)} {interval(row.interval, decimals)} · n {row.n}"
-            axes.annotate(words, (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=11.5, color=INK)
-    narrow = [
-        f"{shortened(row.label, 24)}\n{number(row.estimate, decimals)} {interval(row.interval, decimals)}"
-        for row in rows
-    ]
-    _rows(axes, narrow if width <= NARROW else [shortened(row.label, 48) for row in rows])
+        told = f"{number(line.estimate, decimals)} {interval(line.interval, decimals)}"
+        labels.append(f"{wrapped(line.label, 24)}\n{told}" if narrow else shortened(line.label, 48))
+        _forest_row(axes, line, at)
+        if not narrow:
+            words, place = f"{told} · n {line.n}", ("axes fraction", "data")
+            axes.annotate(words, (1.02, at), xycoords=place, va="center", fontsize=11.5, color=INK)
+    _rows(axes, labels)
+    for label, line in zip(axes.get_yticklabels(), lines, strict=True):
+        label.set_fontweight("bold" if isinstance(line, str) else "normal")
     axes.set_xlabel(unit)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, 0) - 0.02 * (high - low), max(high, 0) + 0.02 * (high - low))
     return figure
+
+
+def _forest_row(axes: Axes, row: Contrast, at: int) -> None:
+    """One estimate: a dot, and a bar for its interval."""
+    if row.estimate is None:
+        return
+    colour = group_colour(0)
+    if row.interval:
+        ends = [row.interval.low, row.interval.high]
+        axes.plot(ends, [at, at], color=colour, lw=3 if row.strong else 1.8, solid_capstyle="round")
+    size = 72 if row.strong else 40
+    axes.scatter([row.estimate], [at], s=size, color=colour, edgecolors=PAPER, linewidths=1.2, zorder=3)
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,6 @@ def draw_profile(
                 lw=5,
                 alpha=0.35,
                 solid_capstyle="butt",
-                label="human norm" if at == _first(norms) else None,
             )
     for order, profile in enumerate(profiles):
         offset = (order - (len(profiles) - 1) / 2) * spread
@@ -201,13 +204,15 @@ def draw_profile(
         axes.scatter(
             [], [], s=34, color=group_colour(order), marker=group_marker(order), label=shortened(profile.level, 22)
         )
-    _rows(axes, [shortened(item, 22 if width <= NARROW else 44) for item in items])
+    if any(norm is not None for norm in norms):
+        axes.plot([], [], color=MUTED, lw=5, alpha=0.35, solid_capstyle="butt", label="human norm")
+    _rows(axes, [wrapped(item, 23) if width <= NARROW else shortened(item, 44) for item in items])
     _limits(axes, scale)
     axes.set_xlabel("points")
     if len(profiles) > 1 or any(norm is not None for norm in norms):
         figure.legend(
             loc="outside upper left",
-            ncols=1 if width <= NARROW else 4,
+            ncols=2 if width <= NARROW else 5,
             fontsize=11.5,
             handletextpad=0.4,
             columnspacing=1.6,
@@ -325,7 +330,3 @@ def _limits(axes: Axes, scale: tuple[float | None, float | None]) -> None:
     most = high if scale[1] is None else scale[1]
     pad = 0.015 * (most - least or 1)
     axes.set_xlim(least - pad, most + pad)
-
-
-def _first(values: Sequence[Any]) -> int:
-    return next((at for at, value in enumerate(values) if value is not None), -1)

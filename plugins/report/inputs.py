@@ -122,6 +122,12 @@ def headline_comparison(given: ReportInput) -> Comparison | None:
     return next(iter([*wanted, *given.results.comparisons]), None)
 
 
+def grouped_levels(given: ReportInput, grouping: str) -> tuple[str, ...]:
+    """The levels of a grouping in the order in which every figure shows them, so that each keeps its colour."""
+    there = next((outcome.groups for one in given.results.ratings.values() for outcome in one.outcomes), {})
+    return tuple(group.level for group in there.get(grouping, ()))
+
+
 def main_grouping(given: ReportInput) -> str:
     """How the report groups sessions: by the headline's factor, else by arm, else by the first factor, else not at all."""
     there = next((outcome.groups for one in given.results.ratings.values() for outcome in one.outcomes), {})

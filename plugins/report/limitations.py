@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
-from cbtrun.plugins.report.inputs import ReportInput, main_grouping
+from cbtrun.plugins.report.inputs import ReportInput, grouped_levels, main_grouping
 from cbtrun.plugins.report.session_curves import MEASURES, TurnMeasure, turn_measures
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
@@ -136,7 +136,8 @@ def _by_level(key: _Key) -> dict[str, Measured]:
         level = level_of(session, grouping)
         if level is not None:
             found.setdefault(level, []).append((session, list(turn_measures(session))))
-    return found
+    order = [level for level in grouped_levels(key.given, grouping) if level in found]
+    return {level: found[level] for level in dict.fromkeys([*order, *found])}
 
 
 def _turn(one: TurnMeasure) -> int:

@@ -28,7 +28,7 @@ from cbtrun.plugins.report.rating_checks import rating_tables
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.session_list import list_sessions
-from cbtrun.plugins.report.tables import Table
+from cbtrun.plugins.report.tables import Table, narrow_widths
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
 
 if TYPE_CHECKING:
@@ -256,6 +256,8 @@ def _environment() -> Environment:
         subgroup=wording.subgroup,
         effect_name=wording.effect_name,
         sentence=wording.sentence,
+        breakable=wording.breakable,
+        narrow_widths=narrow_widths,
         card_lines=card_lines,
         raw=_raw,
     )

@@ -22,6 +22,14 @@ def plain(text: str) -> str:
     return _BIDI.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", lines).translate(_CONTROLS)
 
 
+def wrapped(text: str, length: int) -> str:
+    """The text in at most two lines of `length` characters, with an ellipsis where it was cut."""
+    import textwrap
+
+    lines = textwrap.wrap(" ".join(plain(text).split()), length) or [""]
+    return "\n".join([*lines[:1], *([shortened(" ".join(lines[1:]), length)] if lines[1:] else [])])
+
+
 def shortened(text: str, length: int) -> str:
     """The text in one line of at most `length` characters, with an ellipsis where it was cut."""
     line = " ".join(plain(text).split())

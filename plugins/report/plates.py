@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from cbtrun.plugins.report import figures
@@ -79,23 +79,37 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         ("contrasts", "Declared contrasts", whole, 1),
         ("item-contrasts", "Contrasts by item", single, 2),
     ):
-        several = len({contrast_name(one, found) for one in found}) > 1
-        rows = [
-            Contrast(
-                label=titles.get(one.outcome, one.outcome)
-                + (f": {contrast_name(one, found)}" if several or name == "contrasts" else ""),
-                estimate=one.estimate,
-                interval=one.interval,
-                n=one.n,
-                strong=one == headline,
-            )
-            for one in found
-        ]
-        which = "" if several or not found else f" ({contrast(found[0])})"
+        rows = _forest_rows(found, titles, headline)
+        names = {contrast_name(one, found) for one in found}
+        which = f" ({contrast(found[0])})" if len(names) == 1 else ""
+        about = {titles.get(one.outcome, one.outcome) for one in found}
+        in_what = f" in {next(iter(about))}" if len(about) == 1 and len(names) > 1 else ""
         if rows:
             caption = "Dot: difference of means; bar: 95 % interval; the line at 0 is no difference."
-            draw = partial(figures.draw_forest, rows, f"difference{which}, points", decimals=decimals)
+            draw = partial(figures.draw_forest, rows, f"difference{in_what}{which}, points", decimals=decimals)
             yield Plate(name, title, caption, draw)
+
+
+def _forest_rows(
+    found: Sequence[Comparison], titles: Mapping[str, str], headline: Comparison | None
+) -> Sequence[Contrast]:
+    """Rows named by what differs among them: the outcome, the contrast, or outcomes under headings of contrasts."""
+    names = [contrast_name(one, found) for one in found]
+    about = [titles.get(one.outcome, one.outcome) for one in found]
+    by_contrast = len(set(about)) == 1 and len(set(names)) > 1
+    return [
+        Contrast(
+            label=names[at] if by_contrast else about[at],
+            estimate=one.estimate,
+            interval=one.interval,
+            n=one.n,
+            strong=one == headline,
+            heading=names[at]
+            if not by_contrast and len(set(names)) > 1 and (at == 0 or names[at - 1] != names[at])
+            else "",
+        )
+        for at, one in enumerate(found)
+    ]
 
 
 def profile_plates(given: ReportInput) -> Iterator[Plate]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cbtrun.plugins.report.inputs import Norm, ReportInput, main_grouping
-from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
+from cbtrun.plugins.report.result_tables import caveats, outcome_title, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
 from cbtrun.ratings.norms import norms_of
@@ -159,7 +159,7 @@ def norms_table(given: ReportInput) -> Table | None:
                 continue
             here = f"{number(everyone.mean, 2)} {interval(everyone.interval, 2)}".strip()
             human = number(norm.mean, 2) + (f" (SD {number(norm.sd, 2)})" if norm.sd else "")
-            title = f"{name} total" if outcome.kind == "total" else outcome.title
+            title = outcome_title(given, outcome)
             rows.append(Row((title, str(everyone.n), here, f"{norms.n:,}", human)))
     columns = ("Outcome", "n", "Here, all sessions [95 % CI]", "n, human", "Human therapists")
     notes = (*(source.rstrip(".") for source in sources), *caveats(given))

@@ -60,13 +60,14 @@ def comparisons_table(given: ReportInput) -> Table:
     for at, (one, name) in enumerate(zip(found, names, strict=True)):
         told = _comparison_cells(one, 2 if one.outcome in items else 1, same_size=len(sizes) == 1, adjusted=adjusted)
         cells = (*([] if single else [name]), titles.get(one.outcome, one.outcome), *told)
-        rows.append(Row(cells, starts=single or at == 0 or names[at - 1] != name))
+        behind = {one.factor: one.levels, **one.where}
+        rows.append(Row(cells, sessions=behind, starts=single or at == 0 or names[at - 1] != name))
     size_title = f"{effect_name(sizes.pop())} [95 % CI]" if len(sizes) == 1 else "Effect size [95 % CI]"
     numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
     words = ("Outcome",) if single else ("Contrast", "Outcome")
     title = f"Declared comparisons{f', {names[0]}' if single else ''}"
     return Table(
-        "comparisons", title, (*words, *numbers), tuple(rows), len(words), None, caveats(given), blocks=not single
+        "comparisons", title, (*words, *numbers), tuple(rows), len(words), len(words), caveats(given), blocks=not single
     )
 
 

@@ -21,7 +21,10 @@ const sessionList = (function () {
   let found = null; // ids whose words hold the search, once transcripts were read
   let current = null;
 
+  let only = new Map(); // filter -> levels, where a number stands for the sessions of several
+
   const wanted = (one, text) =>
+    [...only].every(([at, levels]) => levels.includes(one.cells[1 + at])) &&
     selects.every((select, at) => !select.value || one.cells[1 + at] === select.value) &&
     (!show.value || one[show.value]) &&
     (!text || one.words.includes(text) || (found && found.has(one.id)));
@@ -34,7 +37,8 @@ const sessionList = (function () {
       one.row.hidden = !one.shown;
       count += one.shown;
     }
-    output.textContent = count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`;
+    const levels = [...only.values()].map((one) => `, ${one.join(" or ")}`).join("");
+    output.textContent = (count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`) + levels;
   }
 
   let asked = 0;
@@ -51,7 +55,8 @@ const sessionList = (function () {
     found = ids;
     apply();
   });
-  for (const select of [...selects, show]) select.addEventListener("change", apply);
+  const chosen = () => { only = new Map(); apply(); };
+  for (const select of [...selects, show]) select.addEventListener("change", chosen);
   tools.addEventListener("submit", (event) => event.preventDefault());
 
   const compare = { text: (a, b) => a.localeCompare(b, "en", { numeric: true }), number: (a, b) => value(a) - value(b) };
@@ -93,7 +98,13 @@ const sessionList = (function () {
     search.value = "";
     show.value = "";
     found = null;
-    for (const select of selects) select.value = levels[select.dataset.name] ?? "";
+    only = new Map();
+    selects.forEach((select, at) => {
+      const wanted = levels[select.dataset.name] ?? "";
+      const several = Array.isArray(wanted) && wanted.length > 1;
+      if (several) only.set(at, wanted);
+      select.value = several ? "" : Array.isArray(wanted) ? wanted[0] : wanted;
+    });
     apply();
   }
   document.addEventListener("click", (event) => {

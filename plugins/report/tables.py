@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -16,8 +17,8 @@ class Row:
     """One row of a table."""
 
     cells: tuple[str, ...]
-    sessions: Mapping[str, str] | None = None
-    """Grouping -> level of the sessions behind the row; its count links to them."""
+    sessions: Mapping[str, str | Sequence[str]] | None = None
+    """Grouping -> level, or levels, of the sessions behind the row; its count links to them."""
     starts: bool = True
     """Whether it starts a new block; a row that does not repeats its first cell silently."""
     detail: str = ""
@@ -40,6 +41,25 @@ class Table:
     notes: tuple[str, ...] = ()
     blocks: bool = False
     """In the page, the first column becomes headings between the rows."""
+
+
+def narrow_widths(table: Table) -> str:
+    """Columns of the table on a phone, where the first one stands above its row: CSS grid tracks by their longest piece.
+
+    Numbers may break before their interval or bracket, words between words.
+    """
+    first = 1 + table.blocks
+    tracks = []
+    for at in range(first, len(table.columns)):
+        head = max(map(len, table.columns[at].split()))
+        pieces = [piece for row in table.rows for piece in _pieces(row.cells[at], numbers=at >= table.words)]
+        rem = max(1.6, 0.4 * head, 0.41 * max(map(len, pieces), default=1))
+        tracks.append(f"minmax({min(rem, 12):.2f}rem, {min(rem, 12):.2f}fr)")
+    return " ".join(tracks)
+
+
+def _pieces(cell: str, *, numbers: bool) -> list[str]:
+    return re.split(r" (?=[\[(])", cell) if numbers else cell.split() or [""]
 
 
 def as_markdown(table: Table) -> str:

@@ -90,6 +90,14 @@ def sentence(text: str) -> Markup:
     return Markup("").join(shown)
 
 
+def breakable(text: str) -> Markup:
+    """A number as markup that may break before its interval or bracket, and nowhere else."""
+    from markupsafe import Markup
+
+    parts = re.split(r" (?=[\[(])", plain(text))
+    return Markup(" ").join(Markup('<span class="held">{}</span>').format(one) for one in parts)
+
+
 def duration(seconds: float | None) -> str:
     """`3 min 20 s`; an en dash where it is not known."""
     if seconds is None:

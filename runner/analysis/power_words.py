@@ -71,7 +71,7 @@ def power_lines(name: str, tests: Sequence[PlannedTest | str], wanted: Wanted) -
     planned = [one for one in tests if isinstance(one, PlannedTest)]
     yield f"study '{name}': what its analyses can find with power {wanted.power:g}, two-sided"
     yield ""
-    rows = [("analysis", "design", "test", "n", "alpha", "family", "finds at least", "n needed")]
+    rows: list[tuple[str, ...]] = [("analysis", "design", "test", "n", "alpha", "family", "finds at least", "n needed")]
     rows += [_row(one, wanted) for one in planned]
     yield from _aligned(rows)
     yield from curve_lines(planned, wanted)

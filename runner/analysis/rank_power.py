@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cbtrun.statistics.paired import EXACT_UP_TO
+from cbtrun.statistics.two_groups import EXACT_UP_TO
 
 if TYPE_CHECKING:
     from cbtrun.statistics.samples import Array
@@ -78,7 +78,7 @@ def odds_power(alpha: float, seed: int, categories: int) -> PowerAt:
 
         if n < 2:
             return 0.0
-        edges: Sequence[float] = np.linspace(-2.944, 2.944, categories - 1)  # logit of 0.05 and of 0.95
+        edges = np.linspace(-2.944, 2.944, categories - 1)  # logit of 0.05 and of 0.95
         first, second = draws(n)
         return _share_found(
             np.searchsorted(edges, first + log_odds).astype(float),

@@ -192,7 +192,7 @@ def _independent(declared: Declared, alpha: float) -> list[PlannedTest]:
 
 
 def _equivalence(declared: Declared, alpha: float) -> list[PlannedTest]:
-    told = ("the smallest margin, in SDs, within which two equal levels are shown to be alike",)
+    told: tuple[str, ...] = ("the smallest margin, in SDs, within which two equal levels are shown to be alike",)
     if declared.within:
         fields, units, cost = ("", "tost", "margin", PAIRS, declared.personas), 1.0, 1
     else:
@@ -267,7 +267,8 @@ def _mixed(declared: Declared, alpha: float) -> list[PlannedTest]:
 
 
 def _ordinal(declared: Declared, alpha: float) -> list[PlannedTest]:
-    n, told = (declared.personas, ("sessions of one persona are taken as independent: more can be found than this",))
+    n: int | None = declared.personas
+    told: tuple[str, ...] = ("sessions of one persona are taken as independent: more can be found than this",)
     if n is None:
         n, told = _half(declared)
     fields = ("", "wald", "odds ratio", GROUPS, n)

@@ -170,6 +170,20 @@ def test_a_number_leads_to_the_sessions_behind_it(report: Path, visit: Callable[
     assert page.text_content(".tools output") == "20 of 60 sessions"
 
 
+def test_the_n_of_a_contrast_leads_to_the_sessions_of_both_levels(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.click("#table-comparisons tbody a[data-filter]")
+    assert page.text_content(".tools output") == "40 of 60 sessions, cbt or none"
+    page.select_option("select[data-name=arm]", "cbt")
+    assert page.text_content(".tools output") == "20 of 60 sessions"
+
+
+@pytest.mark.parametrize("name", ["comparisons", "groups", "items"])
+def test_numbers_of_a_table_do_not_overlap_on_a_phone(report: Path, visit: Callable[..., Visit], name: str) -> None:
+    page = visit(report, width=390).page
+    assert page.evaluate(OVERLAPS, f"#table-{name}") == []
+
+
 def test_a_dot_of_the_figure_opens_its_session(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report, reduced_motion="reduce").page
     wanted = page.evaluate("document.querySelector('.plate.wide a[href^=\"#session=\"]').getAttribute('href')")
@@ -248,6 +262,7 @@ def test_transcripts_beside_the_page_are_loaded_when_opened(tmp_path: Path, visi
 def test_a_thousand_sessions_open_and_can_be_filtered_and_searched(
     large_report: Path, visit: Callable[..., Visit]
 ) -> None:
+    assert (large_report / "report.html").stat().st_size < 10e6
     page = visit(large_report).page
     assert page.locator("#session-list tbody tr").count() == 999
     page.select_option("select[data-name=arm]", "supportive")
@@ -272,6 +287,21 @@ def test_print_shows_the_whole_list_and_no_controls(report: Path, visit: Callabl
     assert not page.is_visible(".contents")
     assert page.evaluate("(list => list.scrollHeight - list.clientHeight)(document.querySelector('.list'))") <= 1
 
+
+OVERLAPS = """(selector) => {
+  const found = [];
+  for (const row of document.querySelectorAll(`${selector} tbody tr`)) {
+    const spans = [...row.querySelectorAll("td")].map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getBoundingClientRect();
+    }).filter((box) => box.width);
+    spans.forEach((box, at) => {
+      if (at && box.left < spans[at - 1].right - 0.5) found.push(row.textContent.trim().slice(0, 60));
+    });
+  }
+  return found;
+}"""
 
 LOW_CONTRAST = """() => {
   const parse = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
