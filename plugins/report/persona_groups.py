@@ -55,7 +55,9 @@ def persona_plates(given: ReportInput) -> Iterator[Plate]:
         for at, level in enumerate(described[0])
     ]
     scale = (rubric.low, rubric.high) if outcome.kind == "total" else (None, None)
-    names = [f"{name} (n = {sum(one.n for one in row)})" for (name, _), row in zip(groups, described, strict=True)]
+    names = [
+        f"{name} (n\u00a0=\u00a0{sum(one.n for one in row)})" for (name, _), row in zip(groups, described, strict=True)
+    ]
     draw = partial(figures.draw_profile, names, profiles, [None] * len(names), scale)
     title = f"{outcome_title(given, outcome)} by persona group"
     yield Plate(

@@ -26,7 +26,7 @@ def wrapped(text: str, length: int) -> str:
     """The text in at most two lines of `length` characters, with an ellipsis where it was cut."""
     import textwrap
 
-    lines = textwrap.wrap(" ".join(plain(text).split()), length) or [""]
+    lines = textwrap.wrap(plain(text), length) or [""]  # a no-break space holds
     return "\n".join([*lines[:1], *([shortened(" ".join(lines[1:]), length)] if lines[1:] else [])])
 
 
