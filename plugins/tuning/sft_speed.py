@@ -23,7 +23,7 @@ def slim_updates(model: Any) -> None:
 
     for module in model.modules():
         if isinstance(module, LoraLayer) and _is_plain(module):
-            module.forward = MethodType(_slim_forward, module)
+            module.forward = MethodType(_slim_forward, module)  # type: ignore[attr-defined]  # of each layer, not of the mixin
         elif hasattr(module, "cast_input_dtype_enabled"):
             module.cast_input_dtype_enabled = False
 
