@@ -23,6 +23,10 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 
+TELL_SECONDS = 1.0
+"""How often a stage in progress says how far it is, whether or not a unit has ended."""
+
+
 @dataclass(frozen=True)
 class BlockContext:
     """A block of the study, for a plugin that checks it before anything runs."""
@@ -210,9 +214,27 @@ class StageContext:
                 done += 1
                 self.advance(done, len(units))
 
-        await _together([one_after_another() for _ in range(min(self.concurrency, len(units)))])
+        work_on_all = _together([one_after_another() for _ in range(min(self.concurrency, len(units)))])
+        await _while_telling(work_on_all, lambda: self.advance(done, len(units)))
         self.failures.extend(broken[index] for index in sorted(broken))
         return results
+
+
+async def _while_telling(work: Coroutine[Any, Any, Result], tell: Callable[[], None]) -> Result:
+    """The result of the work, during which `tell` is called again and again: units take minutes and end together."""
+    import asyncio
+
+    async def tell_again() -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            tell()
+
+    telling = asyncio.ensure_future(tell_again())
+    try:
+        return await work
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

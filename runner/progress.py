@@ -140,7 +140,8 @@ def _rate(count: int, seconds: float) -> str:
 
 
 def _left(note: StageNote, seconds: float) -> str:
-    if not note.total or not note.done or seconds < 1:
+    """Time left; nothing before a tenth is done, since units that run side by side end late and together."""
+    if not note.total or note.done < note.total / 10 or seconds < 1:
         return ""
     return f", {duration((note.total - note.done) * seconds / note.done)} left"
 

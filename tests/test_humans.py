@@ -213,7 +213,7 @@ def test_a_filled_table_of_the_sheet_is_read_back_by_its_codes(ran: StudyProject
     ran.write("filled.csv", "\n".join(["sheet,session,rater,item,score,comment", *lines]) + "\n")
     done = ran.run("agree", "runs/mine", "filled.csv")
     assert done.code == 0, done.err
-    assert "8 sessions, 1 people" in done.out
+    assert "8 sessions, 1 person" in done.out
 
 
 def test_an_unknown_stratum_is_refused(ran: StudyProject) -> None:

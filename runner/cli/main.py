@@ -210,8 +210,11 @@ def new() -> None:
     """Start a study, a rubric, personas or a plugin of your own."""
 
 
+_KINDS = {"study": "a study", "rubric": "a rubric", "personas": "personas", "plugin": "a plugin"}
+
+
 def _new(kind: str) -> None:
-    @new.command(kind, help=f"Write a {kind} to start from: NAME in the current folder.")
+    @new.command(kind, help=f"Write {_KINDS[kind]} to start from: NAME in the current folder.")
     @click.argument("name")
     def make(name: str) -> None:
         from cbtrun.scaffolds import write_scaffold
@@ -220,7 +223,7 @@ def _new(kind: str) -> None:
             click.echo(line)
 
 
-for _kind in ("study", "rubric", "personas", "plugin"):
+for _kind in _KINDS:
     _new(_kind)
 
 

@@ -23,7 +23,7 @@ COLUMNS = (
 
 def agreement_lines(report: AgreementReport) -> Iterator[str]:
     """What the terminal shows."""
-    yield f"{report.ratings} on {report.rubric}: {report.sessions} sessions, {len(report.humans)} people, {len(report.models)} model(s)"
+    yield f"{report.ratings} on {report.rubric}: {report.sessions} sessions, {_count(len(report.humans), 'person', 'people')}, {_count(len(report.models), 'model', 'models')}"
     yield from _aligned([COLUMNS, *(_cells(one) for one in report.outcomes)])
     yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (bootstrap of sessions)."
     yield ""
@@ -140,3 +140,7 @@ def _markdown(report: AgreementReport) -> str:
     ]
     head += [f"models: {', '.join(report.models)}. {report.validation}.", ""]
     return "\n".join([*head, *table, "", *notes, "", *(f"{note}" for note in report.notes), ""])
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"

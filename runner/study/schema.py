@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,16 @@ def _missing(error: ValidationError) -> str:
             (name for name, needs in error.validator_value.items() if key in needs and name in error.instance), ""
         )
         return f"missing key '{key}', which '{by}' needs"
-    return f"missing key '{key}'" + (f": {described}" if described else "")
+    return f"missing key '{key}'{_misspelt(key, error)}" + (f": {described}" if described else "")
+
+
+def _misspelt(key: str, error: ValidationError) -> str:
+    """A word on a key that was probably meant, where unknown keys are not refused by this schema itself."""
+    if error.schema.get("additionalProperties") is False:
+        return ""
+    others = [name for name in error.instance if name not in error.schema.get("properties", {})]
+    close = get_close_matches(key, others, 1)
+    return f" ('{close[0]}' is written)" if close else ""
 
 
 def _choice_problems(error: ValidationError, path: Steps, place_of: PlaceOf, at: Steps) -> Iterator[Problem]:
