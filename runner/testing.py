@@ -1,4 +1,4 @@
-"""For tests of studies and plugins: the command line in process, in a folder of the test's own."""
+"""For tests of studies and plugins: the command line in process, in a folder of the test's own, and a check of models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from cbtrun.conformance import ModelCase, NotConforming, check_model
+
+__all__ = ["CommandOutcome", "ModelCase", "NotConforming", "StudyProject", "check_model", "study_project"]
 
 
 @dataclass(frozen=True)
