@@ -51,7 +51,7 @@ def ordered_stages(study: Study) -> list[Stage]:
         first = sorted(sorter.get_ready(), key=rank.__getitem__)
         order += [stages[id_] for id_ in first]
         sorter.done(*first)
-    return sorted(order, key=lambda stage: (_depth(stages, stage.id), rank[stage.id]))
+    return sorted(order, key=lambda stage: _depth(stages, stage.id))  # stable: needs within a block stay first
 
 
 def _depth(stages: Mapping[str, Stage], id_: str) -> int:

@@ -8,18 +8,9 @@ from typing import Any
 
 from tiny_models import SENTENCES
 
-MISTRAL_TEMPLATE = """\
-{%- if messages[0]["role"] == "system" %}{%- set system_message = messages[0]["content"] %}{%- set turns = messages[1:] %}
-{%- else %}{%- set turns = messages %}{%- endif %}
-{%- for message in turns %}
-{%- if (message["role"] == "user") != (loop.index0 % 2 == 0) %}
-{{- raise_exception("After the optional system message, roles must alternate user/assistant") }}{%- endif %}{%- endfor %}
-{{- bos_token }}
-{%- for message in turns %}
-{%- if message["role"] == "user" %}
-{%- if loop.last and system_message is defined %}{{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
-{%- else %}{{- "[INST] " + message["content"] + "[/INST]" }}{%- endif %}
-{%- else %}{{- " " + message["content"]|trim + eos_token }}{%- endif %}{%- endfor %}"""
+from cbtrun.plugins.tiny.families import template_text
+
+MISTRAL_TEMPLATE = template_text("mistral.jinja")
 """Like Mistral-7B-Instruct-v0.3's: strict turns, no role for the system, whose words go into the last user message."""
 
 FAMILIES = ("mistral", "qwen", "llama", "base")

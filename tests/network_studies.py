@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from cbtrun.plugins.mock_server.in_thread import listening
 
-from cbtrun.plugins.mock_server.server import MockServer
+__all__ = ["ALLOW", "CALLS", "STUDY", "listening"]
 
 STUDY = """
 cbtrun: 1
@@ -40,19 +37,3 @@ report: {using: html}
 CALLS = 2 * 3 * 4 + 6
 """Calls that STUDY makes: sessions x turns, and a rating of each session."""
 ALLOW = ("--allow-host", "MOCK_KEY=127.0.0.1")
-
-
-@contextmanager
-def listening(server: MockServer) -> Iterator[MockServer]:
-    """The server, at work in another thread: the command line under test has the main one."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    try:
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()

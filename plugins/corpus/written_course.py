@@ -75,6 +75,7 @@ def options_schema(stage: str) -> Json | None:
                     {"type": "integer", "minimum": 1},
                     {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "uniqueItems": True},
                 ],
+                "x-rehearsal": {"most": 2, "always": True},
                 "description": "How many of the course's sessions, from the first, or their numbers; without it, all.",
             },
             "max_tokens": {

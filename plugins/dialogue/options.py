@@ -28,12 +28,14 @@ SCHEMA: Json = {
             "type": "integer",
             "minimum": 1,
             "default": 24,
+            "x-rehearsal": {"most": 6},
             "description": "Most turns of a session, both speakers together.",
         },
         "repeats": {
             "type": "integer",
             "minimum": 1,
             "default": 1,
+            "x-rehearsal": {"most": 1},
             "description": "Sessions of each arm with each persona.",
         },
         "opens": {"enum": ["therapist", "patient"], "default": "therapist", "description": "Who speaks first."},
@@ -47,7 +49,7 @@ SCHEMA: Json = {
             "default": {},
             "description": "Most tokens of a turn.",
             "properties": {
-                "therapist": _tokens_a_turn(96),
+                "therapist": {**_tokens_a_turn(96), "x-rehearsal": {"most": 24}},
                 "patient": _tokens_a_turn(160),
                 "session": {
                     "type": "integer",
@@ -82,6 +84,7 @@ SCHEMA: Json = {
                 "max_tokens": {
                     "type": "integer",
                     "minimum": 1,
+                    "x-rehearsal": {"most": 900},
                     "description": "Most tokens of a prompt; without it the model's own limit holds, and fails.",
                 },
                 "policy": {
@@ -127,6 +130,7 @@ SCHEMA: Json = {
             "type": "integer",
             "minimum": 1,
             "default": 1,
+            "x-rehearsal": {"most": 2},
             "description": "Sessions of each course: one persona with one therapist, each told what the last ones left.",
         },
         "carry": {

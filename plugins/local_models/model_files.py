@@ -41,9 +41,10 @@ class ModelFiles:
 def find_model(model: str, revision: str | None = None) -> ModelFiles:
     """The files of `cbtrun:tiny`, of a folder, or of a model on the hub. Raises ModelError when they are not there."""
     if model.startswith("cbtrun:"):
-        if model != tiny.MODEL_NAME:
+        embedded = tiny.embedded_folder(model)
+        if embedded is None:
             raise ModelError(f"no embedded model '{model}'; there is '{tiny.MODEL_NAME}'")
-        return _folder(tiny.model_folder(), model)
+        return _folder(embedded, model)
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _folder(folder.resolve(), "local")
@@ -54,8 +55,8 @@ def find_model(model: str, revision: str | None = None) -> ModelFiles:
 
 def weights_place(model: str) -> str:
     """The folder of a model, or its name on the hub; nothing is read."""
-    if model == tiny.MODEL_NAME:
-        return str(tiny.model_folder())
+    if model.startswith("cbtrun:"):
+        return str(tiny.embedded_folder(model) or model)
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
 
 

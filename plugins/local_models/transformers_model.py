@@ -34,6 +34,7 @@ SCHEMA: Json = {
     "type": "object",
     "required": ["model"],
     "additionalProperties": False,
+    "x-weights": True,
     "properties": {
         "model": {
             "type": "string",
@@ -42,22 +43,26 @@ SCHEMA: Json = {
         },
         "revision": {
             "type": "string",
+            "x-rehearsal": {"drop": True},
             "description": "Commit, tag or branch on the hub; give a commit for a study that others can repeat.",
         },
         "dtype": {
             "enum": ["float32", "bfloat16", "float16"],
             "default": "float32",
+            "x-rehearsal": {"as": "float32"},
             "description": "Number format of the weights.",
         },
         "device": {
             "enum": ["cpu", "cuda", "auto"],
             "default": "auto",
+            "x-rehearsal": {"as": "cpu"},
             "description": "Where it runs; `auto` takes a GPU where there is one.",
         },
         "threads": {
             "type": "integer",
             "minimum": 1,
             "default": 2,
+            "x-rehearsal": {"most": 1},
             "description": "CPU threads. Two on a busy machine can be slower than one.",
         },
         "group": {
@@ -65,18 +70,21 @@ SCHEMA: Json = {
             "minimum": 8,
             "multipleOf": 8,
             "default": 24,
+            "x-rehearsal": {"most": 8},
             "description": "Rows generated together, always so many. In eights: last rows of others had other bits.",
         },
         "max_length": {
             "type": "integer",
             "minimum": 16,
             "default": 2048,
+            "x-rehearsal": {"most": 1024},
             "description": "Most tokens of prompt and reply together; a longer prompt is refused, never cut.",
         },
         "max_tokens": {
             "type": "integer",
             "minimum": 1,
             "default": 128,
+            "x-rehearsal": {"most": 24},
             "description": "Most new tokens of a reply, where the request does not say.",
         },
         "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},

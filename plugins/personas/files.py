@@ -26,7 +26,12 @@ PERSONA_OPTIONS: Json = {
             "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .jsonl, or "
             "a YAML list.",
         },
-        "first": {"type": "integer", "minimum": 1, "description": "How many, from the top; without it, all."},
+        "first": {
+            "type": "integer",
+            "minimum": 1,
+            "x-rehearsal": {"most": 6, "always": True},
+            "description": "How many, from the top; without it, all.",
+        },
     },
 }
 

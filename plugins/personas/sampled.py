@@ -47,7 +47,13 @@ def options_schema(stage: str) -> Json | None:
         "required": ["attributes", "count"],
         "properties": {
             "attributes": {"type": "string", "x-names": ["shipped", "file"], "description": attributes},
-            "count": {"type": "integer", "minimum": 1, "maximum": 100000, "description": "How many personas."},
+            "count": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 100000,
+                "x-rehearsal": {"most": 6},
+                "description": "How many personas.",
+            },
             "seed": {
                 "type": "integer",
                 "minimum": 0,

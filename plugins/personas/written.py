@@ -48,7 +48,13 @@ def options_schema(stage: str) -> Json | None:
         "additionalProperties": False,
         "properties": {
             "author": {"type": "string", "x-names": "models", "description": "The model that writes them."},
-            "count": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "How many personas."},
+            "count": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 10000,
+                "x-rehearsal": {"most": 6},
+                "description": "How many personas.",
+            },
             "about": {
                 "type": "string",
                 "minLength": 1,

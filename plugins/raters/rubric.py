@@ -58,6 +58,7 @@ OPTIONS: Json = {
             "minimum": 1,
             "maximum": 100,
             "default": 1,
+            "x-rehearsal": {"most": 2},
             "description": "How often each rater rates each session.",
         },
         "aggregate": {

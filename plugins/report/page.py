@@ -25,6 +25,7 @@ from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.published import published_table
 from cbtrun.plugins.report.published_contrasts import published_contrasts_table
 from cbtrun.plugins.report.rating_checks import rating_tables
+from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.session_list import list_sessions
@@ -130,6 +131,7 @@ def make_tables(given: ReportInput) -> Tables:
         more=tuple(
             one
             for one in (
+                rehearsal_table(given.study),
                 persona_table(given),
                 agreement_table(given),
                 reliability_table(given),

@@ -8,6 +8,7 @@ from pathlib import Path
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import Plates, Tables, make_plates, make_tables, render_page
+from cbtrun.plugins.report.rehearsal import is_rehearsal, stamped_csv, stamped_plates, stamped_tables
 from cbtrun.plugins.report.result_tables import tidy_comparisons, tidy_groups, tidy_sessions
 from cbtrun.plugins.report.tables import save_table
 from cbtrun.plugins.report.transcripts import FOLDER, pack_sessions, write_chunks
@@ -20,12 +21,17 @@ def write_all(given: ReportInput, folder: Path) -> list[Path]:
     """report.html, tables/ and figures/, as far as the options ask for them; the page first."""
     options = given.options
     plates, tables = make_plates(given), make_tables(given)
+    rehearsal = is_rehearsal(given.study)
+    if rehearsal:
+        plates, tables = stamped_plates(plates), stamped_tables(tables)
     paths = _write_page(given, plates, tables, folder) if options.page else []
     for name, wanted in (("tables", options.tables), ("figures", options.figures)):
         if wanted:
             (folder / name).mkdir(parents=True, exist_ok=True)
     if "csv" in options.tables:
-        paths += [_written(folder / "tables" / f"{name}.csv", make(given)) for name, make in TIDY.items()]
+        for name, make in TIDY.items():
+            text = stamped_csv(make(given)) if rehearsal else make(given)
+            paths.append(_written(folder / "tables" / f"{name}.csv", text))
     for table in tables.all():
         paths += save_table(table, folder / "tables", options.tables)
     for plate in plates.all():

@@ -12,6 +12,11 @@ def option(kind: str, description: str, **more: Any) -> Json:
     return {"type": kind, "description": description, **more}
 
 
+def most(count: int, *, always: bool = False) -> Json:
+    """What is enough of an option in a rehearsal."""
+    return {"x-rehearsal": {"most": count, **({"always": True} if always else {})}}
+
+
 LORA: Json = {
     "type": "object",
     "additionalProperties": False,
@@ -60,7 +65,9 @@ HELD_OUT: Json = {
             exclusiveMaximum=1,
             default=0.0,
         ),
-        "every": option("integer", "Optimizer steps between two looks at the held-out loss.", minimum=1, default=50),
+        "every": option(
+            "integer", "Optimizer steps between two looks at the held-out loss.", minimum=1, default=50, **most(5)
+        ),
     },
 }
 
@@ -78,7 +85,7 @@ OPTIMISING: Json = {
         maximum=1,
         default=0.05,
     ),
-    "max_steps": option("integer", "Optimizer steps; takes the place of epochs.", minimum=1),
+    "max_steps": option("integer", "Optimizer steps; takes the place of epochs.", minimum=1, **most(8, always=True)),
     "epochs": option("number", "Passes over the corpus.", exclusiveMinimum=0, default=3),
     "weight_decay": option("number", "AdamW's weight decay.", minimum=0, default=0.0),
     "clip": option("number", "Largest norm of the gradient; 0 does not clip.", minimum=0, default=1.0),
@@ -86,15 +93,20 @@ OPTIMISING: Json = {
 
 BATCHES: Json = {
     "batch_size": option(
-        "integer", "Rows (sessions, parts of long ones, or packs) in one pass on one device.", minimum=1, default=8
+        "integer",
+        "Rows (sessions, parts of long ones, or packs) in one pass on one device.",
+        minimum=1,
+        default=8,
+        **most(1),
     ),
-    "gradient_accumulation": option("integer", "Passes that make one optimizer step.", minimum=1, default=1),
+    "gradient_accumulation": option("integer", "Passes that make one optimizer step.", minimum=1, default=1, **most(1)),
     "batch_tokens": option(
         "integer",
         "Tokens that make one optimizer step, all devices together; takes the place of gradient_accumulation.",
         minimum=1,
+        **{"x-rehearsal": {"drop": True}},
     ),
-    "max_length": option("integer", "Most tokens of a row.", minimum=16, default=1024),
+    "max_length": option("integer", "Most tokens of a row.", minimum=16, default=1024, **most(768)),
     "long": {
         "enum": ["split", "truncate", "drop"],
         "default": "split",
@@ -117,11 +129,13 @@ BATCHES: Json = {
 MACHINE: Json = {
     "precision": {
         "enum": ["float32", "bfloat16"],
+        "x-rehearsal": {"as": "float32"},
         "default": "float32",
         "description": "Number format of the base in training; the adapter itself is always float32.",
     },
     "quantisation": {
         "enum": ["none", "nf4"],
+        "x-rehearsal": {"as": "none"},
         "default": "none",
         "description": "nf4 keeps the base in 4 bits (QLoRA, Dettmers et al. 2023, arXiv:2305.14314). Needs a GPU and "
         "cbtrun[qlora].",
@@ -131,6 +145,7 @@ MACHINE: Json = {
     ),
     "attention": {
         "enum": ["auto", "sdpa", "eager", "flash_attention_2"],
+        "x-rehearsal": {"as": "auto"},
         "default": "auto",
         "description": "Attention implementation. auto: torch's varlen kernel for packed rows, else sdpa.",
     },
@@ -139,12 +154,21 @@ MACHINE: Json = {
         "Compute activations again in the backward pass instead of keeping them: a third slower, a fraction of the memory.",
         default=False,
     ),
-    "liger": option("boolean", "Liger's fused Triton kernels (GPU; needs cbtrun[liger]).", default=False),
+    "liger": option(
+        "boolean",
+        "Liger's fused Triton kernels (GPU; needs cbtrun[liger]).",
+        default=False,
+        **{"x-rehearsal": {"as": False}},
+    ),
     "compile": option(
-        "boolean", "torch.compile for each decoder layer: a minute at the start, then faster.", default=False
+        "boolean",
+        "torch.compile for each decoder layer: a minute at the start, then faster.",
+        default=False,
+        **{"x-rehearsal": {"as": False}},
     ),
     "device": {
         "enum": ["cpu", "cuda", "auto"],
+        "x-rehearsal": {"as": "cpu"},
         "default": "auto",
         "description": "Where to train; `auto` takes a GPU where there is one.",
     },
@@ -164,6 +188,7 @@ MACHINE: Json = {
         "CPU threads. Two on a busy machine can be slower than one.",
         minimum=1,
         default=2,
+        **most(1),
     ),
 }
 
@@ -174,6 +199,7 @@ KEEPING: Json = {
         "minItems": 1,
         "uniqueItems": True,
         "default": [1],
+        "x-rehearsal": {"most": 1},
         "description": "One adapter is trained for each.",
     },
     "checkpoint_steps": option("integer", "Optimizer steps between checkpoints.", minimum=1, default=50),
@@ -185,6 +211,7 @@ KEEPING: Json = {
         "items": {"enum": ["wandb", "mlflow", "tensorboard"]},
         "uniqueItems": True,
         "default": [],
+        "x-rehearsal": {"as": []},
         "description": "Trackers that also get the curves; each must be installed and set up by you.",
     },
 }

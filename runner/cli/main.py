@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,13 @@ plugins_option = click.option(
 )
 
 
+rehearse_option = click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Run the same file with embedded stand-ins for its models and small counts, into a folder of its own.",
+)
+
+
 allow_host_option = click.option(
     "allow_hosts",
     "--allow-host",
@@ -101,12 +109,14 @@ def cli() -> None:
     help="Sessions or ratings under way at once.",
 )
 @allow_host_option
+@rehearse_option
 def run(
     spec: Path,
     sets: tuple[str, ...],
     runs: Path,
     allow_local_plugins: bool,
     allow_hosts: tuple[str, ...],
+    rehearse: bool,
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
@@ -114,13 +124,19 @@ def run(
     from cbtrun.consent import check_consent, check_keys
     from cbtrun.pipeline import RunOptions, run_study
     from cbtrun.progress import progress_for
+    from cbtrun.rehearsal.run import rehearsal
     from cbtrun.run_folder import RunFolder
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
-    run_options = RunOptions(keys=key_ring(allow_hosts), **options)
-    check_consent(study, registry, run_options.consent_remote)
-    check_keys(study, run_options.keys, offline=run_options.offline)
-    outcome = run_study(study, registry, RunFolder(runs / study.name), run_options)
+    with ExitStack() as stack:
+        keys = key_ring(allow_hosts)
+        if rehearse:
+            study, keys = stack.enter_context(rehearsal(study, registry))
+            options["consent_remote"] = True  # nothing leaves this machine
+        run_options = RunOptions(keys=keys, **options)
+        check_consent(study, registry, run_options.consent_remote)
+        check_keys(study, run_options.keys, offline=run_options.offline)
+        outcome = run_study(study, registry, RunFolder(runs / study.name), run_options)
     return say_outcome(outcome)
 
 
