@@ -174,6 +174,7 @@ MACHINE: Json = {
     },
     "devices": {
         "anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}],
+        "x-rehearsal": {"as": 1},
         "default": 1,
         "description": "GPUs (or, without one, CPU processes) that train one adapter together, each on its own "
         "batch_size; `all` takes what is there. Jobs that take fewer share the machine's GPUs.",
