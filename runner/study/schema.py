@@ -160,7 +160,8 @@ def _problems(error: ValidationError, place_of: PlaceOf, at: Steps) -> Iterator[
 
 
 def _unknown_keys(error: ValidationError, path: Steps, place_of: PlaceOf, at: Steps) -> Iterator[Problem]:
-    known = list(error.schema.get("properties", {}))
+    properties = error.schema.get("properties", {})
+    known = [name for name, about in properties.items() if not about.get("x-internal")]
     patterns = error.schema.get("patternProperties", {})
     for key in error.instance:
         if key in known or any(re.search(pattern, key) for pattern in patterns):
