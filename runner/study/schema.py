@@ -161,10 +161,10 @@ def _problems(error: ValidationError, place_of: PlaceOf, at: Steps) -> Iterator[
 
 def _unknown_keys(error: ValidationError, path: Steps, place_of: PlaceOf, at: Steps) -> Iterator[Problem]:
     properties = error.schema.get("properties", {})
-    known = [name for name, about in properties.items() if not about.get("x-internal")]
+    known = [name for name, about in properties.items() if about is True or not about.get("x-internal")]
     patterns = error.schema.get("patternProperties", {})
     for key in error.instance:
-        if key in known or any(re.search(pattern, key) for pattern in patterns):
+        if key in properties or any(re.search(pattern, key) for pattern in patterns):
             continue
         if error.validator_value is not False:
             continue
