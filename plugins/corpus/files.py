@@ -16,6 +16,7 @@ from cbtrun.plugins.transcripts.transcript_table import read_table
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json, Persona, Transcript
 
 
@@ -58,6 +59,17 @@ def check_block(context: BlockContext) -> list[Problem] | None:
         return list(error.problems)
     found = column_problems(table, context.options["columns"])
     return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+
+
+@hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """As many personas as the file gives; no model is called."""
+    if context.stage != "personas":
+        return None
+    from cbtrun.planning import Plan
+
+    path = persona_path(context.options["path"], Path.cwd())
+    return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None
 
 
 @hookimpl

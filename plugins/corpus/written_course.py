@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
+    from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
     from cbtrun.records import Json, Persona
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
+BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
+"""Tokens that a plan takes a brief, a word on an earlier session, and a written session to have."""
 TRIES = 2  # an answer that is no session is asked for once more, with the error
 
 
@@ -127,6 +130,24 @@ def check_block(context: BlockContext) -> list[Problem]:
     if most > count:
         return [context.problem(f"the course has {count} sessions, got {most}", "sessions")]
     return []
+
+
+@hookimpl
+def plan_block(context: PlanContext) -> Plan | None:
+    """One call for each persona and session, each told of more sessions before it."""
+    if context.stage != "corpus":
+        return None
+    from cbtrun.planning import Plan, PlannedCalls
+
+    options, personas = context.options, context.units(f"personas.{context.options['personas']}")
+    path = course_path(options["course"])
+    numbers = session_numbers(options.get("sessions"), len(read_course(path).sessions) if path else 1)
+    calls = personas * len(numbers)
+    before = personas * sum(range(len(numbers))) * BEFORE_TOKENS
+    planned = PlannedCalls(options["author"], calls, calls * BRIEF_TOKENS + before, calls * SESSION_TOKENS)
+    told = f"an author reads {BRIEF_TOKENS:,} tokens and {BEFORE_TOKENS} of each session before, and writes {SESSION_TOKENS:,}"
+    again = ["sessions that fail their checks and are written again are not counted"] if options.get("checks") else []
+    return Plan(calls, (planned,), (told, *again))
 
 
 @hookimpl
