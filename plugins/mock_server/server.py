@@ -49,6 +49,10 @@ class MockServer:
     """End every answer with a number of its own, by which a test can tell which answers were kept."""
     remember: bool = True
     """Keep bodies and headers; a soak does not."""
+    models: tuple[str, ...] = ()
+    """Names that its list of models has; a completion is given under any name."""
+    key: str | None = None
+    """The only key that its list of models takes; none takes any."""
     port: int = 0
     """To listen on; 0 takes a free one."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -89,6 +93,7 @@ class MockServer:
         app = web.Application(client_max_size=64 * MIB)
         app.router.add_get("/stats", self._stats)
         app.router.add_get("/calls", self._count)
+        app.router.add_get("/{path:.*}", self._models)
         app.router.add_post("/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -112,6 +117,20 @@ class MockServer:
         from aiohttp import web
 
         return web.Response(text=str(self.calls))
+
+    async def _models(self, request: web.Request) -> web.Response:
+        """The list of models in OpenAI's form, or one of them as Google and Anthropic give it."""
+        from aiohttp import web
+
+        sent = [value.removeprefix("Bearer ") for value in map(str, request.headers.values())]
+        if self.key is not None and self.key not in sent:
+            return web.json_response({"error": {"message": "invalid key"}}, status=401)
+        _, listed, name = request.path.rpartition("/models")
+        if listed and not name:
+            return web.json_response({"data": [{"id": one} for one in self.models]})
+        if listed and name.removeprefix("/") in self.models:
+            return web.json_response({"id": name.removeprefix("/"), "name": f"models{name}"})
+        return web.json_response({"error": {"message": f"not found: {request.path}"}}, status=404)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
@@ -181,6 +182,7 @@ def status(run_folder: Path) -> None:
         click.echo(line)
 
 
+cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(journal)
 cli.add_command(sheet)

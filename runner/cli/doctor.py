@@ -1,0 +1,43 @@
+"""`cbtrun doctor`: what would stop a study on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds the run folders.",
+)
+@click.option(
+    "--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists under `plugins:`."
+)
+@click.option("allow_hosts", "--allow-host", multiple=True, metavar="[NAME=]HOST", help="As for `cbtrun run`.")
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Also ask the servers: do they answer, take the keys, have the models? Costs nothing.",
+)
+def doctor(
+    spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, allow_hosts: tuple[str, ...], online: bool
+) -> int:
+    """Say what would stop a study on this machine, one line a check, and what to do. Exit 2 if anything would."""
+    from cbtrun.calls.secrets import key_ring
+    from cbtrun.cli.main import load
+    from cbtrun.doctor.doctor import doctor_checks
+
+    study, registry = load(spec, sets, allow_local_plugins)
+    stops = 0
+    for check in doctor_checks(study, registry, key_ring(allow_hosts), runs, online=online):
+        click.echo(str(check))
+        stops += check.state == "stop"
+    click.echo(f"{stops} would stop this study." if stops else "Nothing would stop this study.")
+    return 2 if stops else 0

@@ -1,0 +1,164 @@
+"""What this machine has: versions, extras, GPU memory, disk, weights and the licences that stand before them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.doctor.check import Check
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+OLDEST_PYTHON = (3, 11)
+GIB = 2**30
+GATED: Mapping[str, str] = {
+    "meta-llama/": "the Llama Community License",
+    "mistralai/": "Mistral's terms",
+    "google/gemma": "the Gemma Terms of Use",
+}
+"""Beginnings of names on the hub whose weights are given to those only who accepted a licence there."""
+RECORDS_GIB = 1.0
+"""Journal, transcripts, sessions, ratings and report: docs/paper.md has what a study of 720 sessions took."""
+EXTRAS: Mapping[str, tuple[str, str]] = {
+    "google": ("google-genai", "google"),
+    "anthropic": ("anthropic", "anthropic"),
+    "vllm": ("vllm", "vllm"),
+}
+"""Plugin of a model -> package that it needs, and our extra that brings it."""
+
+
+def version_checks(study: Study) -> Iterator[Check]:
+    """Python, cbtrun, and packages that only some studies need."""
+    from cbtrun.version import __version__
+
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Check(
+        "ok" if fits else "stop",
+        "versions",
+        f"cbtrun {__version__}, Python {found}",
+        "" if fits else "use Python 3.11 or newer",
+    )
+    wanted = {EXTRAS[block["using"]]: name for name, block in study.data["models"].items() if block["using"] in EXTRAS}
+    for name, job in study.data["tune"].items():
+        wanted |= {("bitsandbytes", "qlora"): name} if job.get("quantisation") == "nf4" else {}
+        wanted |= {("liger-kernel", "liger"): name} if job.get("liger") else {}
+    for (package, extra), by in wanted.items():
+        try:
+            yield Check("ok", f"package {package}", version(package))
+        except PackageNotFoundError:
+            yield Check("stop", f"package {package}", f"not installed; {by} needs it", f"pip install 'cbtrun[{extra}]'")
+
+
+def clock_check() -> Check:
+    """A clock that is before our own installation is wrong; TLS would fail without saying why."""
+    installed = Path(str(distribution("cbtrun").locate_file("")))
+    newest = max((path.stat().st_mtime for path in installed.glob("*cbtrun*")), default=0.0)
+    if time.time() + 60 < newest:
+        return Check("stop", "clock", "before the day on which cbtrun was installed", "set this machine's clock")
+    return Check("ok", "clock", time.strftime("%Y-%m-%d %H:%M %Z"))
+
+
+def gpu_checks(study: Study) -> Iterator[Check]:
+    """Whether each tune job and each model that asks for a GPU finds one with enough memory."""
+    from cbtrun.plugins.local_models.model_files import weights_place
+    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, gpu_memory, settings_that_help, shape_of
+
+    cards = gpu_memory()
+    there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
+    for name, job in study.data["tune"].items():
+        if job["using"] != "sft":
+            continue
+        shape = shape_of(weights_place(study.data["models"][job["base"]]["model"]))
+        need = estimate(shape, job) if shape else None
+        words = (
+            f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
+        )
+        if not cards and (job["quantisation"] == "nf4" or job["device"] == "cuda"):
+            yield Check("stop", f"GPU for tune.{name}", words, "run it on a machine with an NVIDIA GPU of 48 GB")
+        elif cards and need and need.gib > MARGIN * min(cards):
+            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job)))
+        else:
+            yield Check("ok", f"GPU for tune.{name}", words)
+    for name, block in study.data["models"].items():
+        if not cards and (block["using"] == "vllm" or block.get("device") == "cuda"):
+            yield Check("stop", f"GPU for {name}", there, "run it on a machine with an NVIDIA GPU")
+
+
+def weights_checks(study: Study, registry: Registry) -> Iterator[Check]:
+    """Weights on the hub: here already, or to be fetched, and whether a licence stands before them."""
+    for name, model in hub_models(study, registry).items():
+        if is_cached(model):
+            yield Check("ok", f"weights of {name}", f"{model} is in the hub's cache")
+            continue
+        licence = next((words for start, words in GATED.items() if model.startswith(start)), None)
+        if licence and not _hub_token():
+            todo = f"accept them at https://huggingface.co/{model}, then `hf auth login` or set HF_TOKEN"
+            yield Check("stop", f"weights of {name}", f"{model} is given to those only who accepted {licence}", todo)
+        else:
+            accepted = f"; {licence} must have been accepted by the token's owner" if licence else ""
+            yield Check("note", f"weights of {name}", f"{model} will be fetched from the hub{accepted}")
+
+
+def disk_check(study: Study, registry: Registry, runs: Path) -> Iterator[Check]:
+    """Room for the run folder and for the weights that are still to come."""
+    here = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())
+    if not os.access(here, os.W_OK):
+        yield Check("stop", "disk", f"{here} may not be written", "choose another place with --runs")
+        return
+    missing = [model for model in hub_models(study, registry).values() if not is_cached(model)]
+    need = (
+        RECORDS_GIB + sum(map(weights_gib, missing)) + sum(checkpoint_gib(job) for job in study.data["tune"].values())
+    )
+    free = shutil.disk_usage(here).free / GIB
+    words = f"{free:,.0f} GiB free, about {need:,.0f} needed ({len(missing)} models to fetch)"
+    yield (
+        Check("ok", "disk", words)
+        if free > need
+        else Check("stop", "disk", words, "free some, or choose another place with --runs and HF_HOME")
+    )
+
+
+def hub_models(study: Study, registry: Registry) -> dict[str, str]:
+    """Name in the study -> name on the hub, of each model whose weights come from there."""
+    found = {}
+    for name, block in study.data["models"].items():
+        model = str(block.get("model", ""))
+        on_hub = registry.schema("models", block["using"]).get("x-weights") or block["using"] == "vllm"
+        if on_hub and not model.startswith("cbtrun:") and not Path(model).expanduser().is_dir():
+            found[name] = model
+    return found
+
+
+def is_cached(model: str) -> bool:
+    """Whether the hub's cache on this machine has a model's settings, and so most likely its weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "config.json"), str)
+
+
+def weights_gib(model: str) -> float:
+    """Size of a model's weights in 16 bits, GiB, by the billions in its name; 16 where the name says none."""
+    billions = re.search(r"(\d+(?:\.\d+)?)b\b", model.lower())
+    return float(billions[1]) * 2e9 / GIB if billions else 16.0
+
+
+def checkpoint_gib(job: Mapping[str, Any]) -> float:
+    """An adapter of a 7-8B model with the optimiser's state, GiB: 42 million weights at rank 16, 12 bytes each, twice."""
+    rank = (job.get("lora") or {}).get("rank", 16)
+    return 42e6 * rank / 16 * 12 * 2 / GIB
+
+
+def _hub_token() -> bool:
+    from huggingface_hub import get_token
+
+    return bool(get_token())

@@ -1,0 +1,154 @@
+"""The doctor finds what would stop a study, says what to do, and never shows or misleads a key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from cbtrun.plugins.mock_server.in_thread import listening
+from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.testing import StudyProject
+
+Project = Callable[[Mapping[str, str]], StudyProject]
+KEY = "a-key-long-enough-to-be-one"
+STUDY = """
+cbtrun: 1
+study: s
+seed: 1
+contains: none
+models:
+  talker:  {using: openai, base_url: "${MOCK_URL}/v1", model: talker-1, api_key_env: MOCK_KEY}
+  patient: {using: scripted-patient}
+  rater:   {using: lexical-rater}
+personas:
+  eval: {using: sampled, attributes: depression, count: 3}
+arms:
+  one: {therapist: talker, factors: {kind: one}}
+sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4}
+ratings:
+  ctrs: {using: rubric, rubric: ctrs, raters: [rater]}
+"""
+ALLOW = ("--allow-host", "MOCK_KEY=127.0.0.1")
+
+
+def lines(out: str, subject: str) -> list[str]:
+    """The lines about a subject."""
+    return [line for line in out.splitlines() if re.match(rf"\w+ +{subject}:", line)]
+
+
+@pytest.fixture
+def project(study_project: Project, monkeypatch: pytest.MonkeyPatch) -> StudyProject:
+    """A study with one remote model, whose key and address are set."""
+    monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("MOCK_KEY", KEY)
+    return study_project({"study.yaml": STUDY})
+
+
+def test_a_study_that_lacks_nothing_passes_offline(project: StudyProject) -> None:
+    outcome = project.run("doctor", "study.yaml", *ALLOW)
+    assert outcome.code == 0, outcome.out
+    assert lines(outcome.out, "key of talker") == [
+        "ok    key of talker: MOCK_KEY is set and may go to http://127.0.0.1:9/v1"
+    ]
+    assert outcome.out.endswith("Nothing would stop this study.\n")
+    assert KEY not in outcome.out
+
+
+def test_a_missing_key_stops_the_study_and_is_named(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MOCK_KEY")
+    outcome = project.run("doctor", "study.yaml", *ALLOW)
+    assert outcome.code == 2
+    assert lines(outcome.out, "key of talker")[0].startswith(
+        "stop  key of talker: no key: set MOCK_KEY in the environment"
+    )
+    assert outcome.out.endswith("1 would stop this study.\n")
+
+
+def test_a_key_that_may_not_go_to_the_host_stops_the_study_and_asks_nobody(project: StudyProject) -> None:
+    outcome = project.run("doctor", "study.yaml", "--online")
+    assert outcome.code == 2
+    assert "the key in MOCK_KEY is not sent to 127.0.0.1" in outcome.out
+    assert lines(outcome.out, "server of talker") == []
+
+
+@pytest.mark.parametrize(
+    ("server", "state", "words"),
+    [
+        (MockServer(models=("talker-1",), key=KEY), "ok", "answers and has 'talker-1'"),
+        (MockServer(models=("talker-2",), key=KEY), "stop", "has no model 'talker-1'; choose one that it lists"),
+        (
+            MockServer(models=("talker-1",), key="another"),
+            "stop",
+            "does not accept the key in MOCK_KEY; renew it there",
+        ),
+    ],
+)
+def test_online_a_server_is_asked_for_key_and_model(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch, server: MockServer, state: str, words: str
+) -> None:
+    with listening(server):
+        monkeypatch.setenv("MOCK_URL", server.root)
+        outcome = project.run("doctor", "study.yaml", "--online", *ALLOW)
+    assert (outcome.code, server.calls) == (2 if state == "stop" else 0, 0)
+    (line,) = lines(outcome.out, "server of talker")
+    assert line.startswith(f"{state:<5} server of talker: {server.url}")
+    assert words in line
+    assert KEY not in outcome.out
+
+
+@pytest.mark.parametrize("using", ["google", "anthropic"])
+def test_vendors_are_asked_in_their_own_protocol(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch, using: str
+) -> None:
+    from cbtrun.doctor.machine import EXTRAS
+
+    monkeypatch.setattr("cbtrun.doctor.machine.EXTRAS", {name: one for name, one in EXTRAS.items() if name == "vllm"})
+    with listening(MockServer(models=("talker-1",), key=KEY)) as server:
+        monkeypatch.setenv("MOCK_URL", server.root)
+        change = f'models.talker={{using: {using}, base_url: "${{MOCK_URL}}", model: talker-1, api_key_env: MOCK_KEY}}'
+        outcome = project.run("doctor", "study.yaml", "--online", *ALLOW, "--set", change)
+    assert outcome.code == 0, outcome.out
+    assert "has 'talker-1'" in outcome.out
+
+
+def test_a_server_that_does_not_answer_stops_the_study(project: StudyProject) -> None:
+    outcome = project.run("doctor", "study.yaml", "--online", *ALLOW)
+    assert outcome.code == 2
+    assert "http://127.0.0.1:9/v1 does not answer" in outcome.out
+
+
+def test_missing_extras_gpu_and_licences_stop_a_qlora_study(
+    study_project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("cbtrun.plugins.tuning.tune_memory.gpu_memory", list)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    monkeypatch.setattr("cbtrun.doctor.machine.is_cached", lambda _: False)
+    study = STUDY.replace("personas:\n", "personas:\n  train: {using: sampled, attributes: depression, count: 3}\n")
+    study = study.replace("  patient:", "  base: {using: transformers, model: meta-llama/Llama-3.1-8B}\n  patient:")
+    study += "corpus: {c: {using: written-course, author: talker, personas: train}}\n"
+    study += "tune: {t: {using: sft, base: base, corpus: c, quantisation: nf4}}\n"
+    project = study_project({"study.yaml": study})
+    outcome = project.run("doctor", "study.yaml", "--runs", str(tmp_path))
+    assert outcome.code == 2
+    assert outcome.err == "", outcome.err
+    assert lines(outcome.out, r"GPU for tune\.t")[0].startswith("stop")
+    assert "accept them at https://huggingface.co/meta-llama/Llama-3.1-8B" in lines(outcome.out, "weights of base")[0]
+
+
+def test_a_full_disk_stops_the_study(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    full = shutil.disk_usage("/")._replace(free=2**20)
+    monkeypatch.setattr("cbtrun.doctor.machine.shutil.disk_usage", lambda _: full)
+    outcome = project.run("doctor", "study.yaml", *ALLOW)
+    assert outcome.code == 2
+    assert lines(outcome.out, "disk")[0].startswith("stop  disk: 0 GiB free, about 1 needed")
+
+
+def test_a_clock_before_the_installation_is_wrong(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cbtrun.doctor.machine.time.time", lambda: 0.0)
+    outcome = project.run("doctor", "study.yaml", *ALLOW)
+    assert lines(outcome.out, "clock")[0].startswith("stop  clock: before the day")
