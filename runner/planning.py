@@ -73,6 +73,8 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
 
 def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
     """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
+    from cbtrun.doctor.machine import disk_words
+    from cbtrun.gpu_hours import gpu_lines
     from cbtrun.plan_costs import call_costs, sum_lines
 
     plans = plan_study(study, registry)
@@ -86,6 +88,8 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
     yield from sum_lines(costs, study.data.get("limits") or {})
+    yield from (f"  {line}" for line in gpu_lines(study, registry, plans))
+    yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
         yield f"  {line}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):

@@ -17,6 +17,7 @@ from cbtrun.plugins.report.dose_curves import dose_plates
 from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.persona_balance import balance_table
@@ -135,6 +136,7 @@ def make_tables(given: ReportInput) -> Tables:
                 persona_table(given),
                 agreement_table(given),
                 reliability_table(given),
+                instruments_table(given.study),
                 published_table(given),
                 published_contrasts_table(given),
                 *rating_tables(given),

@@ -115,17 +115,33 @@ def disk_check(study: Study, registry: Registry, runs: Path) -> Iterator[Check]:
     if not os.access(here, os.W_OK):
         yield Check("stop", "disk", f"{here} may not be written", "choose another place with --runs")
         return
-    missing = [model for model in hub_models(study, registry).values() if not is_cached(model)]
-    need = (
-        RECORDS_GIB + sum(map(weights_gib, missing)) + sum(checkpoint_gib(job) for job in study.data["tune"].values())
-    )
+    need, missing = disk_need(study, registry), len(_missing(study, registry))
     free = shutil.disk_usage(here).free / GIB
-    words = f"{free:,.0f} GiB free, about {need:,.0f} needed ({len(missing)} models to fetch)"
+    words = f"{free:,.0f} GiB free, about {need:,.0f} needed ({missing} models to fetch)"
     yield (
         Check("ok", "disk", words)
         if free > need
         else Check("stop", "disk", words, "free some, or choose another place with --runs and HF_HOME")
     )
+
+
+def disk_need(study: Study, registry: Registry) -> float:
+    """GiB of records, checkpoints, and weights that are still to be fetched."""
+    weights = sum(map(weights_gib, _missing(study, registry)))
+    jobs = [job for job in study.data["tune"].values() if job.get("base") in hub_models(study, registry)]
+    return RECORDS_GIB + weights + sum(map(checkpoint_gib, jobs))
+
+
+def disk_words(study: Study, registry: Registry) -> str:
+    """The disk that a study takes, for its plan."""
+    missing = _missing(study, registry)
+    weights = sum(map(weights_gib, missing))
+    fetched = f", {weights:,.0f} of them weights to fetch ({len(missing)} models)" if missing else ""
+    return f"~{disk_need(study, registry):,.0f} GiB of disk{fetched}"
+
+
+def _missing(study: Study, registry: Registry) -> list[str]:
+    return [model for model in hub_models(study, registry).values() if not is_cached(model)]
 
 
 def hub_models(study: Study, registry: Registry) -> dict[str, str]:

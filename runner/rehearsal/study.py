@@ -39,7 +39,8 @@ def rehearsed(study: Study, registry: Registry) -> Study:
     models = {name: words for name, block in data["models"].items() if (words := _stand_in(block, registry))}
     counts = {"/".join(map(str, one.path)): str(one) for one in _scaled(data, registry)}
     data["rehearsal"] = {"models": models, "counts": counts}
-    data["assumptions"] = {path: why for path, why in data["assumptions"].items() if _is_there(data, path)}
+    for block in ("assumptions", "instead_of"):
+        data[block] = {path: why for path, why in data[block].items() if _is_there(data, path)}
     place = Place(str(study.path))
     return check_study(Written(Located(node_of(data, place), place.file), study.path, study.sources), registry)
 

@@ -217,12 +217,13 @@ class _Checks:
                 self._add(f"a comparison needs two levels of factor '{factor}'; there is {only}", stage, name, at)
 
     def _assumptions(self) -> None:
-        assumptions = self.data.get("assumptions")
-        for path in assumptions if isinstance(assumptions, dict) else ():
-            try:
-                find_path(self.data, path)
-            except KeyError as error:
-                self._add(f"the study has no such path: {error.args[0]}", "assumptions", path, key=True)
+        for block in ("assumptions", "instead_of"):
+            told = self.data.get(block)
+            for path in told if isinstance(told, dict) else ():
+                try:
+                    find_path(self.data, path)
+                except KeyError as error:
+                    self._add(f"the study has no such path: {error.args[0]}", block, path, key=True)
 
 
 def blocks(data: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
