@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cbtrun.context import BlockContext
@@ -14,6 +15,7 @@ from cbtrun.errors import Place, StatisticsError
 from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.records import Comparison, ItemScore, Rating, Session, Turn
+from cbtrun.statistics.mixed import fit_mixed
 
 PLUGINS = {
     "independent": independent,
@@ -370,6 +372,23 @@ def test_mixed_uses_every_rating_and_counts_it_within_its_session() -> None:
     assert (found.n, found.unit_of_analysis) == (48, "rating")
     assert "random `session` added: several ratings a session" in found.notes
     assert {"persona", "rater", "session", "residual"} <= set(found.variance)
+
+
+def test_mixed_counts_a_session_once_where_its_ratings_never_differ() -> None:
+    sessions, ratings = _world(TWO, 12)
+    copies = [one.model_copy(update={"rater": "second"}) for one in ratings]
+    alone = _run("mixed", (sessions, ratings), factor="tuning", levels=["cbt", "none"])[0]
+    found = _run("mixed", (sessions, [*ratings, *copies]), factor="tuning", levels=["cbt", "none"])[0]
+    assert (found.n, found.estimate, found.interval) == (24, alone.estimate, alone.interval)
+    assert any(note.startswith("all ratings of a session are the same") for note in found.notes)
+
+
+def test_mixed_refuses_to_test_where_no_residual_is_left() -> None:
+    values = [1.0, 1.0, 2.0, 2.0, 4.0, 4.0, 7.0, 7.0]
+    groups = [str(at // 2) for at in range(8)]
+    fixed = np.array([[float(at < 4), float(at >= 4)] for at in range(8)])
+    with pytest.raises(StatisticsError, match="group explain every value: no residual is left to test with"):
+        fit_mixed(values, fixed, {"group": groups})
 
 
 def test_mixed_takes_several_tuning_seeds_as_random() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "session")
 FEW = 5
+ALIKE = "all ratings of a session are the same: each session counts once, and nothing is known of the raters' noise"
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,10 @@ def compare_mixed(name: str, options: Mapping[str, Any], table: AnalysisTable) -
     """Differences of the levels' fixed effects, with Satterthwaite's degrees of freedom."""
     factor, levels = options["factor"], tuple(options["levels"])
     rows = [rows_at(table, factor, level) for level in levels]
-    seen = [obs for level, at_level in zip(levels, rows, strict=True) for obs in observations(level, at_level)]
+    alike = ratings_are_alike([row for at_level in rows for row in at_level])
+    seen = [obs for level, at_level in zip(levels, rows, strict=True) for obs in observations(level, at_level, alike)]
     terms, notes = _terms(seen, list(options.get("random") or RANDOM[:4]))
+    notes += [ALIKE] if alike else []
     notes = [*missing_level_notes(factor, levels, rows), *notes]
     fit, why = _fit(seen, levels, terms)
     fields = {
@@ -93,8 +96,17 @@ def compare_mixed(name: str, options: Mapping[str, Any], table: AnalysisTable) -
     return pairs if len(levels) == 2 else [_whole(fields, levels, rows, fit), *pairs]
 
 
-def observations(level: str, rows: Sequence[Row]) -> list[Observation]:
-    """Every rating of the sessions with a value, or the value itself where a session has a single rating."""
+def ratings_are_alike(rows: Sequence[Row]) -> bool:
+    """Whether some sessions have several ratings, and none of them differ: they then tell no more than one would."""
+    several = [row.ratings.values() for row in rows if row.value is not None and len(row.ratings) > 1]
+    return bool(several) and all(len(set(ratings)) == 1 for ratings in several)
+
+
+def observations(level: str, rows: Sequence[Row], alike: bool = False) -> list[Observation]:
+    """Every rating of the sessions with a value, or the value itself where a session has a single rating.
+
+    alike: the ratings of each session are all the same, so that a session counts once.
+    """
     made = []
     for row in sorted(rows, key=lambda row: row.session):
         if row.value is None:
@@ -107,7 +119,7 @@ def observations(level: str, rows: Sequence[Row]) -> list[Observation]:
             "patient": row.levels.get("patient", ""),
             "persona:level": f"{persona} {level}",
         }
-        ratings = row.ratings if len(row.ratings) > 1 else {("", 1): row.value}
+        ratings = row.ratings if len(row.ratings) > 1 and not alike else {("", 1): row.value}
         for (rater, _), value in sorted(ratings.items()):
             made.append(Observation(level, value, {**own, "rater": rater, "rater:level": f"{rater} {level}"}))
     return made

@@ -30,6 +30,9 @@ DENSE_UP_TO = 150
 AT_ZERO = 1e-4
 """Relative SD below which a random term is taken to have no variance."""
 
+NOTHING_LEFT = 1e-6
+"""Share of the total variance below which the residual is taken to be none: its random terms then explain every value."""
+
 
 @dataclass(frozen=True)
 class _Products:
@@ -74,7 +77,7 @@ class MixedFit:
 def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[str, Sequence[str]]) -> MixedFit:
     """Fit by REML. values (n,), fixed (n, p) of full rank, random: term -> level of each value.
 
-    Raises StatisticsError when the fixed part cannot be estimated or nothing varies.
+    Raises StatisticsError when the fixed part cannot be estimated, nothing varies, or nothing is left to the residual.
     """
     import numpy as np
 
@@ -90,7 +93,10 @@ def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[st
         if not terms:
             best: Array = np.empty(0)
             break
-        best = _minimum(partial(_criterion, products), len(terms))
+        try:
+            best = _minimum(partial(_criterion, products), len(terms))
+        except np.linalg.LinAlgError:  # the search ran to where the residual has no share
+            raise StatisticsError(_no_residual(terms)) from None
         gone = [name for name, relative in zip(terms, best, strict=True) if relative < AT_ZERO]
         if not gone:
             break
@@ -100,10 +106,16 @@ def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[st
     variance: dict[str, float] = dict.fromkeys(random, 0.0)
     variance.update({name: float(s) ** 2 * sigma2 for name, s in zip(terms, best, strict=True)})
     variance["residual"] = sigma2
+    if not sigma2 > NOTHING_LEFT * sum(variance.values()):
+        raise StatisticsError(_no_residual(terms))
     beta = solved.beta.copy()
     beta += np.linalg.lstsq(fixed, np.full(y.size, centre), rcond=None)[0]  # a constant lies in the fixed part's span
     free = tuple(math.log(s) for s in best)
     return MixedFit(beta, solved.unscaled * sigma2, variance, products, free, 0.5 * math.log(sigma2))
+
+
+def _no_residual(terms: Mapping[str, Sequence[str]]) -> str:
+    return f"mixed model: {' and '.join(terms)} explain every value: no residual is left to test with"
 
 
 def _minimum(criterion: Callable[[Array], float], terms: int) -> Array:
