@@ -22,7 +22,16 @@ def scores_of(rubric: str, *said: tuple[str, str]) -> dict[str, object]:
 
 
 def test_the_shipped_rubrics_are_those_that_the_docs_name() -> None:
-    assert set(SHIPPED) == {"ctrs", "ctrs-modified", "cts-r", "limitations", "mindeval", "miti", "safety"}
+    assert set(SHIPPED) == {
+        "ctrs",
+        "ctrs-modified",
+        "cts-r",
+        "limitations",
+        "mindeval",
+        "miti",
+        "patient-fidelity",
+        "safety",
+    }
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -205,19 +205,24 @@ def plugins() -> None:
 
 @cli.command()
 @click.option(
-    "--write", is_flag=True, help="Write the schemas into the package's own folder (for developers of cbtrun)."
+    "--write",
+    is_flag=True,
+    help="Write the schemas into the package's own folder, and docs/reference/ (for developers of cbtrun).",
 )
 def schema(write: bool) -> None:
     """Print the JSON Schema of a study, with the options of every installed plugin."""
     import json
     from importlib.resources import as_file, files
 
+    from cbtrun.reference import write_reference
     from cbtrun.registry import load_registry
     from cbtrun.study.study_schema import study_schema, write_schemas
 
     if write:
         with as_file(files("cbtrun.schemas")) as folder:
-            for path in write_schemas(folder, load_registry()):
+            docs = folder.parent / "docs"  # there in a checkout alone
+            pages = write_reference(docs, load_registry()) if docs.is_dir() else []
+            for path in (*write_schemas(folder, load_registry()), *pages):
                 click.echo(f"wrote {path}")
     else:
         click.echo(json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False))
