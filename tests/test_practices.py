@@ -185,3 +185,24 @@ def test_an_unknown_practice_is_reported_where_it_is_named(study_project: Make) 
         "models/author/practice: no practice 'gardens'; there are: motivational, or the path of your own" in outcome.err
     )
     assert "corpus/all/register: no practice 'cbd'; there are: cbt, supportive, shuffled, motivational" in outcome.err
+
+
+def test_the_miti_rubric_tells_motivational_interviewing_from_advice() -> None:
+    from cbtrun.plugins.raters.lexical_scores import score_items
+    from cbtrun.plugins.raters.lexical_turns import SpokenTurn
+    from cbtrun.ratings.rubric import read_rubric
+
+    rubric = read_rubric(Path(__file__).parents[1] / "rubrics/miti.yaml")
+    names = [item.id for item in rubric.items]
+
+    def scores(words: list[str]) -> dict[str, float]:
+        turns = [SpokenTurn(n, ("therapist", "patient")[n % 2], text) for n, text in enumerate(words)]
+        return {name: one["score"] for name, one in score_items(rubric, turns, names).items()}
+
+    for turns in sessions():
+        practised = scores([words for _, words in turns])
+        advised = scores(["You should stop drinking. If you don't stop, it will kill you." if not at % 2 else words
+                          for at, (_, words) in enumerate(turns)])  # fmt: skip
+        assert min(practised[name] - advised[name] for name in ("change_talk", "partnership", "empathy")) > 0
+        assert practised["sustain_talk"] > advised["sustain_talk"]
+        assert (practised["non_adherent"], advised["non_adherent"] > 5) == (0, True)
