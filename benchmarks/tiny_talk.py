@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,15 +45,21 @@ def reply(model: Any, tokenizer: Any, chat: Chat, seed: int) -> str:
     return text.strip()
 
 
-def generated_replies(model: Any, tokenizer: Any, seed: str, count: int) -> list[tuple[str, str]]:
-    """(what the patient said last, the listener's sampled reply) after held-out beginnings of sessions."""
-    pairs = []
+def beginnings(seed: str, count: int) -> Iterator[tuple[Chat, str]]:
+    """Held-out sessions up to a patient's turn, and the listener's true next turn."""
     for i in range(count):
         chat = conversation(f"{seed}/{i}", held=True, role="listener")
-        turns = [t for t, message in enumerate(chat) if message["role"] == "user"]
+        turns = [t for t, message in enumerate(chat[:-1]) if message["role"] == "user"]
         turn = turns[min(len(turns) - 1, 1 + i % 6)]
-        pairs.append((chat[turn]["content"], reply(model, tokenizer, chat[: turn + 1], seed=i)))
-    return pairs
+        yield chat[: turn + 1], chat[turn + 1]["content"]
+
+
+def generated_replies(model: Any, tokenizer: Any, seed: str, count: int) -> list[tuple[str, str]]:
+    """(what the patient said last, the listener's sampled reply) after held-out beginnings of sessions."""
+    return [
+        (chat[-1]["content"], reply(model, tokenizer, chat, seed=i))
+        for i, (chat, _) in enumerate(beginnings(seed, count))
+    ]
 
 
 def own_words(pairs: list[tuple[str, str]]) -> float:
@@ -152,6 +159,9 @@ def main() -> None:
         "own_words": round(own_words(pairs), 3),
         "own_words_shuffled": round(own_words(shuffled(pairs, "shuffle")), 3),
         "copied_verbatim": round(copied_share([answer for _, answer in pairs], "2412", 8000), 3),
+        "copied_verbatim_by_true_replies": round(
+            copied_share([answer for _, answer in beginnings("words", given.cases)], "2412", 8000), 3
+        ),
     }
     print(json.dumps(figures))
 
