@@ -6,7 +6,6 @@ persona, the protocol and the repeat; the arm's name reaches neither a model nor
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -161,6 +160,8 @@ class _Rooms:
     def __init__(self, context: StageContext, units: list[Unit]) -> None:
         self._context = context
         self._left = Counter(unit.therapist.label for unit in units)
+        import asyncio
+
         self._gate = asyncio.Semaphore(context.options.get("arms_at_once") or max(len(self._left), 1))
         self._locks = {label: asyncio.Lock() for label in self._left}
         self._open: dict[str, tuple[AsyncExitStack, Calls, Calls]] = {}

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer, weights_place
-from cbtrun.plugins.tuning.device_pool import planned_devices
 from cbtrun.plugins.tuning.sft_options import SCHEMA
-from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRows, held_out_personas, training_rows
-from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.planning import Plan, PlanContext
+    from cbtrun.plugins.tuning.training_rows import TrainingRows
+    from cbtrun.plugins.tuning.tune_job import Job
     from cbtrun.records import Adapter, Json
 
 
@@ -44,6 +42,8 @@ def plan_block(context: PlanContext) -> Plan | None:
     if context.stage != "tune":
         return None
     from cbtrun.planning import Plan
+    from cbtrun.plugins.local_models.model_files import weights_place
+    from cbtrun.plugins.tuning.device_pool import planned_devices
     from cbtrun.plugins.tuning.tune_memory import memory_note
 
     options = context.options
@@ -55,10 +55,16 @@ def plan_block(context: PlanContext) -> Plan | None:
 @hookimpl
 def tune_model(context: StageContext) -> list[Adapter]:
     """One adapter for each seed. A finished one is kept, a stopped one goes on from its last checkpoint."""
+    from cbtrun.plugins.tuning.tune_job import train_adapters
+
     return train_adapters(context, _job(context))
 
 
 def _job(context: StageContext) -> Job:
+    from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+    from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
+    from cbtrun.plugins.tuning.tune_job import Job
+
     options = context.options
     transcripts = context.corpus(options["corpus"])
     base = context.study["models"][options["base"]]
@@ -80,6 +86,8 @@ def _job(context: StageContext) -> Job:
 
 def _told(data: str, rows: TrainingRows, held_out: TrainingRows, apart: list[str]) -> dict[str, Any]:
     """What the lock file says of the corpus."""
+    from cbtrun.plugins.tuning.training_rows import UNTRAINED
+
     return {
         "digest": data,
         "rows": len(rows.rows),
