@@ -42,6 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "packed-all-liger": {"packing": True, "checkpointing": False, "liger": True, "batch": 2},
     "packed-all-compile": {"packing": True, "checkpointing": False, "compile": True, "batch": 2},
     "packed-compile": {"packing": True, "checkpointing": True, "compile": True, "batch": 4},
+    "packed-sharded": {"packing": True, "checkpointing": True, "batch": 4, "sharding": True},  # with --together
     "qlora-plain": {"plain": True, "batch": 1, "passes": 8, "quantisation": "nf4"},
     "qlora": {"packing": True, "checkpointing": True, "batch": 1, "quantisation": "nf4"},
     "qlora-all-liger": {"packing": True, "checkpointing": False, "liger": True, "batch": 1, "quantisation": "nf4"},

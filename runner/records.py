@@ -101,6 +101,8 @@ class Transcript(Record):
     """Phase of the course that the session belongs to."""
     messages: tuple[Message, ...]
     """The dialogue, first to last."""
+    rejected: str | None = None
+    """Another last turn of the therapist, liked less than the one in `messages`; for preference tuning."""
 
 
 class Adapter(Record):

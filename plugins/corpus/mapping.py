@@ -12,7 +12,7 @@ from cbtrun.plugins.transcripts.import_sessions import read_sessions
 from cbtrun.plugins.transcripts.transcript_table import Table
 from cbtrun.records import Json, Message, Transcript
 
-NUMBER, PHASE = "session_number", "phase"
+NUMBER, PHASE, REJECTED = "session_number", "phase", "rejected"
 
 
 def mapping_schema() -> Json:
@@ -34,6 +34,11 @@ def mapping_schema() -> Json:
                 "persona": column | {"description": "Column that names the patient; without it each is of its own."},
                 NUMBER: column | {"description": "Column with the session's number in the course, from 1."},
                 PHASE: column | {"description": "Column with the phase of the course."},
+                REJECTED: column
+                | {
+                    "description": "Column, in a row per transcript, with another last turn of the therapist that was "
+                    "liked less: for `using: preference` under tune."
+                },
             },
         },
         "speakers": {
@@ -67,7 +72,7 @@ def column_problems(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
 def mapped(table: Table, options: Mapping[str, Any], source: Path) -> tuple[list[Transcript], list[Problem]]:
     """The transcripts of a table in the order in which they first appear, and what is wrong with the others."""
     columns = dict(options["columns"])
-    labels = {name: columns.pop(name) for name in (NUMBER, PHASE) if name in columns}
+    labels = {name: columns.pop(name) for name in (NUMBER, PHASE, REJECTED) if name in columns}
     columns["session"] = columns.pop("transcript")
     as_sessions = {"columns": columns, "speakers": options["speakers"], "factors": {}, "labels": labels}
     sessions, problems = read_sessions(table, as_sessions, source)
@@ -78,6 +83,7 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> tuple[list
             persona=one.persona or one.id,
             session_number=max(1, int(float(one.labels.get(NUMBER, "1")))),
             phase=one.labels.get(PHASE, ""),
+            rejected=one.labels.get(REJECTED) or None,
             messages=(*system, *(Message(role=turn.speaker, content=turn.text) for turn in one.turns)),
         )
         for one in sessions

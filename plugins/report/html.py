@@ -89,6 +89,7 @@ def write_report(context: StageContext) -> list[Path]:
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
+    from cbtrun.plugins.report.corpora import corpus_facts
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
     from cbtrun.plugins.report.rating_checks import shipped_norms
 
@@ -104,6 +105,7 @@ def report_input(context: StageContext) -> ReportInput:
         failures=tuple(context.facts.failures),
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
+        corpora=corpus_facts(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
         promise=context.facts.promise,
@@ -178,7 +180,7 @@ def training_log(folder: Path) -> tuple[TrainingPoint, ...]:
     held_out: dict[int, list[float]] = defaultdict(list)
     for log in sorted(folder.rglob("training-log.jsonl")):
         for at, entry in enumerate(map(json.loads, log.read_text(encoding="utf-8").splitlines()), start=1):
-            for name, found in (("loss", losses), ("eval_loss", held_out)):
+            for name, found in (("loss", losses), ("held_out_loss", held_out)):
                 if isinstance(entry.get(name), (int, float)):
                     found[int(entry.get("step", at))].append(entry[name])
     return tuple(

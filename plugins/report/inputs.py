@@ -66,6 +66,23 @@ class TrainingPoint:
 
 
 @dataclass(frozen=True)
+class CorpusFacts:
+    """A training corpus, as the report tells of it."""
+
+    name: str
+    using: str
+    author: str
+    """The model that wrote it, where one did."""
+    licence: str
+    """Of its words, as the study states it; empty where it does not."""
+    transcripts: int
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """corpus/NAME.checks.json; empty where it was not checked."""
+    pairs: Mapping[str, Any] = field(default_factory=dict)
+    """corpus/NAME.pairs.json; empty where it holds no compared turns."""
+
+
+@dataclass(frozen=True)
 class Norm:
     """What human therapists scored on an outcome, from the rubric or the literature."""
 
@@ -91,6 +108,8 @@ class ReportInput:
     environment: Environment = Environment()
     training: Mapping[str, tuple[TrainingPoint, ...]] = field(default_factory=dict)
     """Tune job -> its log."""
+    corpora: tuple[CorpusFacts, ...] = ()
+    """What was tuned on, in the study's order."""
     norms: Mapping[str, Norm] = field(default_factory=dict)
     """Outcome (`ctrs.agenda`) -> human norm."""
     requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)

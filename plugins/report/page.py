@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugins.report import plates, wording
+from cbtrun.plugins.report.corpora import corpora_table
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
 from cbtrun.plugins.report.diagnostics import warnings
@@ -145,6 +146,7 @@ def make_tables(given: ReportInput) -> Tables:
                 course_table(given),
                 limitation_table(given),
                 balance_table(given),
+                corpora_table(given),
             )
             if one
         ),

@@ -81,7 +81,7 @@ def _job(context: StageContext) -> Job:
     if not rows.rows:
         raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
     data = digest(transcripts)
-    return Job(files, rows.rows, held_out.rows, data, tokenizer, _told(data, rows, held_out, sorted(apart)))
+    return Job(files, rows.rows, held_out.rows, data, tokenizer, _told(data, rows, held_out, sorted(apart)), options)
 
 
 def _told(data: str, rows: TrainingRows, held_out: TrainingRows, apart: list[str]) -> dict[str, Any]:

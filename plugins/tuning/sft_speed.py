@@ -21,6 +21,7 @@ def slim_updates(model: Any) -> None:
 
     from peft.tuners.lora.layer import LoraLayer
 
+    module: Any
     for module in model.modules():
         if isinstance(module, LoraLayer) and _is_plain(module):
             module.forward = MethodType(_slim_forward, module)  # type: ignore[attr-defined]  # of each layer, not of the mixin

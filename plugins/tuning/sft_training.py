@@ -1,9 +1,9 @@
-"""One LoRA training run with TRL's SFTTrainer: checkpoints, resume, progress, and a clear stop when the loss breaks."""
+"""One LoRA training run with one of TRL's trainers: checkpoints, resume, progress, and a clear stop when the loss breaks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from cbtrun.plugins.tuning.training_rows import TrainingRow
 if TYPE_CHECKING:
     from datasets import Dataset
     from peft import LoraConfig
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
+
+    from cbtrun.plugins.tuning.preference_rows import PreferenceRow
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def train(
     return Trained(trainer.model, log, commit, _whole_weights(trainer))
 
 
-def _whole_weights(trainer: SFTTrainer) -> dict[str, Any] | None:
+def _whole_weights(trainer: Any) -> dict[str, Any] | None:
     """The adapter's weights put together, where each process has a part of them; all processes must ask."""
     if not trainer.is_fsdp_enabled:
         return None
@@ -98,8 +98,12 @@ def _whole_weights(trainer: SFTTrainer) -> dict[str, Any] | None:
     return weights
 
 
-def row_kind(options: Mapping[str, Any]) -> type[TrainingRow]:
+def row_kind(options: Mapping[str, Any]) -> type[TrainingRow] | type[PreferenceRow]:
     """What one row of a training is."""
+    if "method" in options:
+        from cbtrun.plugins.tuning.preference_rows import PreferenceRow
+
+        return PreferenceRow
     return TrainingRow
 
 
@@ -112,22 +116,23 @@ def make_trainer(
     seed: int,
     folder: Path,
     devices: int = 1,
-) -> SFTTrainer:
+) -> Any:
     """TRL's trainer with everything that the options ask for, but without our watcher."""
     from datasets import disable_progress_bars
     from transformers import PrinterCallback, set_seed
-    from trl.trainer.sft_trainer import SFTTrainer
 
     disable_progress_bars()
     set_seed(seed)  # the adapter's first weights are drawn before the trainer sets its own
-    dataset = _dataset(rows, options)
-    batch = batches(options, len(dataset), sum(len(row.input_ids) for row in rows), devices)
+    kind = _kind(options)
+    dataset = kind.dataset(rows)
+    tokens = sum(len(row.input_ids) for row in rows) if options.get("batch_tokens") else 0
+    batch = batches(options, len(dataset), tokens, devices)
     _prepare(base, options)
-    trainer = SFTTrainer(
+    trainer = kind.trainer(
         model=base,
-        args=_settings(options, seed, batch, folder, bool(held_out), devices),
+        args=kind.settings(**_settings(options, seed, batch, folder, bool(held_out), devices), **kind.own),
         train_dataset=dataset,
-        eval_dataset=_dataset(held_out, options) if held_out else None,
+        eval_dataset=kind.dataset(held_out) if held_out else None,
         processing_class=tokenizer,
         peft_config=_lora(options["lora"]),
     )
@@ -137,9 +142,32 @@ def make_trainer(
 
         slim_updates(trainer.model)
     trainer.remove_callback(PrinterCallback)
-    # It would write a page for the hub into every checkpoint.
-    trainer.create_model_card = lambda *_, **__: None  # type: ignore[method-assign] # ours, of the same form
+    trainer.create_model_card = lambda *_, **__: None  # it would write a page for the hub into every checkpoint
     return trainer
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A way to learn: TRL's trainer for it, and what its rows are."""
+
+    trainer: type[Any]
+    settings: type[Any]
+    own: Mapping[str, Any]
+    """Settings that this trainer alone has."""
+    dataset: Callable[[Sequence[Any]], Dataset]
+
+
+def _kind(options: Mapping[str, Any]) -> _Kind:
+    if "method" in options:
+        from cbtrun.plugins.tuning.preference_training import pair_dataset, pair_trainer
+
+        return _Kind(*pair_trainer(options), pair_dataset)
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    # Packed rows are short enough already.
+    own = {"padding_free": True, "max_length": None} if options["packing"] else {"max_length": options["max_length"]}
+    return _Kind(SFTTrainer, SFTConfig, own, lambda rows: _dataset(rows, options))
 
 
 def _in_float32(model: Any) -> None:
@@ -192,21 +220,16 @@ def _prepare(base: Any, options: Mapping[str, Any]) -> None:
 
 def _settings(
     options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool, devices: int
-) -> SFTConfig:
-    from trl.trainer.sft_config import SFTConfig
-
-    more: dict[str, Any] = _checkpointing(SFTConfig, options["checkpointing"])
+) -> dict[str, Any]:
+    """What all of TRL's trainers are told."""
+    more: dict[str, Any] = _checkpointing(options["checkpointing"])
     if evaluates:
         more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
         more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}
     if options["sharding"] and devices > 1:
         # Layers are split one by one, and put together again in the weights that are saved.
         more |= {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}}
-    if options["packing"]:
-        more |= {"padding_free": True, "max_length": None}  # rows are packed and short enough already
-    else:
-        more["max_length"] = options["max_length"]
-    return SFTConfig(
+    return dict(
         output_dir=str(folder),
         max_steps=batch.steps,
         per_device_train_batch_size=options["batch_size"],
@@ -234,9 +257,11 @@ def _settings(
     )
 
 
-def _checkpointing(settings: type[SFTConfig], wanted: bool) -> dict[str, bool]:
+def _checkpointing(wanted: bool) -> dict[str, bool]:
     """The option under its new name where this version of transformers has it; the old one only warns there."""
-    names = {one.name for one in fields(settings)}
+    from transformers import TrainingArguments
+
+    names = {one.name for one in fields(TrainingArguments)}
     return {"activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing": wanted}
 
 

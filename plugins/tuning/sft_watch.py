@@ -95,7 +95,10 @@ def check_loss(step: int, steps: int, losses: Sequence[float]) -> None:
 
 
 def curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry a step: step, loss, learning_rate, tokens; and held_out_loss where it was looked at."""
+    """One entry a step: step, loss, learning_rate, tokens; held_out_loss where it was looked at.
+
+    With pairs also accuracy: the share in which the preferred turn has become the likelier one.
+    """
     held_out = {entry["step"]: entry["eval_loss"] for entry in history if "eval_loss" in entry}
     return [
         {
@@ -103,6 +106,7 @@ def curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "loss": entry["loss"],
             "learning_rate": entry["learning_rate"],
             "tokens": int(entry["num_input_tokens_seen"]),
+            **({"accuracy": entry["rewards/accuracies"]} if "rewards/accuracies" in entry else {}),
             **({"held_out_loss": held_out[entry["step"]]} if entry["step"] in held_out else {}),
         }
         for entry in history

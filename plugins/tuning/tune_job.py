@@ -37,13 +37,15 @@ class Job:
 
     files: ModelFiles
     rows: tuple[Any, ...]
-    """What is trained on: TrainingRow, or PreferenceRow."""
+    """What is trained on: TrainingRow or PreferenceRow."""
     held_out: tuple[Any, ...]
     data: str
     """Digest of what the rows were made from."""
     tokenizer: Any
     told: Mapping[str, Any]
     """About the data, for the lock file."""
+    options: Mapping[str, Any]
+    """The block's, and what its plugin fixes."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def train_adapters(context: StageContext, job: Job) -> list[Adapter]:
 
     Another seed's failure ends none: what is finished is kept for the next run.
     """
-    options = context.options
+    options = job.options
     devices, seeds = device_count(options), options["seeds"]
     seats = min(len(seeds), len(visible_gpus(options)) // devices)
     progress = _Progress(context, len(seeds))
@@ -101,7 +103,7 @@ class _Progress:
 
 
 def _adapter(context: StageContext, job: Job, seed: int, devices: int, tell: Tell) -> Adapter:
-    options = context.options
+    options = job.options
     folder = context.folder / f"seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     inputs = _inputs(options, job, seed)

@@ -138,9 +138,9 @@ def _activations(shape: Shape, options: Mapping[str, Any], half: int) -> float:
     tokens = options["batch_size"] * options["max_length"]
     layer = tokens * _layer_bytes(shape, options, half)
     loss = min(tokens, LOSS_TOKENS) * shape.vocabulary * half
-    if options["checkpointing"]:
-        return tokens * shape.layers * shape.hidden * half + max(layer, loss)
-    return shape.layers * layer + loss
+    kept = tokens * shape.layers * shape.hidden * half + max(layer, loss)  # the input of each layer
+    found: float = kept if options["checkpointing"] else shape.layers * layer + loss
+    return found
 
 
 def _layer_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:

@@ -110,13 +110,11 @@ def _reason(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> str:
         if failed.exists():
             return str(json.loads(failed.read_text(encoding="utf-8"))["message"])
     codes = [process.returncode or 0 for process in processes]
-    rank = next((rank for rank, code in enumerate(codes) if code < 0), None)  # the others only lost their partner
-    killed = rank is not None
-    rank = rank if rank is not None else next(rank for rank, code in enumerate(codes) if code)
+    killed = [rank for rank, code in enumerate(codes) if code < 0]  # the others only lost their partner
+    rank = killed[0] if killed else next(rank for rank, code in enumerate(codes) if code)
     who = f"training process {rank + 1} of {len(processes)}" if len(processes) > 1 else "the training process"
     if killed:
-        return (
-            f"{who} was killed ({signal.Signals(-codes[rank]).name}); the same command goes on from the last checkpoint"
-        )
+        name = signal.Signals(-codes[rank]).name
+        return f"{who} was killed ({name}); the same command goes on from the last checkpoint (what it said: {folder})"
     words = (folder / f"log-{rank}").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{who} ended with code {codes[rank]}: {words[-1] if words else 'it said nothing'} (all of it: {folder})"
