@@ -16,7 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext, StageNote
     from cbtrun.errors import Problem
-    from cbtrun.models import Model, ModelContext
+    from cbtrun.models import EngineShare, Model, ModelContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
 
@@ -44,6 +44,19 @@ def check_block(context: BlockContext) -> list[Problem] | None:
 @hookspec(firstresult=True)
 def plan_block(context: PlanContext) -> Plan | None:
     """What a block would take (units, calls, tokens), from the study alone: no model, no network."""
+
+
+@hookspec(firstresult=True)
+def lacking_here(context: BlockContext) -> list[str] | None:
+    """What a block needs that this machine lacks, such as a GPU or an extra: cheap, no network.
+
+    `validate` passes all the same, since the study may run elsewhere; `plan` warns; `run` stops before any work.
+    """
+
+
+@hookspec(firstresult=True)
+def engine_of(context: ModelContext) -> EngineShare | None:
+    """The engine that must be open for a model, if it has one: sessions are ordered so that each opens once."""
 
 
 @hookspec

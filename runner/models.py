@@ -6,7 +6,7 @@ limits and the journal are put around `reply` by the runner, never inside a plug
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -77,7 +77,8 @@ class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
     A model that talks to a server also has `terms: ServerTerms` (runner/servers.py): the runner then limits and retries
-    its calls together with all others to that server. It may have `answer_mode`, which wins over a rating set's mode.
+    its calls together with all others to that server. It may have `answer_mode`, which wins over a rating set's mode,
+    and `room: ContextRoom`: then no more sessions are begun than its memory can keep (plugins/dialogue/admission.py).
     """
 
     @property
@@ -92,6 +93,33 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds: memory, connections, processes."""
+
+
+@dataclass(eq=False)
+class ContextRoom:
+    """How much of its dialogues a model keeps in memory from turn to turn. Models that share a memory share this object."""
+
+    tokens: int | None = None
+    """Tokens of all dialogues together; none while nobody knows, which is until the model has made its first reply."""
+
+
+@dataclass(frozen=True)
+class EngineShare:
+    """What has to be open for a model, where opening it takes long and fills memory."""
+
+    key: str
+    """The same for models that one engine serves."""
+    memory: float
+    """Share of the memory that it takes, 0 to 1: engines whose shares come to at most 1 are open at once."""
+
+
+@dataclass(frozen=True)
+class TunedAdapter:
+    """An adapter that the study has tuned."""
+
+    folder: str
+    base: Mapping[str, Any]
+    """Options of the block under `models` that it was tuned on."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +137,7 @@ class ModelContext:
     adapter_digest: str | None = None
     keys: KeyRing = field(default_factory=KeyRing)
     """Where keys come from, and which host each may go to."""
+    adapters: Sequence[TunedAdapter] = ()
+    """All that the study has tuned so far, for an engine that has to make room for them when it opens."""
+    shared: MutableMapping[str, Any] = field(default_factory=dict)
+    """What the models of one run share, such as an engine; a plugin puts it there under a key of its own."""

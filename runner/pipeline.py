@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
@@ -25,7 +25,7 @@ from cbtrun.digests import derive_seed, digest, file_digest
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal.journal import Journal, StageMark
-from cbtrun.models import Model, ModelContext
+from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
@@ -134,6 +134,7 @@ class _Run:
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
         self.gates = ServerGates()
+        self.shared: dict[str, Any] = {}
         self.budget = budget_of(study.data, journal.spent())
 
     def all_stages(self) -> Outcome:
@@ -259,7 +260,7 @@ class _Run:
             seed=derive_seed(self.study.seed, stage.id),
             folder=own_folder,
             inputs=self.inputs,
-            models=OpenModels(desk, self._open_model),
+            models=OpenModels(desk, self._open_model, self._engine_of),
             tell=self._teller(stage, tally),
             concurrency=self.options.concurrency,
             facts=self._facts() if stage.block == "report" else RunFacts(),
@@ -273,20 +274,40 @@ class _Run:
 
     def _open_model(self, name: str) -> Model:
         """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""
-        job, _, seed = name.partition("@")
-        if job not in (self.study.data.get("tune") or {}):
-            return self._opened(name, None)
-        adapters = self.inputs.adapters(job)
-        chosen = [adapter for adapter in adapters if seed in ("", str(adapter.seed))]
-        return self._opened(chosen[0].base, (str(self.folder.path / chosen[0].folder), chosen[0].digest))
-
-    def _opened(self, name: str, adapter: tuple[str, str] | None) -> Model:
-        options = self.study.options("models", name)
-        folder, adapter_digest = adapter or (None, None)
-        rubrics = {rubric_digest(rubric): rubric for rubric in self.rubrics.values()}
-        context = ModelContext(name, options, rubrics, folder, adapter_digest, self.options.keys)
-        model: Model = self.registry.run("models", options["using"], context)
+        context = self._model_context(name)
+        model: Model = self.registry.run("models", context.options["using"], context)
         return model
+
+    def _engine_of(self, name: str) -> EngineShare | None:
+        context = self._model_context(name)
+        return self.registry.engine(context.options["using"], context)
+
+    def _model_context(self, name: str) -> ModelContext:
+        job, _, seed = name.partition("@")
+        folder = adapter_digest = None
+        if job in (self.study.data.get("tune") or {}):
+            chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
+            name, folder, adapter_digest = chosen.base, str(self.folder.path / chosen.folder), chosen.digest
+        return ModelContext(
+            name,
+            self.study.options("models", name),
+            {rubric_digest(rubric): rubric for rubric in self.rubrics.values()},
+            folder,
+            adapter_digest,
+            self.options.keys,
+            self._tuned(),
+            self.shared,
+        )
+
+    def _tuned(self) -> list[TunedAdapter]:
+        """Every adapter that is there: of jobs that have failed or are still to come there are none."""
+        jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
+        return [
+            TunedAdapter(str(self.folder.path / one.folder), self.study.options("models", one.base))
+            for job in jobs
+            if f"tune.{job}" not in self.broken
+            for one in self.inputs.adapters(job)
+        ]
 
     def _teller(self, stage: Stage, tally: Tally) -> Callable[[int, int | None, str], None]:
         def tell(done: int, total: int | None, detail: str) -> None:

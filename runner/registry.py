@@ -17,6 +17,7 @@ from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.models import EngineShare, ModelContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json
 
@@ -62,6 +63,15 @@ class Registry:
         """What a block of the plugin would take, or none when the plugin does not say."""
         plan: Plan | None = self._only("plan_block", using)(context=context)
         return plan
+
+    def lacking(self, using: str, context: BlockContext) -> list[str]:
+        """What a block of the plugin needs and this machine lacks."""
+        return self._only("lacking_here", using)(context=context) or []
+
+    def engine(self, using: str, context: ModelContext) -> EngineShare | None:
+        """The engine that a model of the plugin needs, if any."""
+        share: EngineShare | None = self._only("engine_of", using)(context=context)
+        return share
 
     def rubric_folders(self) -> list[Path]:
         """Every folder of rubrics that plugins offer, in order of registration."""

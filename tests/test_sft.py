@@ -275,7 +275,7 @@ def test_only_a_transformers_model_can_be_a_base(tmp_path: Path) -> None:
     study = {"models": {"api": {"using": "openai"}}}
     context = BlockContext("tune", "t", {"base": "api"}, study, tmp_path, place, place)
     (problem,) = sft.check_block(context)
-    assert str(problem).startswith("study.yaml:9: tune/t/base: only a `transformers` model can be tuned")
+    assert str(problem).startswith("study.yaml:9: tune/t/base: only a `transformers` or `vllm` model can be tuned")
 
 
 CHILD = """

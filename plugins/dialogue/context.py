@@ -48,7 +48,7 @@ class Window:
         shown = self._shown(system, turns, note)
         if self.limit is None:
             return shown
-        size = self._count(shown)
+        size = self.size(shown)
         while size > self.limit:
             if self.policy == "fail" or self.first + 1 >= len(turns):
                 what = f"the {self.speaker}'s prompt has {size} tokens and context/max_tokens is {self.limit}"
@@ -56,7 +56,7 @@ class Window:
             self.first += 1
             self.losses[len(turns) + 1] = self.first
             shown = self._shown(system, turns, note)
-            size = self._count(shown)
+            size = self.size(shown)
         if self.policy == "summarise" and self.first > self.summarised:
             await self._summarise(turns, request)
             return await self.messages(system, turns, note, request)
@@ -66,7 +66,8 @@ class Window:
         told = f"{system}\n\nEarlier in this session: {self.summary}" if self.summary else system
         return with_note(view(self.speaker, told.strip(), turns[self.first :]), note)
 
-    def _count(self, messages: tuple[ChatMessage, ...]) -> int:
+    def size(self, messages: tuple[ChatMessage, ...]) -> int:
+        """Tokens of a prompt, as the model counts them or as we estimate."""
         counted: int = getattr(self.calls.model, "count_tokens", estimated_tokens)(messages)
         return counted
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import digest
 from cbtrun.errors import CbtrunError, StopRun
 from cbtrun.models import Draw, Request
+from cbtrun.plugins.dialogue.admission import Admission
 from cbtrun.plugins.dialogue.carry import SUMMARY_REQUEST, Before, before_text, homework_of, program_summary
 from cbtrun.plugins.dialogue.checks import checked
 from cbtrun.plugins.dialogue.notes import with_note, without_note
@@ -34,6 +35,7 @@ class Course:
     models: Mapping[Speaker, Calls]
     fail: Callable[[str, str], None]
     """Called with a session's id and the reason when it could not be held; the sessions after it are not tried."""
+    admission: Admission
     before: list[Before] = field(default_factory=list)
 
     async def hold(self) -> list[Session]:
@@ -62,9 +64,13 @@ class Course:
         reminder = reminder_text(therapist.reminder, persona, turns, place)
         measures, missing = await self._measures(number, sessions, systems["patient"])
         conversation = Conversation(
-            self.unit, self.options, self.models, systems, number=number, sessions=sessions, reminder=reminder
+            *(self.unit, self.options, self.models, systems, self.admission),
+            number=number,
+            sessions=sessions,
+            reminder=reminder,
         )
-        session = await conversation.hold()
+        async with self.admission.seat(*conversation.dialogues()) as conversation.seat:
+            session = await conversation.hold()
         flags = (*([f"phq9_missing: {missing}"] if missing else []), *session.flags)
         session = session.model_copy(update={"measures": measures, "flags": flags})
         if number < sessions:

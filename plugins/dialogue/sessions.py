@@ -1,14 +1,13 @@
 """`dialogue`: simulated sessions, a therapist of each arm with a patient of each persona.
 
-Every session is a coroutine of its own: no turn waits for another session. A session is decided by the two models, the
+Every session is a coroutine of its own: no turn waits for another session. How many are under way at once is for the
+models' memory to say (admission), and which models are open at once for the GPU's (rooms). A session is decided by the two models, the
 persona, the protocol and the repeat; the arm's name reaches neither a model nor the session's draw.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from cbtrun.plugins.dialogue.prompts import PATIENT_VARIABLES, THERAPIST_VARIABL
 from cbtrun.plugins.dialogue.units import Therapist, Unit
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json, Session
@@ -83,7 +81,9 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
+    from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
+    from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
     from cbtrun.record_list import RecordList, line_of
     from cbtrun.records import Session
 
@@ -95,18 +95,29 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
         for persona in personas
         for repeat in range(1, options["repeats"] + 1)
     ]
-    rooms = _Rooms(context, units)
+    engines = engines_of(context, units)
+    rooms = Rooms(context, units, engines)
+    admission = Admission(options["max_turns"], _turn_limit(options))
 
     async def hold(unit: Unit) -> list[bytes]:
         async with rooms.room(unit) as (therapist, patient):
-            course = Course(unit, context.options, {"therapist": therapist, "patient": patient}, context.fail)
+            course = Course(
+                unit, context.options, {"therapist": therapist, "patient": patient}, context.fail, admission
+            )
             return [line_of(session) for session in await course.hold()]
 
+    order = order_of(units, engines)
     try:
-        courses = await context.each(units, hold, name=lambda unit: unit.id)
+        held = await context.each([units[place] for place in order], hold, name=lambda unit: unit.id)
     finally:
         await rooms.close()
+    courses = [course for _, course in sorted(zip(order, held, strict=True), key=lambda pair: pair[0])]
     return RecordList(Session, [session for course in courses for session in course or ()])
+
+
+def _turn_limit(options: Mapping[str, Any]) -> float:
+    limits = options["max_tokens"]
+    return (float(limits["therapist"]) + float(limits["patient"])) / 2
 
 
 def _therapists(context: StageContext) -> list[Therapist]:
@@ -152,52 +163,3 @@ def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Thera
 def _reminder(wanted: bool | str) -> str:
     """The template of the note against drift: the study's, ours, or none."""
     return wanted if isinstance(wanted, str) else REMINDER if wanted else ""
-
-
-class _Rooms:
-    """The models of each therapist's sessions: open from its first session to its last, so many arms at a time."""
-
-    def __init__(self, context: StageContext, units: list[Unit]) -> None:
-        self._context = context
-        self._left = Counter(unit.therapist.label for unit in units)
-        import asyncio
-
-        self._gate = asyncio.Semaphore(context.options.get("arms_at_once") or max(len(self._left), 1))
-        self._locks = {label: asyncio.Lock() for label in self._left}
-        self._open: dict[str, tuple[AsyncExitStack, Calls, Calls]] = {}
-        self._broken: dict[str, CbtrunError] = {}
-
-    @asynccontextmanager
-    async def room(self, unit: Unit) -> AsyncIterator[tuple[Calls, Calls]]:
-        """The therapist's and the patient's model for a session."""
-        label = unit.therapist.label
-        try:
-            async with self._locks[label]:
-                if label not in self._open:
-                    self._open[label] = await self._opened(unit.therapist)
-            _, therapist, patient = self._open[label]
-            yield therapist, patient
-        finally:
-            self._left[label] -= 1
-            if not self._left[label] and label in self._open:
-                await self._open.pop(label)[0].aclose()
-
-    async def _opened(self, therapist: Therapist) -> tuple[AsyncExitStack, Calls, Calls]:
-        if therapist.label in self._broken:  # what could not be opened once is not tried again for every session
-            raise self._broken[therapist.label]
-        stack = AsyncExitStack()
-        try:
-            await stack.enter_async_context(self._gate)
-            model = await stack.enter_async_context(self._context.model(therapist.model))
-            patient = await stack.enter_async_context(self._context.model(therapist.patient))
-        except BaseException as error:
-            await stack.aclose()
-            if isinstance(error, CbtrunError):
-                self._broken[therapist.label] = error
-            raise
-        return stack, model, patient
-
-    async def close(self) -> None:
-        """Close what an error left open."""
-        while self._open:
-            await self._open.popitem()[1][0].aclose()

@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import digest
-from cbtrun.models import Draw, Reply, Request
+from cbtrun.models import ContextRoom, Draw, Reply, Request
+from cbtrun.plugins.dialogue.admission import Admission, Seat
 from cbtrun.plugins.dialogue.context import Window, open_windows
 from cbtrun.plugins.dialogue.endings import both_took_leave, cut_at_marker
+from cbtrun.plugins.dialogue.prompts import view
 from cbtrun.plugins.dialogue.units import Unit
 from cbtrun.records import Session, Speaker, Turn
 
@@ -30,6 +32,9 @@ class Conversation:
     models: Mapping[Speaker, Calls]
     systems: Mapping[Speaker, str]
     """What each side is told, filled in."""
+    admission: Admission
+    seat: Seat | None = None
+    """Its place among those under way."""
     number: int = 1
     """Position in the course, from 1."""
     sessions: int = 1
@@ -73,6 +78,8 @@ class Conversation:
         """One turn of whoever is next. Returns why the session ended, or nothing."""
         speaker: Speaker = OTHER[self.turns[-1].speaker] if self.turns else self.options["opens"]
         reply = await self._reply(speaker)
+        if self.seat is not None:
+            self.admission.took(self.seat, speaker, reply)
         text, marked = cut_at_marker(reply.text.strip(), self.options["end_markers"])
         if not text and not marked:
             self.flags.append(f"empty_turn: {speaker}")
@@ -106,6 +113,13 @@ class Conversation:
         if reply.text.strip():
             return reply
         return await self.models[speaker].reply(replace(request, draw=replace(request.draw, attempt=2)))
+
+    def dialogues(self) -> tuple[dict[Speaker, ContextRoom], dict[Speaker, int]]:
+        """The memory that each side's dialogue takes part of, and the tokens that it begins with."""
+        rooms = {speaker: getattr(calls.model, "room", None) for speaker, calls in self.models.items()}
+        there: dict[Speaker, ContextRoom] = {speaker: room for speaker, room in rooms.items() if room is not None}
+        starts = {speaker: self._windows[speaker].size(view(speaker, self.systems[speaker], [])) for speaker in there}
+        return there, starts
 
     def _note(self, speaker: Speaker) -> str:
         """What the speaker is told beside the other's words: the patient who it is, the therapist that the end is near."""

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ class ModelFiles:
     """How records name it: `cbtrun:tiny`, the hub's name, or `local`: a folder's name is a fact of the machine."""
 
 
-def find_model(model: str, revision: str | None = None) -> ModelFiles:
-    """The files of `cbtrun:tiny`, of a folder, or of a model on the hub. Raises ModelError when they are not there."""
+def find_model(model: str, revision: str | None = None, *, weights: bool = True) -> ModelFiles:
+    """The files of `cbtrun:tiny`, of a folder, or of a model on the hub. Raises ModelError when they are not there.
+
+    weights: whether a folder must hold some; for random ones its settings are enough.
+    """
     if model.startswith("cbtrun:"):
         embedded = tiny.embedded_folder(model)
         if embedded is None:
@@ -47,7 +51,7 @@ def find_model(model: str, revision: str | None = None) -> ModelFiles:
         return _folder(embedded, model)
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return _folder(folder.resolve(), "local")
+        return _folder(folder.resolve(), "local", weights)
     if folder.is_absolute() or model.startswith("."):
         raise ModelError(f"no model folder '{model}'")
     return ModelFiles(model, revision, None, model)
@@ -60,13 +64,20 @@ def weights_place(model: str) -> str:
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
 
 
-def _folder(folder: Path, name: str) -> ModelFiles:
+def _folder(folder: Path, name: str, weights: bool = True) -> ModelFiles:
     read = [path for pattern in ("*.safetensors", "*.json", "*.jinja", "*.model") for path in folder.glob(pattern)]
-    if not any(path.suffix == ".safetensors" for path in read):
+    if weights and not any(path.suffix == ".safetensors" for path in read):
         raise ModelError(
             f"{folder}: no safetensors weights in this folder; other formats can run code and are not read"
         )
-    return ModelFiles(str(folder), None, tree_digest(read, folder), name)
+    written = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(read))
+    return ModelFiles(str(folder), None, _digest_of(written, str(folder)), name)
+
+
+@lru_cache(maxsize=32)
+def _digest_of(written: tuple[tuple[str, int, int], ...], folder: str) -> str:
+    """Read once while sizes and times stay: 16 GB of weights take a minute, and every arm asks."""
+    return tree_digest([Path(path) for path, _, _ in written], Path(folder))
 
 
 def adapter_digest(folder: Path) -> str:

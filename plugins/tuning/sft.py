@@ -27,13 +27,15 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """A base that is not a local model."""
+    """A base whose weights are not on this machine."""
     if context.stage != "tune":
         return []
     base = (context.study.get("models") or {}).get(context.options.get("base"), {})
-    if base.get("using", "transformers") == "transformers":
+    if base.get("using", "transformers") in ("transformers", "vllm"):
         return []
-    return [context.problem(f"only a `transformers` model can be tuned; this one is `{base['using']}`", "base")]
+    return [
+        context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base['using']}`", "base")
+    ]
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from cbtrun.calls.servers import ServerGates, ServerTerms, priced
 from cbtrun.digests import derive_seed, digest
 from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble, StopRun
 from cbtrun.journal.journal import Call, Fault, Journal
-from cbtrun.models import Model, Reply, Request
+from cbtrun.models import EngineShare, Model, Reply, Request
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
@@ -169,9 +169,16 @@ class Calls:
 class OpenModels:
     """The models that a stage has open: each is opened once, and closed with the last that uses it."""
 
-    def __init__(self, desk: CallDesk, open_model: Callable[[str], Model]) -> None:
+    def __init__(
+        self,
+        desk: CallDesk,
+        open_model: Callable[[str], Model],
+        engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
+    ) -> None:
         self._desk = desk
         self._open_model = open_model
+        self.engine_of = engine_of
+        """The engine that must be open for a model, if it has one."""
         self._open: dict[str, tuple[Calls, int]] = {}
 
     @asynccontextmanager

@@ -123,6 +123,7 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.calls.secrets import key_ring
     from cbtrun.consent import check_consent, check_keys
+    from cbtrun.machine import check_machine
     from cbtrun.pipeline import RunOptions, run_study
     from cbtrun.progress import progress_for
     from cbtrun.rehearsal.run import rehearsal
@@ -137,7 +138,10 @@ def run(
         run_options = RunOptions(keys=keys, **options)
         check_consent(study, registry, run_options.consent_remote)
         check_keys(study, run_options.keys, offline=run_options.offline)
-        outcome = run_study(study, registry, RunFolder(runs / study.name), run_options)
+        folder = RunFolder(runs / study.name)
+        if not run_options.offline:
+            check_machine(study, registry, folder)
+        outcome = run_study(study, registry, folder, run_options)
     return say_outcome(outcome)
 
 
@@ -163,12 +167,16 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
+    from cbtrun.machine import lacking_here
     from cbtrun.planning import plan_lines
     from cbtrun.run_folder import RunFolder
 
     study, registry = load(spec, sets, allow_local_plugins)
-    for line in plan_lines(study, registry, RunFolder(runs / study.name)):
+    folder = RunFolder(runs / study.name)
+    for line in plan_lines(study, registry, folder):
         click.echo(line)
+    for problem in lacking_here(study, registry, folder):
+        click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 
 @cli.command()

@@ -246,7 +246,7 @@ def _plugin_problems(study: Study, registry: Registry, checks: _Checks) -> list[
         if not registry.offers(stage, using) or any(f"{one}/".startswith(f"{path}/") for one in broken):
             continue
         try:
-            found += registry.check(using, _context(study, stage, name))
+            found += registry.check(using, block_context(study, stage, name))
         except SpecError as error:
             found += error.problems
         except CbtrunError as error:
@@ -257,7 +257,8 @@ def _plugin_problems(study: Study, registry: Registry, checks: _Checks) -> list[
     return found
 
 
-def _context(study: Study, stage: str, name: str) -> BlockContext:
+def block_context(study: Study, stage: str, name: str) -> BlockContext:
+    """A block, for the plugin that does it."""
     place: partial[Place] = partial(study.place, *block_path(stage, name))
     options = study.options(stage, name)
     return BlockContext(stage, name, options, copy.deepcopy(dict(study.data)), study.folder, place, study.place)

@@ -1,0 +1,142 @@
+"""Studies for the GPU benchmarks: made as YAML, run by cbtrun, measured by what the watched engine noted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from gpu_plugin import ENGINES, WATCH, Note, Plugin, start_clock
+
+from cbtrun.context import StageContext
+from cbtrun.errors import StopRun
+from cbtrun.pipeline import RunOptions, run_study
+from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
+from cbtrun.registry import load_registry
+from cbtrun.run_folder import RunFolder
+from cbtrun.study.spec import load_study
+
+
+def model_block(folder: Path | str, **more: Any) -> dict[str, Any]:
+    """The block of a random model."""
+    sampling = {"temperature": 0.7, "top_p": 1.0, "ignore_end": True}
+    size = {"max_model_len": 4096, "gpu_memory_utilization": 0.92, "load_format": "dummy"}
+    return {"using": "bench", "model": str(folder), **sampling, **size, **more}
+
+
+def study_of(name: str, model: dict[str, Any], sessions: int, turns: int, arms: int) -> dict[str, Any]:
+    """Sessions of tuned therapists with the base as their patient."""
+    jobs = [f"tuned{number}" for number in range(1, 4)]
+    return {
+        "cbtrun": 1,
+        "study": name,
+        "seed": 7,
+        "contains": "none",
+        "models": {"base": model},
+        "personas": {"eval": {"using": "sampled", "attributes": "depression", "count": sessions}},
+        "tune": {job: {"using": "bench", "base": "base", "seeds": [place]} for place, job in enumerate(jobs, 1)},
+        "arms": {f"arm{number}": {"therapist": jobs[number]} for number in range(arms)},
+        "sessions": {
+            "using": "dialogue", "patient": "base", "personas": "eval", "max_turns": turns, "farewell": False,
+            "reminder": False, "end_markers": [], "max_tokens": {"therapist": 160, "patient": 160},
+        },
+    }  # fmt: skip
+
+
+class Bench:
+    """One engine, and what is asked of it: all in one event loop, so that the engine lives on between studies."""
+
+    def __init__(self, model: Path, scratch: Path, asked: argparse.Namespace) -> None:
+        self._asked, self._scratch = asked, scratch
+        options = {"max_num_seqs": asked.seqs, "kv_cache_dtype": asked.kv, "enforce_eager": asked.eager}
+        self._model = model_block(model, **options, top_k=asked.top_k)
+        self._loop = loop = asyncio.new_event_loop()
+        StageContext.run = lambda _self, work: loop.run_until_complete(work)  # type: ignore[method-assign]
+
+    @property
+    def shared(self) -> SharedEngine:
+        """The engine that stays open."""
+        (engine,) = ENGINES.values()
+        assert isinstance(engine, SharedEngine)
+        return engine
+
+    def engine_facts(self) -> dict[str, Any]:
+        """What its cache holds."""
+        engine = self.shared._engine
+        assert engine is not None
+        return {"cache_tokens": engine.cache_tokens, "block": engine.block_tokens, "kv": self._asked.kv}
+
+    def sessions(
+        self, name: str, count: int, *, turns: int | None = None, arms: int = 1, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Run a study of so many personas, for so long at most, and say what came of it."""
+        self._forget()
+        spec = self._scratch / f"{name}.yaml"
+        spec.write_text(yaml.safe_dump(study_of(name, self._model, count, turns or self._asked.turns, arms)))
+        registry = load_registry(extra=[("bench", Plugin())])
+        study = load_study(spec, registry=registry)
+        folder = RunFolder(self._scratch / "runs" / name)
+        start_clock(seconds)
+        failures: list[Any] = []
+        try:
+            failures = run_study(study, registry, folder, RunOptions(concurrency=1024)).failures
+        except StopRun:
+            pass
+        finally:
+            start_clock(None)
+        if failures:
+            raise RuntimeError(f"{len(failures)} sessions failed: {failures[0]}")
+        lines = (folder.path / "sessions.jsonl").read_text().splitlines() if seconds is None else []
+        return {**summary(WATCH.notes), "personas": count, "arms": arms, "sessions_written": len(lines)}
+
+    def replay(
+        self, notes: list[Note], how: Callable[[Any, list[Note], float], Any], seconds: float = 0.0
+    ) -> dict[str, Any]:
+        """Ask for noted replies again, in another order of things."""
+        self._forget()
+        self._loop.run_until_complete(how(self, notes, seconds))
+        return summary(WATCH.notes)
+
+    async def ask(self, note: Note) -> None:
+        """Ask for a noted reply again."""
+        await WATCH.make(self.shared, note.asked, note.session, note.turn)
+
+    def close(self) -> None:
+        """End the engine."""
+        self._loop.run_until_complete(self.shared.leave())
+
+    def _forget(self) -> None:
+        """Empty the notes and the engine's prefix cache."""
+        WATCH.clear()
+        if ENGINES and self.shared._engine is not None:
+            self._loop.run_until_complete(self.shared._engine._engine.reset_prefix_cache())
+
+
+def summary(notes: list[Note]) -> dict[str, Any]:
+    """Rates and shares over noted replies."""
+    began, ended = min(note.began for note in notes), max(note.ended for note in notes)
+    seconds = ended - began
+    tokens = sum(len(note.made.tokens) for note in notes)
+    prompt = sum(len(note.asked.prompt) for note in notes)
+    cached, reusable = sum(note.made.cached for note in notes), sum(note.reusable for note in notes)
+    cpu = max(note.cpu for note in notes) - min(note.cpu for note in notes)
+    half = [note for note in notes if note.ended > began + seconds / 2]
+    return {
+        "seconds": round(seconds, 1),
+        "turns": len(notes),
+        "tokens_per_second": round(tokens / seconds),
+        "second_half_tokens_per_second": round(sum(len(note.made.tokens) for note in half) / (seconds / 2)),
+        "sessions_per_second": round(len(notes) / 20 / seconds, 3),
+        "mean_prompt": round(prompt / len(notes)),
+        "mean_tokens": round(tokens / len(notes), 1),
+        "cached_share": round(cached / prompt, 4),
+        "hit_rate_of_possible": round(cached / max(reusable, 1), 4),
+        "driver_cores": round(cpu / seconds, 2),
+        "most_replies_under_way": WATCH.most_under_way,
+        "mean_reply_seconds": round(sum(note.ended - note.began for note in notes) / len(notes), 2),
+        "at": time.strftime("%H:%M:%S"),
+    }

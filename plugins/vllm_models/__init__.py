@@ -1,0 +1,1 @@
+"""Models in vLLM's engine, on this machine's GPU."""

@@ -1,0 +1,142 @@
+"""Options of the `vllm` plugin, and which of them make an engine: models that agree in those share one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cbtrun.digests import digest
+from cbtrun.records import Json
+
+ENGINE = (
+    *("model", "revision", "dtype", "quantization", "load_format", "max_model_len", "gpu_memory_utilization"),
+    *("tensor_parallel_size", "kv_cache_dtype", "prefix_caching", "max_num_seqs", "max_num_batched_tokens"),
+    *("enforce_eager", "batch_invariant", "max_loras", "engine"),
+)
+"""Options of the engine; the others belong to each request."""
+DECIDING = (
+    *("dtype", "quantization", "load_format", "max_model_len", "tensor_parallel_size", "kv_cache_dtype"),
+    *("batch_invariant", "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "ignore_end"),
+)
+"""Options that decide a reply, besides the weights."""
+CHOSEN_HERE = {
+    "model", "tokenizer", "revision", "tokenizer_revision", "dtype", "quantization", "load_format", "max_model_len",
+    "gpu_memory_utilization", "tensor_parallel_size", "kv_cache_dtype", "enable_prefix_caching", "max_num_seqs",
+    "max_num_batched_tokens", "enforce_eager", "enable_lora", "max_loras", "max_cpu_loras", "max_lora_rank",
+    "trust_remote_code", "generation_config", "disable_log_stats", "structured_outputs_config",
+}  # fmt: skip
+"""vLLM's own arguments that `engine` may not overrule."""
+
+
+def engine_key(options: Mapping[str, Any]) -> str:
+    """What engine serves a block: the same text for blocks that one engine can serve."""
+    return digest({name: options.get(name) for name in ENGINE})
+
+
+def _count(default: int | None, description: str, **more: Any) -> Json:
+    count: Json = {"type": "integer", "minimum": 1, "description": description, **more}
+    return count if default is None else {**count, "default": default}
+
+
+SCHEMA: Json = {
+    "type": "object",
+    "description": "A local model in vLLM's engine, the base or any of its tuned adapters: one engine serves them all.",
+    "required": ["model"],
+    "additionalProperties": False,
+    "properties": {
+        "model": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A local folder, `cbtrun:tiny` (embedded), or a model's name on the Hugging Face hub.",
+        },
+        "revision": {
+            "type": "string",
+            "description": "Commit, tag or branch on the hub; give a commit for a study that others can repeat.",
+        },
+        "dtype": {
+            "enum": ["bfloat16", "float16", "float32"],
+            "default": "bfloat16",
+            "description": "Number format of the weights that are not quantised.",
+        },
+        "quantization": {
+            "type": "string",
+            "minLength": 1,
+            "description": "How the weights are quantised, in vLLM's words (bitsandbytes, awq, gptq, fp8 ...); without it "
+            "as the model's own settings say.",
+        },
+        "load_format": {
+            "enum": ["safetensors", "bitsandbytes", "dummy"],
+            "default": "safetensors",
+            "description": "`dummy` makes random weights from config.json: for benchmarks, never for a result.",
+        },
+        "max_model_len": _count(
+            4096, "Most tokens of prompt and reply together; a longer prompt is refused, never cut."
+        ),
+        "gpu_memory_utilization": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "default": 0.9,
+            "description": "Share of the GPU's memory that the engine takes. Engines whose shares come to at most 1 may be "
+            "open at once; others are opened one after the other.",
+        },
+        "tensor_parallel_size": _count(1, "GPUs that the weights are spread over."),
+        "kv_cache_dtype": {
+            "enum": ["auto", "fp8"],
+            "default": "auto",
+            "description": "`fp8` halves what a token takes in the cache, so that twice as many sessions are under way.",
+        },
+        "prefix_caching": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether a turn reads only what is new since the last one.",
+        },
+        "max_num_seqs": _count(256, "Most replies under way at once."),
+        "max_num_batched_tokens": _count(
+            8192, "Most tokens of one step; more reads prompts faster and lets replies wait longer."
+        ),
+        "max_loras": _count(None, "Most adapters in one step; without it all that the study has, at most 8."),
+        "enforce_eager": {
+            "type": "boolean",
+            "default": False,
+            "description": "Opens in half the time and generates more slowly: no compilation, no CUDA graphs.",
+        },
+        "batch_invariant": {
+            "type": "boolean",
+            "default": False,
+            "description": "vLLM's kernels whose results do not depend on what else is in the batch "
+            "(VLLM_BATCH_INVARIANT=1): replies can be repeated bit for bit, at the price that docs/gpu.md shows.",
+        },
+        "engine": {
+            "type": "object",
+            "default": {},
+            "description": "Further arguments of vLLM's engine, handed on as they are, e.g. {kv_offloading_size: 32}.",
+        },
+        "max_tokens": _count(256, "Most new tokens of a reply, where the request does not say."),
+        "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},
+        "top_p": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "default": 0.95,
+            "description": "Keep the likeliest tokens up to this sum of probability.",
+        },
+        "top_k": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 50,
+            "description": "Keep this many of the likeliest tokens; 0 keeps all.",
+        },
+        "repetition_penalty": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 1.0,
+            "description": "Above 1, tokens already in the prompt or the reply become less likely.",
+        },
+        "ignore_end": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether a reply goes on past its end token up to its token limit: for benchmarks.",
+        },
+    },
+}

@@ -1,0 +1,70 @@
+"""One engine for all models on it: opened with the first reply, ended with the last model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cbtrun.errors import CbtrunError
+from cbtrun.models import ContextRoom
+from cbtrun.plugins.vllm_models import engine as vllm_engine
+from cbtrun.plugins.vllm_models.adapters import room_for
+from cbtrun.plugins.vllm_models.engine import Asked, Engine, Made
+
+
+@dataclass
+class SharedEngine:
+    """The engine that blocks with the same engine options share.
+
+    Replies that the journal holds need none: it is opened by the first that it has to make.
+    """
+
+    source: str
+    options: Mapping[str, Any]
+    adapters: Sequence[str]
+    room: ContextRoom = field(default_factory=ContextRoom)
+    """What its KV cache holds; not known before it is open."""
+    users: int = 0
+    _engine: Engine | None = None
+    _error: CbtrunError | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def make(self, asked: Asked) -> Made:
+        """One reply. Raises ModelError or StopRun."""
+        engine = self._engine or await self._opened()
+        return await engine.make(asked)
+
+    async def leave(self) -> None:
+        """One user less; the last one ends the engine."""
+        self.users -= 1
+        if self.users == 0 and self._engine is not None:
+            engine, self._engine, self.room.tokens = self._engine, None, None
+            await engine.stop()
+
+    async def _opened(self) -> Engine:
+        async with self._opening:
+            if self._error is not None:  # what could not be opened once is not tried again for every reply
+                raise self._error
+            if self._engine is None:
+                try:
+                    room = room_for(self.adapters)
+                    # In a thread: calls to servers go on meanwhile.
+                    opened = await asyncio.to_thread(vllm_engine.start_engine, self.source, self.options, room)
+                except CbtrunError as error:
+                    self._error = error
+                    raise
+                self._engine, self.room.tokens = opened, opened.cache_tokens
+            return self._engine
+
+
+def join_engine(
+    engines: MutableMapping[str, Any], key: str, source: str, options: Mapping[str, Any], adapters: Sequence[str]
+) -> SharedEngine:
+    """The engine under a key, made where there is none; counts one user more."""
+    shared = engines.get(key)
+    if not isinstance(shared, SharedEngine) or shared.users == 0:
+        shared = engines[key] = SharedEngine(source, options, adapters)
+    shared.users += 1
+    return shared

@@ -1,0 +1,157 @@
+"""`vllm`: a local model in vLLM's engine, in this process's charge: a base or a base with a LoRA adapter.
+
+Prompts are rendered by the same code as in training, never by vLLM. Nothing that comes with a model is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.digests import tree_digest
+from cbtrun.errors import ModelError
+from cbtrun.hookspecs import hookimpl
+from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
+from cbtrun.plugins.vllm_models.engine import Asked
+from cbtrun.plugins.vllm_models.options import CHOSEN_HERE, DECIDING, SCHEMA, engine_key
+from cbtrun.plugins.vllm_models.requirements import lacking
+from cbtrun.plugins.vllm_models.shared_engine import SharedEngine, join_engine
+
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
+    from cbtrun.plugins.local_models.model_files import ModelFiles
+    from cbtrun.records import Json
+
+SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
+SOURCES = ("vllm_models/vllm_model.py", "vllm_models/engine.py", "local_models/chat_format.py")
+"""Modules that decide a reply."""
+
+
+@hookimpl
+def options_schema(stage: str) -> Json | None:
+    """Options of a block under `models`."""
+    return SCHEMA if stage == "models" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Arguments of the engine that an option of its own sets, or that nobody may."""
+    if context.stage != "models":
+        return []
+    taken = sorted(CHOSEN_HERE & set(context.options.get("engine") or {}))
+    return [context.problem(f"'{name}' is set by cbtrun or by an option of its own", "engine", name) for name in taken]
+
+
+@hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """The extra and a GPU, where they are missing."""
+    return lacking(context.options) if context.stage == "models" else []
+
+
+@hookimpl
+def engine_of(context: ModelContext) -> EngineShare:
+    """The engine that serves a block, and what it takes of the GPU."""
+    return EngineShare(engine_key(context.options), float(context.options["gpu_memory_utilization"]))
+
+
+@hookimpl
+def open_model(context: ModelContext) -> VllmModel:
+    """The model; its engine opens with the first reply. Raises ModelError when files are missing."""
+    from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+
+    options = context.options
+    files = find_model(options["model"], options.get("revision"), weights=options["load_format"] != "dummy")
+    key = engine_key(options)
+    adapters = [one.folder for one in context.adapters if engine_key(one.base) == key]
+    adapters += [context.adapter] if context.adapter and context.adapter not in adapters else []
+    tokenizer = load_tokenizer(files)
+    shared = join_engine(context.shared, key, files.source, options, adapters)
+    return VllmModel(context, files, tokenizer, shared)
+
+
+class VllmModel:
+    """A model in an engine that it may share."""
+
+    def __init__(self, context: ModelContext, files: ModelFiles, tokenizer: Any, shared: SharedEngine) -> None:
+        options = context.options
+        self.identity: Mapping[str, Any] = {
+            "plugin": "vllm",
+            "source": _source_digest(),
+            "model": files.public_name,
+            "weights": files.digest or tokenizer.init_kwargs.get("_commit_hash") or files.revision,
+            "adapter": context.adapter_digest,
+            **{name: options.get(name) for name in DECIDING},
+        }
+        self._tokenizer, self._options, self._shared = tokenizer, options, shared
+        self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
+        self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files.source)
+
+    @property
+    def room(self) -> ContextRoom:
+        """What the engine's cache holds, shared by all models on it."""
+        return self._shared.room
+
+    async def reply(self, request: Request) -> Reply:
+        """The model's answer. Raises ModelError for a prompt that leaves no room within `max_model_len`."""
+        prompt = self._prompt(request)
+        left = self._options["max_model_len"] - len(prompt)
+        asked = Asked(
+            prompt=prompt,
+            max_tokens=min(request.max_tokens or self._options["max_tokens"], left),
+            seed=request.seed & (2**63 - 1),
+            sampling={name: self._options[name] for name in SAMPLING},
+            ends=self._ends,
+            stop=request.stop,
+            schema=request.schema,
+            adapter=self._adapter,
+            adapter_digest=self._adapter_digest,
+        )
+        made = await self._shared.make(asked)
+        text = made.text if request.stop else self._tokenizer.decode(made.tokens, skip_special_tokens=True)
+        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(made.tokens), finish=made.finish)
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt of these messages."""
+        return len(self._prompt_ids(messages))
+
+    async def close(self) -> None:
+        """Leave the engine; the last model on it ends it."""
+        await self._shared.leave()
+
+    def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
+        from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+
+        text = prompt_text(self._tokenizer, request_chat(messages))
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _prompt(self, request: Request) -> list[int]:
+        ids = self._prompt_ids(request.messages)
+        longest = self._options["max_model_len"]
+        if len(ids) >= longest:
+            raise ModelError(f"the prompt has {len(ids)} tokens and max_model_len is {longest}: no room for a reply")
+        return ids
+
+
+def _ends(tokenizer: Any, source: str) -> frozenset[int]:
+    """Tokens that end a reply, by the tokenizer, the usual names, and the model's own settings."""
+    from transformers import GenerationConfig
+
+    from cbtrun.plugins.local_models.chat_format import turn_ends
+
+    try:
+        found = GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:  # a model without settings of its own
+        found = None
+    return frozenset(turn_ends(tokenizer)) | set(
+        found if isinstance(found, list) else [found] if found is not None else []
+    )
+
+
+@cache
+def _source_digest() -> str:
+    plugins = Path(__file__).parent.parent
+    return tree_digest([plugins / name for name in SOURCES], plugins)

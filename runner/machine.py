@@ -1,0 +1,54 @@
+"""What a study needs and this machine lacks: a GPU, an extra. A study may be checked on a laptop and run on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.errors import Problem, SpecError
+from cbtrun.planning import finished_stages
+from cbtrun.stages import Stage, ordered_stages
+from cbtrun.study.checks import block_context
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.study.spec import Study
+
+
+def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = None) -> list[Problem]:
+    """What this machine lacks for the study, in the order of its file.
+
+    folder: leave out the models that only finished stages of this run talk to.
+    """
+    done = finished_stages(study, folder) if folder is not None else set()
+    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in _models(study, stage)}
+    found = []
+    for name, block in (study.data.get("models") or {}).items():
+        if name in talked_to:
+            missing = registry.lacking(block["using"], block_context(study, "models", name))
+            found += [Problem(study.place("models", name, "using"), f"models/{name}", what) for what in missing]
+    return found
+
+
+def check_machine(study: Study, registry: Registry, folder: RunFolder) -> None:
+    """Raises SpecError, before anything runs, for what the stages that are still to do need and this machine lacks."""
+    problems = lacking_here(study, registry, folder)
+    if problems:
+        raise SpecError(problems)
+
+
+def _models(study: Study, stage: Stage) -> set[str]:
+    """Models that a stage talks to; a training reads its base's files and does not talk to it."""
+    blocks = [(stage.block, stage.name)]
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    if stage.block == "tune":
+        return set()
+    names = set()
+    for block in blocks:
+        for one in study.references(*block):
+            if one.kind == "models":
+                names.add(one.name)
+            elif one.kind == "tune":
+                names.add(study.data["tune"][one.name]["base"])
+    return names
