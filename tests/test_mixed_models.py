@@ -44,7 +44,7 @@ def test_wherever_the_two_models_are_the_sessions_are_held_and_replayed(
         monkeypatch.setenv("MOCK_KEY", "a-key-for-the-mock-server")
         project = study_project({"study.yaml": STUDY.format(**folders)})
         run = project.run("study.yaml", *ALLOW)
-        assert (run.code, run.err) == (0, run.err)
+        assert run.code == 0, run.err
         sessions = project.read("runs/mixed/sessions.jsonl")
         project.run("study.yaml", "--set", "title=again", *ALLOW)
     held = [json.loads(line) for line in sessions.splitlines()]
@@ -52,4 +52,5 @@ def test_wherever_the_two_models_are_the_sessions_are_held_and_replayed(
         arm for arm in ("local-remote", "remote-local", "one-model", "two-models", "remote") for _ in range(3)
     ]
     assert {len(session["turns"]) for session in held} == {4}
-    assert server.calls == 3 * (2 + 2 + 4)
+    shared = 3  # the server's first words as a therapist: the same draw, whoever the patient is
+    assert server.calls == 3 * (2 + 2 + 4) - shared

@@ -1,8 +1,8 @@
 """`dialogue`: simulated sessions, a therapist of each arm with a patient of each persona.
 
 Every session is a coroutine of its own: no turn waits for another session. How many are under way at once is for the
-models' memory to say (admission), and which models are open at once for the GPU's (rooms). A session is decided by the two models, the
-persona, the protocol and the repeat; the arm's name reaches neither a model nor the session's draw.
+models' memory to say (admission), and which models are open at once for the GPU's (rooms). A session is decided by the
+two models, the persona, the protocol and the repeat; the arm's name reaches neither a model nor the session's draw.
 """
 
 from __future__ import annotations
