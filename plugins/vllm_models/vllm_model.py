@@ -14,15 +14,14 @@ from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
-from cbtrun.plugins.vllm_models.engine import Asked
 from cbtrun.plugins.vllm_models.options import CHOSEN_HERE, DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
-from cbtrun.plugins.vllm_models.shared_engine import SharedEngine, join_engine
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
     from cbtrun.errors import Problem
     from cbtrun.plugins.local_models.model_files import ModelFiles
+    from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
     from cbtrun.records import Json
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
@@ -61,6 +60,7 @@ def engine_of(context: ModelContext) -> EngineShare:
 def open_model(context: ModelContext) -> VllmModel:
     """The model; its engine opens with the first reply. Raises ModelError when files are missing."""
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+    from cbtrun.plugins.vllm_models.shared_engine import join_engine
 
     options = context.options
     files = find_model(options["model"], options.get("revision"), weights=options["load_format"] != "dummy")
@@ -96,6 +96,8 @@ class VllmModel:
 
     async def reply(self, request: Request) -> Reply:
         """The model's answer. Raises ModelError for a prompt that leaves no room within `max_model_len`."""
+        from cbtrun.plugins.vllm_models.engine import Asked
+
         prompt = self._prompt(request)
         left = self._options["max_model_len"] - len(prompt)
         asked = Asked(
