@@ -33,11 +33,9 @@ def vendor_of(path: str) -> Vendor | None:
 
 def read_body(vendor: Vendor, path: str, sent: Mapping[str, Any]) -> Body:
     """A vendor's request as OpenAI's. path: Gemini's model stands in the address."""
-    return {
-        "openai": lambda: sent,
-        "google": lambda: _from_google(path, sent),
-        "anthropic": lambda: _from_claude(sent),
-    }[vendor]()
+    if vendor == "openai":
+        return sent
+    return _from_google(path, sent) if vendor == "google" else _from_claude(sent)
 
 
 def write_answer(
