@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
-	$(PIP) -e ".[dev]" && rm -rf cbtrun.egg-info
+	$(PIP) -e ".[dev,google,anthropic,serving]" && rm -rf cbtrun.egg-info
 	touch $@ $(VENV)/.installed
 
 clean:

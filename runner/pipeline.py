@@ -169,7 +169,7 @@ class _Run:
         return written
 
     def _write_results(self) -> None:
-        sessions = list(self.inputs.sessions()) if output_path(self.folder, "sessions", "").exists() else []
+        sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
         results = build_results(
             self.study.data,
             self.study.digest,

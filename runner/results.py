@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.missing_scores import Filled, FilledMeans, filled_means
@@ -144,6 +144,42 @@ class Results(Record):
     """Fidelity flag -> sessions that carry it."""
 
 
+class Placed(Protocol):
+    """A session as far as groups are concerned: a Session, or what is kept of one."""
+
+    @property
+    def id(self) -> str:
+        """Of the session."""
+
+    @property
+    def persona(self) -> str | None:
+        """Its persona."""
+
+    @property
+    def arm(self) -> str | None:
+        """Its arm."""
+
+    @property
+    def factors(self) -> Mapping[str, str]:
+        """Factor -> level."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSession:
+    """What results need of a session besides its words: thousands of sessions fit into memory without them."""
+
+    id: str
+    persona: str | None
+    arm: str | None
+    factors: Mapping[str, str]
+    flags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, session: Session) -> PlacedSession:
+        """The session without its words."""
+        return cls(session.id, session.persona, session.arm, session.factors, session.flags)
+
+
 @dataclass(frozen=True)
 class RatedSet:
     """One rating set with the value of each outcome, as `build_results` needs it."""
@@ -192,18 +228,22 @@ def build_results(
     failures: Sequence[Failure] = (),
 ) -> Results:
     """Everything the study found. `study` is the resolved spec; `rated` holds every rating set by its name."""
-    levels = grouping_levels(study, sessions)
+    placed = [PlacedSession.of(session) for session in sessions]
+    levels = grouping_levels(study, placed)
     return Results(
         study=str(study["study"]),
         title=str(study.get("title", study["study"])),
         question=str(study.get("question", "")),
         seed=int(study.get("seed", 0)),
         spec_digest=spec_digest,
-        ratings={name: _set_results(name, one, sessions, levels, study) for name, one in rated.items()},
+        ratings={
+            name: _set_results(name, one, placed, levels, study, diagnostics_of(name, one, sessions, study))
+            for name, one in rated.items()
+        },
         comparisons=tuple(comparisons),
-        counts=_counts(sessions, rated, failures),
+        counts=_counts(placed, rated, failures),
         assumptions={str(path): str(why) for path, why in (study.get("assumptions") or {}).items()},
-        flags=_sorted_counts(flag for session in sessions for flag in {reason_kind(flag) for flag in session.flags}),
+        flags=_sorted_counts(flag for session in placed for flag in {reason_kind(flag) for flag in session.flags}),
     )
 
 
@@ -225,14 +265,14 @@ def results_schema() -> dict[str, Any]:
     return record_schema(Results, mode="serialization")
 
 
-def grouping_levels(study: Mapping[str, Any], sessions: Sequence[Session]) -> dict[str, tuple[str, ...]]:
+def grouping_levels(study: Mapping[str, Any], sessions: Sequence[Placed]) -> dict[str, tuple[str, ...]]:
     """Grouping -> its levels: `all`, `arm` where sessions have one, and every factor; levels in the study's order."""
     factors = sorted({factor for session in sessions for factor in session.factors})
     groupings = ["all", *(["arm"] if any(session.arm for session in sessions) else []), *factors]
     return {grouping: _levels(study, sessions, grouping) for grouping in groupings}
 
 
-def level_of(session: Session, grouping: str) -> str | None:
+def level_of(session: Placed, grouping: str) -> str | None:
     """The level a session has in a grouping; none when it belongs to no level."""
     if grouping == "all":
         return "all"
@@ -240,7 +280,7 @@ def level_of(session: Session, grouping: str) -> str | None:
 
 
 def describe(
-    level: str, values: Mapping[str, float | None], reasons: Mapping[str, str], sessions: Sequence[Session]
+    level: str, values: Mapping[str, float | None], reasons: Mapping[str, str], sessions: Sequence[Placed]
 ) -> GroupSummary:
     """n, mean with its interval, SD, median and what is missing, for the sessions of one level."""
     scored = [(session, value) for session in sessions if (value := values.get(session.id)) is not None]
@@ -295,9 +335,10 @@ def reason_kind(reason: str) -> str:
 def _set_results(
     name: str,
     rated: RatedSet,
-    sessions: Sequence[Session],
+    sessions: Sequence[Placed],
     levels: Mapping[str, tuple[str, ...]],
     study: Mapping[str, Any],
+    diagnostics: tuple[Diagnostic, ...],
 ) -> RatingSetResults:
     """What one rating set gave, outcome by outcome, and how far it can be trusted."""
     titled: list[tuple[str, Kind, str]] = []
@@ -332,12 +373,12 @@ def _set_results(
         reliability=reliability_of(
             name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, int(study.get("seed", 0))
         ),
-        diagnostics=diagnostics_of(name, rated, sessions, study),
+        diagnostics=diagnostics,
         filled=filled_means(name, rated.values, rated.filled, _members(sessions, levels)),
     )
 
 
-def _members(sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, list[str]]]:
+def _members(sessions: Sequence[Placed], levels: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, list[str]]]:
     """Grouping -> level -> ids of its sessions."""
     return {
         grouping: {level: [one.id for one in sessions if level_of(one, grouping) == level] for level in names}
@@ -345,7 +386,7 @@ def _members(sessions: Sequence[Session], levels: Mapping[str, tuple[str, ...]])
     }
 
 
-def _levels(study: Mapping[str, Any], sessions: Sequence[Session], grouping: str) -> tuple[str, ...]:
+def _levels(study: Mapping[str, Any], sessions: Sequence[Placed], grouping: str) -> tuple[str, ...]:
     """Levels that occur, in the order of the analyses that name them, then of the arms, then by name."""
     present = {level for session in sessions if (level := level_of(session, grouping)) is not None}
     named: list[str] = []
@@ -359,18 +400,20 @@ def _levels(study: Mapping[str, Any], sessions: Sequence[Session], grouping: str
     return (*ordered, *sorted(present - set(ordered)))
 
 
-def _counts(sessions: Sequence[Session], rated: Mapping[str, RatedSet], failures: Sequence[Failure]) -> Counts:
+def _counts(sessions: Sequence[Placed], rated: Mapping[str, RatedSet], failures: Sequence[Failure]) -> Counts:
     """How much there is, and what is missing, over all rating sets."""
-    ratings = [rating for one in rated.values() for rating in one.ratings]
-    scores = [score for rating in ratings for score in rating.scores]
+    scores = 0
+    unscored: Counter[str] = Counter()
+    for rating in (rating for one in rated.values() for rating in one.ratings):  # read one at a time, not kept
+        scores += len(rating.scores)
+        missing = (score for score in rating.scores if score.score is None and not score.label)
+        unscored.update(reason_kind(score.reason or "") for score in missing)
     return Counts(
         sessions=len(sessions),
         personas=len({session.persona for session in sessions if session.persona is not None}),
-        ratings=len(ratings),
-        scores=len(scores),
-        unscored=_sorted_counts(
-            reason_kind(score.reason or "") for score in scores if score.score is None and not score.label
-        ),
+        ratings=sum(len(one.ratings) for one in rated.values()),
+        scores=scores,
+        unscored=dict(sorted(unscored.items())),
         failures=_sorted_counts(failure.stage for failure in failures),
     )
 

@@ -198,3 +198,14 @@ def test_families_are_told_by_name(name: str, expected: str | None) -> None:
 def test_a_tuned_model_is_of_its_bases_family() -> None:
     study = {"models": {"base": {"model": "mistralai/Mistral-7B"}}, "tune": {"job": {"base": "base"}}}
     assert model_family(study, "job@2") == "Mistral"
+
+
+def test_a_rank_correlation_with_ties_is_scipys() -> None:
+    from scipy.stats import spearmanr
+
+    from cbtrun.ratings.diagnostics import _spearman
+
+    pairs = [(1.0, 2.0), (1.0, 3.0), (2.0, 2.0), (3.0, 9.0), (4.0, 5.0), (4.0, 5.0), (6.0, 1.0), (7.0, 8.0), (8.0, 8.0)]
+    found = _spearman(pairs)
+    assert found is not None
+    assert found[0] == pytest.approx(spearmanr(*zip(*pairs, strict=True)).statistic, abs=1e-12)

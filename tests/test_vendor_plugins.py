@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 from typing import Any
 
 import pytest
@@ -105,6 +106,18 @@ def test_what_is_refused_is_named_and_the_key_is_not(vendor: str) -> None:
     assert "top_k is not known; key ***" in str(error)
     error, _ = asked(vendor, [(401, {"error": {"message": "no such key"}})])
     assert isinstance(error, AccessRefused)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_fields_that_the_sdk_does_not_know_reach_the_server(vendor: str) -> None:
+    """It is for the server to refuse them."""
+    extra = {"generationConfig": {"topK": 40, "newest": True}, "newer": 1}
+    reply, server = asked(vendor, ["Hello."], options={"extra_body": extra, "temperature": 0.5})
+    assert isinstance(reply, Reply), reply
+    (body,) = server.bodies
+    assert body["newer"] == 1
+    assert body["generationConfig"].items() >= extra["generationConfig"].items()
+    assert '"temperature": 0.5' in json.dumps(body)
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "google"])

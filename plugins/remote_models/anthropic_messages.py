@@ -103,22 +103,26 @@ def _fields(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     most = request.max_tokens or options.get("max_tokens")
     if most is None:
         raise ModelError("Anthropic's API wants a bound on the reply: set max_tokens")
-    fields: dict[str, Any] = {"model": options["model"], "max_tokens": most, "messages": _messages(request)}
-    fields |= {"system": system} if system else {}
-    fields |= {name: options[name] for name in ("temperature", "top_p") if options.get(name) is not None}
+    body: dict[str, Any] = {"system": system} if system else {}
+    body |= {name: options[name] for name in ("temperature", "top_p") if options.get(name) is not None}
     if stop := list(dict.fromkeys((*options["stop"], *request.stop))):
-        fields["stop_sequences"] = stop
-    if request.schema is not None and request.mode == "TOOLS":
-        fields["tools"] = [{"name": TOOL, "description": "Give the answer.", "input_schema": request.schema}]
-        fields["tool_choice"] = {"type": "tool", "name": TOOL}
-    elif request.schema is not None and request.mode == "JSON_SCHEMA":
-        fields["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
-    # What the SDK's version does not know goes in as it is: the server says if it does not want it.
-    extra = {
-        **options["extra_body"],
-        **({"output_config": fields.pop("output_config")} if "output_config" in fields else {}),
-    }
-    return {**fields, **({"extra_body": extra} if extra else {})}
+        body["stop_sequences"] = stop
+    if request.schema is not None:
+        body |= _answer_fields(request)
+    body |= options["extra_body"]
+    fields = {"model": options["model"], "max_tokens": most, "messages": _messages(request)}
+    # Versions of the SDK differ in the arguments that they take, `temperature` among them. In the body all fields reach
+    # the server, which says what it does not want.
+    return {**fields, **({"extra_body": body} if body else {})}
+
+
+def _answer_fields(request: Request) -> dict[str, Any]:
+    if request.mode == "TOOLS":
+        tool = {"name": TOOL, "description": "Give the answer.", "input_schema": request.schema}
+        return {"tools": [tool], "tool_choice": {"type": "tool", "name": TOOL}}
+    if request.mode == "JSON_SCHEMA":
+        return {"output_config": {"format": {"type": "json_schema", "schema": request.schema}}}
+    return {}
 
 
 def _messages(request: Request) -> list[dict[str, str]]:

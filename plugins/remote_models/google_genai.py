@@ -120,7 +120,8 @@ def _config(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
         config["stop_sequences"] = stop
     if request.schema is not None:
         config |= _answer_fields(request)
-    return {**config, **options["extra_body"]}
+    # Goes into the body as it is: the SDK itself would take fields of its own version only.
+    return {**config, "http_options": {"extra_body": options["extra_body"]}} if options["extra_body"] else config
 
 
 def _answer_fields(request: Request) -> dict[str, Any]:

@@ -374,7 +374,7 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interval] | 
 
     if len(pairs) < FEWEST or len({a for a, _ in pairs}) < 2 or len({b for _, b in pairs}) < 2:
         return None
-    rho = float(np.corrcoef(*(_midranks([pair[side] for pair in pairs]) for side in (0, 1)))[0, 1])
+    rho = float(np.corrcoef(_midranks([a for a, _ in pairs]), _midranks([b for _, b in pairs]))[0, 1])
     inside = max(-0.999999, min(0.999999, rho))
     half = 1.959963984540054 * math.sqrt((1 + inside**2 / 2) / (len(pairs) - 3))
     low, high = (math.tanh(math.atanh(inside) + side * half) for side in (-1, 1))

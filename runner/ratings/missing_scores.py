@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, Missing, outcome_values
+from cbtrun.ratings.totals import Aggregate, Missing, values_by_outcome
 from cbtrun.records import Rating, Record
 from cbtrun.statistics.samples import stored_float
 
@@ -45,12 +45,12 @@ def filled_totals(
     """
     outcomes = [*(["total"] if rubric.total else []), *rubric.subscales]
     gaps = [name for name in outcomes if None in values.get(name, {}).values()]
+    if not gaps:
+        return {rule: {} for rule in RULES}
+    by_rule = {rule: values_by_outcome(ratings, rubric, gaps, aggregate, rule) for rule in RULES}
     return {
-        rule: {
-            name: {id: one.value for id, one in outcome_values(ratings, rubric, name, aggregate, rule).items()}
-            for name in gaps
-        }
-        for rule in RULES
+        rule: {name: {id: one.value for id, one in found[name].items()} for name in gaps}
+        for rule, found in by_rule.items()
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cbtrun.ratings.missing_scores import filled_totals
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, outcome_names, outcome_values
+from cbtrun.ratings.totals import Aggregate, outcome_names, values_by_outcome
 from cbtrun.records import Rating
 from cbtrun.reliability.of_ratings import single_values
 from cbtrun.results import RatedSet, rubric_facts
@@ -14,7 +14,7 @@ from cbtrun.results import RatedSet, rubric_facts
 
 def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
     """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
-    by_outcome = {name: outcome_values(ratings, rubric, name, aggregate) for name in outcome_names(rubric)}
+    by_outcome = values_by_outcome(ratings, rubric, outcome_names(rubric), aggregate)
     values = {name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()}
     return RatedSet(
         rubric=rubric_facts(rubric),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cbtrun.errors import StageError
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
@@ -31,6 +31,13 @@ class Value:
     """Why there is no value; none when there is one."""
 
 
+class _Single(NamedTuple):
+    """What one rating gave for an outcome."""
+
+    rater: str
+    value: Value
+
+
 def outcome_values(
     ratings: Iterable[Rating],
     rubric: Rubric,
@@ -44,13 +51,30 @@ def outcome_values(
     no value (the rule), the prorated sum, or the lowest or highest score it could have had (sensitivity analyses).
     Raises StageError for an unknown outcome and for ratings made with another version of the rubric.
     """
-    of_rating = _outcome(rubric, outcome, missing)
+    return values_by_outcome(ratings, rubric, [outcome], aggregate, missing)[outcome]
+
+
+def values_by_outcome(
+    ratings: Iterable[Rating],
+    rubric: Rubric,
+    outcomes: Sequence[str],
+    aggregate: Aggregate = "mean",
+    missing: Missing = "none",
+) -> dict[str, dict[str, Value]]:
+    """Outcome -> what `outcome_values` gives. Each rating is read once and not kept: they may lie on disk."""
+    of_rating = {outcome: _outcome(rubric, outcome, missing) for outcome in outcomes}
+    singles: dict[str, dict[str, list[_Single]]] = {outcome: {} for outcome in outcomes}
+    same: dict[_Single, _Single] = {}  # few values, thousands of ratings
     digest = rubric_digest(rubric)
-    by_session: dict[str, list[Rating]] = {}
     for rating in ratings:
         _same_rubric(rating, rubric, digest)
-        by_session.setdefault(rating.session, []).append(rating)
-    return {session: _session_value(group, of_rating, aggregate) for session, group in by_session.items()}
+        for outcome, value_of in of_rating.items():
+            single = _Single(rating.rater, value_of(rating))
+            singles[outcome].setdefault(rating.session, []).append(same.setdefault(single, single))
+    return {
+        outcome: {session: _session_value(group, aggregate) for session, group in by_session.items()}
+        for outcome, by_session in singles.items()
+    }
 
 
 def outcome_names(rubric: Rubric) -> list[str]:
@@ -139,15 +163,14 @@ def _outcome(rubric: Rubric, outcome: str, missing: Missing) -> Callable[[Rating
     return lambda rating: rating_total(rating, rubric, subscale)
 
 
-def _session_value(ratings: Sequence[Rating], of_rating: Callable[[Rating], Value], aggregate: Aggregate) -> Value:
+def _session_value(singles: Sequence[_Single], aggregate: Aggregate) -> Value:
     by_rater: dict[str, list[float]] = {}
     reasons: dict[str, None] = {}
-    for rating in ratings:
-        value = of_rating(rating)
+    for rater, value in singles:
         if value.value is None:
             reasons.setdefault(value.reason or "unscored")
         else:
-            by_rater.setdefault(rating.rater, []).append(value.value)
+            by_rater.setdefault(rater, []).append(value.value)
     if reasons:
         return Value(None, "; ".join(reasons))
     middle = fmean if aggregate == "mean" else median

@@ -27,12 +27,13 @@ def single_values(ratings: Iterable[Rating], rubric: Rubric) -> dict[str, dict[t
     names = outcome_names(rubric)
     found: dict[str, dict[tuple[str, str, int], float | None]] = {name: {} for name in names}
     for rating in ratings:  # read once: they may lie on disk
+        key = (rating.session, rating.rater, rating.repeat)
         for name in names:
             if name == "total" or name in rubric.subscales:
                 value = rating_total(rating, rubric, None if name == "total" else name)
             else:
                 value = item_value(rating, name)
-            found[name][rating.session, rating.rater, rating.repeat] = value.value
+            found[name][key] = value.value
     return found
 
 
