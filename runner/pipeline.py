@@ -27,6 +27,7 @@ from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.persona_sets import check_disjoint
+from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
@@ -128,6 +129,7 @@ class _Run:
         self, study: Study, registry: Registry, folder: RunFolder, options: RunOptions, journal: Journal
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
+        self._progress = ProgressFile(folder.progress)
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
         self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
@@ -317,6 +319,7 @@ class _Run:
 
     def _tell(self, note: StageNote, observer: str) -> None:
         self.registry.tell(observer, note)
+        self._progress.show(note)
 
     @property
     def _report_list(self) -> Path:

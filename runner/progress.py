@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cbtrun.hookspecs import hookimpl
@@ -100,6 +101,26 @@ class Clock:
     def since_shown(self) -> float:
         """Since the stage was last shown."""
         return time.monotonic() - self.last
+
+
+@dataclass
+class ProgressFile:
+    """How far the stage in progress is, in a file of the run folder that `cbtrun status` of another process reads."""
+
+    path: Path
+    clock: Clock = field(default_factory=lambda: Clock())
+
+    def show(self, note: StageNote) -> None:
+        """Write what is in progress, at most once a second; take the file away when it ends."""
+        if note.state != "running":
+            self.path.unlink(missing_ok=True)
+        elif not note.done:
+            self.clock.start()
+        elif self.clock.since_shown() >= 1 or not self.path.exists():
+            self.clock.shown()
+            part = self.path.with_suffix(".part")
+            part.write_text(describe(note, self.clock.seconds()), encoding="utf-8")
+            part.replace(self.path)
 
 
 def progress_for(out: TextIO | None = None) -> PlainProgress | LiveProgress:

@@ -40,6 +40,11 @@ class RunFolder:
         """The results, as data."""
         return self.path / "results.json"
 
+    @property
+    def progress(self) -> Path:
+        """How far the stage in progress is, while one is."""
+        return self.path / "running.txt"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises StageError when another cbtrun holds it."""

@@ -21,8 +21,11 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     pid = folder.held_by()
     state = f"running (process {pid})" if pid else "not running"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
+    if pid and folder.progress.exists():
+        yield f"  now: {folder.progress.read_text(encoding='utf-8')}"
     connection = sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
-    yield from _journal_lines(connection)
+    if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
+        yield from _journal_lines(connection)
     connection.close()
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -50,6 +54,22 @@ def test_retries_are_shown_and_counted_for_each_arm(project: StudyProject, monke
     assert run.code == 0
     assert "2 retries" in run.err
     assert "  sessions                     retries: one 2\n" in project.run("status", "runs/calls").out
+
+
+def test_status_says_from_another_process_how_far_a_run_is(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(MockServer(latency=1.0)) as server:
+        command = [sys.executable, "-c", "from cbtrun.cli.main import main; main()", "study.yaml", *ALLOW]
+        environment = {**os.environ, "MOCK_URL": server.url}
+        run = subprocess.Popen(command, cwd=project.folder, env=environment, stderr=subprocess.DEVNULL)
+        said = ""
+        while run.poll() is None and "  now: sessions" not in said:
+            said = project.run("status", "runs/calls").out
+        assert run.wait() == 0
+    assert f"calls: running (process {run.pid})" in said
+    assert re.search(r"  now: sessions +\d/6  running +\d+ calls", said), said
+    assert "now:" not in project.run("status", "runs/calls").out
 
 
 def test_an_outage_stops_the_run_once_and_the_same_command_goes_on(
