@@ -93,12 +93,10 @@ class Bench:
         lines = (folder.path / "sessions.jsonl").read_text().splitlines() if seconds is None else []
         return {**summary(WATCH.notes), "personas": count, "arms": arms, "sessions_written": len(lines)}
 
-    def replay(
-        self, notes: list[Note], how: Callable[[Any, list[Note], float], Any], seconds: float = 0.0
-    ) -> dict[str, Any]:
+    def replay(self, notes: list[Note], how: Callable[[Any, list[Note]], Any]) -> dict[str, Any]:
         """Ask for noted replies again, in another order of things."""
         self._forget()
-        self._loop.run_until_complete(how(self, notes, seconds))
+        self._loop.run_until_complete(how(self, notes))
         return summary(WATCH.notes)
 
     async def ask(self, note: Note) -> None:

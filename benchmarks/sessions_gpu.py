@@ -1,6 +1,6 @@
 """Sessions on one GPU through cbtrun's own dialogue stage, beside vLLM alone and beside lockstep batches.
 
-    python benchmarks/sessions_gpu.py rate        # one H100, about eight minutes: rates, hit rate, driver's CPU
+    python benchmarks/sessions_gpu.py rate        # one H100, about fourteen minutes: rates, hit rate, driver's CPU
     python benchmarks/sessions_gpu.py seeds       # how far a request's seed decides its reply; cost of batch invariance
     python benchmarks/sessions_gpu.py bases       # three bases one after the other, memory given back
     python benchmarks/sessions_gpu.py killed      # kill -9 in the middle, run again; structured answers
@@ -100,7 +100,7 @@ def rate(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     say("ours", bench.sessions("one", asked.sessions))
     notes = list(WATCH.notes)
     say("at_once", bench.replay(notes, at_once))
-    say("lockstep", bench.replay(notes, lockstep, seconds=asked.seconds))
+    say("lockstep", bench.replay(notes, lockstep))
     say("three_adapters", bench.sessions("three", asked.three // 3, arms=3))
     say("many", bench.sessions("many", asked.many, seconds=asked.seconds))
     rates = {
@@ -116,18 +116,15 @@ def rate(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     return found
 
 
-async def at_once(bench: Any, notes: list[Any], seconds: float) -> None:
+async def at_once(bench: Any, notes: list[Any]) -> None:
     """Every turn of every session, handed over at the same moment; a session's turns stand side by side."""
     ordered = sorted(notes, key=lambda note: (note.session, note.turn))
     await asyncio.gather(*(bench.ask(note) for note in ordered))
 
 
-async def lockstep(bench: Any, notes: list[Any], seconds: float) -> None:
-    """One turn of all sessions at a time, as many turns as the time allows."""
-    end = time.perf_counter() + seconds
+async def lockstep(bench: Any, notes: list[Any]) -> None:
+    """One turn of all sessions at a time, to the last: the first turns alone are fast, since dialogues are short."""
     for turn in sorted({note.turn for note in notes}):
-        if time.perf_counter() > end:
-            break
         await asyncio.gather(*(bench.ask(note) for note in notes if note.turn == turn))
 
 
