@@ -142,5 +142,8 @@ def _commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Comman
 def _help(command: click.Command, name: str) -> str:
     import click
 
-    context = click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
+    names = ["-h", "--help"]  # as the group has them: click keeps what it was first asked with
+    context = click.Context(
+        command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=names
+    )
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())

@@ -70,6 +70,7 @@ def options_schema(stage: str) -> Json | None:
             "courses": {
                 "type": "integer",
                 "minimum": 1,
+                "x-rehearsal": {"most": 2},
                 "description": "How many courses, for the first so many personas; without it, one for every persona. "
                 "Corpora that differ in this alone share what they have in common: it is written once.",
             },
