@@ -44,7 +44,7 @@ def register_packed_attention() -> None:
     from torch import compiler
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    uncompiled = compiler.disable(packed_attention)  # type: ignore[no-untyped-call] # torch gives it no types
+    uncompiled = compiler.disable(packed_attention)
     AttentionInterface.register(ATTENTION, uncompiled)
     AttentionMaskInterface.register(ATTENTION, lambda *_, **__: None)
 

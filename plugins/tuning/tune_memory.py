@@ -135,7 +135,7 @@ def estimate(shape: Shape, options: Mapping[str, Any], devices: int = 1) -> Need
 
 def _activations(shape: Shape, options: Mapping[str, Any], half: int) -> float:
     """Bytes of all activations at the peak."""
-    tokens = options["batch_size"] * options["max_length"]
+    tokens = int(options["batch_size"] * options["max_length"])
     layer = tokens * _layer_bytes(shape, options, half)
     loss = min(tokens, LOSS_TOKENS) * shape.vocabulary * half
     kept = tokens * shape.layers * shape.hidden * half + max(layer, loss)  # the input of each layer

@@ -170,7 +170,7 @@ def weights_gib(model: str) -> float:
 
 def checkpoint_gib(job: Mapping[str, Any]) -> float:
     """An adapter of a 7-8B model with the optimiser's state, GiB: 42 million weights at rank 16, 12 bytes each, twice."""
-    rank = (job.get("lora") or {}).get("rank", 16)
+    rank = int((job.get("lora") or {}).get("rank", 16))
     return 42e6 * rank / 16 * 12 * 2 / GIB
 
 
