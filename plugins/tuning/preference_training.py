@@ -29,7 +29,7 @@ def _dpo(options: Mapping[str, Any]) -> tuple[type[Any], type[Any], dict[str, An
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
-    class Trainer(DPOTrainer):  # type: ignore[misc] # TRL has no types
+    class Trainer(DPOTrainer):
         """Rows are tokens already."""
 
         def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
@@ -44,7 +44,7 @@ def _orpo(options: Mapping[str, Any]) -> tuple[type[Any], type[Any], dict[str, A
     )  # it would warn that its ORPO may change: versions are pinned
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
-    class Trainer(ORPOTrainer):  # type: ignore[misc] # TRL has no types
+    class Trainer(ORPOTrainer):
         """Rows are tokens already, and tokens seen are counted."""
 
         def __init__(self, *given: Any, **more: Any) -> None:
