@@ -13,6 +13,7 @@ The last line is JSON. Tokens of the mock server are words.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -31,6 +32,10 @@ import yaml
 
 from cbtrun.plan_costs import call_costs
 from cbtrun.planning import plan_study
+from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
+from cbtrun.plugins.mock_server.protocols import Body
+from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder
 from cbtrun.study.spec import load_study
@@ -74,8 +79,12 @@ def main() -> None:
     """Plan, run, kill, run on, compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--spec", type=Path, default=ROOT / "specs/paper.yaml")
+    parser.add_argument("--serve", type=Path, metavar="FILE", help="be the server, and write its address into a file")
     parser.add_argument("--keep", type=Path, help="folder to work in and to leave")
     options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve(options.serve))
+        return
     with tempfile.TemporaryDirectory() as made, mock_server(Path(made)) as url:
         folder = options.keep or Path(made) / "study"
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,15 +92,32 @@ def main() -> None:
         print(json.dumps(measured(folder, environment, url)))
 
 
+async def serve(address_file: Path) -> None:
+    """Answer as the embedded models do, each therapist with words of its own.
+
+    Six models that said the same would be asked by patients in the same words, and such calls are one call to cbtrun.
+    """
+    answers = EmbeddedAnswers.of_folders()
+
+    async def answer(body: Body) -> str:
+        text = await answers(body)
+        system = str(body["messages"][0]["content"])
+        return f"{text} {body['model'].rpartition('/')[2]}." if system == THERAPIST_SYSTEM else text
+
+    async with MockServer(answer=answer, remember=False) as server:
+        address_file.write_text(server.root)
+        await asyncio.Event().wait()
+
+
 @contextmanager
 def mock_server(folder: Path) -> Iterator[str]:
     """The server as a process of its own; gives its address below which every vendor's path works."""
-    command = [sys.executable, "-m", "cbtrun.plugins.mock_server", "--embedded", "--latency", "0.0"]
-    process = subprocess.Popen([*command, "--port-file", str(folder / "url")])
+    address = folder / "address"
+    process = subprocess.Popen([sys.executable, __file__, "--serve", str(address)])
     try:
-        while not (folder / "url").exists():
+        while not (address.exists() and address.read_text()):
             time.sleep(0.1)
-        yield (folder / "url").read_text().removesuffix("/v1")
+        yield address.read_text()
     finally:
         process.terminate()
         process.wait()

@@ -172,6 +172,8 @@ def test_every_shipped_study_can_be_rehearsed(name: str) -> None:
     ready = rehearsed(study, registry)
     assert ready.name == f"{study.name}-rehearsal"
     assert [*ready.data["arms"]] == [*study.data["arms"]]
+    local = [block for block in ready.data["models"].values() if block["using"] == "transformers"]
+    assert all((block["threads"], block["group"], block["device"]) == (1, 8, "cpu") for block in local)
     remote = [block for block in ready.data["models"].values() if "base_url" in block]
     assert all(block["base_url"].startswith("${CBTRUN_REHEARSAL_URL}") for block in remote)
     assert all(

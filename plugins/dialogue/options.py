@@ -172,6 +172,7 @@ SCHEMA: Json = {
         "arms_at_once": {
             "type": "integer",
             "minimum": 1,
+            "x-rehearsal": {"most": 1, "always": True},
             "description": "Most arms under way at a time; 1 for local models that fill the memory. Without it, all.",
         },
     },

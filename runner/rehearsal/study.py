@@ -15,6 +15,7 @@ from cbtrun.errors import Place
 from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
+from cbtrun.study.schema import with_defaults
 from cbtrun.study.spec import block_path, node_of
 from cbtrun.study.study_schema import block_schema
 from cbtrun.study.yaml_source import Located
@@ -54,7 +55,9 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
             (block.get("limits") or {}).pop(limit, None)
         return f"{block.get('model', 'the model')}: embedded models behind a mock server, asked by `{block['using']}`"
     if schema.get("x-weights") and not str(block["model"]).startswith("cbtrun:"):
-        return _weights(block)
+        words = _weights(block)
+        block.update(with_defaults(block, block_schema("models", registry.schema("models", block["using"]))))
+        return words
     return ""
 
 
