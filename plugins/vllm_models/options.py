@@ -43,6 +43,7 @@ SCHEMA: Json = {
     "description": "A local model in vLLM's engine, the base or any of its tuned adapters: one engine serves them all.",
     "required": ["model"],
     "additionalProperties": False,
+    "x-weights": True,
     "properties": {
         "model": {
             "type": "string",
