@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.addresses import server_of
 from cbtrun.calls.servers import ServerTerms, terms_of
-from cbtrun.errors import Problem, ServerFault
+from cbtrun.errors import AccessRefused, Problem, ServerFault
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
@@ -91,7 +91,10 @@ class ChatServer:
             self._session = None
 
     async def _post(self, body: bytes) -> Answer:
-        """Status, headers and body of the answer, the key taken out. Raises ServerFault when there is no whole answer."""
+        """Status, headers and body of the answer, the key taken out.
+
+        Raises ServerFault when there is no whole answer, AccessRefused for a certificate that is not trusted.
+        """
         import aiohttp
 
         session = self._session or self._opened()
@@ -102,7 +105,7 @@ class ChatServer:
         except TimeoutError:
             raise ServerFault(f"no whole answer within {self._options['timeout_seconds']:g} s") from None
         except aiohttp.ClientSSLError as error:
-            raise ServerFault(f"no trusted connection: {error}") from None
+            raise AccessRefused(f"no trusted connection: {error}. Nothing was sent") from None
         except (aiohttp.ClientError, OSError) as error:
             raise ServerFault(f"connection failed: {type(error).__name__}: {error}") from None
         return answer if self._secret is None else answer.without(self._secret)
