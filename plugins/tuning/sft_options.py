@@ -177,7 +177,7 @@ MACHINE: Json = {
         "x-rehearsal": {"as": 1},
         "default": 1,
         "description": "GPUs (or, without one, CPU processes) that train one adapter together, each on its own "
-        "batch_size; `all` takes what is there. Jobs that take fewer share the machine's GPUs.",
+        "batch_size; `all` takes what is there. The seeds of a job that takes fewer share the machine's GPUs.",
     },
     "sharding": option(
         "boolean",
