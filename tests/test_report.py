@@ -289,9 +289,12 @@ def test_tidy_tables_hold_the_numbers_unrounded(written: tuple[ReportInput, Path
     assert [row["session"] for row in sessions] == [session.id for session in given.sessions]
 
 
-def test_tables_come_as_markdown_and_latex(written: tuple[ReportInput, Path]) -> None:
+def test_every_table_comes_as_csv_markdown_and_latex(written: tuple[ReportInput, Path]) -> None:
     tables = {path.name for path in (written[1] / "tables").iterdir()}
     assert {"items.md", "items.tex", "groups.md", "comparisons.tex", "comparisons.csv"} <= tables
+    assert {Path(name).stem for name in tables if name.endswith(".md")} == {
+        Path(name).stem for name in tables if name.endswith(".csv")
+    } - {"sessions"}
 
 
 def test_only_the_wanted_formats_are_written(tmp_path: Path) -> None:

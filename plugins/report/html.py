@@ -40,8 +40,8 @@ OPTIONS: Json = {
             "items": {"enum": ["csv", "markdown", "latex"]},
             "uniqueItems": True,
             "default": ["csv", "markdown", "latex"],
-            "description": "Formats of the files in tables/: tidy CSV with unrounded numbers, and formatted tables as Markdown "
-            "and LaTeX (booktabs).",
+            "description": "Formats of the files in tables/: every table as CSV (groups, comparisons and sessions tidy, with "
+            "unrounded numbers), Markdown and LaTeX (booktabs).",
         },
         "figures": {
             "type": "array",

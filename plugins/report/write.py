@@ -10,7 +10,7 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import Plates, Tables, make_plates, make_tables, render_page
 from cbtrun.plugins.report.rehearsal import is_rehearsal, stamped_csv, stamped_plates, stamped_tables
 from cbtrun.plugins.report.result_tables import tidy_comparisons, tidy_groups, tidy_sessions
-from cbtrun.plugins.report.tables import save_table
+from cbtrun.plugins.report.tables import as_csv, save_table
 from cbtrun.plugins.report.transcripts import FOLDER, pack_sessions, write_chunks
 from cbtrun.run_folder import write_atomically
 
@@ -29,14 +29,19 @@ def write_all(given: ReportInput, folder: Path) -> list[Path]:
         if wanted:
             (folder / name).mkdir(parents=True, exist_ok=True)
     if "csv" in options.tables:
-        for name, make in TIDY.items():
-            text = stamped_csv(make(given)) if rehearsal else make(given)
-            paths.append(_written(folder / "tables" / f"{name}.csv", text))
+        for name, text in _csv_texts(given, tables).items():
+            paths.append(_written(folder / "tables" / f"{name}.csv", stamped_csv(text) if rehearsal else text))
     for table in tables.all():
         paths += save_table(table, folder / "tables", options.tables)
     for plate in plates.all():
         paths += save_figure(plate, folder / "figures", options.figures)
     return paths
+
+
+def _csv_texts(given: ReportInput, tables: Tables) -> dict[str, str]:
+    """File name -> CSV: tidy with unrounded numbers where we have that, the table's own cells elsewhere."""
+    formatted = {one.name: as_csv(one.columns, [row.cells for row in one.rows]) for one in tables.all()}
+    return {**formatted, **{name: make(given) for name, make in TIDY.items()}}
 
 
 def _write_page(given: ReportInput, plates: Plates, tables: Tables, folder: Path) -> list[Path]:
