@@ -47,12 +47,15 @@ def read_personas(path: Path) -> list[Persona]:
     """The personas of a file, in its order. Raises SpecError with every problem: place, and what is allowed."""
     problems: list[Problem] = []
     personas: list[Persona] = []
+    ids: set[str] = set()
+    contents: dict[str, str] = {}  # digest of all but the id -> id of the first who has it
     for value, place_of in _entries(path):
         found = schema_problems(value, _schema(), place_of)
         problems += found
         if not found:
-            personas.append(Persona.model_validate(value))
-            problems += [Problem(place_of(), "", what) for what in _twice(personas)]
+            persona = Persona.model_validate(value)
+            problems += [Problem(place_of(), "", what) for what in _twice(persona, ids, contents)]
+            personas.append(persona)
     if not problems and not personas:
         raise SpecError.at(path, "holds no personas")
     if problems:
@@ -76,14 +79,14 @@ def _entries(path: Path) -> Iterator[tuple[Any, PlaceOf]]:
                 raise SpecError.at(path, f"not JSON: {error}", line=number) from None
 
 
-def _twice(personas: list[Persona]) -> Iterator[str]:
-    """What the last persona shares with an earlier one that it must not."""
-    last, earlier = personas[-1], personas[:-1]
-    if any(one.id == last.id for one in earlier):
-        yield f"a second persona with id '{last.id}'"
-    same = next((one.id for one in earlier if content_digest(one) == content_digest(last)), None)
-    if same is not None:
-        yield f"'{last.id}' is the same as '{same}' but for the id"
+def _twice(persona: Persona, ids: set[str], contents: dict[str, str]) -> Iterator[str]:
+    """What a persona shares with an earlier one that it must not; it is one of the earlier ones from then on."""
+    if persona.id in ids:
+        yield f"a second persona with id '{persona.id}'"
+    ids.add(persona.id)
+    same = contents.setdefault(content_digest(persona), persona.id)
+    if same != persona.id:
+        yield f"'{persona.id}' is the same as '{same}' but for the id"
 
 
 @lru_cache(maxsize=1)
