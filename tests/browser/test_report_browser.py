@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +106,29 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large")
     write_all(made_up_study(333, turns=40, figures=()), folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def quickstart_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a run of the quickstart, rehearsed: every stage of it, with small counts."""
+    runs = tmp_path_factory.mktemp("runs")
+    spec = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
+    command = [sys.executable, "-m", "cbtrun.cli.main", str(spec), "--rehearse", "--runs", str(runs)]
+    subprocess.run(command, check=True, capture_output=True)
+    return runs / "quickstart-rehearsal"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_quickstarts_report_opens_with_its_sessions(
+    quickstart_report: Path, visit: Callable[..., Visit], width: int, scheme: str
+) -> None:
+    page = visit(quickstart_report, width=width, color_scheme=scheme).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert "tuning" in str(page.text_content("main"))
+    page.click("#session-list tbody tr:nth-child(1) a")
+    page.wait_for_selector("#viewer[open] .turn")
+    assert page.locator("#viewer .item").count() == 11
 
 
 def test_a_click_opens_a_transcript_with_its_ratings_and_evidence(report: Path, visit: Callable[..., Visit]) -> None:
