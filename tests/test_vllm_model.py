@@ -205,7 +205,25 @@ def test_arguments_of_the_engine_are_vllm_s_words() -> None:
     arguments = engine_arguments("x", options, AdapterRoom(12, 16))
     assert (arguments["max_loras"], arguments["max_cpu_loras"], arguments["max_lora_rank"]) == (8, 12, 16)
     assert (arguments["kv_offloading_size"], arguments["revision"], arguments["trust_remote_code"]) == (4, "abc", False)
+    assert "lora_target_modules" not in arguments
     assert "enable_lora" not in engine_arguments("x", options, AdapterRoom())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "layers"),
+    [
+        (["q_proj", "v_proj"], ["v_proj", "o_proj"], ["o_proj", "q_proj", "v_proj"]),
+        (["model.layers.3.self_attn.q_proj"], ["q_proj"], ["q_proj"]),
+        (["q_proj"], "all-linear", None),
+        ([".*q_proj"], None, None),
+    ],
+)
+def test_an_engine_computes_lora_in_the_layers_that_an_adapter_changes(
+    tmp_path: Path, first: list[str], second: object, layers: list[str] | None
+) -> None:
+    folders = [adapter(tmp_path / "one", target_modules=first), adapter(tmp_path / "two", target_modules=second)]
+    arguments = engine_arguments("x", {**DEFAULTS, "model": "x", "engine": {}}, room_for([str(one) for one in folders]))
+    assert arguments.get("lora_target_modules") == layers
 
 
 def test_the_engine_s_process_is_spawned_and_the_environment_is_as_before_afterwards(

@@ -1,11 +1,12 @@
-"""The LoRA adapters that one engine has to be ready for: it is told their number and rank when it opens."""
+"""The LoRA adapters that one engine has to be ready for: it is told their number, rank and layers when it opens."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cbtrun.errors import ModelError
 
@@ -21,22 +22,26 @@ class AdapterRoom:
 
     count: int = 0
     rank: int = 0
+    layers: tuple[str, ...] | None = None
+    """Names of the layers that an adapter changes; none stands for every kind of layer. vLLM computes LoRA in all that it
+    was told of, adapter or not."""
 
 
 def room_for(folders: Sequence[str]) -> AdapterRoom:
     """Room for these adapters. Raises ModelError for one that vLLM cannot serve."""
-    ranks = [_rank(Path(folder)) for folder in folders]
-    if not ranks:
+    settings = [_settings(Path(folder)) for folder in folders]
+    if not settings:
         return AdapterRoom()
+    ranks = [_rank(one) for one in settings]
     fitting = [rank for rank in RANKS if rank >= max(ranks)]
     if not fitting:
         raise ModelError(f"vLLM serves LoRA adapters up to rank {RANKS[-1]}, and one of this study has {max(ranks)}")
-    return AdapterRoom(len(ranks), fitting[0])
+    return AdapterRoom(len(ranks), fitting[0], _layers(settings))
 
 
-def _rank(folder: Path) -> int:
+def _settings(folder: Path) -> dict[str, Any]:
     try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"the adapter in {folder} cannot be read: {error}") from error
     if settings.get("modules_to_save"):
@@ -44,4 +49,15 @@ def _rank(folder: Path) -> int:
             f"the adapter in {folder} holds whole layers ({', '.join(settings['modules_to_save'])}), which vLLM does not "
             "serve; tune without `lora: {train_embeddings: true}`, or use the `transformers` plugin"
         )
+    return settings
+
+
+def _rank(settings: Mapping[str, Any]) -> int:
     return max([int(settings["r"]), *map(int, (settings.get("rank_pattern") or {}).values())])
+
+
+def _layers(settings: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    named = [one.get("target_modules") for one in settings]
+    if not all(isinstance(names, list) and names for names in named):
+        return None  # a pattern, or a word such as all-linear
+    return tuple(sorted({name.rpartition(".")[2] for names in named for name in names}))

@@ -139,6 +139,8 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
         at_once = options.get("max_loras") or min(adapters.count, MOST_AT_ONCE)
         arguments |= {"enable_lora": True, "max_lora_rank": adapters.rank, "max_loras": at_once}
         arguments |= {"max_cpu_loras": max(adapters.count, at_once)}
+        if adapters.layers:
+            arguments |= {"lora_target_modules": list(adapters.layers)}
     return {**arguments, **options["engine"]}
 
 

@@ -23,7 +23,7 @@ CHOSEN_HERE = {
     "model", "tokenizer", "revision", "tokenizer_revision", "dtype", "quantization", "load_format", "max_model_len",
     "gpu_memory_utilization", "tensor_parallel_size", "kv_cache_dtype", "enable_prefix_caching", "max_num_seqs",
     "max_num_batched_tokens", "enforce_eager", "enable_lora", "max_loras", "max_cpu_loras", "max_lora_rank",
-    "trust_remote_code", "generation_config", "disable_log_stats", "structured_outputs_config",
+    "lora_target_modules", "trust_remote_code", "generation_config", "disable_log_stats", "structured_outputs_config",
 }  # fmt: skip
 """vLLM's own arguments that `engine` may not overrule."""
 
