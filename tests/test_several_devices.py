@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from test_tune_runs import STUDY, project, study_project
 from tiny_models import make_model
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.tuning import tune_memory, worker_processes
+from cbtrun.plugins.tuning import tune_job, tune_memory, worker_processes
 from cbtrun.plugins.tuning.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning.worker_processes import run_together
 from cbtrun.testing import StudyProject
@@ -57,6 +58,28 @@ def test_two_processes_learn_what_one_learns_at_the_same_batch(job: Tuning, sett
     for name, value in alone.items():
         np.testing.assert_allclose(found[name], value, atol=2e-3, err_msg=name)
     assert not (job.folder / "seed-1" / "work").exists()
+
+
+def test_a_job_on_one_gpu_trains_in_a_process_of_its_own_and_learns_the_same(
+    job: Tuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    started: list[Any] = []
+    start = worker_processes._start
+    monkeypatch.setattr(worker_processes, "_start", lambda *given: started.append(given) or start(*given))
+    job.run()
+    here, here_log = weights_of(job), log_of(job)
+    assert not started
+    job.told.clear()
+    shutil.rmtree(job.folder)
+    monkeypatch.setattr(tune_job, "visible_gpus", lambda _: ("0",))
+    job.run()
+    assert len(started) == 1
+    assert [entry["loss"] for entry in log_of(job)] == [entry["loss"] for entry in here_log]
+    assert job.told[-1][:2] == (job.options["max_steps"],) * 2
+    for name, value in weights_of(job).items():
+        np.testing.assert_array_equal(value, here[name], err_msg=name)
 
 
 @pytest.mark.slow

@@ -141,10 +141,11 @@ def _train(options: Mapping[str, Any], job: Job, seed: int, folder: Path, inputs
     check_disk(folder, job.files.source, options)
     plan = WorkPlan(job.files, options, seed, devices, str(checkpoints))
     gpus = visible_gpus(options)
-    if devices == 1 and len(gpus) < 2:
+    if devices == 1 and not gpus:
         with IN_PROCESS:
             made = _made_here(plan, job, folder, tell)
     else:
+        # A process of its own gives all of the GPU's memory back: an engine that opens next needs it.
         with POOL.take(gpus, devices) as own:
             made = _made_by_workers(plan, job, folder, own, tell)
     found = finish_adapter(made.folder, folder, job.files.public_name, _lock(plan, job, inputs, made), made.log)

@@ -84,7 +84,7 @@ def _train(folder: Path, tell: Callable[[int, int, str], None]) -> Trained:
 
     plan, rows, held_out = read_plan(folder)
     if plan.options["device"] != "cpu" and torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     base, tokenizer = open_base(plan.files, plan.options), load_tokenizer(plan.files)
     place = Path(plan.checkpoints)
     return train(base, tokenizer, rows, held_out, plan.options, plan.seed, place, tell, plan.devices)

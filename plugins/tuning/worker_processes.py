@@ -58,8 +58,9 @@ def end_all() -> None:
 
 
 def _start(module: str, folder: Path, rank: int, count: int, port: int, gpus: Sequence[str]) -> subprocess.Popen[bytes]:
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-    place |= {"MASTER_PORT": port}
+    place = {"RANK": rank}
+    if count > 1:  # alone it is no part of a group, and nothing is to be wrapped for one
+        place |= {"LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_PORT": port}
     told = {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
     if gpus:
         told["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
