@@ -1,5 +1,5 @@
 """specs/paper.yaml at the paper's own counts against the mock server, killed twice on the way: does it end whole, in
-what time and memory, how large is the journal, and were the calls those that `cbtrun plan` said?
+what time and memory, how large is the journal, and were the calls and tokens those that `cbtrun plan` said?
 
 All counts are the study's: 1,160 transcripts, six arms x 120 personas x 40 turns, 720 ratings. What has no place on
 this machine is replaced: every model is behind the mock server (a process of its own, which answers with the embedded
@@ -7,6 +7,7 @@ author, patient, careful therapist and lexical rater), and a tune job writes an 
 
     python benchmarks/paper_full_scale.py [--spec SPEC] [--keep FOLDER]
 
+A pilot with fewer personas runs first, in the same run folder: a plan takes the tokens of a call from what the journal holds.
 The last line is JSON. Tokens of the mock server are words.
 """
 
@@ -23,14 +24,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cbtrun.plan_costs import call_costs
+from cbtrun.plan_costs import CallCost, call_costs
 from cbtrun.planning import plan_study
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
@@ -71,6 +72,8 @@ def tune_model(context):
         for seed in context.options["seeds"]
     ]
 '''
+PILOT = {"personas.train.count": 3, "personas.eval.first": 6}
+"""The pilot that a plan learns from: the same study with fewer personas, in the same run folder."""
 KILLS = (0.35, 0.75)
 """Shares of the planned calls after which the run is killed."""
 
@@ -150,15 +153,16 @@ def measured(folder: Path, environment: dict[str, str], url: str) -> dict[str, A
     run_folder = RunFolder(folder / "runs" / study.name)
     planned = call_costs(plan_study(study, registry), study.data, RunFolder(folder / "nothing-yet"))
     total = sum(one.calls for one in planned)
+    pilot = run(folder, environment, run_folder, more=[f"--set={key}={count}" for key, count in PILOT.items()])
+    after_pilot = planned_tokens(call_costs(plan_study(study, registry), study.data, run_folder), run_folder)
     runs = [run(folder, environment, run_folder, stop_at=round(share * total)) for share in KILLS]
-    after_kills = call_costs(plan_study(study, registry), study.data, run_folder)
     runs.append(run(folder, environment, run_folder))
     made = {(stage, model): sums for stage, model, *sums in journal_sums(run_folder)}
     results = json.loads(run_folder.results.read_text())
     tokens = sum(tokens_in + tokens_out for _, tokens_in, tokens_out in made.values())
-    pilot = sum(one.tokens_in + one.tokens_out for one in after_kills) + runs[-1]["tokens_before"]
     return {
-        "exit_codes": [one["code"] for one in runs],
+        "exit_codes": [one["code"] for one in (pilot, *runs)],
+        "pilot_seconds": round(pilot["seconds"], 1),
         "wall_seconds": round(sum(one["seconds"] for one in runs), 1),
         "wall_seconds_of_runs": [round(one["seconds"], 1) for one in runs],
         "peak_mib": max(one["peak_mib"] for one in runs),
@@ -177,14 +181,26 @@ def measured(folder: Path, environment: dict[str, str], url: str) -> dict[str, A
         },
         "tokens_in_journal": tokens,
         "tokens_planned_first": sum(one.tokens_in + one.tokens_out for one in planned),
-        "tokens_planned_after_kills": pilot,
+        "tokens_planned_after_pilot": after_pilot,
+        "of_tokens_after_pilot": round(after_pilot / tokens, 3),
     }
 
 
-def run(folder: Path, environment: dict[str, str], run_folder: RunFolder, stop_at: int | None = None) -> dict[str, Any]:
+def planned_tokens(costs: Sequence[CallCost], run_folder: RunFolder) -> int:
+    """Tokens of the whole study: those in the journal and those that are planned."""
+    kept = sum(one[3] + one[4] for one in journal_sums(run_folder))
+    return kept + sum(one.tokens_in + one.tokens_out for one in costs)
+
+
+def run(
+    folder: Path,
+    environment: dict[str, str],
+    run_folder: RunFolder,
+    stop_at: int | None = None,
+    more: Sequence[str] = (),
+) -> dict[str, Any]:
     """One process, killed when the journal holds `stop_at` calls."""
-    command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--allow-local-plugins"]
-    before = sum(one[3] + one[4] for one in journal_sums(run_folder))
+    command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--allow-local-plugins", *more]
     started, peak = time.monotonic(), 0
     with (folder / "run.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
@@ -195,7 +211,7 @@ def run(folder: Path, environment: dict[str, str], run_folder: RunFolder, stop_a
                 process.send_signal(signal.SIGKILL)
                 process.wait()
     seconds = time.monotonic() - started
-    return {"code": process.returncode, "seconds": seconds, "peak_mib": peak // 1024, "tokens_before": before}
+    return {"code": process.returncode, "seconds": seconds, "peak_mib": peak // 1024}
 
 
 def peak_kib(pid: int) -> int:

@@ -96,6 +96,12 @@ def known_case(text: str) -> str:
     return text
 
 
+def card(gpu: int) -> str:
+    """The GPU's number on the machine: the n-th of those that this process may see."""
+    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    return visible[gpu] if visible else str(gpu)
+
+
 class Case:
     """One setting of one model: its process waits for its turn."""
 
@@ -112,7 +118,7 @@ def start(asked: argparse.Namespace, case: str, folder: Path, gpus: Sequence[int
     model, _, setting = case.partition(":")
     told = {"model": model, "setting": SETTINGS[setting], "length": asked.length, "steps": asked.steps}
     told |= {"devices": len(gpus), "folder": str(folder)}
-    seen = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
+    seen = {"CUDA_VISIBLE_DEVICES": ",".join(card(gpu) for gpu in gpus)}
     log = (folder / "log").open("w")
     command = [*launch, str(Path(__file__).with_name("tuning_case.py")), json.dumps(told)]
     process = subprocess.Popen(command, stdout=log, stderr=log, text=True, env={**os.environ, **seen})
