@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.secrets import KeyRing
-from cbtrun.calls.servers import ServerGates
+from cbtrun.calls.server_gate import ServerGates
 from cbtrun.consent import is_embedded
 from cbtrun.context import RunFacts, StageContext, StageNote
 from cbtrun.digests import derive_seed, digest, file_digest

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.servers import Prices, prices_of
+from cbtrun.calls.server_terms import Prices, prices_of
 from cbtrun.progress import duration
 
 if TYPE_CHECKING:

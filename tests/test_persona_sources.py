@@ -12,14 +12,20 @@ from test_dialogue import Speaks, persona
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.context import StageContext
-from cbtrun.errors import SpecError
+from cbtrun.errors import Place, SpecError
 from cbtrun.journal.journal import Journal
 from cbtrun.models import Request
 from cbtrun.persona_sets import content_digest
+from cbtrun.plugins.personas import files
 from cbtrun.plugins.personas import written as written_personas
 from cbtrun.plugins.personas.files import persona_path, read_personas
 from cbtrun.records import Persona
+from cbtrun.study.schema import schema_problems
 from cbtrun.testing import StudyProject
+
+
+def place(*_: str | int, key: bool = False) -> Place:
+    return Place("p.jsonl", 1 + key)
 
 
 def test_at_least_a_hundred_distinct_evaluation_personas_ship() -> None:
@@ -36,6 +42,25 @@ def test_lines_and_yaml_give_the_same_personas(tmp_path: Path) -> None:
     lines.write_text("\n".join(one.model_dump_json() for one in people), encoding="utf-8")
     listed.write_text(json.dumps([one.model_dump(mode="json") for one in people]), encoding="utf-8")
     assert read_personas(lines) == read_personas(listed) == people
+
+
+def test_the_record_takes_what_the_schema_takes() -> None:
+    """Persona by persona the record is asked first: no value may please the one and not the other."""
+    person = persona(1).model_dump(mode="json")
+    odd: list[Any] = [None, True, 1.0, 1.5, 3, 400, "", "low", "18", [], ["low"], [1], {}, {"event": "x"}]
+    changed = [person, *({**person, key: value} for key in [*person, "mood"] for value in odd)]
+    changed += [{name: value for name, value in person.items() if name != key} for key in person]
+    situation = person["situations"][0]
+    changed += [{**person, "situations": [{**situation, "event": value}]} for value in odd]
+    taken = [files._persona(value) is not None for value in changed]
+    assert taken == [not schema_problems(value, files._schema(), place) for value in changed]
+    assert 40 < sum(taken) < len(taken) - 100
+
+
+def test_text_that_json_cannot_hold_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps(persona(1).model_dump(mode="json") | {"occupation": "cook\ud800"}), encoding="utf-8")
+    assert read_personas(path)[0].occupation == "cook\ud800"
 
 
 def test_every_fault_of_a_file_is_reported_with_its_line(tmp_path: Path) -> None:

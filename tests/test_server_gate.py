@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cbtrun.calls.server_gate import Clock, ServerGate, ServerLimits
-from cbtrun.calls.servers import ServerGates, ServerTerms
+from cbtrun.calls.server_gate import Clock, ServerGate, ServerGates
+from cbtrun.calls.server_terms import ServerLimits, ServerTerms
 from cbtrun.errors import ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
 from cbtrun.models import Reply
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.addresses import server_of
-from cbtrun.calls.servers import ServerTerms, terms_of
+from cbtrun.calls.server_terms import ServerTerms, terms_of
 from cbtrun.errors import AccessRefused, Problem, ServerFault
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request

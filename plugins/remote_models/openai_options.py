@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.calls.servers import TERMS_OPTIONS
+from cbtrun.calls.server_terms import TERMS_OPTIONS
 from cbtrun.records import Json
 
 SCHEMA: Json = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.servers import TERMS_OPTIONS
+from cbtrun.calls.server_terms import TERMS_OPTIONS
 from cbtrun.errors import ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
 

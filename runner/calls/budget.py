@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.calls.servers import Prices, ServerTerms
+from cbtrun.calls.server_terms import Prices, ServerTerms
 from cbtrun.errors import StopRun
 from cbtrun.journal.journal import Spent
 from cbtrun.models import Reply, Request

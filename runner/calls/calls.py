@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.keys import call_key
-from cbtrun.calls.servers import ServerGates, ServerTerms, priced
+from cbtrun.calls.server_gate import ServerGates
+from cbtrun.calls.server_terms import ServerTerms, priced
 from cbtrun.digests import derive_seed, digest
 from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble, StopRun
 from cbtrun.journal.journal import Call, Fault, Journal

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -165,7 +166,7 @@ def read_rubric(path: Path) -> Rubric:
     from cbtrun.study.yaml_source import read_yaml
 
     document = read_yaml(path, number_keys=True)
-    problems = schema_problems(document.value, _as_written(Rubric.model_json_schema()), document.place)
+    problems = schema_problems(document.value, _written_schema(), document.place)
     if not problems:
         try:
             rubric = Rubric.model_validate(_with_borrowed_signals(document, path))
@@ -209,6 +210,13 @@ def rubric_schema() -> Json:
     from cbtrun.record_schema import record_schema
 
     return _as_written(record_schema(Rubric))
+
+
+@cache
+def _written_schema() -> Json:
+    from importlib.resources import files
+
+    return cast(Json, json.loads((files("cbtrun.schemas") / "rubric.schema.json").read_text(encoding="utf-8")))
 
 
 def _as_written(schema: Json) -> Json:

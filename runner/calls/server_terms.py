@@ -1,4 +1,4 @@
-"""What a study says about a server: limits and prices; and one gate for each server, shared by the models on it."""
+"""What a study says about a server: limits and prices. server_gate.py keeps to them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cbtrun.calls.server_gate import ServerGate, ServerLimits
 from cbtrun.models import Reply
 from cbtrun.records import Json
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """What a server may be asked for, and how patient we are with it."""
+
+    concurrency: int = 64
+    """Calls under way at once."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    """Tokens in and out together."""
+    tries: int = 6
+    """Tries of one call that meets faults; waits for 429 do not count."""
+    first_wait_seconds: float = 1.0
+    """Wait before the second try; doubled for each further one."""
+    longest_wait_seconds: float = 60.0
+    patience_seconds: float = 900.0
+    """How long one call may be put off by 429 altogether."""
+    faults_to_stop: int = 20
+    """Failures in a row, over all calls, after which the server may count as down."""
+
+
+def strictest(one: ServerLimits, other: ServerLimits) -> ServerLimits:
+    """Limits that keep to both: the smaller of each."""
+    return ServerLimits(
+        concurrency=min(one.concurrency, other.concurrency),
+        requests_per_minute=_smaller(one.requests_per_minute, other.requests_per_minute),
+        tokens_per_minute=_smaller(one.tokens_per_minute, other.tokens_per_minute),
+        tries=min(one.tries, other.tries),
+        first_wait_seconds=max(one.first_wait_seconds, other.first_wait_seconds),
+        longest_wait_seconds=max(one.longest_wait_seconds, other.longest_wait_seconds),
+        patience_seconds=min(one.patience_seconds, other.patience_seconds),
+        faults_to_stop=min(one.faults_to_stop, other.faults_to_stop),
+    )
+
+
+def _smaller(one: float | None, other: float | None) -> float | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -33,22 +70,6 @@ class ServerTerms:
     prices: Prices | None = None
     max_tokens: int | None = None
     """Most new tokens of a reply where the request does not say: what a budget sets aside for a call."""
-
-
-@dataclass
-class ServerGates:
-    """The way to each server of a run."""
-
-    _gates: dict[str, ServerGate] = field(default_factory=dict)
-
-    def gate(self, terms: ServerTerms) -> ServerGate:
-        """The gate of a server; models on one server share it and are held to the strictest of their limits."""
-        gate = self._gates.get(terms.server)
-        if gate is None:
-            gate = self._gates[terms.server] = ServerGate(terms.server, terms.limits)
-        elif not any(kept is terms.limits for kept in gate.kept):  # read with every call: no comparing of values
-            gate.tighten(terms.limits)
-        return gate
 
 
 def terms_of(options: Mapping[str, Any], server: str) -> ServerTerms:
