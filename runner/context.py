@@ -126,8 +126,8 @@ class StageContext:
     facts: RunFacts = field(default_factory=lambda: RunFacts())
     """What the run came to so far, for the report."""
 
-    def personas(self, name: str) -> list[Persona]:
-        """The personas of a set."""
+    def personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set. Each is read anew when it is looked at."""
         return self.inputs.personas(name)
 
     def corpus(self, name: str) -> list[Transcript]:

@@ -45,9 +45,9 @@ class Inputs:
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
 
-    def personas(self, name: str) -> list[Persona]:
-        """The personas of a set."""
-        return self._records("personas", name, Persona)
+    def personas(self, name: str) -> RecordList[Persona]:
+        """The personas of a set; each is read anew when it is looked at."""
+        return self._lines("personas", name, Persona)
 
     def corpus(self, name: str) -> list[Transcript]:
         """The transcripts of a corpus."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.errors import CbtrunError
 from cbtrun.models import EngineShare
-from cbtrun.plugins.dialogue.units import Therapist, Unit
+from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WHOLE = 1.0 + 1e-9
 
 
-def engines_of(context: StageContext, units: Sequence[Unit]) -> dict[str, EngineShare]:
+def engines_of(context: StageContext, units: Sequence[Waiting]) -> dict[str, EngineShare]:
     """The engine of each model that has one. What cannot be said is left to the opening of the model."""
     found = {}
     for name in dict.fromkeys(name for unit in units for name in _names(unit.therapist)):
@@ -32,7 +32,7 @@ def engines_of(context: StageContext, units: Sequence[Unit]) -> dict[str, Engine
     return found
 
 
-def order_of(units: Sequence[Unit], engines: Mapping[str, EngineShare]) -> list[int]:
+def order_of(units: Sequence[Waiting], engines: Mapping[str, EngineShare]) -> list[int]:
     """Places of the units so that those on one engine come together: each engine is opened once."""
     ranks: dict[tuple[str, ...], int] = {}
     for unit in units:
@@ -47,7 +47,7 @@ class Rooms:
     session waits until those that it does not need are done, or idle.
     """
 
-    def __init__(self, context: StageContext, units: Sequence[Unit], engines: Mapping[str, EngineShare]) -> None:
+    def __init__(self, context: StageContext, units: Sequence[Waiting], engines: Mapping[str, EngineShare]) -> None:
         self._context = context
         self._memory = {share.key: share.memory for share in engines.values()}
         self._place = {name: share.key for name, share in engines.items()}
@@ -61,9 +61,9 @@ class Rooms:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def room(self, unit: Unit) -> AsyncIterator[tuple[Calls, Calls]]:
+    async def room(self, course: Waiting) -> AsyncIterator[tuple[Calls, Calls]]:
         """The therapist's and the patient's model for a session."""
-        therapist = unit.therapist
+        therapist = course.therapist
         places = self._places(therapist)
         entered = False
         try:

@@ -19,12 +19,13 @@ from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults
-from cbtrun.plugins.dialogue.units import Therapist, Unit
+from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
+    from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Session
+    from cbtrun.records import Json, Session, Speaker
 
 
 def fingerprint_files() -> list[Path]:
@@ -89,26 +90,25 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
 
     options = context.options
     personas = context.personas(options["personas"])
-    units = [
-        Unit(therapist, persona, repeat)
+    waiting = [
+        Waiting(therapist, number, repeat)
         for therapist in _therapists(context)
-        for persona in personas
+        for number in range(len(personas))
         for repeat in range(1, options["repeats"] + 1)
     ]
-    engines = engines_of(context, units)
-    rooms = Rooms(context, units, engines)
+    engines = engines_of(context, waiting)
+    rooms = Rooms(context, waiting, engines)
     admission = Admission(options["max_turns"], _turn_limit(options))
 
-    async def hold(unit: Unit) -> list[bytes]:
-        async with rooms.room(unit) as (therapist, patient):
-            course = Course(
-                unit, context.options, {"therapist": therapist, "patient": patient}, context.fail, admission
-            )
-            return [line_of(session) for session in await course.hold()]
+    async def hold(course: Waiting) -> list[bytes]:
+        async with rooms.room(course) as (therapist, patient):
+            models: dict[Speaker, Calls] = {"therapist": therapist, "patient": patient}
+            sessions = await Course(course.unit(personas), options, models, context.fail, admission).hold()
+            return [line_of(session) for session in sessions]
 
-    order = order_of(units, engines)
+    order = order_of(waiting, engines)
     try:
-        held = await context.each([units[place] for place in order], hold, name=lambda unit: unit.id)
+        held = await context.each([waiting[place] for place in order], hold, lambda one: one.unit(personas).id)
     finally:
         await rooms.close()
     courses = [course for _, course in sorted(zip(order, held, strict=True), key=lambda pair: pair[0])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cbtrun.records import Persona
@@ -23,6 +23,20 @@ class Therapist:
     """The arm's name, with the seed where there are several: first part of the sessions' ids."""
     reminder: str = ""
     """Template of the note that the patient gets before each of its turns; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A course that waits to be held: thousands do, so it holds no persona."""
+
+    therapist: Therapist
+    number: int
+    """Of the persona, from 0."""
+    repeat: int
+
+    def unit(self, personas: Sequence[Persona]) -> Unit:
+        """The course, with its persona."""
+        return Unit(self.therapist, personas[self.number], self.repeat)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Persona number n depends on the seed, the set's name and n alone, so a higher co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from cbtrun.persona_sets import content_digest
 from cbtrun.planning import Plan, PlanContext
 from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
+from cbtrun.record_list import RecordList
 from cbtrun.records import Persona
 
 if TYPE_CHECKING:
@@ -90,38 +91,43 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 
 @hookimpl
-def make_personas(context: StageContext) -> list[Persona]:
+def make_personas(context: StageContext) -> Sequence[Persona]:
     """The first `count` personas of the set."""
     options = context.options
     path = attributes_path(options["attributes"], Path.cwd())
     if path is None:
         raise StageError(f"personas.{context.name}: no attributes '{options['attributes']}'")
     seed = options["seed"] if options.get("seed") is not None else context.seed
-    taken = [persona for name in options.get("disjoint_from", ()) for persona in context.personas(name)]
-    return draw_personas(read_attributes(path), options["count"], seed, context.name, taken)
+    taken = (persona for name in options.get("disjoint_from", ()) for persona in context.personas(name))
+    drawn = _drawn(read_attributes(path), options["count"], seed, context.name, taken)
+    return RecordList.of(Persona, drawn)
 
 
 def draw_personas(
-    attributes: Attributes, count: int, seed: int, set_name: str, taken: Sequence[Persona] = ()
+    attributes: Attributes, count: int, seed: int, set_name: str, taken: Iterable[Persona] = ()
 ) -> list[Persona]:
     """`count` different personas, none of them equal to a taken one apart from its id.
 
     Raises StageError when the attributes do not allow so many.
     """
+    return list(_drawn(attributes, count, seed, set_name, taken))
+
+
+def _drawn(attributes: Attributes, count: int, seed: int, set_name: str, taken: Iterable[Persona]) -> Iterator[Persona]:
     seen = {content_digest(persona) for persona in taken}
-    personas: list[Persona] = []
     for number in range(1, count + 1):
-        personas.append(_next_persona(attributes, seed, set_name, number, seen))
-        seen.add(content_digest(personas[-1]))
-    return personas
+        yield _next_persona(attributes, seed, set_name, number, seen)
 
 
 def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int, seen: set[str]) -> Persona:
+    """The persona of a number; its digest is added to those seen."""
     for attempt in range(MAX_TRIES):
         persona = draw_persona(
             attributes, f"{set_name}-{number:03d}", derive_seed("persona", seed, set_name, number, attempt)
         )
-        if content_digest(persona) not in seen:
+        content = content_digest(persona)
+        if content not in seen:
+            seen.add(content)
             return persona
     raise StageError(f"personas.{set_name}: the attributes allow no persona number {number} unlike the others")
 

@@ -22,7 +22,7 @@ Missing = Literal["none", "prorated", "lowest", "highest"]
 NOT_APPLICABLE = "not applicable"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Value:
     """An outcome in the rubric's points, or why there is none."""
 
@@ -32,10 +32,11 @@ class Value:
 
 
 class _Single(NamedTuple):
-    """What one rating gave for an outcome."""
+    """What one rating gave."""
 
     rater: str
-    value: Value
+    values: tuple[Value, ...]
+    """One for each outcome."""
 
 
 def outcome_values(
@@ -62,18 +63,21 @@ def values_by_outcome(
     missing: Missing = "none",
 ) -> dict[str, dict[str, Value]]:
     """Outcome -> what `outcome_values` gives. Each rating is read once and not kept: they may lie on disk."""
-    of_rating = {outcome: _outcome(rubric, outcome, missing) for outcome in outcomes}
-    singles: dict[str, dict[str, list[_Single]]] = {outcome: {} for outcome in outcomes}
-    same: dict[_Single, _Single] = {}  # few values, thousands of ratings
+    value_of = [_outcome(rubric, outcome, missing) for outcome in outcomes]
+    by_session: dict[str, list[_Single]] = {}
+    same: dict[Value, Value] = {}
+
+    def one(value: Value) -> Value:  # few values, thousands of ratings
+        return same.setdefault(value, value)
+
     digest = rubric_digest(rubric)
     for rating in ratings:
         _same_rubric(rating, rubric, digest)
-        for outcome, value_of in of_rating.items():
-            single = _Single(rating.rater, value_of(rating))
-            singles[outcome].setdefault(rating.session, []).append(same.setdefault(single, single))
+        single = _Single(rating.rater, tuple(one(of(rating)) for of in value_of))
+        by_session.setdefault(rating.session, []).append(single)
     return {
-        outcome: {session: _session_value(group, aggregate) for session, group in by_session.items()}
-        for outcome, by_session in singles.items()
+        outcome: {session: one(_session_value(group, at, aggregate)) for session, group in by_session.items()}
+        for at, outcome in enumerate(outcomes)
     }
 
 
@@ -163,14 +167,16 @@ def _outcome(rubric: Rubric, outcome: str, missing: Missing) -> Callable[[Rating
     return lambda rating: rating_total(rating, rubric, subscale)
 
 
-def _session_value(singles: Sequence[_Single], aggregate: Aggregate) -> Value:
+def _session_value(singles: Sequence[_Single], outcome: int, aggregate: Aggregate) -> Value:
+    """outcome: its place among the values."""
     by_rater: dict[str, list[float]] = {}
     reasons: dict[str, None] = {}
-    for rater, value in singles:
+    for single in singles:
+        value = single.values[outcome]
         if value.value is None:
             reasons.setdefault(value.reason or "unscored")
         else:
-            by_rater.setdefault(rater, []).append(value.value)
+            by_rater.setdefault(single.rater, []).append(value.value)
     if reasons:
         return Value(None, "; ".join(reasons))
     middle = fmean if aggregate == "mean" else median
