@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cbtrun.plugins.report.behind import Levels, link
 from cbtrun.plugins.report.figure_style import MUTED, NARROW, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import shortened
 from cbtrun.records import Interval
@@ -26,6 +27,8 @@ class Point:
     """Values behind it."""
     mean: float
     interval: Interval | None
+    sessions: Levels | None = None
+    """Filter of the list of sessions that shows the ones behind it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: 
             capsize=2.5,
             label=shortened(curve.level, 24),
         )
+        dots = axes.scatter(at, means, s=25, color=group_colour(order), marker=group_marker(order), zorder=3)
+        dots.set_urls([link(point.sessions) if point.sessions is not None else None for point in curve.points])
     if shares:
         axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel(x)

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from cbtrun.plugins.report.behind import Levels, behind, unscored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.rating_checks import rating_warnings
 from cbtrun.plugins.report.reliability import low_reliability
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
+from cbtrun.results import reason_kind
 
 PILED = 0.5
 """Share of sessions at one end of a scale from which differences are hidden by that end."""
 
 
-def warnings(given: ReportInput) -> list[str]:
+@dataclass(frozen=True)
+class Care:
+    """A sentence that asks for care."""
+
+    text: str
+    sessions: Levels | None = None
+    """Filter of the list of sessions that shows those which its first number counts."""
+
+    @property
+    def count(self) -> str:
+        """The number that leads to the sessions, at the sentence's start; empty where none does."""
+        return self.text.split(" ", 1)[0] if self.sessions is not None else ""
+
+
+def warnings(given: ReportInput) -> list[Care]:
     """Everything that should make a reader careful, most serious first."""
-    found = [
+    found: list[str | Care] = [
         *_missing(given),
         *_failed(given),
         *_piled_up(given),
@@ -25,17 +42,18 @@ def warnings(given: ReportInput) -> list[str]:
         *_one_rater(given),
         *_ended(given),
     ]
-    return [*found, *_flagged(given)]
+    return [one if isinstance(one, Care) else Care(one) for one in [*found, *_flagged(given)]]
 
 
-def _missing(given: ReportInput) -> Iterator[str]:
+def _missing(given: ReportInput) -> Iterator[Care]:
     for outcome in outcomes(given, ("total",)):
         everyone = outcome.groups["all"][0] if outcome.groups.get("all") else None
         if everyone and everyone.missing:
             share = everyone.missing / (everyone.n + everyone.missing)
-            yield (
+            yield Care(
                 f"{everyone.missing} of {everyone.n + everyone.missing} sessions ({share:.0%}) have no "
-                f"{outcome_title(given, outcome)}; they are left out of its means and never counted as zero."
+                f"{outcome_title(given, outcome)}; they are left out of its means and never counted as zero.",
+                unscored(given, outcome.outcome, {}),
             )
 
 
@@ -72,12 +90,15 @@ def _one_rater(given: ReportInput) -> Iterator[str]:
             yield f"{name} was rated once by one rater ({rated.raters[0]}): how far scores would repeat is not known."
 
 
-def _ended(given: ReportInput) -> Iterator[str]:
-    cut = sum(session.ended == "max_turns" for session in given.sessions)
+def _ended(given: ReportInput) -> Iterator[Care]:
+    cut = [session.id for session in given.sessions if session.ended == "max_turns"]
     if cut:
-        yield f"{cut} of {len(given.sessions)} sessions were stopped by the limit of turns, not by a farewell."
+        text = f"{len(cut)} of {len(given.sessions)} sessions were stopped by the limit of turns, not by a farewell."
+        yield Care(text, behind(given, {}, cut))
 
 
-def _flagged(given: ReportInput) -> Iterator[str]:
+def _flagged(given: ReportInput) -> Iterator[Care]:
     for flag, count in given.results.flags.items():
-        yield f"{count} session{'s' if count != 1 else ''} carry the flag “{flag.replace('_', ' ')}”."
+        ids = [one.id for one in given.sessions if flag in {reason_kind(raised) for raised in one.flags}]
+        text = f"{count} session{'s' if count != 1 else ''} carr{'y' if count != 1 else 'ies'} the flag “{flag.replace('_', ' ')}”."
+        yield Care(text, behind(given, {}, ids))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
+from cbtrun.plugins.report.behind import scored
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput
@@ -25,6 +27,9 @@ def dose_plates(given: ReportInput) -> Iterator[Plate]:
                 title = f"{outcome_title(given, outcome)} against {what}"
                 caption = (
                     f"Mean of the sessions at each number of {what}, with its 95 % interval (clustered by persona)."
+                )
+                points = tuple(
+                    replace(one, sessions=scored(given, outcome.outcome, {factor: one.label})) for one in points
                 )
                 yield Plate(name, title, caption, partial(draw_curves, [Curve(what, points)], what, "points"))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cbtrun.plugins.fidelity.checks import NAMES
+from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.records import Interval, Session
@@ -20,12 +20,14 @@ def exclusion_table(given: ReportInput) -> Table | None:
         return None
     rows = []
     for arm, sessions in _by_arm(given.sessions).items():
-        rules = Counter(
-            flag.split(": ", 1)[1] for one in sessions for flag in one.flags if flag.startswith("excluded: ")
-        )
-        any_rule = sum(any(flag.startswith("excluded: ") for flag in one.flags) for one in sessions)
-        rows.append(_row(arm, "any rule", any_rule, len(sessions), starts=True))
-        rows += [_row(arm, rule, count, len(sessions), starts=False) for rule, count in sorted(rules.items())]
+        rules = {
+            one.id: {flag.split(": ", 1)[1] for flag in one.flags if flag.startswith("excluded: ")} for one in sessions
+        }
+        any_rule = [id_ for id_, broken in rules.items() if broken]
+        rows.append(_row(given, arm, "any rule", any_rule, len(sessions), starts=True))
+        for rule in sorted(set().union(*rules.values())):
+            broke = [id_ for id_, broken in rules.items() if rule in broken]
+            rows.append(_row(given, arm, rule, broke, len(sessions), starts=False))
     note = "Excluded sessions are kept: an analysis leaves them out only where it says “exclude_flags: [excluded]”"
     return Table(
         "exclusions",
@@ -33,7 +35,7 @@ def exclusion_table(given: ReportInput) -> Table | None:
         ("Arm", "Rule", "Excluded", "n", "Share [95 % CI]"),
         tuple(rows),
         2,
-        None,
+        2,
         (note,),
     )
 
@@ -42,11 +44,12 @@ def fidelity_table(given: ReportInput) -> Table | None:
     """Sessions with each fidelity flag, by arm; none where nothing was flagged."""
     rows = []
     for arm, sessions in _by_arm(given.sessions).items():
-        flags = Counter(kind for one in sessions for kind in {reason_kind(flag) for flag in one.flags})
-        found = [(name, flags[name]) for name in (*NAMES, "crisis") if flags[name]]
+        kinds = {one.id: {reason_kind(flag) for flag in one.flags} for one in sessions}
+        flagged = {name: [id_ for id_, has in kinds.items() if name in has] for name in (*NAMES, "crisis")}
+        found = [(name, ids) for name, ids in flagged.items() if ids]
         rows += [
-            _row(arm, name.replace("_", " "), count, len(sessions), starts=at == 0)
-            for at, (name, count) in enumerate(found)
+            _row(given, arm, name.replace("_", " "), ids, len(sessions), starts=at == 0)
+            for at, (name, ids) in enumerate(found)
         ]
     note = "By program, with errors of its own (docs/safety.md)"
     return (
@@ -56,7 +59,7 @@ def fidelity_table(given: ReportInput) -> Table | None:
             ("Arm", "Flag", "Sessions", "n", "Share [95 % CI]"),
             tuple(rows),
             2,
-            None,
+            2,
             (note,),
         )
         if rows
@@ -64,11 +67,13 @@ def fidelity_table(given: ReportInput) -> Table | None:
     )
 
 
-def _row(arm: str, what: str, count: int, n: int, *, starts: bool) -> Row:
-    interval = wilson(count, n)
-    return Row(
-        (arm, what, str(count), str(n), f"{count / n:.2f} [{interval.low:.2f}, {interval.high:.2f}]"), starts=starts
-    )
+def _row(given: ReportInput, arm: str, what: str, ids: Sequence[str], n: int, *, starts: bool) -> Row:
+    interval, count = wilson(len(ids), n), len(ids)
+    share = f"{count / n:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    levels = {"arm": arm} if any(one.arm for one in given.sessions) else {}
+    apart = {3: behind(given, levels), **({} if ids else {2: None, 4: None})}
+    shown = behind(given, levels, ids)
+    return Row((arm, what, str(count), str(n), share), sessions=shown, apart=apart, starts=starts)
 
 
 def wilson(count: int, n: int) -> Interval:

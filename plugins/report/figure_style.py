@@ -65,11 +65,19 @@ def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Pa
     paths = []
     for kind in formats:
         with _styled(fonttype="path"):
-            content = _bytes(plate.draw(WIDE), kind).replace(b'"#session=', b'"../report.html#session=')
+            figure = plate.draw(WIDE) if kind == "svg" else _without_links(plate.draw(WIDE))
+            content = re.sub(rb'"#(sessions?=)', rb'"../report.html#\1', _bytes(figure, kind))
         path = folder / f"{plate.name}.{kind}"
         path.write_bytes(content)
         paths.append(path)
     return paths
+
+
+def _without_links(figure: Figure) -> Figure:
+    """The figure for a format in which a link would lead nowhere."""
+    for artist in figure.findobj():
+        artist.set_url(None)
+    return figure
 
 
 def _for_page(svg: str, prefix: str, label: str) -> str:
@@ -77,7 +85,7 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
     from markupsafe import escape
 
     svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
-    svg = re.sub(r'href="#(?!session=)([^"]*)"', rf'href="#{prefix}\1"', svg)
+    svg = re.sub(r'href="#(?!sessions?=)([^"]*)"', rf'href="#{prefix}\1"', svg)
     svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)

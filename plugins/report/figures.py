@@ -31,6 +31,8 @@ class Dots:
     interval: Interval | None
     colour: int = 0
     """Position of the group's colour."""
+    link: str | None = None
+    """Of the group's mean, to its sessions."""
 
 
 def draw_groups(
@@ -58,16 +60,22 @@ def draw_groups(
         dots.set_urls([f"#session={quote(plain(session))}" for session in group.sessions])
         _mean_bar(axes, group, row + 0.2, colour)
     _threshold_line(axes, threshold, len(groups))
-    _rows(axes, [_row_label(group, width) for group in groups])
+    _rows(axes, [_row_label(group, width) for group in groups], [group.link for group in groups])
     axes.set_xlabel(unit)
     _limits(axes, scale)
     return figure
 
 
 def draw_pairs(
-    pairs: Sequence[tuple[float, float]], levels: tuple[str, str], unit: str, width: int, *, colours: tuple[int, int]
+    pairs: Sequence[tuple[float, float]],
+    levels: tuple[str, str],
+    unit: str,
+    width: int,
+    *,
+    colours: tuple[int, int],
+    links: tuple[Sequence[str | None], Sequence[str | None]] = ((), ()),
 ) -> Figure:
-    """One line a pair: the same persona under two levels, rises and falls told apart."""
+    """One line a pair: the same persona under two levels, rises and falls told apart. links: of the dots, by level."""
     figure, axes = _canvas(min(width, 520), height=330)
     axes.grid(axis="y")
     axes.grid(visible=False, axis="x")
@@ -83,7 +91,7 @@ def draw_pairs(
         )
     for at, side in enumerate((1, 0)):
         values = [pair[side] for pair in pairs]
-        axes.scatter(
+        dots = axes.scatter(
             [at] * len(values),
             values,
             s=26,
@@ -92,6 +100,7 @@ def draw_pairs(
             zorder=3,
             linewidths=0,
         )
+        dots.set_urls(links[side] or [None])
         axes.plot(
             [at - 0.07, at + 0.07], [sum(values) / len(values)] * 2, color=INK, lw=3, zorder=4, solid_capstyle="round"
         )
@@ -115,6 +124,8 @@ class Contrast:
     """Drawn heavier: the headline."""
     heading: str = ""
     """What this row and the next ones belong to, where that begins here."""
+    link: str | None = None
+    """To the sessions behind it."""
 
 
 def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: int = 1) -> Figure:
@@ -135,8 +146,8 @@ def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: in
         _forest_row(axes, line, at)
         if not narrow:
             words, place = f"{told} · n {line.n}", ("axes fraction", "data")
-            axes.annotate(words, (1.02, at), xycoords=place, va="center", fontsize=11.5, color=INK)
-    _rows(axes, labels)
+            axes.annotate(words, (1.02, at), xycoords=place, va="center", fontsize=11.5, color=INK, url=line.link)
+    _rows(axes, labels, [None if isinstance(line, str) else line.link for line in lines])
     for label, line in zip(axes.get_yticklabels(), lines, strict=True):
         label.set_fontweight("bold" if isinstance(line, str) else "normal")
     axes.set_xlabel(unit)
@@ -152,9 +163,10 @@ def _forest_row(axes: Axes, row: Contrast, at: int) -> None:
     colour = group_colour(0)
     if row.interval:
         ends = [row.interval.low, row.interval.high]
-        axes.plot(ends, [at, at], color=colour, lw=3 if row.strong else 1.8, solid_capstyle="round")
+        axes.plot(ends, [at, at], color=colour, lw=3 if row.strong else 1.8, solid_capstyle="round", url=row.link)
     size = 72 if row.strong else 40
-    axes.scatter([row.estimate], [at], s=size, color=colour, edgecolors=PAPER, linewidths=1.2, zorder=3)
+    dot = axes.scatter([row.estimate], [at], s=size, color=colour, edgecolors=PAPER, linewidths=1.2, zorder=3)
+    dot.set_urls([row.link])
 
 
 @dataclass(frozen=True)
@@ -164,6 +176,8 @@ class Profile:
     level: str
     means: tuple[float | None, ...]
     intervals: tuple[Interval | None, ...]
+    links: tuple[str, ...]
+    """To the sessions behind each mean."""
 
 
 def draw_profile(
@@ -192,7 +206,7 @@ def draw_profile(
             if span:
                 axes.plot([span.low, span.high], [at + offset] * 2, color=group_colour(order), lw=1.8, alpha=0.75)
             if mean is not None:
-                axes.scatter(
+                mark = axes.scatter(
                     [mean],
                     [at + offset],
                     s=34,
@@ -201,6 +215,7 @@ def draw_profile(
                     zorder=3,
                     linewidths=0,
                 )
+                mark.set_urls([profile.links[at]])
         axes.scatter(
             [], [], s=34, color=group_colour(order), marker=group_marker(order), label=shortened(profile.level, 22)
         )
@@ -289,10 +304,16 @@ def _swarm(values: Sequence[float], row_points: float, width: int) -> list[float
 def _mean_bar(axes: Axes, group: Dots, height: float, colour: str) -> None:
     if group.interval:
         axes.plot(
-            [group.interval.low, group.interval.high], [height, height], color=colour, lw=3, solid_capstyle="round"
+            [group.interval.low, group.interval.high],
+            [height, height],
+            color=colour,
+            lw=3,
+            solid_capstyle="round",
+            url=group.link,
         )
     if group.mean is not None:
-        axes.scatter([group.mean], [height], s=80, color=colour, edgecolors=PAPER, linewidths=1.5, zorder=4)
+        mark = axes.scatter([group.mean], [height], s=80, color=colour, edgecolors=PAPER, linewidths=1.5, zorder=4)
+        mark.set_urls([group.link])
         axes.annotate(
             number(group.mean),
             (group.mean, height),
@@ -302,6 +323,7 @@ def _mean_bar(axes: Axes, group: Dots, height: float, colour: str) -> None:
             va="top",
             fontsize=11.5,
             color=INK,
+            url=group.link,
         )
 
 
@@ -316,9 +338,11 @@ def _row_label(group: Dots, width: int) -> str:
     return f"{shortened(group.level, 18 if width <= NARROW else 28)}\nn = {len(group.values)}"
 
 
-def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Rows from the top, labelled, with no axis line of their own."""
+def _rows(axes: Axes, labels: Sequence[str], links: Sequence[str | None] = ()) -> None:
+    """Rows from the top, labelled, with no axis line of their own. links: of the labels."""
     axes.set_yticks(range(len(labels)), labels)
+    for label, link in zip(axes.get_yticklabels(), links, strict=False):
+        label.set_url(link or "")
     axes.set_ylim(len(labels) - 0.45, -0.55) if labels else None
     axes.spines["bottom"].set_color(RULE)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 
+from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput, grouped_levels, main_grouping
@@ -42,7 +44,8 @@ def limitation_table(given: ReportInput) -> Table | None:
                 point.label,
                 str(point.n),
                 with_interval(point.mean, point.interval, 2),
-            )
+            ),
+            sessions=point.sessions,
         )
         for measure, title in MEASURES.items()
         for _, what, curves in _curves_of(given, measure)
@@ -57,7 +60,7 @@ def limitation_table(given: ReportInput) -> Table | None:
             columns,
             tuple(rows),
             4,
-            None,
+            4,
             (NOTE,),
         )
         if rows
@@ -80,13 +83,16 @@ def curves(
     for level, pairs in measured.items():
         points = [point for low, high in edges if (point := _point(pairs, measure, place, low, high))]
         if points:
-            yield Curve(level, tuple(points))
+            levels = {main_grouping(given): level}
+            yield Curve(level, tuple(replace(point, sessions=behind(given, levels, ids)) for point, ids in points))
 
 
-def _point(pairs: Measured, measure: str, place: Callable[[TurnMeasure], int], low: int, high: int) -> Point | None:
-    """Mean over the turns of one part, clustered by persona."""
+def _point(
+    pairs: Measured, measure: str, place: Callable[[TurnMeasure], int], low: int, high: int
+) -> tuple[Point, set[str]] | None:
+    """Mean over the turns of one part, clustered by persona, and the sessions that have such turns."""
     found = [
-        (one.values[measure], session.persona or f"session:{session.id}")
+        (one.values[measure], session)
         for session, turns in pairs
         for one in turns
         if measure in one.values and low <= place(one) <= high
@@ -94,8 +100,9 @@ def _point(pairs: Measured, measure: str, place: Callable[[TurnMeasure], int], l
     if not found:
         return None
     values = [value for value, _ in found]
-    interval = clustered_interval(values, [cluster for _, cluster in found])
-    return Point((low + high) / 2, f"{low}–{high}", len(values), sum(values) / len(values), interval)
+    interval = clustered_interval(values, [session.persona or f"session:{session.id}" for _, session in found])
+    point = Point((low + high) / 2, f"{low}–{high}", len(values), sum(values) / len(values), interval)
+    return point, {session.id for _, session in found}
 
 
 def _edges(places: list[int]) -> list[tuple[int, int]]:

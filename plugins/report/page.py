@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugins.report import plates, wording
+from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.corpora import corpora_table
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
@@ -31,7 +32,7 @@ from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.session_list import list_sessions
-from cbtrun.plugins.report.tables import Table, narrow_widths
+from cbtrun.plugins.report.tables import Table, cell_link, narrow_widths
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         results=given.results,
         notices=_notices(given),
         caveats=caveats(given),
+        behind_comparison=behind_comparison,
+        unscored_items=unscored_items(given),
         headline=headline,
         titles=titles_by_outcome(given),
         drawing=draw_design(given.study),
@@ -264,6 +267,7 @@ def _environment() -> Environment:
         sentence=wording.sentence,
         breakable=wording.breakable,
         narrow_widths=narrow_widths,
+        cell_link=cell_link,
         card_lines=card_lines,
         raw=_raw,
     )

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from cbtrun.plugins.report import figures
+from cbtrun.plugins.report.behind import Levels, behind, link
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
-from cbtrun.plugins.report.result_tables import MEAN, caveats, outcome_title, outcomes
+from cbtrun.plugins.report.result_tables import MEAN, MISSING_COLUMN, caveats, outcome_title, outcomes
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, with_interval
 from cbtrun.records import Persona
@@ -35,11 +36,12 @@ def persona_table(given: ReportInput) -> Table | None:
             for at, group in enumerate(_described(given, outcome, ids)):
                 mean = with_interval(group.mean, group.interval)
                 cells = (f"{attribute}: {level}", group.level, str(group.n), str(group.missing), mean, number(group.sd))
-                rows.append(Row(cells, starts=at == 0))
+                shown, lost = _behind(given, outcome, ids, group.level)
+                rows.append(Row(cells, sessions=shown, apart={MISSING_COLUMN: lost}, starts=at == 0))
     columns = ("Persona group", main_grouping(given).replace("_", " "), "n", "Missing", MEAN, "SD")
     title = f"{outcome_title(given, outcome)} by persona group"
     notes = ("These groups were not compared by a test unless an analysis declares it", *caveats(given))
-    return Table("persona-groups", title, columns, tuple(rows), 2, None, notes) if rows else None
+    return Table("persona-groups", title, columns, tuple(rows), 2, 2, notes) if rows else None
 
 
 def persona_plates(given: ReportInput) -> Iterator[Plate]:
@@ -51,7 +53,12 @@ def persona_plates(given: ReportInput) -> Iterator[Plate]:
     rubric = given.results.ratings[outcome.outcome.split(".")[0]].rubric
     described = [_described(given, outcome, ids) for _, ids in groups]
     profiles = [
-        Profile(level.level, tuple(row[at].mean for row in described), tuple(row[at].interval for row in described))
+        Profile(
+            level.level,
+            tuple(row[at].mean for row in described),
+            tuple(row[at].interval for row in described),
+            tuple(link(_behind(given, outcome, ids, level.level)[0]) for _, ids in groups),
+        )
         for at, level in enumerate(described[0])
     ]
     scale = (rubric.low, rubric.high) if outcome.kind == "total" else (None, None)
@@ -99,6 +106,18 @@ def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
         ids = {level: frozenset(one.id for one in personas if read(one) == level) for level in order}
         found[name] = {level: members for level, members in ids.items() if members}
     return found
+
+
+def _behind(
+    given: ReportInput, outcome: OutcomeSummary, ids: frozenset[str], level: str
+) -> tuple[Levels, Levels | None]:
+    """The sessions of these personas at a level with a value, and those without; none where all have one."""
+    name, short = outcome.outcome.split(".", 1)
+    values, grouping = given.rated[name].values.get(short, {}), main_grouping(given)
+    met = [one for one in given.sessions if one.persona in ids and level_of(one, grouping) == level]
+    lost = [one.id for one in met if values.get(one.id) is None]
+    shown = behind(given, {grouping: level}, {one.id for one in met} - set(lost))
+    return shown, behind(given, {grouping: level}, lost) if lost else None
 
 
 def _described(given: ReportInput, outcome: OutcomeSummary, ids: frozenset[str]) -> list[GroupSummary]:

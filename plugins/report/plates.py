@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from cbtrun.plugins.report import figures
+from cbtrun.plugins.report.behind import behind_comparison, link, scored
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
@@ -48,9 +49,13 @@ def pairs_plates(given: ReportInput) -> Iterator[Plate]:
     headline = headline_comparison(given)
     if headline is None or len(headline.levels) != 2 or headline.design != "paired":
         return
-    pairs = _pairs(given, headline)
+    personas, pairs = _pairs(given, headline)
     if not pairs:
         return
+    links = [
+        [link(scored(given, headline.outcome, {headline.factor: level, "persona": one})) for one in personas]
+        for level in headline.levels
+    ]
     outcome = next((one for one in outcomes(given) if one.outcome == headline.outcome), None)
     levels = [group.level for group in outcome.groups.get(headline.factor, ())] if outcome else list(headline.levels)
     colours = tuple(levels.index(level) if level in levels else at for at, level in enumerate(headline.levels))
@@ -64,6 +69,7 @@ def pairs_plates(given: ReportInput) -> Iterator[Plate]:
             (headline.levels[0], headline.levels[1]),
             "points",
             colours=(colours[0], colours[1]),
+            links=(links[0], links[1]),
         ),
     )
 
@@ -79,7 +85,7 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         ("contrasts", "Declared contrasts", whole, 1),
         ("item-contrasts", "Contrasts by item", single, 2),
     ):
-        rows = _forest_rows(found, titles, headline)
+        rows = _forest_rows(given, found, titles, headline)
         names = {contrast_name(one, found) for one in found}
         which = f" ({contrast(found[0])})" if len(names) == 1 else ""
         about = {titles.get(one.outcome, one.outcome) for one in found}
@@ -91,7 +97,7 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
 
 
 def _forest_rows(
-    found: Sequence[Comparison], titles: Mapping[str, str], headline: Comparison | None
+    given: ReportInput, found: Sequence[Comparison], titles: Mapping[str, str], headline: Comparison | None
 ) -> Sequence[Contrast]:
     """Rows named by what differs among them: the outcome, the contrast, or outcomes under headings of contrasts."""
     names = [contrast_name(one, found) for one in found]
@@ -104,6 +110,7 @@ def _forest_rows(
             interval=one.interval,
             n=one.n,
             strong=one == headline,
+            link=link(behind_comparison(given, one)),
             heading=names[at]
             if not by_contrast and len(set(names)) > 1 and (at == 0 or names[at - 1] != names[at])
             else "",
@@ -130,7 +137,7 @@ def profile_plates(given: ReportInput) -> Iterator[Plate]:
             draw=partial(
                 figures.draw_profile,
                 [item.title for item in items],
-                _profiles(items, grouping),
+                _profiles(given, items, grouping),
                 norms,
                 bounds[0] if same else (None, None),
             ),
@@ -173,22 +180,28 @@ def group_dots(given: ReportInput, outcome: OutcomeSummary, grouping: str) -> li
             one for one in given.sessions if level_of(one, grouping) == group.level and values.get(one.id) is not None
         ]
         points = tuple(value for one in members if (value := values[one.id]) is not None)
-        dots = Dots(group.level, tuple(one.id for one in members), points, group.mean, group.interval, colour=at)
+        ids, shown = tuple(one.id for one in members), scored(given, outcome.outcome, {grouping: group.level})
+        dots = Dots(group.level, ids, points, group.mean, group.interval, colour=at, link=link(shown))
         found.append((dots, members))
     return found
 
 
-def _profiles(items: Sequence[OutcomeSummary], grouping: str) -> list[Profile]:
+def _profiles(given: ReportInput, items: Sequence[OutcomeSummary], grouping: str) -> list[Profile]:
     levels = [group.level for group in items[0].groups.get(grouping, ())]
     by_level = [[item.groups[grouping][at] for item in items] for at in range(len(levels))]
     return [
-        Profile(level, tuple(one.mean for one in groups), tuple(one.interval for one in groups))
+        Profile(
+            level,
+            tuple(one.mean for one in groups),
+            tuple(one.interval for one in groups),
+            tuple(link(scored(given, item.outcome, {grouping: level})) for item in items),
+        )
         for level, groups in zip(levels, by_level, strict=True)
     ]
 
 
-def _pairs(given: ReportInput, comparison: Comparison) -> list[tuple[float, float]]:
-    """One pair (first level, second level) of a persona's mean values, by persona."""
+def _pairs(given: ReportInput, comparison: Comparison) -> tuple[list[str], list[tuple[float, float]]]:
+    """The personas with values at both levels, and of each its mean values (first level, second level)."""
     name, short = comparison.outcome.split(".", 1)
     values = given.rated[name].values.get(short, {}) if name in given.rated else {}
     sides: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
@@ -197,7 +210,7 @@ def _pairs(given: ReportInput, comparison: Comparison) -> list[tuple[float, floa
         if value is not None and session.persona and level in comparison.levels:
             sides[comparison.levels.index(level)].setdefault(session.persona, []).append(value)
     both = sorted(sides[0].keys() & sides[1].keys())
-    return [(sum(a) / len(a), sum(b) / len(b)) for a, b in ((sides[0][one], sides[1][one]) for one in both)]
+    return both, [(sum(a) / len(a), sum(b) / len(b)) for a, b in ((sides[0][one], sides[1][one]) for one in both)]
 
 
 def _by(grouping: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cbtrun.plugins.report.behind import scored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
@@ -16,6 +17,8 @@ from cbtrun.results import GroupSummary, describe, level_of
 
 ASSUMED_SCALE = "on an assumed scale"
 OTHER_SCALE = "on another scale"
+PUBLISHED, IN_A_WORD = 2, 6
+"""Columns of the table that rest on no session of ours."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,6 @@ def scale_words(given: ReportInput, beside: Beside) -> str:
     return OTHER_SCALE if beside.other_scale else ""
 
 
-def session_filter(beside: Beside, level: str) -> dict[str, str]:
-    """The filter of the list of sessions that shows the ones behind a value, as far as it can say it."""
-    return {beside.factor: level} | {name: kept[0] for name, kept in beside.where.items() if len(kept) == 1}
-
-
 def _row(given: ReportInput, one: PublishedMean) -> Row:
     ours = our_group(given, one.beside, one.level)
     estimate, span = difference(ours, one)
@@ -142,7 +140,9 @@ def _row(given: ReportInput, one: PublishedMean) -> Row:
         f"{number(estimate)} {interval(span)}".strip(),
         _in_a_word(ours, span, scale_words(given, one.beside)),
     )
-    return Row(cells, sessions=session_filter(one.beside, one.level), detail=one.beside.source)
+    levels = {one.beside.factor: one.level, **one.beside.where}
+    words = dict.fromkeys((PUBLISHED, IN_A_WORD))
+    return Row(cells, sessions=scored(given, one.beside.outcome, levels), apart=words, detail=one.beside.source)
 
 
 def _in_a_word(ours: GroupSummary, span: Interval | None, scale: str) -> str:

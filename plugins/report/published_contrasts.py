@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cbtrun.plugins.report.behind import Levels, behind_comparison
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.published import Beside, beside_of, our_group, scale_words
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
@@ -13,6 +14,8 @@ from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, probability, with_interval
 from cbtrun.records import Comparison, Interval
 
+NOT_OURS = (2, 5, 7)
+"""Columns of the table that rest on no session of ours."""
 NOT_ANALYSED = "no analysis of ours compares these"
 
 
@@ -47,6 +50,8 @@ class Ours:
     """Estimate in SDs of our sessions (root mean square over the two levels)."""
     d_interval: Interval | None = None
     """The estimate's interval in the same SDs."""
+    sessions: Levels | None = None
+    """Filter of the list of sessions that shows the ones behind it."""
 
 
 def published_contrasts(study: Mapping[str, Any]) -> list[PublishedContrast]:
@@ -74,20 +79,21 @@ def published_contrasts_table(given: ReportInput) -> Table | None:
         "“Agrees” says that our interval holds the published value, or some of its range: a wide one agrees with much",
         *caveats(given),
     )
-    return Table("published-contrasts", "Beside published differences", columns, rows, 2, None, notes) if rows else None
+    return Table("published-contrasts", "Beside published differences", columns, rows, 2, 4, notes) if rows else None
 
 
 def ours_beside(given: ReportInput, one: PublishedContrast) -> Ours | None:
     """Our comparison of the same levels in the same sessions, in the published direction; none where there is none."""
-    found = next((ours for ours in given.results.comparisons if _is_same(ours, one)), None)
+    found = next((each for each in given.results.comparisons if _is_same(each, one)), None)
     if found is None or found.estimate is None:
         return None
     sign = 1 if found.levels == one.levels else -1
     spread = _spread(given, one)
     span = _scaled(found.interval, sign)
+    ours = Ours(sign * found.estimate, span, found.n, sessions=behind_comparison(given, found))
     if not spread:
-        return Ours(sign * found.estimate, span, found.n)
-    return Ours(sign * found.estimate, span, found.n, sign * found.estimate / spread, _scaled(span, 1 / spread))
+        return ours
+    return replace(ours, d=ours.estimate / spread, d_interval=_scaled(span, 1 / spread))
 
 
 def agreement(one: PublishedContrast, ours: Ours | None, *, same_scale: bool) -> str:
@@ -170,4 +176,5 @@ def _rows(given: ReportInput) -> Iterator[Row]:
             with_interval(ours.d, ours.d_interval, 2) if ours else "–",
             agreement(one, ours, same_scale=not scale),
         )
-        yield Row(cells, detail=beside.source)
+        shown = ours.sessions if ours else None
+        yield Row(cells, sessions=shown, apart=dict.fromkeys(NOT_OURS), detail=beside.source)

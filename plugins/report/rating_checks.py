@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cbtrun.plugins.report.behind import Levels, rated_sessions, scored, unscored
 from cbtrun.plugins.report.inputs import Norm, ReportInput, main_grouping
-from cbtrun.plugins.report.result_tables import caveats, outcome_title, titles_by_outcome
+from cbtrun.plugins.report.result_tables import MISSING_COLUMN, caveats, outcome_title, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
 from cbtrun.ratings.norms import norms_of
@@ -61,10 +62,18 @@ def diagnostics_table(given: ReportInput) -> Table | None:
         for one in rated.diagnostics:
             about = titles.get(one.about, one.about)
             cells = (name, NAMES.get(one.name, one.name), about, one.says, str(one.n), number(one.value, 2))
-            rows.append(Row(cells, starts=True, detail=one.warning))
+            rows.append(Row(cells, sessions=_looked_at(given, name, one.about), starts=True, detail=one.warning))
     columns = ("Ratings", "Looked at", "About", "What the value is", "n", "Value")
     notes = (CONVENTIONS, *caveats(given))
-    return Table("diagnostics", "What was looked at", columns, tuple(rows), 4, None, notes) if rows else None
+    return Table("diagnostics", "What was looked at", columns, tuple(rows), 4, 4, notes) if rows else None
+
+
+def _looked_at(given: ReportInput, name: str, about: str) -> Levels:
+    """The sessions that a diagnostic rests on: those with a value of its outcome, or rated by its rater."""
+    if about in given.rated[name].values:
+        return scored(given, f"{name}.{about}", {})
+    rater = (about,) if about in given.results.ratings[name].raters else ()
+    return rated_sessions(given, name, rater)
 
 
 def severity_table(given: ReportInput) -> Table | None:
@@ -79,6 +88,7 @@ def severity_table(given: ReportInput) -> Table | None:
                 number(one.mean, 2),
                 f"{number(one.deviation, 2)} {interval(one.interval, 2)}".strip(),
             ),
+            sessions=rated_sessions(given, found.outcome, (one.rater,)),
             starts=at == 0,
         )
         for rated in given.results.ratings.values()
@@ -88,7 +98,7 @@ def severity_table(given: ReportInput) -> Table | None:
     ]
     columns = ("Outcome", "Rater", "n", "Mean", "From the others’ mean [95 % CI]")
     notes = ("Points below (−) or above the mean of the other raters on the same sessions", *caveats(given))
-    return Table("severity", "Severity of raters", columns, tuple(rows), 2, None, notes) if rows else None
+    return Table("severity", "Severity of raters", columns, tuple(rows), 2, 2, notes) if rows else None
 
 
 def limits_table(given: ReportInput) -> Table | None:
@@ -103,6 +113,7 @@ def limits_table(given: ReportInput) -> Table | None:
                 f"{number(one.difference, 2)} {interval(one.interval, 2)}".strip(),
                 f"{number(one.low, 2)} to {number(one.high, 2)}",
             ),
+            sessions=rated_sessions(given, found.outcome, least=2),
             starts=at == 0,
         )
         for rated in given.results.ratings.values()
@@ -112,9 +123,7 @@ def limits_table(given: ReportInput) -> Table | None:
     columns = ("Outcome", "Pair", "n", "Mean difference [95 % CI]", "Limits of agreement")
     notes = ("Bland-Altman: 95 % of differences between two ratings of a session are expected within the limits",)
     return (
-        Table("limits", "Limits of agreement", columns, tuple(rows), 2, None, (*notes, *caveats(given)))
-        if rows
-        else None
+        Table("limits", "Limits of agreement", columns, tuple(rows), 2, 2, (*notes, *caveats(given))) if rows else None
     )
 
 
@@ -129,7 +138,12 @@ def filled_table(given: ReportInput) -> Table | None:
                 str(one.n),
                 str(one.missing),
                 *(number(value, 1) for value in (one.mean, one.prorated, one.lowest, one.highest)),
-            )
+            ),
+            sessions=scored(given, one.outcome, {main: one.level}),
+            apart={
+                MISSING_COLUMN: unscored(given, one.outcome, {main: one.level}) if one.missing else None,
+                **dict.fromkeys((5, 6, 7), rated_sessions(given, one.outcome, levels={main: one.level})),
+            },
         )
         for rated in given.results.ratings.values()
         for one in rated.filled
@@ -141,7 +155,7 @@ def filled_table(given: ReportInput) -> Table | None:
         "unscored items prorated, at their lowest, or at their highest",
         *caveats(given),
     )
-    return Table("filled", "Were unscored items filled in", columns, tuple(rows), 2, None, notes) if rows else None
+    return Table("filled", "Were unscored items filled in", columns, tuple(rows), 2, 2, notes) if rows else None
 
 
 def norms_table(given: ReportInput) -> Table | None:
@@ -160,10 +174,11 @@ def norms_table(given: ReportInput) -> Table | None:
             here = f"{number(everyone.mean, 2)} {interval(everyone.interval, 2)}".strip()
             human = number(norm.mean, 2) + (f" (SD {number(norm.sd, 2)})" if norm.sd else "")
             title = outcome_title(given, outcome)
-            rows.append(Row((title, str(everyone.n), here, f"{norms.n:,}", human)))
+            cells = (title, str(everyone.n), here, f"{norms.n:,}", human)
+            rows.append(Row(cells, sessions=scored(given, outcome.outcome, {}), apart=dict.fromkeys((3, 4))))
     columns = ("Outcome", "n", "Here, all sessions [95 % CI]", "n, human", "Human therapists")
     notes = (*(source.rstrip(".") for source in sources), *caveats(given))
-    return Table("norms", "Beside human therapists", columns, tuple(rows), 1, None, notes) if rows else None
+    return Table("norms", "Beside human therapists", columns, tuple(rows), 1, 1, notes) if rows else None
 
 
 def shipped_norms(results: Results) -> Mapping[str, Norm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cbtrun.plugins.report.behind import behind_comparison, rated_sessions
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
@@ -38,10 +39,10 @@ def agreement_table(given: ReportInput) -> Table | None:
             str(one.sessions),
             *(told.get(name, "–") for name in names),
         )
-        rows.append(Row(cells))
+        rows.append(Row(cells, sessions=rated_sessions(given, one.outcome, least=2)))
     columns = ("Outcome", "Between", "n", *(f"{COEFFICIENTS.get(name, name)} [95 % CI]" for name in names))
     said = dict.fromkeys(note.rstrip(".") for one in found for note in one.notes)
-    return Table("agreement", "Agreement", columns, tuple(rows), 2, None, (*said, *caveats(given)))
+    return Table("agreement", "Agreement", columns, tuple(rows), 2, 2, (*said, *caveats(given)))
 
 
 def reliability_table(given: ReportInput) -> Table | None:
@@ -58,7 +59,8 @@ def reliability_table(given: ReportInput) -> Table | None:
                 str(one.n),
                 *(number(one.variance.get(part), 2) for part in parts),
                 number(one.variance.get("reliability"), 2),
-            )
+            ),
+            sessions=behind_comparison(given, one),
         )
         for outcome, one in reversed(found.items())
     )
@@ -67,7 +69,7 @@ def reliability_table(given: ReportInput) -> Table | None:
         "Variance in squared points; reliability is the share of variance that is not the raters’",
         *caveats(given),
     )
-    return Table("reliability", "Where scores vary", columns, rows, 1, None, notes)
+    return Table("reliability", "Where scores vary", columns, rows, 1, 1, notes)
 
 
 def low_reliability(given: ReportInput) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cbtrun.plugins.report.behind import behind_comparison, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table, as_csv
 from cbtrun.plugins.report.wording import (
@@ -20,6 +21,7 @@ from cbtrun.records import Comparison
 from cbtrun.results import GroupSummary, OutcomeSummary
 
 MEAN = "Mean [95 % CI]"
+MISSING_COLUMN = 3
 
 
 def groups_table(given: ReportInput, grouping: str, name: str = "groups") -> Table:
@@ -29,7 +31,9 @@ def groups_table(given: ReportInput, grouping: str, name: str = "groups") -> Tab
         for at, group in enumerate(outcome.groups.get(grouping, ())):
             told = _described(group, decimals_for(outcome.kind))
             cells = (outcome_title(given, outcome), group.level, *told, number(group.median, 1))
-            rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0, detail=_why_missing(group)))
+            found, lost = (one(given, outcome.outcome, {grouping: group.level}) for one in (scored, unscored))
+            apart = {MISSING_COLUMN: lost if group.missing else None}
+            rows.append(Row(cells, sessions=found, apart=apart, starts=at == 0, detail=_why_missing(group)))
     columns = ("Outcome", _grouping_title(grouping), "n", "Missing", MEAN, "SD", "Median")
     return Table(name, f"Scores by {_grouping_title(grouping)}", columns, tuple(rows), 2, 2, caveats(given))
 
@@ -40,7 +44,9 @@ def items_table(given: ReportInput, grouping: str) -> Table:
     for outcome in outcomes(given, ("item",)):
         for at, group in enumerate(outcome.groups.get(grouping, ())):
             cells = (outcome_title(given, outcome), group.level, *_described(group, 2))
-            rows.append(Row(cells, sessions={grouping: group.level}, starts=at == 0))
+            found, lost = (one(given, outcome.outcome, {grouping: group.level}) for one in (scored, unscored))
+            apart = {MISSING_COLUMN: lost if group.missing else None}
+            rows.append(Row(cells, sessions=found, apart=apart, starts=at == 0))
     columns = ("Item", _grouping_title(grouping), "n", "Missing", MEAN, "SD")
     return Table("items", f"Items by {_grouping_title(grouping)}", columns, tuple(rows), 2, 2, caveats(given))
 
@@ -60,8 +66,9 @@ def comparisons_table(given: ReportInput) -> Table:
     for at, (one, name) in enumerate(zip(found, names, strict=True)):
         told = _comparison_cells(one, 2 if one.outcome in items else 1, same_size=len(sizes) == 1, adjusted=adjusted)
         cells = (*([] if single else [name]), titles.get(one.outcome, one.outcome), *told)
-        behind = {one.factor: one.levels, **one.where}
-        rows.append(Row(cells, sessions=behind, starts=single or at == 0 or names[at - 1] != name))
+        rows.append(
+            Row(cells, sessions=behind_comparison(given, one), starts=single or at == 0 or names[at - 1] != name)
+        )
     size_title = f"{effect_name(sizes.pop())} [95 % CI]" if len(sizes) == 1 else "Effect size [95 % CI]"
     numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
     words = ("Outcome",) if single else ("Contrast", "Outcome")

@@ -6,6 +6,8 @@ const sessionList = (function () {
   const search = tools.querySelector("input");
   const output = tools.querySelector("output");
   const selects = [...tools.querySelectorAll("[data-filter-by]")];
+  const all = tools.querySelector("[data-all]");
+  const LINK = "#sessions="; // a link of a figure, with its filter
   const show = tools.querySelector("[data-show]");
   const rows = [...body.rows].map((row) => ({
     row,
@@ -22,8 +24,10 @@ const sessionList = (function () {
   let current = null;
 
   let only = new Map(); // filter -> levels, where a number stands for the sessions of several
+  let picked = null; // rows, where a number stands for sessions that no filter tells from others
 
   const wanted = (one, text) =>
+    (!picked || picked.has(one)) &&
     [...only].every(([at, levels]) => levels.includes(one.cells[1 + at])) &&
     selects.every((select, at) => !select.value || one.cells[1 + at] === select.value) &&
     (!show.value || one[show.value]) &&
@@ -38,7 +42,8 @@ const sessionList = (function () {
       count += one.shown;
     }
     const levels = [...only.values()].map((one) => `, ${one.join(" or ")}`).join("");
-    output.textContent = (count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`) + levels;
+    output.textContent = (count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`) + levels + (picked ? ", behind the number" : "");
+    all.hidden = count === rows.length;
   }
 
   let asked = 0;
@@ -55,7 +60,7 @@ const sessionList = (function () {
     found = ids;
     apply();
   });
-  const chosen = () => { only = new Map(); apply(); };
+  const chosen = () => { only = new Map(); picked = null; apply(); };
   for (const select of [...selects, show]) select.addEventListener("change", chosen);
   tools.addEventListener("submit", (event) => event.preventDefault());
 
@@ -94,11 +99,22 @@ const sessionList = (function () {
     return shown[at < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, at + step))] ?? null;
   }
 
+  // The rows at places such as `0-11,14`.
+  function rowsOf(places) {
+    const found = new Set();
+    for (const run of places.split(",").filter(Boolean)) {
+      const [first, last = first] = run.split("-").map(Number);
+      for (let at = first; at <= last; at += 1) found.add(rows[at]);
+    }
+    return found;
+  }
+
   function filter(levels) {
     search.value = "";
     show.value = "";
     found = null;
     only = new Map();
+    picked = levels.rows === undefined ? null : rowsOf(levels.rows);
     selects.forEach((select, at) => {
       const wanted = levels[select.dataset.name] ?? "";
       const several = Array.isArray(wanted) && wanted.length > 1;
@@ -108,11 +124,22 @@ const sessionList = (function () {
     apply();
   }
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-filter]");
-    if (link) filter(JSON.parse(link.dataset.filter));
+    const href = event.target.closest("a")?.getAttribute("href");
+    if (href === "#sessions") {
+      const told = event.target.closest("[data-filter]");
+      if (told) filter(JSON.parse(told.dataset.filter));
+    } else if (href?.startsWith(LINK)) {
+      event.preventDefault();
+      filter(JSON.parse(decodeURIComponent(href.slice(LINK.length))));
+      location.hash = "sessions";
+    }
   });
+  all.addEventListener("click", () => filter({}));
 
   tools.hidden = false;
-  apply();
+  if (location.hash.startsWith(LINK)) {
+    filter(JSON.parse(decodeURIComponent(location.hash.slice(LINK.length))));
+    section.scrollIntoView();
+  } else apply();
   return { rows, byId, mark, neighbour, search, current: () => current };
 })();

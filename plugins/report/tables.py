@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -18,7 +18,9 @@ class Row:
 
     cells: tuple[str, ...]
     sessions: Mapping[str, str | Sequence[str]] | None = None
-    """Grouping -> level, or levels, of the sessions behind the row; its count links to them."""
+    """Filter of the list of sessions that shows the ones behind the row; its numbers link to them."""
+    apart: Mapping[int, Mapping[str, str | Sequence[str]] | None] = field(default_factory=dict)
+    """Column -> filter of a number that rests on other sessions than its row, or on none."""
     starts: bool = True
     """Whether it starts a new block; a row that does not repeats its first cell silently."""
     detail: str = ""
@@ -37,10 +39,29 @@ class Table:
     words: int = 1
     """How many columns from the left are words; the others are numbers."""
     count: int | None = None
-    """Column whose number links to the sessions behind the row."""
+    """Column whose link the keyboard stops at; those of a row's other numbers lead to the same sessions."""
     notes: tuple[str, ...] = ()
     blocks: bool = False
     """In the page, the first column becomes headings between the rows."""
+
+
+@dataclass(frozen=True)
+class CellLink:
+    """How a number leads to its sessions."""
+
+    sessions: Mapping[str, str | Sequence[str]] | None
+    """Its own filter; none where its row says it."""
+    stop: bool
+    """Whether the keyboard stops at it."""
+
+
+def cell_link(table: Table, row: Row, at: int) -> CellLink | None:
+    """The link of a row's cell; none for words, and where there is nothing behind a number."""
+    if at < table.words or row.cells[at] in ("–", ""):
+        return None
+    if at in row.apart:
+        return CellLink(row.apart[at], stop=True) if row.apart[at] is not None else None
+    return CellLink(None, stop=at == table.count) if row.sessions is not None else None
 
 
 def narrow_widths(table: Table) -> str:

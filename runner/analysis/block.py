@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cbtrun.context import StageContext
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.ratings.totals import Aggregate
+    from cbtrun.records import Persona
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
 SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
@@ -107,10 +108,14 @@ def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
     name = (context.study.get("sessions") or {}).get("personas")
     found = {}
     for persona in context.personas(name) if name else []:
-        levels = {f"persona.{attribute}": str(getattr(persona, attribute)) for attribute in PERSONA_ATTRIBUTES}
-        levels["persona.severity"] = next(band for top, band in SEVERITY if persona.phq9 <= top)
-        found[persona.id] = levels
+        found[persona.id] = persona_levels(persona)
     return found
+
+
+def persona_levels(persona: Persona) -> dict[str, str]:
+    """What `where` and `by` can ask of a persona: `persona.risk` ... -> its level."""
+    levels = {f"persona.{attribute}": str(getattr(persona, attribute)) for attribute in PERSONA_ATTRIBUTES}
+    return levels | {"persona.severity": next(band for top, band in SEVERITY if persona.phq9 <= top)}
 
 
 def tuning_notes(study: Mapping[str, Any], comparison: Comparison) -> list[str]:

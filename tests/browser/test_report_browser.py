@@ -190,17 +190,48 @@ def test_search_finds_words_inside_transcripts(report: Path, visit: Callable[...
 
 def test_a_number_leads_to_the_sessions_behind_it(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report).page
-    page.click("#table-groups tbody tr:first-child a[data-filter]")
+    page.click("#table-groups tbody tr:first-child a")
     assert page.input_value("select[data-name=tuning]") == "cbt"
-    assert page.text_content(".tools output") == "20 of 60 sessions"
+    n = page.text_content("#table-groups tbody tr:first-child td:nth-child(3)")
+    assert page.text_content(".tools output") == f"{n} of 60 sessions, behind the number"
 
 
 def test_the_n_of_a_contrast_leads_to_the_sessions_of_both_levels(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report).page
-    page.click("#table-comparisons tbody a[data-filter]")
-    assert page.text_content(".tools output") == "40 of 60 sessions, cbt or none"
+    page.click("#table-comparisons tbody a")
+    assert page.text_content(".tools output") == "34 of 60 sessions, cbt or none, behind the number"
     page.select_option("select[data-name=arm]", "cbt")
     assert page.text_content(".tools output") == "20 of 60 sessions"
+
+
+@pytest.mark.parametrize("link", ["#table-groups tbody tr:first-child td:nth-child(5) a", "#finding ~ .headline dd a"])
+def test_a_mean_and_the_headline_lead_to_their_sessions(report: Path, visit: Callable[..., Visit], link: str) -> None:
+    page = visit(report).page
+    page.locator(link).first.focus()
+    page.keyboard.press("Enter")
+    assert (page.text_content(".tools output") or "").endswith("behind the number")
+    page.click("[data-all]")
+    assert page.text_content(".tools output") == "60 sessions"
+
+
+def test_a_row_of_the_forest_plot_leads_to_its_sessions(report: Path, visit: Callable[..., Visit]) -> None:
+    one = visit(report, reduced_motion="reduce")
+    link = one.page.locator("#figure-contrasts .plate.wide a[href^='#sessions=']").first
+    link.click()
+    assert one.page.text_content(".tools output") == "34 of 60 sessions, cbt or none, behind the number"
+    assert one.page.url.endswith("#sessions")
+    again = visit(report, hash=link.get_attribute("href") or "").page
+    assert again.text_content(".tools output") == "34 of 60 sessions, cbt or none, behind the number"
+
+
+def test_a_count_of_what_is_missing_shows_just_those_sessions(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    given = made_up_study(20, figures=())
+    write_all(given, tmp_path)
+    missing = [id_ for id_, value in given.rated["ctrs"].values["total"].items() if value is None]
+    page = visit(tmp_path).page
+    page.locator("#care .warnings a").first.click()
+    assert page.locator("#session-list tbody tr:not([hidden]) th").all_text_contents() == missing
+    assert page.text_content(".tools output") == f"{len(missing)} of 60 sessions, behind the number"
 
 
 @pytest.mark.parametrize("name", ["comparisons", "groups", "items"])
