@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -47,10 +48,30 @@ class FileLines(Sequence[bytes]):
                     yield line.rstrip(b"\r\n")
 
 
+class PackedLines(Sequence[bytes]):
+    """Lines that wait in memory, each compressed by itself: words take a third of their room."""
+
+    def __init__(self, packed: Sequence[bytes]) -> None:
+        """packed: each as `packed_line` gives it."""
+        self._packed = packed
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> PackedLines: ...
+    def __getitem__(self, index: int | slice) -> bytes | PackedLines:
+        if isinstance(index, slice):
+            return PackedLines(self._packed[index])
+        return zlib.decompress(self._packed[index])
+
+
 class RecordList(Sequence[R], Generic[R]):
     """A sequence of records of one kind. Each look makes the record anew: keep what is needed of it, not the record.
 
-    A session of 20 turns takes 15 KB as an object, 3 KB as a line, and 8 bytes as a line of a file.
+    A session of 20 turns takes 15 KB as an object, 3 KB as a line, 1 KB packed, and 8 bytes as a line of a file.
     """
 
     def __init__(self, kind: type[R], lines: Sequence[bytes]) -> None:
@@ -61,7 +82,12 @@ class RecordList(Sequence[R], Generic[R]):
     @classmethod
     def of(cls, kind: type[R], records: Iterable[R]) -> RecordList[R]:
         """The records, packed."""
-        return cls(kind, [line_of(record) for record in records])
+        return cls.unpack(kind, [packed_line(record) for record in records])
+
+    @classmethod
+    def unpack(cls, kind: type[R], packed: Sequence[bytes]) -> RecordList[R]:
+        """The records that `packed_line` packed."""
+        return cls(kind, PackedLines(packed))
 
     @classmethod
     def read(cls, path: Path, kind: type[R]) -> RecordList[R]:
@@ -92,6 +118,11 @@ class RecordList(Sequence[R], Generic[R]):
 def line_of(record: Record) -> bytes:
     """A record as one JSON line, without its line break."""
     return record.model_dump_json().encode()
+
+
+def packed_line(record: Record) -> bytes:
+    """A record's line, compressed, for thousands that wait until the last is there."""
+    return zlib.compress(line_of(record), 1)
 
 
 def lines_of(records: Iterable[Record]) -> Iterator[bytes]:

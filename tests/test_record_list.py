@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.record_list import FileLines, RecordList
+from cbtrun.record_list import FileLines, RecordList, line_of, lines_of
 from cbtrun.records import Session, Turn
 from cbtrun.run_folder import write_records
 
@@ -53,3 +53,11 @@ def test_records_of_a_file_take_no_memory_until_they_are_looked_at(tmp_path: Pat
     tracemalloc.stop()
     assert len(found) == 500
     assert kept < path.stat().st_size / 50
+
+
+def test_records_that_wait_in_memory_are_those_that_were_packed() -> None:
+    records = [session(number, "a long story " * number) for number in range(5)]
+    waiting = RecordList.of(Session, records)
+    assert waiting == records
+    assert waiting[1:4] == records[1:4]
+    assert [*lines_of(waiting)] == [line_of(record) for record in records]

@@ -85,7 +85,7 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
-    from cbtrun.record_list import RecordList, line_of
+    from cbtrun.record_list import RecordList, packed_line
     from cbtrun.records import Session
 
     options = context.options
@@ -104,7 +104,7 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
         async with rooms.room(course) as (therapist, patient):
             models: dict[Speaker, Calls] = {"therapist": therapist, "patient": patient}
             sessions = await Course(course.unit(personas), options, models, context.fail, admission).hold()
-            return [line_of(session) for session in sessions]
+            return [packed_line(session) for session in sessions]
 
     order = order_of(waiting, engines)
     try:
@@ -112,7 +112,7 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
     finally:
         await rooms.close()
     courses = [course for _, course in sorted(zip(order, held, strict=True), key=lambda pair: pair[0])]
-    return RecordList(Session, [session for course in courses for session in course or ()])
+    return RecordList.unpack(Session, [session for course in courses for session in course or ()])
 
 
 def _turn_limit(options: Mapping[str, Any]) -> float:

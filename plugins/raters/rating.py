@@ -34,7 +34,7 @@ from cbtrun.ratings.request import (
 )
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.windows import joined_scores, window_flags
-from cbtrun.record_list import RecordList, line_of
+from cbtrun.record_list import RecordList, packed_line
 from cbtrun.records import ItemScore, Rating, Session
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Unit:
         return f"{self.session.id}, rater {self.rater}, repeat {self.repeat}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Which rating is to be made; thousands of them wait, so it holds no session."""
 
@@ -127,16 +127,16 @@ async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[
         calls = {rater: await stack.enter_async_context(context.model(rater)) for rater in raters}
 
         async def rate(place: Place) -> bytes:
-            return line_of(await rate_one(calls[place.rater], place.unit(sessions), work))
+            return packed_line(await rate_one(calls[place.rater], place.unit(sessions), work))
 
         ordered = sorted(places, key=lambda one: asking_place(sessions[one.number], one.repeat, context.seed))
         found = await context.each(ordered, rate, lambda place: str(place.unit(sessions)))
     ratings = dict(zip(ordered, found, strict=True))
-    return RecordList(Rating, [ratings[place] or _unrated(place.unit(sessions), work) for place in places])
+    return RecordList.unpack(Rating, [ratings[place] or _unrated(place.unit(sessions), work) for place in places])
 
 
 def _unrated(unit: Unit, work: RatingWork) -> bytes:
-    return line_of(_rating(unit, work, unscored(work.rubric.items, CALL_FAILED)))
+    return packed_line(_rating(unit, work, unscored(work.rubric.items, CALL_FAILED)))
 
 
 async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
