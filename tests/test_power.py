@@ -106,6 +106,38 @@ def test_every_design_is_planned_by_its_own_test(study_project: MakeProject) -> 
     }
 
 
+def in_subgroups(project_of: MakeProject, by: str, more: str = "") -> PlannedTest:
+    """The paired analysis of one outcome with `by`."""
+    block = f"using: paired, outcome: ctrs.total, factor: tuning, levels: [cbt, none], items: false, by: {by}{more}"
+    return planned(project_of({"study.yaml": f"{STUDY}  sub: {{{block}}}\n"}))["sub", ""]
+
+
+def test_the_levels_of_by_are_counted_in_the_family(study_project: MakeProject) -> None:
+    # Families a and b hold both levels of tuning: the whole, and the comparison within each.
+    one = in_subgroups(study_project, "family")
+    assert (one.family, one.alpha) == (3, pytest.approx(0.05 / 3))
+    assert any("`by: family` has 2 levels" in note and "counted in the family" in note for note in one.notes)
+
+
+def test_a_level_of_by_without_both_sides_adds_no_test(study_project: MakeProject) -> None:
+    assert in_subgroups(study_project, "arm").family == 1
+    assert in_subgroups(study_project, "family", ", where: {family: a}").family == 2
+
+
+def test_where_the_text_does_not_tell_the_levels_of_by_it_is_said_what_was_assumed(study_project: MakeProject) -> None:
+    one = in_subgroups(study_project, "persona.disclosure_style")
+    assert one.family == 4
+    assert any("taken to have 3 levels" in note for note in one.notes)
+    other = in_subgroups(study_project, "persona.gender")
+    assert other.family == 3
+    assert any("assumed to have 2 levels" in note for note in other.notes)
+
+
+def test_subgroups_are_not_in_the_family_of_an_outcome_alone(study_project: MakeProject) -> None:
+    assert in_subgroups(study_project, "family", ", family: outcome-alone").family == 1
+    assert in_subgroups(study_project, "family", ", correction: none").family == 1
+
+
 def test_what_is_detectable_is_found_with_the_wanted_power(study_project: MakeProject) -> None:
     found = planned(study_project({"study.yaml": STUDY}))
     one = found["t", ""]

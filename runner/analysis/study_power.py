@@ -23,6 +23,7 @@ from cbtrun.analysis.rank_power import (
     odds_power,
     wilcoxon_power,
 )
+from cbtrun.analysis.subgroup_levels import SubgroupLevels, subgroup_levels
 from cbtrun.errors import StatisticsError
 
 if TYPE_CHECKING:
@@ -86,12 +87,14 @@ class Declared:
     scores: int
     """Categories of the declared item, for `ordinal`."""
     seed: int
+    subgroups: SubgroupLevels
+    """Levels of `by`, each of which repeats every comparison."""
 
     def level(self, alpha: float, comparisons: int = 1) -> tuple[float, int]:
         """Significance level at the strictest step of the correction, and the family's size."""
         whole = self.options.get("correction", "holm") != "none"
-        outcomes = 1 if self.options.get("family") == "outcome-alone" else self.outcomes
-        family = comparisons * outcomes if whole else 1
+        tables = 1 if self.options.get("family") == "outcome-alone" else self.outcomes * (1 + self.subgroups.count)
+        family = comparisons * tables if whole else 1
         return alpha / family, family
 
     @property
@@ -128,7 +131,8 @@ def _declared(study: Study, plans: Mapping[str, Plan | None], n: int | None) -> 
         rating_set, _, score = str(options["outcome"]).partition(".")
         rubric = rubrics.get(str((study.data["ratings"][rating_set]).get("rubric", "")))
         outcomes = _outcomes(rubric, score) if options.get("items") else 1
-        yield Declared(name, options, personas, n or sessions, outcomes, _scores(rubric, score), study.seed)
+        subgroups = subgroup_levels(study.data, options, personas)
+        yield Declared(name, options, personas, n or sessions, outcomes, _scores(rubric, score), study.seed, subgroups)
 
 
 def _outcomes(rubric: Rubric | None, declared: str) -> int:
@@ -146,8 +150,12 @@ def _notes(declared: Declared) -> tuple[str, ...]:
     told = []
     if declared.options.get("where"):
         told.append("`where` keeps some sessions only: fewer units than planned with")
-    if declared.options.get("by"):
-        told.append(f"comparisons within levels of `{declared.options['by']}` have fewer units, and add to the family")
+    if declared.subgroups.how:
+        alone = declared.options.get("family") == "outcome-alone" or declared.options.get("correction") == "none"
+        family = "their tests are not in this family" if alone else "their tests are counted in the family"
+        told.append(
+            f"{declared.subgroups.how}; {family}; comparisons within a level have fewer units than planned with"
+        )
     return tuple(told)
 
 
