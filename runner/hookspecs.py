@@ -59,6 +59,14 @@ def engine_of(context: ModelContext) -> EngineShare | None:
     """The engine that must be open for a model, if it has one: sessions are ordered so that each opens once."""
 
 
+@hookspec(firstresult=True)
+def stages_at_once(context: BlockContext) -> int | None:
+    """How many blocks like this one may run side by side on this machine, each in a thread; without the hook, one.
+
+    Asked of `tune` blocks. A plugin that gives more than one ends its work in `run_stopping`.
+    """
+
+
 @hookspec
 def rubric_folders() -> Path:
     """A folder of rubric YAML files that studies may name."""
@@ -123,6 +131,11 @@ def stage_advanced(note: StageNote) -> None:
 @hookspec
 def stage_finished(note: StageNote) -> None:
     """A stage is done, skipped because it was already done, or stopped."""
+
+
+@hookspec
+def run_stopping() -> None:
+    """The run ends before its time: end what works in other threads and processes, whose stages are waited for."""
 
 
 def stage_hooks() -> dict[str, str]:

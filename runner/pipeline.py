@@ -11,8 +11,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.budget import budget_of
@@ -34,6 +36,7 @@ from cbtrun.registered import keep_registration, personas_made, promise_of, regi
 from cbtrun.results import build_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
+from cbtrun.side_by_side import Wave, run_side_by_side, waves
 from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 
@@ -130,6 +133,9 @@ class _Run:
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
         self._progress = ProgressFile(folder.progress)
+        self._books = RLock()
+        """Around everything but the plugins' work, which may go on in several threads."""
+        self._stopping = Event()
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
         self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
@@ -146,8 +152,9 @@ class _Run:
             self._stage(stage)
         if not self.broken:
             check_disjoint(self.study.data, self.inputs)
-        for stage in [stage for stage in stages if stage.block not in ("personas", "report")]:
-            self._stage(stage)
+        middle = [stage for stage in stages if stage.block not in ("personas", "report")]
+        for wave in waves(middle, self.study, self.registry):
+            self._wave(wave)
         if self.outcome.done or not self.folder.results.exists():
             self._write_results()
         for stage in [stage for stage in stages if stage.block == "report"]:
@@ -182,7 +189,33 @@ class _Run:
         )
         write_atomically(self.folder.results, results_bytes(results).decode())
 
+    def _wave(self, wave: Wave) -> None:
+        if wave.at_once == 1:
+            for stage in wave.stages:
+                self._stage(stage)
+            return
+        failures, self.outcome.failures = self.outcome.failures, []
+        try:
+            run_side_by_side([partial(self._stage, stage) for stage in wave.stages], wave.at_once, self._stop)
+        finally:
+            order = [stage.id for stage in wave.stages]
+            self.outcome.failures = [*failures, *sorted(self.outcome.failures, key=lambda one: order.index(one.stage))]
+
+    def _stop(self) -> None:
+        """Make the stages in other threads return; what they had not finished is for the next run."""
+        self._stopping.set()
+        self.registry.stop()
+
     def _stage(self, stage: Stage) -> None:
+        if self._stopping.is_set():
+            return
+        with self._books:
+            fingerprint = self._to_do(stage)
+        if fingerprint is not None:
+            self._work(stage, fingerprint)
+
+    def _to_do(self, stage: Stage) -> str | None:
+        """The fingerprint of a stage that has to run; none for one that is up to date or that nothing can be done for."""
         fingerprint = stage_fingerprint(stage, self.study, self.registry, self.rubrics, self.outputs)
         if stage.block == "report" and (promise := registration_digest(self.folder)):
             fingerprint = digest([fingerprint, promise])
@@ -191,13 +224,13 @@ class _Run:
             self.outputs[stage.id] = kept.output
             self.outcome.up_to_date.append(stage.id)
             self._tell(StageNote(stage.id, "up to date", kept.units, kept.units), "stage_finished")
-            return
+            return None
         self.journal.unmark_stage(stage.id)
         missing = [need for need in stage.needs if need in self.broken]
         if missing and stage.block not in GOES_ON:
             self._break(stage, [Failure(stage=stage.id, unit="", reason=f"needs {', '.join(missing)}, which failed")])
-        else:
-            self._work(stage, fingerprint)
+            return None
+        return fingerprint
 
     def _break(self, stage: Stage, failures: list[Failure]) -> None:
         """A stage without output: what an earlier run left there would be of another study."""
@@ -218,30 +251,30 @@ class _Run:
     def _work(self, stage: Stage, fingerprint: str) -> None:
         tally = Tally()
         context = self._context(stage, tally)
+        context.folder.mkdir(parents=True, exist_ok=True)
         self._tell(StageNote(stage.id, "running"), "stage_started")
         try:
-            units = self._run(stage, context)
+            result = self.registry.run(stage.block, stage.options["using"], context)
+            with self._books:
+                self._write(stage, result)
         except StopRun:
             self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
             raise
         except SpecError:
             raise
         except CbtrunError as error:
-            context.fail("", str(error))
-            self._break(stage, context.failures)
+            with self._books:
+                if self._stopping.is_set():
+                    self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+                else:
+                    context.fail("", str(error))
+                    self._break(stage, context.failures)
             return
-        self.outcome.done.append(stage.id)
-        self.outcome.failures += context.failures
-        self.outcome.tally.add(tally)
-        self.outputs[stage.id] = self._output_digest(stage) or ""
-        if not context.failures:
-            self.journal.mark_stage(stage.id, StageMark(fingerprint, self.outputs[stage.id], units))
-        self._tell(_note(stage, "incomplete" if context.failures else "done", units, tally), "stage_finished")
+        with self._books:
+            self._finish(stage, fingerprint, context, tally, len(result))
 
-    def _run(self, stage: Stage, context: StageContext) -> int:
-        """Call the plugin and write what it gives. Returns the number of units."""
-        context.folder.mkdir(parents=True, exist_ok=True)
-        result = self.registry.run(stage.block, stage.options["using"], context)
+    def _write(self, stage: Stage, result: Any) -> None:
+        """Write what a plugin gave."""
         if stage.block == "report":
             self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
@@ -249,7 +282,16 @@ class _Run:
         else:
             write_records(output_path(self.folder, stage.block, stage.name), result)
             self.inputs.forget(stage.block, stage.name)
-        return len(result)
+
+    def _finish(self, stage: Stage, fingerprint: str, context: StageContext, tally: Tally, units: int) -> None:
+        """Mark a stage as done, if nothing failed."""
+        self.outcome.done.append(stage.id)
+        self.outcome.failures += context.failures
+        self.outcome.tally.add(tally)
+        self.outputs[stage.id] = self._output_digest(stage) or ""
+        if not context.failures:
+            self.journal.mark_stage(stage.id, StageMark(fingerprint, self.outputs[stage.id], units))
+        self._tell(_note(stage, "incomplete" if context.failures else "done", units, tally), "stage_finished")
 
     def _context(self, stage: Stage, tally: Tally) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self.gates, self.budget)
@@ -318,8 +360,9 @@ class _Run:
         return tell
 
     def _tell(self, note: StageNote, observer: str) -> None:
-        self.registry.tell(observer, note)
-        self._progress.show(note)
+        with self._books:
+            self.registry.tell(observer, note)
+            self._progress.show(note)
 
     @property
     def _report_list(self) -> Path:

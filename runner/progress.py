@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from cbtrun.context import StageNote
 
-PLAIN_SECONDS = 10.0
-"""How often a stage in progress gives a plain line."""
+PLAIN_SECONDS, LIVE_SECONDS, FILE_SECONDS = 10.0, 0.1, 1.0
+"""How often a stage in progress gives a plain line, is drawn over, and is written down for other processes."""
 
 
 @dataclass
@@ -25,101 +25,126 @@ class PlainProgress:
     """One line when a stage starts to be slow, one when it ends."""
 
     out: TextIO
-    clock: Clock = field(default_factory=lambda: Clock())
+    running: Running = field(default_factory=lambda: Running())
 
     @hookimpl
     def stage_started(self, note: StageNote) -> None:
         """Begin to measure."""
-        self.clock.start()
+        self.running.put(note)
 
     @hookimpl
     def stage_advanced(self, note: StageNote) -> None:
         """A line every ten seconds."""
-        if self.clock.since_shown() >= PLAIN_SECONDS:
-            self.clock.shown()
-            self._say(note)
+        if self.running.put(note).is_due(PLAIN_SECONDS):
+            self._say(self.running.line(note))
 
     @hookimpl
     def stage_finished(self, note: StageNote) -> None:
         """The stage's last line."""
-        self._say(note)
+        self._say(self.running.take(note))
 
-    def _say(self, note: StageNote) -> None:
-        print(describe(note, self.clock.seconds()), file=self.out, flush=True)
+    def _say(self, line: str) -> None:
+        print(line, file=self.out, flush=True)
 
 
 @dataclass
 class LiveProgress:
-    """A line that is drawn over, and a plain one when a stage ends."""
+    """A line for each stage in progress that is drawn over, and a plain one when a stage ends."""
 
     console: Console
-    clock: Clock = field(default_factory=lambda: Clock())
+    running: Running = field(default_factory=lambda: Running())
     status: Status | None = None
 
     @hookimpl
     def stage_started(self, note: StageNote) -> None:
         """Show the stage at once."""
-        self.clock.start()
-        self.status = self.console.status(describe(note, 0.0))
-        self.status.start()
+        self.running.put(note)
+        if self.status is None:
+            self.status = self.console.status(self.running.lines())
+            self.status.start()
 
     @hookimpl
     def stage_advanced(self, note: StageNote) -> None:
         """Draw at most ten times a second."""
-        if self.status is not None and self.clock.since_shown() >= 0.1:
-            self.clock.shown()
-            self.status.update(describe(note, self.clock.seconds()))
+        if self.running.put(note).is_due(LIVE_SECONDS) and self.status is not None:
+            self.status.update(self.running.lines())
 
     @hookimpl
     def stage_finished(self, note: StageNote) -> None:
         """Leave one line."""
-        if self.status is not None:
+        line = self.running.take(note)
+        if self.status is not None and not self.running.notes:
             self.status.stop()
             self.status = None
-        self.console.print(describe(note, self.clock.seconds()), highlight=False, markup=False)
+        self.console.print(line, highlight=False, markup=False)
 
 
 @dataclass
+class Running:
+    """The stages in progress: one, or jobs side by side."""
+
+    notes: dict[str, StageNote] = field(default_factory=dict)
+    """Stage -> the last note of it."""
+    clocks: dict[str, Clock] = field(default_factory=dict)
+
+    def put(self, note: StageNote) -> Clock:
+        """Take a note; gives the stage's clock, which starts with its first one."""
+        self.notes[note.stage] = note
+        return self.clocks.setdefault(note.stage, Clock())
+
+    def take(self, note: StageNote) -> str:
+        """The last line of a stage, which is no longer in progress."""
+        line = self.line(note)
+        self.notes.pop(note.stage, None)
+        self.clocks.pop(note.stage, None)
+        return line
+
+    def line(self, note: StageNote) -> str:
+        """A stage's line."""
+        clock = self.clocks.get(note.stage)
+        return describe(note, clock.seconds() if clock else 0.0)
+
+    def lines(self) -> str:
+        """A line for each stage in progress."""
+        return "\n".join(self.line(note) for note in self.notes.values())
+
+
 class Clock:
     """When a stage started and was last shown, in seconds of a monotonic clock."""
 
-    started: float = 0.0
-    last: float = 0.0
-
-    def start(self) -> None:
-        """Begin a stage."""
-        self.started = self.last = time.monotonic()
-
-    def shown(self) -> None:
-        """The stage was just shown."""
-        self.last = time.monotonic()
+    def __init__(self) -> None:
+        self._started = self._shown = time.monotonic()
 
     def seconds(self) -> float:
-        """Since the stage began; 0 before the first."""
-        return time.monotonic() - self.started if self.started else 0.0
+        """Since the stage began."""
+        return time.monotonic() - self._started
 
-    def since_shown(self) -> float:
-        """Since the stage was last shown."""
-        return time.monotonic() - self.last
+    def is_due(self, seconds: float) -> bool:
+        """Whether the stage was not shown for so long; it counts as shown then."""
+        due = time.monotonic() - self._shown >= seconds
+        if due:
+            self._shown = time.monotonic()
+        return due
 
 
 @dataclass
 class ProgressFile:
-    """How far the stage in progress is, in a file of the run folder that `cbtrun status` of another process reads."""
+    """How far the stages in progress are, in a file of the run folder that `cbtrun status` of another process reads."""
 
     path: Path
-    clock: Clock = field(default_factory=lambda: Clock())
+    running: Running = field(default_factory=lambda: Running())
 
     def show(self, note: StageNote) -> None:
-        """Write what is in progress, at most once a second; take the file away when it ends."""
+        """Write what is in progress, at most once a second; take the file away when nothing is."""
         if note.state != "running":
-            self.path.unlink(missing_ok=True)
-        elif not note.done:
-            self.clock.start()
-        elif self.clock.since_shown() >= 1 or not self.path.exists():
-            self.clock.shown()
+            self.running.take(note)
+            if not self.running.notes:
+                self.path.unlink(missing_ok=True)
+            return
+        clock = self.running.put(note)
+        if note.done and (clock.is_due(FILE_SECONDS) or not self.path.exists()):
             part = self.path.with_suffix(".part")
-            part.write_text(describe(note, self.clock.seconds()), encoding="utf-8")
+            part.write_text(self.running.lines(), encoding="utf-8")
             part.replace(self.path)
 
 

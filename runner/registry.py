@@ -73,6 +73,10 @@ class Registry:
         share: EngineShare | None = self._only("engine_of", using)(context=context)
         return share
 
+    def at_once(self, using: str, context: BlockContext) -> int:
+        """How many blocks of the plugin may run side by side here."""
+        return self._only("stages_at_once", using)(context=context) or 1
+
     def rubric_folders(self) -> list[Path]:
         """Every folder of rubrics that plugins offer, in order of registration."""
         folders: list[Path] = self._manager.hook.rubric_folders()
@@ -89,6 +93,10 @@ class Registry:
     def tell(self, observer: str, note: object) -> None:
         """Call an observer hook on every plugin that watches."""
         getattr(self._manager.hook, observer)(note=note)
+
+    def stop(self) -> None:
+        """Tell every plugin that the run ends before its time."""
+        self._manager.hook.run_stopping()
 
     def plugin(self, using: str) -> object:
         """The plugin registered under a name."""

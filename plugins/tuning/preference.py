@@ -81,6 +81,18 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 
 @hookimpl
+def stages_at_once(context: BlockContext) -> int | None:
+    """As `sft`."""
+    return sft.stages_at_once(context)
+
+
+@hookimpl
+def run_stopping() -> None:
+    """As `sft`."""
+    sft.run_stopping()
+
+
+@hookimpl
 def tune_model(context: StageContext) -> list[Adapter]:
     """One adapter for each seed. A finished one is kept, a stopped one goes on from its last checkpoint."""
     return train_adapters(context, _job(context))

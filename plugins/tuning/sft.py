@@ -55,6 +55,24 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 
 @hookimpl
+def stages_at_once(context: BlockContext) -> int | None:
+    """As many jobs as there are GPUs for; without a GPU they train in this process, one after the other."""
+    if context.stage != "tune":
+        return None
+    from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
+
+    return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
+
+
+@hookimpl
+def run_stopping() -> None:
+    """Trainings in processes of their own end; the next run goes on from their checkpoints."""
+    from cbtrun.plugins.tuning.worker_processes import end_all
+
+    end_all()
+
+
+@hookimpl
 def tune_model(context: StageContext) -> list[Adapter]:
     """One adapter for each seed. A finished one is kept, a stopped one goes on from its last checkpoint."""
     from cbtrun.plugins.tuning.tune_job import train_adapters
