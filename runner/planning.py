@@ -95,6 +95,17 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):
         yield f"  assumed: {line}"
     yield from _power_lines(study, plans)
+    yield from _sensitivity_lines(study)
+
+
+def _sensitivity_lines(study: Study) -> Iterator[str]:
+    """The assumptions as settings, with the values that they have now."""
+    from cbtrun.study.sensitivity import variables, variation_command
+
+    found = [one.setting for one in variables(study.data) if one.setting]
+    if found:
+        yield f"  sensitivity: to vary an assumption, {variation_command(study.data, str(study.path))}"
+        yield from (f"    {setting}" for setting in found)
 
 
 def _power_lines(study: Study, plans: Mapping[str, Plan | None]) -> Iterator[str]:

@@ -34,6 +34,7 @@ from cbtrun.plugins.report.result_tables import caveats, comparisons_table, grou
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import Table, cell_link, narrow_widths
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
+from cbtrun.study.sensitivity import variables, variation_command
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -164,6 +165,8 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         results=given.results,
         notices=_notices(given),
         caveats=caveats(given),
+        variables=variables(given.study),
+        variation_command=variation_command(given.study),
         behind_comparison=behind_comparison,
         unscored_items=unscored_items(given),
         headline=headline,

@@ -55,7 +55,7 @@ def _kept_arms(study: Mapping[str, Any], where: Mapping[str, str | Sequence[str]
 def _comparable(arms: Sequence[Mapping[str, str]], by: str, options: Mapping[str, Any]) -> set[str]:
     """Levels of `by` at which every compared factor has two or more of its levels."""
     levels = options.get("levels")
-    compared = levels if isinstance(levels, Mapping) else {options.get("factor"): levels or ()}
+    compared = levels if isinstance(levels, Mapping) else {str(options.get("factor")): levels or ()}
     met = {level: [arm for arm in arms if arm.get(by) == level] for level in {arm[by] for arm in arms if by in arm}}
     return {
         level
