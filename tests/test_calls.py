@@ -75,6 +75,20 @@ def test_a_new_attempt_is_a_new_call(journal: Journal) -> None:
     assert model.asked == 2
 
 
+def test_no_model_hears_for_whom_its_calls_are_counted_and_no_key_knows(journal: Journal) -> None:
+    heard = []
+
+    class Listening(Counting):
+        async def reply(self, request: Request) -> Reply:
+            heard.append(repr(request))
+            return await super().reply(request)
+
+    model = Listening()
+    ask(journal, model, replace(REQUEST, label="secret-arm"), replace(REQUEST, label="other-arm"))
+    assert model.asked == 1
+    assert "arm" not in heard[0]
+
+
 def test_another_identity_is_another_call(journal: Journal) -> None:
     ask(journal, Counting(), REQUEST)
     other = Counting({"using": "counting", "adapter": "abc"})

@@ -54,6 +54,35 @@ def test_retries_are_shown_and_counted_for_each_arm(project: StudyProject, monke
     assert run.code == 0
     assert "2 retries" in run.err
     assert "  sessions                     retries: one 2\n" in project.run("status", "runs/calls").out
+    assert "sessions,one,3,2,0.67\n" in project.read("runs/calls/tables/retries.csv")
+    assert "sessions,two,3,0,0.00\n" in project.read("runs/calls/tables/retries.csv")
+    assert "Retries by arm" in project.read("runs/calls/report.html")
+
+
+def test_retries_of_ratings_are_counted_for_the_arm_that_is_rated(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(MockServer([*[None] * (CALLS - 6), Fault("503"), Fault("429")])) as server:
+        monkeypatch.setenv("MOCK_URL", server.url)
+        assert project.run("study.yaml", *ALLOW, "--concurrency", "1").code == 0
+    *_, one, two = project.read("runs/calls/tables/retries.csv").splitlines()
+    assert sorted([one, two]) in (
+        ["ratings.ctrs,one,3,0,0.00", "ratings.ctrs,two,3,2,0.67"],
+        ["ratings.ctrs,one,3,2,0.67", "ratings.ctrs,two,3,0,0.00"],
+    )
+    heard = [body for body in server.bodies if "<transcript>" in json.dumps(body)]
+    assert heard
+    assert not any("label" in body for body in heard)
+
+
+def test_a_report_says_where_no_call_had_to_be_made_again(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(MockServer()) as server:
+        monkeypatch.setenv("MOCK_URL", server.url)
+        assert project.run("study.yaml", *ALLOW).code == 0
+    assert "No call had to be made again." in project.read("runs/calls/report.html")
+    assert not (project.folder / "runs/calls/tables/retries.csv").exists()
 
 
 def test_status_says_from_another_process_how_far_a_run_is(

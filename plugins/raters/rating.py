@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,9 +160,10 @@ async def _ask_form(
     item = form.items[0].id if work.options["ask"] == "item" else ""
     draw = Draw("rater", unit.session.draw, repeat=unit.repeat, turn=part, item=item)
     searched = TurnsSearched(window.turns)
+    request = rendered(work.rubric, form.items, window, draw)
     answered = await ask(
         calls,
-        rendered(work.rubric, form.items, window, draw),
+        replace(request, label=unit.session.arm or ""),  # for counting retries: no rater hears it
         form.model,
         mode=answer_mode(calls) or work.options["mode"],
         tries=work.options["tries"],

@@ -139,7 +139,7 @@ def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], .
 
 
 def run_environment(facts: RunFacts) -> Environment:
-    """Versions and hardware from the lock file; calls, tokens, cost and time by stage over all runs."""
+    """Versions and hardware from the lock file; calls, tokens, cost, time and retries by stage over all runs."""
     from cbtrun.plugins.report.inputs import Environment, StageCost
 
     lock = facts.lock
@@ -166,6 +166,7 @@ def run_environment(facts: RunFacts) -> Environment:
             )
             for one in facts.usage
         ),
+        retries=facts.retries,
     )
 
 

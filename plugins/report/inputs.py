@@ -54,6 +54,8 @@ class Environment:
     started: str = ""
     finished: str = ""
     stages: tuple[StageCost, ...] = ()
+    retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stage -> whom they are counted for (an arm, empty where there is none) -> tries that failed and were made again."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from cbtrun.plugins.report.rating_checks import rating_tables
 from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
+from cbtrun.plugins.report.retries import retries_table
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import Table, cell_link, narrow_widths
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
@@ -149,6 +150,7 @@ def make_tables(given: ReportInput) -> Tables:
                 limitation_table(given),
                 balance_table(given),
                 corpora_table(given),
+                retries_table(given),
             )
             if one
         ),
