@@ -57,7 +57,7 @@ def _rank(settings: Mapping[str, Any]) -> int:
 
 
 def _layers(settings: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
-    named = [one.get("target_modules") for one in settings]
-    if not all(isinstance(names, list) and names for names in named):
+    named = [names for one in settings if isinstance(names := one.get("target_modules"), list) and names]
+    if len(named) < len(settings):
         return None  # a pattern, or a word such as all-linear
     return tuple(sorted({name.rpartition(".")[2] for names in named for name in names}))
