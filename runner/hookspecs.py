@@ -81,7 +81,7 @@ def open_model(context: ModelContext) -> Model:
 
 
 @hookspec(firstresult=True)
-def make_personas(context: StageContext) -> list[Persona]:
+def make_personas(context: StageContext) -> Sequence[Persona]:
     """The personas of one set."""
 
 

@@ -91,6 +91,13 @@ def test_the_request_states_rubric_and_items_where_a_program_finds_them() -> Non
     assert lines[1] == "Items: agenda, homework"
 
 
+def test_a_digest_at_hand_changes_nothing_of_a_request() -> None:
+    window = Window(shown_turns(a_session()), 2)
+    draw = Draw("rater", "s")
+    given = rating_request(RUBRIC, RUBRIC.items, window, draw, rubric_digest(RUBRIC))
+    assert given == rating_request(RUBRIC, RUBRIC.items, window, draw)
+
+
 def test_a_request_for_one_item_speaks_of_no_other() -> None:
     turns = shown_turns(a_session())
     request = rating_request(RUBRIC, RUBRIC.items[:1], Window(turns, len(turns)), Draw("rater", "s"))

@@ -160,7 +160,7 @@ async def _ask_form(
     item = form.items[0].id if work.options["ask"] == "item" else ""
     draw = Draw("rater", unit.session.draw, repeat=unit.repeat, turn=part, item=item)
     searched = TurnsSearched(window.turns)
-    request = rendered(work.rubric, form.items, window, draw)
+    request = rendered(work.rubric, form.items, window, draw, work.digest)
     answered = await ask(
         calls,
         replace(request, label=unit.session.arm or ""),  # for counting retries: no rater hears it
