@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = None) -> list[Problem]:
     """What this machine lacks for the study, in the order of its file.
 
-    folder: leave out the models that only finished stages of this run talk to.
+    folder: leave out finished tune jobs, and models that only finished stages of this run talk to.
     """
     done = finished_stages(study, folder) if folder is not None else set()
     talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in _models(study, stage)}
-    found = []
-    for name, block in (study.data.get("models") or {}).items():
-        if name in talked_to:
-            missing = registry.lacking(block["using"], block_context(study, "models", name))
-            found += [Problem(study.place("models", name, "using"), f"models/{name}", what) for what in missing]
-    return found
+    asked = [("models", name) for name in study.data.get("models") or {} if name in talked_to]
+    asked += [("tune", name) for name in study.data.get("tune") or {} if f"tune.{name}" not in done]
+    return [
+        Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
+        for stage, name in asked
+        for what in registry.lacking(study.data[stage][name]["using"], block_context(study, stage, name))
+    ]
 
 
 def check_machine(study: Study, registry: Registry, folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,7 @@ def test_online_a_server_is_asked_for_key_and_model(
 def test_vendors_are_asked_in_their_own_protocol(
     project: StudyProject, monkeypatch: pytest.MonkeyPatch, using: str
 ) -> None:
-    from cbtrun.doctor.machine import EXTRAS
-
-    monkeypatch.setattr("cbtrun.doctor.machine.EXTRAS", {name: one for name, one in EXTRAS.items() if name == "vllm"})
+    monkeypatch.setattr("cbtrun.plugins.remote_models.vendor_options.version", str)  # as if its SDK were here
     with listening(MockServer(models=("talker-1",), key=KEY)) as server:
         monkeypatch.setenv("MOCK_URL", server.root)
         change = f'models.talker={{using: {using}, base_url: "${{MOCK_URL}}", model: talker-1, api_key_env: MOCK_KEY}}'
@@ -134,8 +133,25 @@ def test_missing_extras_gpu_and_licences_stop_a_qlora_study(
     outcome = project.run("doctor", "study.yaml", "--runs", str(tmp_path))
     assert outcome.code == 2
     assert outcome.err == "", outcome.err
-    assert lines(outcome.out, r"GPU for tune\.t")[0].startswith("stop")
+    stops = lines(outcome.out, r"tune\.t")
+    assert {line.split(":")[1] for line in stops} == {" quantisation"}
+    assert any("needs an NVIDIA GPU, and there is none here" in line for line in stops)
     assert "accept them at https://huggingface.co/meta-llama/Llama-3.1-8B" in lines(outcome.out, "weights of base")[0]
+
+
+@pytest.mark.parametrize("using", ["google", "anthropic"])
+def test_a_missing_sdk_stops_a_run_before_any_work(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch, using: str
+) -> None:
+    def absent(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("cbtrun.plugins.remote_models.vendor_options.version", absent)
+    change = f'models.talker={{using: {using}, model: talker-1, api_key_env: MOCK_KEY, base_url: "${{MOCK_URL}}"}}'
+    outcome = project.run("run", "study.yaml", *ALLOW, "--set", change)
+    assert outcome.code == 2
+    assert f"needs the vendor's SDK, an optional extra; pip install 'cbtrun[{using}]'" in outcome.err
+    assert not (project.folder / "runs").exists()
 
 
 def test_a_full_disk_stops_the_study(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:

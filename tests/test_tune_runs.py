@@ -12,7 +12,7 @@ from families import family_model
 from tiny_models import SENTENCES, make_model
 
 from cbtrun.plugins.local_models.model_files import without_known_warnings
-from cbtrun.plugins.tuning import tune_memory
+from cbtrun.plugins.tuning import tune_memory, tune_requirements
 from cbtrun.testing import StudyProject, study_project
 
 __all__ = ["study_project"]
@@ -128,3 +128,51 @@ def test_a_training_that_cannot_fit_is_refused_before_it_starts(
     outcome = project.run()
     assert outcome.code == 3
     assert re.search(r"tune\.good: the training needs about .* of GPU memory, and there are 0\.5 GiB", outcome.err)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("report_to: [mlflow]", "report_to: mlflow is not installed; pip install mlflow"),
+        ("liger: true", "liger: true needs Liger's kernels; pip install 'cbtrun[liger]'"),
+        ("quantisation: nf4", "quantisation: nf4 needs an NVIDIA GPU, and there is none here"),
+    ],
+)
+def test_what_a_job_needs_and_the_machine_lacks_stops_a_run_before_any_work(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch, option: str, said: str
+) -> None:
+    monkeypatch.setattr(tune_requirements, "find_spec", lambda _: None)
+    monkeypatch.setattr(tune_requirements, "visible_gpus", lambda _: ())
+    project.write("study.yaml", STUDY.replace("learning_rate: 0.01", option))
+    outcome = project.run()
+    assert outcome.code == 2
+    assert f"study.yaml:{STUDY[: STUDY.index('  good:')].count(chr(10)) + 1}:" in outcome.err
+    assert said in outcome.err
+    assert not (project.folder / "runs").exists()
+    assert project.run("validate", "study.yaml").code == 0
+    assert f"warning: tune/good: {said}" in project.run("plan", "study.yaml").out
+
+
+def test_a_tracker_gets_the_curves(project: StudyProject) -> None:
+    """TensorBoard's own files, by way of transformers' report_to."""
+    pytest.importorskip("tensorboard")
+    project.write(
+        "study.yaml", STUDY.replace("learning_rate: 0.01", "report_to: [tensorboard]").replace("  broken", "  # broken")
+    )
+    assert project.run().code == 0
+    (events,) = project.folder.rglob("events.out.tfevents.*")
+    assert b"train/loss" in events.read_bytes()
+
+
+@pytest.mark.parametrize("using", ["transformers", "vllm"])
+def test_a_spec_cannot_let_a_models_own_code_run(project: StudyProject, using: str) -> None:
+    for option in ("trust_remote_code: true", "engine: {trust_remote_code: true}"):
+        project.write(
+            "study.yaml",
+            STUDY.replace(
+                "{using: transformers, model: ./base, threads: 1}", f"{{using: {using}, model: ./base, {option}}}"
+            ),
+        )
+        outcome = project.run("validate", "study.yaml")
+        assert outcome.code == 2
+        assert "trust_remote_code" in outcome.err or "unknown key 'engine'" in outcome.err

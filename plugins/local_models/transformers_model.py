@@ -27,6 +27,7 @@ from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attent
 from cbtrun.plugins.local_models.row_sampling import Sampling
 
 if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
     from cbtrun.plugins.local_models.fixed_shape import Generator
     from cbtrun.records import Json
 
@@ -125,6 +126,16 @@ SOURCES = ("transformers_model", "fixed_shape", "row_cache", "row_sampling", "ch
 def options_schema(stage: str) -> Json | None:
     """Options of a block under `models`."""
     return SCHEMA if stage == "models" else None
+
+
+@hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """A GPU, where one is asked for."""
+    if context.stage != "models" or context.options["device"] != "cuda":
+        return []
+    from cbtrun.plugins.tuning.device_pool import visible_gpus
+
+    return [] if visible_gpus(context.options) else ["device: cuda needs an NVIDIA GPU, and there is none here"]
 
 
 @hookimpl

@@ -15,9 +15,10 @@ from cbtrun.errors import ModelError, ServerFault
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.plugins.remote_models.openai_reply import Answer, raise_refusal
-from cbtrun.plugins.remote_models.vendor_options import hidden, missing_extra, vendor_schema
+from cbtrun.plugins.remote_models.vendor_options import hidden, lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
     from cbtrun.records import Json
 
 DEFAULT_URL = "https://api.anthropic.com"
@@ -36,6 +37,12 @@ TOOL = "answer"
 def options_schema(stage: str) -> Json | None:
     """Options of a block under `models`."""
     return vendor_schema("Claude", DEFAULT_URL, "ANTHROPIC_API_KEY", "claude-...") if stage == "models" else None
+
+
+@hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """The SDK, where it is not installed."""
+    return lacking_sdk("anthropic", "anthropic") if context.stage == "models" else []
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cbtrun.calls.server_terms import TERMS_OPTIONS
@@ -41,8 +42,21 @@ def vendor_schema(what: str, url: str, key: str, example: str) -> Json:
 
 
 def missing_extra(name: str) -> ModelError:
-    """The error about an SDK that is not installed, with the command that installs it."""
-    return ModelError(f"`using: {name}` needs the vendor's SDK, an optional extra: pip install 'cbtrun[{name}]'")
+    """The error about an SDK that is not installed."""
+    return ModelError(_without_sdk(name))
+
+
+def lacking_sdk(name: str, package: str) -> list[str]:
+    """What to say before anything runs where the SDK, a package by its name on PyPI, is not installed."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return [_without_sdk(name)]
+    return []
+
+
+def _without_sdk(name: str) -> str:
+    return f"`using: {name}` needs the vendor's SDK, an optional extra; pip install 'cbtrun[{name}]'"
 
 
 def hidden(secret: Secret | None, text: str) -> str:

@@ -75,6 +75,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """As `sft`."""
+    return sft.lacking_here(context)
+
+
+@hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     return sft.plan_block(context)

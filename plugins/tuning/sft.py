@@ -39,6 +39,16 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """Extras, trackers and GPUs that are missing."""
+    if context.stage != "tune":
+        return []
+    from cbtrun.plugins.tuning.tune_requirements import lacking
+
+    return lacking(context.options)
+
+
+@hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     if context.stage != "tune":

@@ -10,6 +10,7 @@ from typing import Any
 from cbtrun.errors import StageError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_base
 from cbtrun.plugins.tuning.tune_memory import adapter_parameters, shape_of
+from cbtrun.plugins.tuning.tune_requirements import BITSANDBYTES
 
 COPIES = 2 * 3 + 1
 """float32 copies of the adapter on the disk at worst: two checkpoints with both of Adam's moments, and the adapter."""
@@ -31,7 +32,7 @@ def four_bits(options: Mapping[str, Any]) -> Any:
     from transformers import BitsAndBytesConfig
 
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise StageError("quantisation: nf4 needs bitsandbytes: pip install 'cbtrun[qlora]'")
+        raise StageError(BITSANDBYTES)
     if options["device"] == "cpu" or not torch.cuda.is_available():
         raise StageError("quantisation: nf4 needs a GPU, and there is none; use quantisation: none")
     return BitsAndBytesConfig(

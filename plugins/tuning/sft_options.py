@@ -213,7 +213,8 @@ KEEPING: Json = {
         "uniqueItems": True,
         "default": [],
         "x-rehearsal": {"as": []},
-        "description": "Trackers that also get the curves; each must be installed and set up by you.",
+        "description": "Trackers that also get the curves; each must be installed and set up by you. TensorBoard's files "
+        "lie in the adapter's folder.",
     },
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import StageError
+from cbtrun.plugins.tuning.tune_requirements import LIGER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,7 @@ def use_liger(model: Any) -> None:
     try:
         from liger_kernel.transformers import _apply_liger_kernel_to_instance
     except ImportError as error:
-        raise StageError("liger: true needs Liger's kernels: pip install 'cbtrun[liger]'") from error
+        raise StageError(LIGER) from error
     _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)
 
 

@@ -12,6 +12,7 @@ from cbtrun.errors import StageError
 from cbtrun.plugins.local_models.model_files import torch_device, without_known_warnings
 from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
 from cbtrun.plugins.tuning.sft_watch import Tell, curves, watcher
+from cbtrun.plugins.tuning.trackers import add_trackers, by_transformers
 from cbtrun.plugins.tuning.training_rows import TrainingRow
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def make_trainer(
 
         slim_updates(trainer.model)
     trainer.remove_callback(PrinterCallback)
+    add_trackers(trainer, options["report_to"], folder)
     trainer.create_model_card = lambda *_, **__: None  # it would write a page for the hub into every checkpoint
     return trainer
 
@@ -250,7 +252,8 @@ def _settings(
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen, not averaged away
         # Packed rows have no padding, and tell it from the end of a turn by nothing.
         include_num_input_tokens_seen="all" if options["packing"] else "non_padding",
-        report_to=options["report_to"] or "none",
+        report_to=by_transformers(options["report_to"]) or "none",
+        run_name=f"{folder.parent.parent.name} {folder.parent.name}",  # `llama-cbt seed-1`
         disable_tqdm=True,
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=False,  # every adapter weight takes part in every pass

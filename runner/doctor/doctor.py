@@ -10,6 +10,7 @@ from cbtrun.doctor.check import Check
 from cbtrun.doctor.machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
 from cbtrun.doctor.servers import server_checks
 from cbtrun.errors import SpecError
+from cbtrun.machine import lacking_here
 from cbtrun.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *, online: bool) -> Iterator[Check]:
     """One line for each thing that a run of the study needs. online: also ask the servers, which costs nothing."""
     yield Check("ok", "study", f"'{study.name}' has no problems")
-    yield from version_checks(study)
+    yield from version_checks()
+    yield from (Check("stop", one.path.replace("/", "."), one.what) for one in lacking_here(study, registry))
     yield clock_check()
     yield from _consent(study, registry)
     yield from server_checks(study, registry, keys, online=online)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,16 +29,12 @@ GATED: Mapping[str, str] = {
 """Beginnings of names on the hub whose weights are given to those only who accepted a licence there."""
 RECORDS_GIB = 1.0
 """Journal, transcripts, sessions, ratings and report: docs/paper.md has what a study of 720 sessions took."""
-EXTRAS: Mapping[str, tuple[str, str]] = {
-    "google": ("google-genai", "google"),
-    "anthropic": ("anthropic", "anthropic"),
-    "vllm": ("vllm", "vllm"),
-}
-"""Plugin of a model -> package that it needs, and our extra that brings it."""
+PACKAGES = ("vllm", "bitsandbytes", "liger-kernel", "google-genai", "anthropic")
+"""What only some studies need; plugins say whether a study lacks one."""
 
 
-def version_checks(study: Study) -> Iterator[Check]:
-    """Python, cbtrun, and packages that only some studies need."""
+def version_checks() -> Iterator[Check]:
+    """Python, cbtrun, and the optional packages that are here."""
     from cbtrun.version import __version__
 
     found = ".".join(map(str, sys.version_info[:3]))
@@ -48,15 +45,9 @@ def version_checks(study: Study) -> Iterator[Check]:
         f"cbtrun {__version__}, Python {found}",
         "" if fits else "use Python 3.11 or newer",
     )
-    wanted = {EXTRAS[block["using"]]: name for name, block in study.data["models"].items() if block["using"] in EXTRAS}
-    for name, job in study.data["tune"].items():
-        wanted |= {("bitsandbytes", "qlora"): name} if job.get("quantisation") == "nf4" else {}
-        wanted |= {("liger-kernel", "liger"): name} if job.get("liger") else {}
-    for (package, extra), by in wanted.items():
-        try:
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
             yield Check("ok", f"package {package}", version(package))
-        except PackageNotFoundError:
-            yield Check("stop", f"package {package}", f"not installed; {by} needs it", f"pip install 'cbtrun[{extra}]'")
 
 
 def clock_check() -> Check:
@@ -69,7 +60,7 @@ def clock_check() -> Check:
 
 
 def gpu_checks(study: Study) -> Iterator[Check]:
-    """Whether each tune job and each model that asks for a GPU finds one with enough memory."""
+    """Whether each tune job finds enough memory on the GPUs that are here."""
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, gpu_memory, settings_that_help, shape_of
 
@@ -83,15 +74,10 @@ def gpu_checks(study: Study) -> Iterator[Check]:
         words = (
             f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
         )
-        if not cards and (job["quantisation"] == "nf4" or job["device"] == "cuda"):
-            yield Check("stop", f"GPU for tune.{name}", words, "run it on a machine with an NVIDIA GPU of 48 GB")
-        elif cards and need and need.gib > MARGIN * min(cards):
+        if cards and need and need.gib > MARGIN * min(cards):
             yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job)))
         else:
             yield Check("ok", f"GPU for tune.{name}", words)
-    for name, block in study.data["models"].items():
-        if not cards and (block["using"] == "vllm" or block.get("device") == "cuda"):
-            yield Check("stop", f"GPU for {name}", there, "run it on a machine with an NVIDIA GPU")
 
 
 def weights_checks(study: Study, registry: Registry) -> Iterator[Check]:
