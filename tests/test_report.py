@@ -16,15 +16,17 @@ import jsonschema
 import pytest
 from report_studies import made_up_study
 
+from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.html import OPTIONS, training_log
-from cbtrun.plugins.report.inputs import ReportInput, grouped_levels, main_grouping, may_show_transcripts
+from cbtrun.plugins.report.inputs import Environment, ReportInput, grouped_levels, main_grouping, may_show_transcripts
 from cbtrun.plugins.report.limitations import _measured
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import forest_plates, groups_plates
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
+from cbtrun.plugins.report.tables import Row, Table, is_too_wide_for_a_phone
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
 from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
@@ -431,3 +433,27 @@ def _unpacked(given: ReportInput) -> dict[str, dict[str, object]]:
 def _words(page: str) -> str:
     """The page's text without markup, spaces joined."""
     return " ".join(unescape(re.sub(r"<[^>]+>", "", page)).split())
+
+
+def test_a_table_too_wide_for_a_phone_gives_every_number_a_line_with_its_name() -> None:
+    rows = (Row(("a", "x" * 20, "1.00 [0.50, 1.50]", "2.00 [1.50, 2.50]", "3.00 [2.50, 3.50]")),)
+    wide = Table("wide", "Wide", ("Outcome", "Group", "Mean", "Median", "Difference"), rows, 2)
+    assert is_too_wide_for_a_phone(wide)
+    assert not is_too_wide_for_a_phone(replace(wide, columns=wide.columns[:3]))
+
+
+def test_costs_stand_in_the_page_and_in_no_file(written: tuple[ReportInput, Path], page: str) -> None:
+    given, folder = written
+    assert 'id="table-cost"' in page
+    assert given.environment.stages[0].model in page[page.index('id="table-cost"') :]
+    assert not list((folder / "tables").glob("cost*"))
+    assert cost_table(replace(given, environment=Environment())) is None
+
+
+def test_what_a_published_value_comes_to_stands_below_its_row() -> None:
+    given = made_up_study(4, figures=())
+    entry = {"outcome": "ctrs.total", "factor": "tuning", "levels": {"cbt": {"mean": 30}}, "source": "Somebody 2024"}
+    page = _page(replace(given, study={**given.study, "compare_with": {"x": entry}}))
+    table = page[page.index('id="table-published"') :].split("</table>")[0]
+    assert "In a word</th>" not in table
+    assert "<b>In a word:</b>" in table

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.corpora import corpora_table
+from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
 from cbtrun.plugins.report.diagnostics import warnings
@@ -33,7 +34,7 @@ from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.retries import retries_table
 from cbtrun.plugins.report.session_list import list_sessions
-from cbtrun.plugins.report.tables import Table, cell_link, narrow_widths
+from cbtrun.plugins.report.tables import Table, cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
 from cbtrun.study.sensitivity import variables, variation_command
 
@@ -167,6 +168,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         results=given.results,
         notices=_notices(given),
         caveats=caveats(given),
+        cost=cost_table(given),
         variables=variables(given.study),
         variation_command=variation_command(given.study),
         behind_comparison=behind_comparison,
@@ -273,6 +275,7 @@ def _environment() -> Environment:
         breakable=wording.breakable,
         narrow_widths=narrow_widths,
         cell_link=cell_link,
+        is_too_wide_for_a_phone=is_too_wide_for_a_phone,
         card_lines=card_lines,
         raw=_raw,
     )

@@ -75,7 +75,7 @@ def published_table(given: ReportInput) -> Table | None:
         "“Agrees” says that the interval holds 0: a wide one agrees with much",
         *caveats(given),
     )
-    return Table("published", "Beside published means", columns, rows, 2, 4, notes) if rows else None
+    return Table("published", "Beside published means", columns, rows, 2, 4, notes, below=IN_A_WORD) if rows else None
 
 
 def our_sessions(given: ReportInput, beside: Beside, level: str) -> list[Session]:

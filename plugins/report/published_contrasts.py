@@ -14,7 +14,8 @@ from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, probability, with_interval
 from cbtrun.records import Comparison, Interval
 
-NOT_OURS = (2, 5, 7)
+IN_A_WORD = 7
+NOT_OURS = (2, 5, IN_A_WORD)
 """Columns of the table that rest on no session of ours."""
 NOT_ANALYSED = "no analysis of ours compares these"
 
@@ -79,7 +80,11 @@ def published_contrasts_table(given: ReportInput) -> Table | None:
         "“Agrees” says that our interval holds the published value, or some of its range: a wide one agrees with much",
         *caveats(given),
     )
-    return Table("published-contrasts", "Beside published differences", columns, rows, 2, 4, notes) if rows else None
+    return (
+        Table("published-contrasts", "Beside published differences", columns, rows, 2, 4, notes, below=IN_A_WORD)
+        if rows
+        else None
+    )
 
 
 def ours_beside(given: ReportInput, one: PublishedContrast) -> Ours | None:

@@ -18,6 +18,8 @@ const sessionList = (function () {
     missing: "missing" in row.dataset,
     flagged: "flagged" in row.dataset,
   }));
+  const heads = [...section.querySelectorAll("thead th")].map((head) => head.textContent);
+  for (const { row } of rows) for (let at = 1; at < heads.length; at += 1) row.cells[at].dataset.label = heads[at];
   const byId = new Map(rows.map((one) => [one.id, one]));
   let order = rows;
   let found = null; // ids whose words hold the search, once transcripts were read

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from cbtrun.plugins.report.plain_text import plain
 
+NARROW, NARROW_GAP = 21.875, 0.45
+"""Width of the page's text on a phone 390 pixels wide, and the gap between columns there, in rem."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -43,6 +46,13 @@ class Table:
     notes: tuple[str, ...] = ()
     blocks: bool = False
     """In the page, the first column becomes headings between the rows."""
+    below: int | None = None
+    """In the page, this column of words stands under its row."""
+
+    @property
+    def columns_in_page(self) -> list[int]:
+        """Positions of the columns that stand in the rows of the page."""
+        return [at for at in range(self.blocks, len(self.columns)) if at != self.below]
 
 
 @dataclass(frozen=True)
@@ -69,18 +79,31 @@ def narrow_widths(table: Table) -> str:
 
     Numbers may break before their interval or bracket, words between words.
     """
-    first = 1 + table.blocks
+    return " ".join(f"minmax({rem:.2f}rem, {rem:.2f}fr)" for rem in _narrow_rems(table))
+
+
+def is_too_wide_for_a_phone(table: Table) -> bool:
+    """Whether the table's columns do not fit side by side on a phone, so that every number gets a line of its own."""
+    tracks = _narrow_rems(table)
+    return sum(tracks) + NARROW_GAP * (len(tracks) - 1) > NARROW
+
+
+def _narrow_rems(table: Table) -> list[float]:
     tracks = []
-    for at in range(first, len(table.columns)):
-        head = max(map(len, table.columns[at].split()))
+    for at in table.columns_in_page[1:]:
+        head = 0.45 * max(map(len, table.columns[at].split()))
         pieces = [piece for row in table.rows for piece in _pieces(row.cells[at], numbers=at >= table.words)]
-        rem = max(1.6, 0.4 * head, 0.41 * max(map(len, pieces), default=1))
-        tracks.append(f"minmax({min(rem, 12):.2f}rem, {min(rem, 12):.2f}fr)")
-    return " ".join(tracks)
+        tracks.append(min(12, max(1.6, head, max(map(_rem, pieces), default=0))))
+    return tracks
+
+
+def _rem(piece: str) -> float:
+    """About how wide a piece of a cell is on a phone, in rem, with a wide font."""
+    return sum(0.5 if sign.isalpha() else 0.41 for sign in piece)
 
 
 def _pieces(cell: str, *, numbers: bool) -> list[str]:
-    return re.split(r" (?=[\[(])", cell) if numbers else cell.split() or [""]
+    return re.split(r" (?=[\[(])", cell) if numbers else re.split(r" |(?<=-)", cell)
 
 
 def as_markdown(table: Table) -> str:

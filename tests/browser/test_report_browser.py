@@ -240,6 +240,20 @@ def test_numbers_of_a_table_do_not_overlap_on_a_phone(report: Path, visit: Calla
     assert page.evaluate(OVERLAPS, f"#table-{name}") == []
 
 
+def test_no_table_scrolls_sideways_on_a_phone(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, width=390).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert page.locator("#table-cost").is_visible()
+    wide = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    assert page.evaluate(f"{wide}.map((one) => one.getAttribute('aria-label'))") == []
+
+
+def test_a_session_on_a_phone_says_what_its_numbers_are(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, width=390).page
+    turns = "getComputedStyle(document.querySelector('#session-list td:nth-last-child(2)'), '::before').content"
+    assert "Turns" in page.evaluate(turns)
+
+
 def test_a_dot_of_the_figure_opens_its_session(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report, reduced_motion="reduce").page
     wanted = page.evaluate("document.querySelector('.plate.wide a[href^=\"#session=\"]').getAttribute('href')")
