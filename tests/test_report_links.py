@@ -15,6 +15,7 @@ from report_studies import made_up_study
 from cbtrun.plugins.report.behind import behind, behind_comparison, rated_sessions, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import Tables, make_tables
+from cbtrun.plugins.report.result_tables import by_contrast
 from cbtrun.plugins.report.tables import cell_link
 from cbtrun.plugins.report.write import write_all
 
@@ -122,3 +123,10 @@ def test_figures_in_files_lead_to_the_report_and_pdfs_nowhere(folder: Path) -> N
     assert '"../report.html#sessions=' in svg
     assert '"#sessions=' not in svg
     assert b"/URI" not in (folder / "figures" / "contrasts.pdf").read_bytes()
+
+
+def test_outcomes_of_one_contrast_stand_together(given: ReportInput) -> None:
+    first, second, third = given.results.comparisons
+    within = [one.model_copy(update={"where": {"family": ("a",)}}) for one in (first, second)]
+    found = by_contrast([first, within[0], second, within[1], third])
+    assert found == [first, second, third, *within]

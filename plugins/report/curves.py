@@ -64,6 +64,9 @@ def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: 
         )
         dots = axes.scatter(at, means, s=25, color=group_colour(order), marker=group_marker(order), zorder=3)
         dots.set_urls([link(point.sessions) if point.sessions is not None else None for point in curve.points])
+    spread = [point.at for curve in curves for point in curve.points]
+    if spread and max(spread) - min(spread) >= 1:
+        axes.locator_params(axis="x", integer=True)
     if shares:
         axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel(x)

@@ -12,6 +12,7 @@ from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.persona_groups import headline_outcome
 from cbtrun.plugins.report.result_tables import (
+    by_contrast,
     contrast_name,
     item_outcomes,
     outcome_title,
@@ -85,6 +86,7 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         ("contrasts", "Declared contrasts", whole, 1),
         ("item-contrasts", "Contrasts by item", single, 2),
     ):
+        found = by_contrast(found)
         rows = _forest_rows(given, found, titles, headline)
         names = {contrast_name(one, found) for one in found}
         which = f" ({contrast(found[0])})" if len(names) == 1 else ""

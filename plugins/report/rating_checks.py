@@ -59,10 +59,10 @@ def diagnostics_table(given: ReportInput) -> Table | None:
     rows = []
     for name, rated in given.results.ratings.items():
         titles = {item.id: item.title for item in rated.rubric.items}
-        for one in rated.diagnostics:
+        for at, one in enumerate(rated.diagnostics):
             about = titles.get(one.about, one.about)
             cells = (name, NAMES.get(one.name, one.name), about, one.says, str(one.n), number(one.value, 2))
-            rows.append(Row(cells, sessions=_looked_at(given, name, one.about), starts=True, detail=one.warning))
+            rows.append(Row(cells, sessions=_looked_at(given, name, one.about), starts=at == 0, detail=one.warning))
     columns = ("Ratings", "Looked at", "About", "What the value is", "n", "Value")
     notes = (CONVENTIONS, *caveats(given))
     return Table("diagnostics", "What was looked at", columns, tuple(rows), 4, 4, notes) if rows else None

@@ -56,7 +56,7 @@ def comparisons_table(given: ReportInput) -> Table:
 
     What is the same in every row stands in the title and in the head instead: contrast, kind of effect size.
     """
-    found = given.results.comparisons
+    found = by_contrast(given.results.comparisons)
     names = [contrast_name(one, found) for one in found]
     sizes = {one.effects[0].name for one in found if one.effects}
     adjusted = any(test.p_adjusted is not None for one in found for test in one.tests[:1])
@@ -76,6 +76,14 @@ def comparisons_table(given: ReportInput) -> Table:
     return Table(
         "comparisons", title, (*words, *numbers), tuple(rows), len(words), len(words), caveats(given), blocks=not single
     )
+
+
+def by_contrast(found: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with those of one contrast together: contrasts, and outcomes within each, in the study's order."""
+    together: dict[str, list[Comparison]] = {}
+    for one in found:
+        together.setdefault(contrast_name(one, found), []).append(one)
+    return [one for members in together.values() for one in members]
 
 
 def contrast_name(one: Comparison, found: Sequence[Comparison]) -> str:
