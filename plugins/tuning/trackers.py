@@ -21,6 +21,6 @@ def add_trackers(trainer: Any, trackers: Sequence[str], checkpoints: Path) -> No
     """
     if TENSORBOARD in trackers:
         from torch.utils.tensorboard import SummaryWriter
-        from transformers.integrations import TensorBoardCallback
+        from transformers.integrations.integration_utils import TensorBoardCallback
 
         trainer.add_callback(TensorBoardCallback(SummaryWriter(str(checkpoints.parent / TENSORBOARD))))
