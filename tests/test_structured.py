@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,18 +118,6 @@ def test_template_marks_in_what_was_said_stay_as_they_are() -> None:
     rater = ScriptedRater(["{}", '{"number": 1}'])
     asked(rater, request, context={"7": 7})
     assert [one.messages[0].content for one in rater.requests] == [said, said]
-
-
-def test_an_answer_that_fits_does_not_load_instructor() -> None:
-    program = """
-import sys
-from test_structured import ScriptedRater, asked
-assert asked(ScriptedRater(['{"number": 3}'])).value.number == 3
-assert not {"instructor", "openai"} & {*sys.modules}, "loaded"
-"""
-    folder = Path(__file__).parent
-    ended = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
 
 
 def test_nothing_of_instructors_own_wording_is_in_the_first_request() -> None:

@@ -1,21 +1,20 @@
-"""A structured answer from any model: read at once where it fits, else Instructor patched onto `reply`.
+"""A structured answer from any model: Instructor patched onto `reply`.
 
 Instructor parses, validates and asks again; every attempt, bad answers included, goes through the journaled `reply`
-as a draw of its own. What it does not do: retry errors of the connection (the runner does), or invent a value. A first
-answer that fits needs none of it: Instructor takes 1 s and 35 MiB to start, and 2.5 ms a call.
+as a draw of its own. What it does not do: retry errors of the connection (the runner does), or invent a value.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cbtrun.models import AnswerMode, ChatMessage, Reply, Request
 
@@ -98,46 +97,27 @@ async def ask(
 
     Each attempt has its own `draw.attempt`, counted on from the request's. An error of `reply` passes through.
     """
-    conversation = _Conversation(calls, replace(request, schema=answer_schema(answer_model), mode=mode), mode, tries)
-    text = conversation.unread = await conversation.next_text(request.messages)
-    if text is None:
-        return conversation.unanswered()
-    try:
-        value = _reader(answer_model).validate_json(text, strict=True, context=context)
-    except ValidationError:
-        return await _asked_again(conversation, answer_model, context)
-    return Answered(value, None, tuple(conversation.attempts))
-
-
-@lru_cache(maxsize=256)
-def _reader(answer_model: type[AnswerModel]) -> TypeAdapter[AnswerModel]:
-    return TypeAdapter(answer_model)
-
-
-async def _asked_again(
-    conversation: _Conversation, answer_model: type[AnswerModel], context: Any
-) -> Answered[AnswerModel]:
-    """Instructor's answer; the first text that it reads is the one that is there already."""
     from instructor.core.exceptions import InstructorRetryException
     from instructor.core.hooks import Hooks
 
+    conversation = _Conversation(calls, replace(request, schema=answer_schema(answer_model), mode=mode), mode, tries)
     hooks = Hooks()
     hooks.on("parse:error", conversation.refuse)
     create: Callable[..., Awaitable[Any]] = _instructor().patch(
-        create=conversation.create, mode=_instructor().Mode[conversation.mode]
+        create=conversation.create, mode=_instructor().Mode[mode]
     )
     token = _context.set(context)
     try:
         value = await create(
             response_model=_response_model(answer_model),
-            messages=[{"role": one.role, "content": one.content} for one in conversation.request.messages],
-            max_retries=conversation.tries - 1,
+            messages=[{"role": message.role, "content": message.content} for message in request.messages],
+            max_retries=tries - 1,
             hooks=hooks,
         )
     except InstructorRetryException:
         if conversation.error is not None:
             raise conversation.error from None
-        return conversation.unanswered()
+        return Answered(None, conversation.attempts[-1].reason, tuple(conversation.attempts))
     finally:
         _context.reset(token)
     return Answered(value, None, tuple(conversation.attempts))
@@ -230,7 +210,7 @@ class _UnansweredError(Exception):
 
 @dataclass
 class _Conversation:
-    """The attempts of one `ask`, and Instructor's create function."""
+    """The attempts of one `ask`, as Instructor's create function."""
 
     calls: Replies
     request: Request
@@ -238,49 +218,35 @@ class _Conversation:
     tries: int
     attempts: list[Attempt] = field(default_factory=list)
     error: Exception | None = None
-    unread: str | None = None
-    """A text that is there already, which Instructor has not read."""
-
-    async def next_text(self, messages: Sequence[ChatMessage]) -> str | None:
-        """The next reply that can be read; none when the tries are used up."""
-        while len(self.attempts) < self.tries:
-            draw = replace(self.request.draw, attempt=self.request.draw.attempt + len(self.attempts))
-            reply = await self.calls.reply(replace(self.request, messages=tuple(messages), draw=draw))
-            reason = why_unusable(reply)
-            self.attempts.append(Attempt(reply.text, reply.finish, reason, unusable=reason is not None))
-            if reason is None:
-                return answer_text(reply.text)
-        return None
 
     async def create(self, *, messages: list[dict[str, Any]], **_: Any) -> ChatCompletion:
         """The next attempt whose reply can be read, as OpenAI's completion."""
-        text, self.unread = self.unread, None
-        if text is None:
+        while len(self.attempts) < self.tries:
             try:
-                text = await self.next_text(self._asked_with(messages))
+                reply = await self.calls.reply(self._next_request(messages))
             except Exception as error:  # Instructor wraps whatever it sees: kept, and raised again as it was
                 self.error = error
                 raise
-        if text is None:
-            raise _UnansweredError
-        return _completion(text, self.mode)
-
-    def unanswered(self) -> Answered[Any]:
-        """No answer, for the reason of the last attempt."""
-        return Answered(None, self.attempts[-1].reason, tuple(self.attempts))
+            reason = why_unusable(reply)
+            self.attempts.append(Attempt(reply.text, reply.finish, reason, unusable=reason is not None))
+            if reason is None:
+                return _completion(answer_text(reply.text), self.mode)
+        raise _UnansweredError
 
     def refuse(self, error: Exception, **_: Any) -> None:
         """Note what was wrong with the answer that Instructor just read."""
         self.attempts[-1] = replace(self.attempts[-1], reason=str(error))
 
-    def _asked_with(self, messages: list[dict[str, Any]]) -> list[ChatMessage]:
-        """The messages as they were rendered, and what Instructor has added to them since.
+    def _next_request(self, messages: list[dict[str, Any]]) -> Request:
+        """The request as it was rendered, and what Instructor has added to it since.
 
         Instructor's own wording of the schema in the first messages is left out: the rendered request says what it
         wants, the schema travels beside it, and what was asked does not change with Instructor's version.
         """
         first = self.request.messages
-        return [*first, *(ChatMessage(_role(message), _content(message)) for message in messages[len(first) :])]
+        since = [ChatMessage(_role(message), _content(message)) for message in messages[len(first) :]]
+        draw = replace(self.request.draw, attempt=self.request.draw.attempt + len(self.attempts))
+        return replace(self.request, messages=(*first, *since), draw=draw)
 
 
 def _role(message: Mapping[str, Any]) -> Literal["user", "assistant"]:
