@@ -222,7 +222,11 @@ def _curve(seed: int, start: float) -> tuple[TrainingPoint, ...]:
     draw = random.Random(f"{seed}/curve")
     return tuple(
         TrainingPoint(
-            step, start * 0.985**step + 0.6 + draw.gauss(0, 0.03), start * 0.987**step + 0.7 if step % 30 == 0 else None
+            step,
+            start * 0.985**step + 0.6 + draw.gauss(0, 0.03),
+            start * 0.987**step + 0.7 if step % 30 == 0 else None,
+            1e-3 * (1 - step / 150),
+            2000 + draw.gauss(0, 90),
         )
         for step in range(0, 151, 5)
     )

@@ -19,14 +19,22 @@ from report_studies import made_up_study
 from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
-from cbtrun.plugins.report.html import OPTIONS, training_log
-from cbtrun.plugins.report.inputs import Environment, ReportInput, grouped_levels, main_grouping, may_show_transcripts
+from cbtrun.plugins.report.html import OPTIONS
+from cbtrun.plugins.report.inputs import (
+    Environment,
+    ReportInput,
+    TrainingPoint,
+    grouped_levels,
+    main_grouping,
+    may_show_transcripts,
+)
 from cbtrun.plugins.report.limitations import _measured
 from cbtrun.plugins.report.page import Plates, make_tables, render_page
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import forest_plates, groups_plates
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.tables import Row, Table, is_too_wide_for_a_phone
+from cbtrun.plugins.report.training import training_log
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
 from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
@@ -393,7 +401,12 @@ def test_training_log_is_the_mean_over_seeds(tmp_path: Path) -> None:
     for seed, loss in ((1, 2.0), (2, 4.0)):
         (tmp_path / f"seed-{seed}").mkdir()
         (tmp_path / f"seed-{seed}" / "training-log.jsonl").write_text(json.dumps({"step": 1, "loss": loss}) + "\n")
-    assert [(point.step, point.loss) for point in training_log(tmp_path)] == [(1, 3.0)]
+        (tmp_path / f"seed-{seed}" / "speed.jsonl").write_text(
+            "".join(
+                json.dumps({"step": 1, "tokens_per_second": speed * seed}) + "\n" for speed in (5, 10)
+            )  # done twice
+        )
+    assert training_log(tmp_path) == (TrainingPoint(1, 3.0, tokens_per_second=15.0),)
     assert training_log(tmp_path / "nothing") == ()
 
 

@@ -38,7 +38,7 @@ def corpora_table(given: ReportInput) -> Table | None:
     """A row for each corpus; none where nothing was tuned."""
     rows = [_row(one, show_words=given.show_transcripts) for one in given.corpora]
     columns = ("Corpus", "Made by", "Author", "Licence of its words", "Transcripts", "Left out by checks")
-    note = "The licence is what the study states; where an author model’s terms limit what its outputs may train, they hold."
+    note = "The licence is what the study states; where an author model’s terms limit what its outputs may train, they hold"
     return Table("corpora", "What the models were tuned on", columns, tuple(rows), 4, None, (note,)) if rows else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -257,24 +257,6 @@ def draw_length(groups: Sequence[tuple[Dots, tuple[int, ...]]], unit: str, width
     axes.tick_params(axis="y", labelcolor=MUTED)
     if len(groups) > 1:
         figure.legend(loc="outside upper left", ncols=2 if width <= NARROW else 5, fontsize=11.5, handletextpad=0.3)
-    return figure
-
-
-def draw_training(curves: Mapping[str, Sequence[tuple[int, float | None, float | None]]], width: int) -> Figure:
-    """Loss against step, one colour a tune job; the held-out loss is dashed. curves: (step, loss, held-out loss)."""
-    figure, axes = _canvas(width, height=300)
-    axes.grid(axis="both")
-    for order, (job, points) in enumerate(curves.items()):
-        seen = [(step, loss) for step, loss, _ in points if loss is not None]
-        held_out = [(step, loss) for step, _, loss in points if loss is not None]
-        for line, style, what in ((seen, "-", ""), (held_out, "--", ", held out")):
-            if line:
-                steps, losses = zip(*line, strict=True)
-                axes.plot(steps, losses, style, color=group_colour(order), lw=1.8, label=shortened(job, 24) + what)
-    axes.set_xlabel("optimiser step")
-    axes.set_ylabel("loss, nats per token")
-    axes.tick_params(axis="y", labelcolor=MUTED)
-    figure.legend(loc="outside upper left", ncols=1 if width <= NARROW else 3, fontsize=11.5)
     return figure
 
 

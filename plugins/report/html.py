@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cbtrun.context import RunFacts, StageContext
-    from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions, TrainingPoint
+    from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions
     from cbtrun.records import Json
 
 OPTIONS: Json = {
@@ -92,6 +91,7 @@ def report_input(context: StageContext) -> ReportInput:
     from cbtrun.plugins.report.corpora import corpus_facts
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
     from cbtrun.plugins.report.rating_checks import shipped_norms
+    from cbtrun.plugins.report.training import training_log
 
     study = context.study
     options = report_options(context.options)
@@ -167,28 +167,4 @@ def run_environment(facts: RunFacts) -> Environment:
             for one in facts.usage
         ),
         retries=facts.retries,
-    )
-
-
-def training_log(folder: Path) -> tuple[TrainingPoint, ...]:
-    """Loss by step of a tune job, the mean over its seeds; empty where there is no log."""
-    from collections import defaultdict
-    from statistics import fmean
-
-    from cbtrun.plugins.report.inputs import TrainingPoint
-
-    losses: dict[int, list[float]] = defaultdict(list)
-    held_out: dict[int, list[float]] = defaultdict(list)
-    for log in sorted(folder.rglob("training-log.jsonl")):
-        for at, entry in enumerate(map(json.loads, log.read_text(encoding="utf-8").splitlines()), start=1):
-            for name, found in (("loss", losses), ("held_out_loss", held_out)):
-                if isinstance(entry.get(name), (int, float)):
-                    found[int(entry.get("step", at))].append(entry[name])
-    return tuple(
-        TrainingPoint(
-            step,
-            fmean(losses[step]) if step in losses else None,
-            fmean(held_out[step]) if step in held_out else None,
-        )
-        for step in sorted({*losses, *held_out})
     )

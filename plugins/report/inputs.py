@@ -60,11 +60,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """One line of a training log."""
+    """One step of a tune job, each value a mean over its seeds."""
 
     step: int
     loss: float | None = None
+    """Nats per token."""
     held_out_loss: float | None = None
+    learning_rate: float | None = None
+    tokens_per_second: float | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from cbtrun.plugins.report.result_tables import caveats, comparisons_table, grou
 from cbtrun.plugins.report.retries import retries_table
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import Table, cell_link, is_too_wide_for_a_phone, narrow_widths
+from cbtrun.plugins.report.training import training_plates
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
 from cbtrun.study.sensitivity import variables, variation_command
 
@@ -118,7 +119,7 @@ def make_plates(given: ReportInput) -> Plates:
         contrasts=tuple(one for one in forest if one.name == "contrasts"),
         items=(*plates.profile_plates(given), *(one for one in forest if one.name == "item-contrasts")),
         breakdown=(*persona_plates(given), *plates.length_plates(given)),
-        training=tuple(plates.training_plates(given)),
+        training=tuple(training_plates(given)),
         courses=tuple(course_plates(given)),
         limitations=tuple(limitation_plates(given)),
     )

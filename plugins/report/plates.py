@@ -160,18 +160,6 @@ def length_plates(given: ReportInput) -> Iterator[Plate]:
     yield Plate("length", title, caption, partial(figures.draw_length, groups, "points"))
 
 
-def training_plates(given: ReportInput) -> Iterator[Plate]:
-    """Training curves, where models were tuned."""
-    curves = {
-        job: [(point.step, point.loss, point.held_out_loss) for point in points]
-        for job, points in given.training.items()
-        if points
-    }
-    if curves:
-        caption = "Training loss by step; dashed: loss on held-out transcripts."
-        yield Plate("training", "Training curves", caption, partial(figures.draw_training, curves))
-
-
 def group_dots(given: ReportInput, outcome: OutcomeSummary, grouping: str) -> list[tuple[Dots, list[Session]]]:
     """The sessions of every level that have a value, as dots."""
     name, short = outcome.outcome.split(".", 1)
