@@ -8,7 +8,6 @@ units writes what it has, is not marked as done, and the next run goes over it a
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,7 +84,6 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     Raises StageError when another process holds the folder, SpecError for a folder made by another spec, StopRun when
     a limit or a server that is down ends the run; what is done stays done.
     """
-    gc.set_threshold(50_000, 20, 20)  # a run makes records that live on: looking for rubbish among them took a sixth
     with folder.locked():
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)

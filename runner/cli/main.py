@@ -297,8 +297,11 @@ def say_outcome(outcome: Outcome) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
+    import gc
+
     from cbtrun.errors import CbtrunError
 
+    gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
     try:
         code = cli.main(arguments, standalone_mode=False)
     except click.ClickException as error:
