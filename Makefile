@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+# An editable install is not compiled by pip; without this every start compiles a hundred files where caches are not written.
+COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 THREADS := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
 .PHONY: quickstart test test-slow test-browser lint schemas clean
@@ -44,11 +46,13 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
 	$(PIP) -e . && rm -rf cbtrun.egg-info
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
 	$(PIP) -e ".[dev,google,anthropic,serving]" && rm -rf cbtrun.egg-info
+	$(COMPILE)
 	touch $@ $(VENV)/.installed
 
 clean:
