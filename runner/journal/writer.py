@@ -21,6 +21,10 @@ CHUNKS = (64, 8, 1)
 """Rows of one INSERT. After each step SQLite's thread has to win the interpreter back from a busy event loop: one
 statement for many rows commits a batch in a fraction of the time that a statement for each row takes."""
 
+GATHER_SECONDS, BUSY_SECONDS = 0.002, 0.02
+"""Where the last commit is less than BUSY_SECONDS ago, entries of so long are gathered for the next: one by one, each would
+cost a sync of the disk and a turn of the event loop. A call takes a hundred times as long."""
+
 
 @dataclass(frozen=True)
 class CallRow:
@@ -48,6 +52,7 @@ class JournalWriter:
         self._connection = connect(path)
         self._queue: queue.SimpleQueue[CallRow | Change | None] = queue.SimpleQueue()
         self._run: float | None = None
+        self._committed = 0.0
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._thread.start()
 
@@ -78,6 +83,7 @@ class JournalWriter:
             batch, last = self._next_batch()
             if batch:
                 self._settle(batch, self._commit(batch))
+                self._committed = time.monotonic()
         if self._run is not None:
             self._commit([])
         self._connection.close()
@@ -86,6 +92,8 @@ class JournalWriter:
         """All that waits, at least one entry; and whether it is the last."""
         batch: list[CallRow | Change] = []
         entry = self._queue.get()
+        if isinstance(entry, CallRow) and time.monotonic() - self._committed < BUSY_SECONDS:
+            time.sleep(GATHER_SECONDS)
         while entry is not None:
             batch.append(entry)
             if self._queue.empty():
