@@ -99,9 +99,11 @@ class Tables:
     items: Table
     more: tuple[Table, ...] = ()
     """Persona groups, reliability, published values: where the study has them."""
+    cost: Table | None = None
+    """On the page alone: it differs from run to run."""
 
     def all(self) -> tuple[Table, ...]:
-        """Every table that has rows."""
+        """Every table of results that has rows."""
         return tuple(
             one for one in (self.groups, *self.other_groupings, self.comparisons, self.items, *self.more) if one.rows
         )
@@ -156,6 +158,7 @@ def make_tables(given: ReportInput) -> Tables:
             )
             if one
         ),
+        cost=cost_table(given),
     )
 
 
@@ -169,7 +172,6 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         results=given.results,
         notices=_notices(given),
         caveats=caveats(given),
-        cost=cost_table(given),
         variables=variables(given.study),
         variation_command=variation_command(given.study),
         behind_comparison=behind_comparison,

@@ -48,6 +48,7 @@ def stamped_tables(tables: Tables) -> Tables:
         items=_stamped(tables.items),
         other_groupings=tuple(map(_stamped, tables.other_groupings)),
         more=tuple(map(_stamped, tables.more)),
+        cost=_stamped(tables.cost) if tables.cost else None,
     )
 
 
