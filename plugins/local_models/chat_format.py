@@ -142,3 +142,10 @@ def _folded(chat: Chat) -> Chat:
     if not system or not rest or rest[0]["role"] != "user":
         return chat
     return [{"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def prompt_ids(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
+    """Token ids of the prompt of a request, as training rows were rendered."""
+    text = prompt_text(tokenizer, request_chat(messages))
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids

@@ -25,6 +25,7 @@ from cbtrun.plugins.local_models.model_files import (
 )
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
+from cbtrun.plugins.local_models.sampling_options import SAMPLING
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -88,26 +89,7 @@ SCHEMA: Json = {
             "x-rehearsal": {"most": 24},
             "description": "Most new tokens of a reply, where the request does not say.",
         },
-        "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},
-        "top_p": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "maximum": 1,
-            "default": 0.95,
-            "description": "Keep the likeliest tokens up to this sum of probability.",
-        },
-        "top_k": {
-            "type": "integer",
-            "minimum": 0,
-            "default": 50,
-            "description": "Keep this many of the likeliest tokens; 0 keeps all.",
-        },
-        "repetition_penalty": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "default": 1.0,
-            "description": "Above 1, tokens already in the prompt or the reply become less likely.",
-        },
+        **SAMPLING,
         "prefix_mib": {
             "type": "integer",
             "minimum": 0,
@@ -220,11 +202,9 @@ class LocalModel:
             torch.cuda.empty_cache()
 
     def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
-        from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+        from cbtrun.plugins.local_models.chat_format import prompt_ids
 
-        text = prompt_text(self._tokenizer, request_chat(messages))
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        return prompt_ids(self._tokenizer, messages)
 
     def _prompt(self, request: Request) -> list[int]:
         ids = self._prompt_ids(request.messages)

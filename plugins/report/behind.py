@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import Comparison, Session
 from cbtrun.results import grouping_levels, level_of, reason_kind
@@ -22,7 +22,7 @@ ROWS = "rows"
 
 def behind(given: ReportInput, levels: Levels, members: Iterable[str] | None = None) -> dict[str, str | list[str]]:
     """The filter that shows the sessions at these levels or, where members says their ids, just those."""
-    places = _places(_Key(given))
+    places = _places(InputKey(given))
     wanted = places.at(levels) if members is None else frozenset(places.of[one] for one in members)
     shown: dict[str, str | list[str]] = {}
     for name, kept in levels.items():
@@ -48,7 +48,7 @@ def rated_sessions(
 ) -> dict[str, str | list[str]]:
     """The filter that shows the sessions at these levels with at least so many ratings for an outcome, by these raters if named."""
     at = levels or {}
-    met = _times_rated(_Key(given), outcome.partition(".")[0], tuple(raters))
+    met = _times_rated(InputKey(given), outcome.partition(".")[0], tuple(raters))
     return behind(given, at, [id_ for id_ in sessions_at(given, at) if met[id_] >= least])
 
 
@@ -77,7 +77,7 @@ def behind_comparison(given: ReportInput, one: Comparison) -> dict[str, str | li
 
 def sessions_at(given: ReportInput, levels: Levels) -> list[str]:
     """Ids of the sessions at all of these levels, in the study's order."""
-    places = _places(_Key(given))
+    places = _places(InputKey(given))
     return [given.sessions[place].id for place in sorted(places.at(levels))]
 
 
@@ -156,24 +156,11 @@ def _reader(given: ReportInput, name: str) -> Callable[[Session], str | None]:
     return lambda session: level_of(session, name) or session.labels.get(name)
 
 
-class _Key:
-    """A report's input as a key: its sessions are placed once, however many numbers link to them."""
-
-    def __init__(self, given: ReportInput) -> None:
-        self.given = given
-
-    def __hash__(self) -> int:
-        return id(self.given)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.given is self.given
-
-
 @lru_cache(maxsize=64)
-def _times_rated(key: _Key, name: str, raters: tuple[str, ...]) -> Counter[str]:
+def _times_rated(key: InputKey, name: str, raters: tuple[str, ...]) -> Counter[str]:
     return Counter(one.session for one in key.given.rated[name].ratings if not raters or one.rater in raters)
 
 
 @lru_cache(maxsize=1)
-def _places(key: _Key) -> _Places:
+def _places(key: InputKey) -> _Places:
     return _Places(key.given)

@@ -158,3 +158,16 @@ def main_grouping(given: ReportInput) -> str:
     headline = headline_comparison(given)
     wanted = [headline.factor if headline else "", "arm", *[name for name in there if name != "all"], "all"]
     return next((name for name in wanted if name in there), "all")
+
+
+class InputKey:
+    """A report's input as a key of a cache: what is found for it is found once, however often it is shown."""
+
+    def __init__(self, given: ReportInput) -> None:
+        self.given = given
+
+    def __hash__(self) -> int:
+        return id(self.given)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InputKey) and other.given is self.given

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
-from cbtrun.plugins.report.inputs import ReportInput, grouped_levels, main_grouping
+from cbtrun.plugins.report.inputs import InputKey, ReportInput, grouped_levels, main_grouping
 from cbtrun.plugins.report.session_curves import MEASURES, TurnMeasure, turn_measures
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
@@ -117,24 +117,11 @@ def _edges(places: list[int]) -> list[tuple[int, int]]:
 
 def _measured(given: ReportInput) -> dict[str, Measured]:
     """Level of the main grouping -> its sessions, measured; empty where sessions are short."""
-    return _by_level(_Key(given))
-
-
-class _Key:
-    """A report's input as a key: it is measured once, however many figures are made of it."""
-
-    def __init__(self, given: ReportInput) -> None:
-        self.given = given
-
-    def __hash__(self) -> int:
-        return id(self.given)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.given is self.given
+    return _by_level(InputKey(given))
 
 
 @lru_cache(maxsize=1)
-def _by_level(key: _Key) -> dict[str, Measured]:
+def _by_level(key: InputKey) -> dict[str, Measured]:
     grouping, found = main_grouping(key.given), dict[str, Measured]()
     lengths = sorted(len(session.turns) for session in key.given.sessions)
     if not lengths or lengths[len(lengths) // 2] < FEWEST_TURNS:

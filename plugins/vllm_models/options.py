@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cbtrun.digests import digest
+from cbtrun.plugins.local_models.sampling_options import SAMPLING
 from cbtrun.records import Json
 
 ENGINE = (
@@ -114,26 +115,7 @@ SCHEMA: Json = {
             "description": "Further arguments of vLLM's engine, handed on as they are, e.g. {kv_offloading_size: 32}.",
         },
         "max_tokens": _count(256, "Most new tokens of a reply, where the request does not say."),
-        "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},
-        "top_p": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "maximum": 1,
-            "default": 0.95,
-            "description": "Keep the likeliest tokens up to this sum of probability.",
-        },
-        "top_k": {
-            "type": "integer",
-            "minimum": 0,
-            "default": 50,
-            "description": "Keep this many of the likeliest tokens; 0 keeps all.",
-        },
-        "repetition_penalty": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "default": 1.0,
-            "description": "Above 1, tokens already in the prompt or the reply become less likely.",
-        },
+        **SAMPLING,
         "ignore_end": {
             "type": "boolean",
             "default": False,

@@ -124,11 +124,9 @@ class VllmModel:
         await self._shared.leave()
 
     def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
-        from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+        from cbtrun.plugins.local_models.chat_format import prompt_ids
 
-        text = prompt_text(self._tokenizer, request_chat(messages))
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        return prompt_ids(self._tokenizer, messages)
 
     def _prompt(self, request: Request) -> list[int]:
         ids = self._prompt_ids(request.messages)
