@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_tune_runs import STUDY as TUNE_STUDY
 from test_tune_runs import project, study_project
 
 from cbtrun.context import StageNote
+from cbtrun.plugins.local_models import model_files
 from cbtrun.plugins.tuning import sft, worker_processes
 from cbtrun.progress import Running, describe
 from cbtrun.testing import StudyProject
@@ -181,3 +185,20 @@ def test_a_folder_of_progress_is_gone_when_nothing_runs(tmp_path: Path) -> None:
     assert (tmp_path / "progress").exists()
     shown.show(StageNote("tune.b", "done", 8, 8))
     assert not (tmp_path / "progress").exists()
+
+
+def test_jobs_side_by_side_load_their_tokenizers_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, most = 0, 0
+
+    def load(*_: object) -> object:
+        nonlocal loading, most
+        loading += 1
+        most = max(most, loading)
+        time.sleep(0.05)
+        loading -= 1
+        return SimpleNamespace(chat_template="{{ messages }}", pad_token="<pad>")
+
+    monkeypatch.setattr(model_files, "_from_pretrained", load)
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(model_files.load_tokenizer, [model_files.find_model("cbtrun:tiny", None)] * 4))
+    assert (len(loaded), most) == (4, 1)

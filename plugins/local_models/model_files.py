@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = "adapter_config.json"
 
+LOADING = threading.Lock()
+"""transformers finds its classes when they are first asked for, and two threads that ask at once get an ImportError."""
 KNOWN_WARNINGS = {
     # PEFT asks transformers under the old name.
     r"`is_gradient_checkpointing` is deprecated": FutureWarning,
@@ -99,11 +102,12 @@ def torch_device(wanted: str) -> str:
 def load_tokenizer(files: ModelFiles) -> Any:
     """The model's tokenizer, with a padding token and, for a base model that has none, our plain chat template.
 
-    Raises ModelError when it has neither a template nor an end token.
+    Raises ModelError when it has neither a template nor an end token. Tune jobs side by side call it at the same time.
     """
-    from transformers import AutoTokenizer
+    with LOADING:
+        from transformers import AutoTokenizer
 
-    tokenizer = _from_pretrained(AutoTokenizer, files)
+        tokenizer = _from_pretrained(AutoTokenizer, files)
     if not tokenizer.chat_template:
         if tokenizer.eos_token is None:
             raise ModelError(f"{files.public_name}: its tokenizer has no chat template and no end token for ours")
