@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gpu_profile
 import yaml
 from gpu_plugin import ENGINES, WATCH, Note, Plugin, start_clock
 
@@ -19,6 +20,9 @@ from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder
 from cbtrun.study.spec import load_study
+
+STEPS_PROFILED = 80
+PROFILE_AFTER_SECONDS = 20
 
 
 def model_block(folder: Path | str, **more: Any) -> dict[str, Any]:
@@ -52,7 +56,16 @@ class Bench:
 
     def __init__(self, model: Path, scratch: Path, asked: argparse.Namespace) -> None:
         self._asked, self._scratch = asked, scratch
-        options = {"max_num_seqs": asked.seqs, "kv_cache_dtype": asked.kv, "enforce_eager": asked.eager}
+        self._traces = scratch / "traces"
+        engine = dict(asked.engine)
+        if "profile" in asked.parts:
+            engine["profiler_config"] = gpu_profile.profiling(self._traces, STEPS_PROFILED)
+        options = {
+            "max_num_seqs": asked.seqs,
+            "kv_cache_dtype": asked.kv,
+            "enforce_eager": asked.eager,
+            "engine": engine,
+        }
         self._model = model_block(model, **options, top_k=asked.top_k)
         self._loop = loop = asyncio.new_event_loop()
         StageContext.run = lambda _self, work: loop.run_until_complete(work)  # type: ignore[method-assign]
@@ -92,6 +105,22 @@ class Bench:
             raise RuntimeError(f"{len(failures)} sessions failed: {failures[0]}")
         lines = (folder.path / "sessions.jsonl").read_text().splitlines() if seconds is None else []
         return {**summary(WATCH.notes), "personas": count, "arms": arms, "sessions_written": len(lines)}
+
+    def profile(self, count: int) -> dict[str, Any]:
+        """What the GPU does in some steps in the middle of so many sessions."""
+        engine = self.shared._engine
+        assert engine is not None
+
+        async def watch() -> None:
+            await asyncio.sleep(PROFILE_AFTER_SECONDS)
+            await engine._engine.start_profile()
+            await asyncio.sleep(PROFILE_AFTER_SECONDS / 2)
+            await engine._engine.stop_profile()
+
+        watching = self._loop.create_task(watch())
+        self.sessions("profile", count, seconds=2 * PROFILE_AFTER_SECONDS)
+        self._loop.run_until_complete(watching)
+        return gpu_profile.added_up(self._traces)
 
     def replay(self, notes: list[Note], how: Callable[[Any, list[Note]], Any]) -> dict[str, Any]:
         """Ask for noted replies again, in another order of things."""

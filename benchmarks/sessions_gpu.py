@@ -5,7 +5,8 @@
     python benchmarks/sessions_gpu.py bases       # three bases one after the other, memory given back
     python benchmarks/sessions_gpu.py killed      # kill -9 in the middle, run again; structured answers
     python benchmarks/sessions_gpu.py study       # an 8B study whole, by one command: tune, serve, sessions, ratings
-    options: --shape small for a trial, --sessions 256 --many 1024 --seconds 90 ..., --out FILE
+    options: --shape small for a trial, --sessions 256 --many 1024 --seconds 90 ..., --out FILE; `rate` measures --parts
+    beside our own rate (`profile` adds up by kernel what the GPU did), with --kv and --engine as the engine's arguments
 
 Weights are random in the shape of Llama 3.1 8B (`rate`, `seeds`, `study`). Each session has 20 turns of 40-160 tokens, a
 therapist with a LoRA adapter (r=16, queries and values) and the base as its patient, on one engine; the journal is on. The
@@ -65,9 +66,11 @@ def arguments() -> argparse.Namespace:
         "top-k": 0,
     }.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parts = ("at_once", "lockstep", "three_adapters", "many")
-    parser.add_argument("--parts", nargs="*", choices=parts, default=parts, help="what `rate` measures besides ours")
+    usual = ["at_once", "lockstep", "three_adapters", "many"]
+    every = [*usual, "profile"]
+    parser.add_argument("--parts", nargs="*", choices=every, default=usual, help="what `rate` measures besides ours")
     parser.add_argument("--kv", default="auto", help="kv_cache_dtype of the engine")
+    parser.add_argument("--engine", type=json.loads, default={}, help="further arguments of vLLM's engine, as JSON")
     parser.add_argument("--eager", action="store_true")
     return parser.parse_args()
 
@@ -112,11 +115,12 @@ def rate(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "lockstep": lambda: bench.replay(notes, lockstep),
         "three_adapters": lambda: bench.sessions("three", asked.three // 3, arms=3),
         "many": lambda: bench.sessions("many", asked.many, seconds=asked.seconds),
+        "profile": lambda: bench.profile(asked.sessions),
     }
     for name, measure in parts.items():
         if name == "ours" or name in asked.parts:
             say(name, measure())
-    rates = {name: found[name]["tokens_per_second"] for name in parts if name in found}
+    rates = {name: found[name]["tokens_per_second"] for name in parts if "tokens_per_second" in found.get(name, {})}
     found["ratios"] = {
         "of_1820": round(rates["ours"] / 1820, 2),
         **{f"ours_of_{name}": round(rates["ours"] / rate, 2) for name, rate in rates.items() if name != "ours"},
