@@ -20,6 +20,7 @@ from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
+from cbtrun.statistics.student import student_quantile
 
 RESULTS_FORMAT: Final = 1
 
@@ -309,8 +310,6 @@ def clustered_interval(points: Sequence[float], clusters: Sequence[str], level: 
     Source: cluster-robust variance of a mean with the G/(G-1) correction and G-1 degrees of freedom
     (Cameron & Miller 2015, "A practitioner's guide to cluster-robust inference").
     """
-    from scipy.special import stdtrit
-
     residual_sums: dict[str, float] = {}
     if len(set(clusters)) < 2:
         return None
@@ -319,7 +318,7 @@ def clustered_interval(points: Sequence[float], clusters: Sequence[str], level: 
         residual_sums[cluster] = residual_sums.get(cluster, 0.0) + value - centre
     count = len(residual_sums)
     variance = count / (count - 1) * math.fsum(total**2 for total in residual_sums.values()) / len(points) ** 2
-    half = float(stdtrit(count - 1, 0.5 + level / 2)) * math.sqrt(variance)
+    half = student_quantile(count - 1, 0.5 + level / 2) * math.sqrt(variance)
     method = "t over sessions" if count == len(points) else "t, clustered by persona"
     return Interval(low=centre - half, high=centre + half, level=level, method=method)
 

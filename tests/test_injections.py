@@ -11,7 +11,7 @@ from network_studies import listening
 
 from cbtrun.models import Draw
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.ratings.request import Window, rating_request, shown_turns
+from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
 from cbtrun.ratings.rubric import read_rubric
 from cbtrun.records import Session, Turn
 from cbtrun.testing import StudyProject
@@ -28,7 +28,11 @@ def user_message(row: dict[str, list[dict[str, str]]]) -> str:
     """The rater's request for a session of the set."""
     turns = tuple(Turn(speaker=one["role"], text=one["content"]) for one in row["messages"])
     shown = shown_turns(Session(id="s", draw="d", turns=turns, ended="imported"))
-    return rating_request(CTRS, CTRS.items, Window(shown, len(shown)), Draw("rater", "d")).messages[1].content
+    return (
+        rating_request(rating_brief(CTRS, CTRS.items), Window(shown, len(shown)), Draw("rater", "d"))
+        .messages[1]
+        .content
+    )
 
 
 def test_there_are_at_least_thirty_kinds_each_with_a_clean_twin() -> None:

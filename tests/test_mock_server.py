@@ -23,7 +23,7 @@ from cbtrun.plugins.patients.scripted_patient import ScriptedPatient
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.plugins.raters import lexical_rater
-from cbtrun.ratings.request import Window, rating_request, shown_turns
+from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
 from cbtrun.records import Session, Turn
 
 ANSWERS = EmbeddedAnswers.of_folders()
@@ -59,7 +59,7 @@ def briefs() -> dict[str, tuple[tuple[ChatMessage, ...], Any]]:
     turns = (Turn(speaker="therapist", text="What shall we put on the agenda?"), Turn(speaker="patient", text="Sleep."))
     shown = shown_turns(Session(id="s", draw="d", turns=turns, ended="farewell"))
     ctrs = next(rubric for rubric in ANSWERS.rubrics.values() if rubric.name == "ctrs")
-    asked = rating_request(ctrs, ctrs.items, Window(shown, len(shown)), Draw("rater", "d")).messages
+    asked = rating_request(rating_brief(ctrs, ctrs.items), Window(shown, len(shown)), Draw("rater", "d")).messages
     rater = lexical_rater.open_model(ModelContext("r", {}, ANSWERS.rubrics))
     return {
         "author": (author_messages(persona, read_course(course), 1, "cbt", ()), GrammarAuthor()),

@@ -11,7 +11,7 @@ from cbtrun.calls.structured import answer_schema, ask
 from cbtrun.models import Draw, Reply
 from cbtrun.ratings.answer import answer_form, item_scores
 from cbtrun.ratings.evidence import TurnsSearched
-from cbtrun.ratings.request import Window, rating_request, shown_turns
+from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.records import ItemScore, Quote
 
@@ -22,7 +22,7 @@ def scored(*script: str | Reply, rubric: Rubric = RUBRIC, tries: int = 2, calls:
     searched = TurnsSearched(turns)
     form = answer_form(rubric.items)
     rater = ScriptedRater(list(script))
-    request = rating_request(rubric, rubric.items, Window(turns, len(turns)), Draw("rater", "s"))
+    request = rating_request(rating_brief(rubric, rubric.items), Window(turns, len(turns)), Draw("rater", "s"))
     answered = asyncio.run(ask(rater, request, form.model, tries=tries, context=searched))
     assert len(rater.requests) == (len(script) if calls is None else calls)
     return list(item_scores(answered, form, searched))
@@ -130,7 +130,7 @@ def test_the_repair_round_names_the_item_the_quote_and_the_turn() -> None:
     turns = shown_turns(a_session())
     form = answer_form(RUBRIC.items)
     rater = ScriptedRater([both(entry(quote="never said by anyone")), both(entry())])
-    request = rating_request(RUBRIC, RUBRIC.items, Window(turns, len(turns)), Draw("rater", "s"))
+    request = rating_request(rating_brief(RUBRIC, RUBRIC.items), Window(turns, len(turns)), Draw("rater", "s"))
     asyncio.run(ask(rater, request, form.model, context=TurnsSearched(turns)))
     said = rater.requests[1].messages[-1].content
     assert "items.agenda: evidence not found: 'never said by anyone' does not occur in turn 1" in said

@@ -10,6 +10,7 @@ from cbtrun.models import Draw
 from cbtrun.ratings.request import (
     ShownTurn,
     Window,
+    rating_brief,
     rating_request,
     rendered_example,
     shown_turns,
@@ -72,7 +73,7 @@ def test_what_is_said_reads_back_exactly_and_leaves_the_structure_alone(said: st
 
 def test_no_character_of_a_turn_starts_a_line_for_any_reader_of_lines() -> None:
     turn = ShownTurn(1, "patient", "".join(chr(code) for code in range(0x110000)))
-    line = turn.line()
+    line = turn.line
     assert len(line.splitlines()) == 1
     assert not set("<>") & set(line)
     line.encode("utf-8")
@@ -91,16 +92,19 @@ def test_the_request_states_rubric_and_items_where_a_program_finds_them() -> Non
     assert lines[1] == "Items: agenda, homework"
 
 
-def test_a_digest_at_hand_changes_nothing_of_a_request() -> None:
-    window = Window(shown_turns(a_session()), 2)
-    draw = Draw("rater", "s")
-    given = rating_request(RUBRIC, RUBRIC.items, window, draw, rubric_digest(RUBRIC))
-    assert given == rating_request(RUBRIC, RUBRIC.items, window, draw)
+def test_one_brief_serves_every_session() -> None:
+    turns = shown_turns(a_session())
+    brief, draw = rating_brief(RUBRIC, RUBRIC.items), Draw("rater", "s")
+    first, second = (rating_request(brief, Window(some, len(turns)), draw).messages for some in (turns[:2], turns[2:]))
+    assert first[0] == second[0]
+    for line in brief.rubric.splitlines():
+        assert line in first[1].content.splitlines()
+    assert first[1].content.split("# Transcript")[0] == second[1].content.split("# Transcript")[0]
 
 
 def test_a_request_for_one_item_speaks_of_no_other() -> None:
     turns = shown_turns(a_session())
-    request = rating_request(RUBRIC, RUBRIC.items[:1], Window(turns, len(turns)), Draw("rater", "s"))
+    request = rating_request(rating_brief(RUBRIC, RUBRIC.items[:1]), Window(turns, len(turns)), Draw("rater", "s"))
     assert "homework" not in request.messages[1].content
 
 
@@ -137,7 +141,7 @@ def test_windows_hold_every_turn_once_and_fit() -> None:
 
 def test_a_window_says_which_turns_it_shows() -> None:
     turns = shown_turns(a_session())
-    request = rating_request(RUBRIC, RUBRIC.items, Window(turns[1:3], len(turns)), Draw("rater", "s"))
+    request = rating_request(rating_brief(RUBRIC, RUBRIC.items), Window(turns[1:3], len(turns)), Draw("rater", "s"))
     assert "A part of a longer session, turns 2-3 of 5" in request.messages[1].content
 
 

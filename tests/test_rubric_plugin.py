@@ -208,4 +208,4 @@ def test_a_plan_counts_the_calls_of_each_rater() -> None:
 
 def test_the_templates_are_part_of_the_fingerprint() -> None:
     names = {path.name for path in fingerprint_files() if path.is_file()}
-    assert {"rater-system.j2", "rater-user.j2", "answer.py", "evidence.py"} <= names
+    assert {"rater-system.j2", "rater-brief.j2", "rater-user.j2", "answer.py", "evidence.py"} <= names

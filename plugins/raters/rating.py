@@ -21,8 +21,10 @@ from cbtrun.ratings.evidence import TurnsSearched
 from cbtrun.ratings.order import asking_place
 from cbtrun.ratings.request import (
     TEMPLATES,
+    Brief,
     ShownTurn,
     Window,
+    rating_brief,
     shown_turns,
     template_path,
     transcript_length,
@@ -77,14 +79,21 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What one call asks about a window: all items at once, or one of them."""
+
+    brief: Brief
+    form: AnswerForm
+
+
+@dataclass(frozen=True)
 class RatingWork:
     """What every rating of the set shares."""
 
     set: str
     rubric: Rubric
     digest: str
-    forms: tuple[AnswerForm, ...]
-    """One for each call about a window: all items at once, or each on its own."""
+    questions: tuple[Question, ...]
     options: Mapping[str, Any]
 
 
@@ -99,7 +108,8 @@ def rate_all(context: StageContext) -> Sequence[Rating]:
 def rating_work(name: str, rubric: Rubric, options: Mapping[str, Any]) -> RatingWork:
     """The rubric with the answers that it wants, made once for all ratings."""
     groups = [rubric.items] if options["ask"] == "all" else [(item,) for item in rubric.items]
-    return RatingWork(name, rubric, rubric_digest(rubric), tuple(map(answer_form, groups)), options)
+    questions = tuple(Question(rating_brief(rubric, items), answer_form(items)) for items in groups)
+    return RatingWork(name, rubric, rubric_digest(rubric), questions, options)
 
 
 def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
@@ -148,19 +158,20 @@ async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
     by_window = []
     for number, window in enumerate(parts):
         part = number + 1 if len(parts) > 1 else 0
-        answers = [await _ask_form(calls, unit, work, form, window, part) for form in work.forms]
+        answers = [await _ask_form(calls, unit, work, question, window, part) for question in work.questions]
         by_window.append([score for scores in answers for score in scores])
     scores = joined_scores(work.rubric.items, parts, by_window)
     return _rating(unit, work, scores, window_flags(parts))
 
 
 async def _ask_form(
-    calls: Replies, unit: Unit, work: RatingWork, form: AnswerForm, window: Window, part: int
+    calls: Replies, unit: Unit, work: RatingWork, question: Question, window: Window, part: int
 ) -> tuple[ItemScore, ...]:
+    form = question.form
     item = form.items[0].id if work.options["ask"] == "item" else ""
     draw = Draw("rater", unit.session.draw, repeat=unit.repeat, turn=part, item=item)
     searched = TurnsSearched(window.turns)
-    request = rendered(work.rubric, form.items, window, draw, work.digest)
+    request = rendered(question.brief, window, draw)
     answered = await ask(
         calls,
         replace(request, label=unit.session.arm or ""),  # for counting retries: no rater hears it

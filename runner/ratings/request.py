@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,7 +22,7 @@ from cbtrun.records import Session, Speaker, Turn
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TEMPLATES = ("rater-system.j2", "rater-user.j2")
+TEMPLATES = ("rater-system.j2", "rater-brief.j2", "rater-user.j2")
 
 # What JSON leaves as it is and an eye or a model could take for structure: the marks' brackets, control and format
 # characters (direction marks, zero width), line and paragraph separators, lone surrogates.
@@ -41,6 +41,7 @@ class ShownTurn:
     speaker: Speaker
     text: str
 
+    @cached_property
     def line(self) -> str:
         """One JSON line that reads back as exactly this turn."""
         plain = json.dumps({"turn": self.number, "speaker": self.speaker, "text": self.text}, ensure_ascii=False)
@@ -83,7 +84,7 @@ def unblinding_flags(session: Session) -> tuple[str, ...]:
 
 def transcript_length(turns: Sequence[ShownTurn]) -> int:
     """Characters that the turns take in a request."""
-    return sum(len(turn.line()) + 1 for turn in turns)
+    return sum(len(turn.line) + 1 for turn in turns)
 
 
 def windows(turns: Sequence[ShownTurn], max_chars: int) -> list[Window]:
@@ -94,7 +95,7 @@ def windows(turns: Sequence[ShownTurn], max_chars: int) -> list[Window]:
     found: list[list[ShownTurn]] = [[]]
     room = max_chars
     for turn in turns:
-        length = len(turn.line()) + 1
+        length = len(turn.line) + 1
         if length > room and found[-1]:
             found.append([])
             room = max_chars
@@ -103,22 +104,29 @@ def windows(turns: Sequence[ShownTurn], max_chars: int) -> list[Window]:
     return [Window(tuple(part), len(turns)) for part in found]
 
 
-def rating_request(
-    rubric: Rubric, items: Sequence[Item], window: Window, draw: Draw, digest: str | None = None
-) -> Request:
-    """The request to rate the shown turns on the items. The response schema is added by whoever asks.
+@dataclass(frozen=True)
+class Brief:
+    """What a rater is told before any transcript: the same for every session, so rendered once for thousands."""
 
-    digest: the rubric's, from those who make thousands of requests: it takes as long as all the rest.
-    """
-    values = {
-        "rubric": rubric,
-        "digest": digest or rubric_digest(rubric),
-        "items": items,
-        "window": window,
-        "form": answer_shape(items),
-    }
-    system, user = (_template(name).render(values).strip() for name in TEMPLATES)
-    return Request(messages=(ChatMessage("system", system), ChatMessage("user", user)), draw=draw)
+    system: str
+    rubric: str
+    """The rubric's items, the rules and the answer's form: the user message up to the transcript."""
+    items: tuple[str, ...]
+    """Ids of what is to be rated."""
+
+
+def rating_brief(rubric: Rubric, items: Sequence[Item]) -> Brief:
+    """What a rater is told about these items of a rubric."""
+    values = {"rubric": rubric, "digest": rubric_digest(rubric), "items": items, "form": answer_shape(items)}
+    system, told = (_rendered(name, values) for name in ("rater-system.j2", "rater-brief.j2"))
+    return Brief(system, told, tuple(item.id for item in items))
+
+
+def rating_request(brief: Brief, window: Window, draw: Draw) -> Request:
+    """The request to rate the shown turns. The response schema is added by whoever asks."""
+    values = {"brief": brief.rubric, "window": window, "lines": [turn.line for turn in window.turns]}
+    user = _rendered("rater-user.j2", {**values, "items": ", ".join(brief.items)})
+    return Request(messages=(ChatMessage("system", brief.system), ChatMessage("user", user)), draw=draw)
 
 
 def answer_shape(items: Sequence[Item]) -> str:
@@ -137,7 +145,8 @@ def rendered_example(rubric: Rubric, session: Session | None = None, *, ask: str
     session = session or _example_session()
     turns = shown_turns(session)
     items = rubric.items if ask == "all" else rubric.items[:1]
-    return rating_request(rubric, items, Window(turns, len(turns)), Draw("rater", session.draw)).messages
+    brief = rating_brief(rubric, items)
+    return rating_request(brief, Window(turns, len(turns)), Draw("rater", session.draw)).messages
 
 
 def template_path(name: str) -> Path:
@@ -190,8 +199,8 @@ def _environment() -> Environment:
     return cast("Environment", environment)
 
 
-def _template(name: str) -> Any:
-    return _environment().get_template(name)
+def _rendered(name: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(name).render(values).strip()
 
 
 @lru_cache(maxsize=8)
