@@ -15,15 +15,17 @@ from cbtrun.results import RatedSet, rubric_facts
 def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
     """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
     by_outcome = values_by_outcome(ratings, rubric, outcome_names(rubric), aggregate)
-    values = {name: {id_: one.value for id_, one in found.items()} for name, found in by_outcome.items()}
+    values: dict[str, dict[str, float | None]] = {}
+    reasons: dict[str, dict[str, str]] = {}
+    for name in [*by_outcome]:
+        found = by_outcome.pop(name)  # of thousands of sessions only one outcome is held twice
+        values[name] = {id_: one.value for id_, one in found.items()}
+        reasons[name] = {id_: one.reason for id_, one in found.items() if one.reason is not None}
     return RatedSet(
         rubric=rubric_facts(rubric),
         ratings=ratings,
         singles=single_values(ratings, rubric),
         filled=filled_totals(ratings, rubric, aggregate, values),
         values=values,
-        reasons={
-            name: {id_: one.reason for id_, one in found.items() if one.reason is not None}
-            for name, found in by_outcome.items()
-        },
+        reasons=reasons,
     )
