@@ -130,3 +130,17 @@ def test_outcomes_of_one_contrast_stand_together(given: ReportInput) -> None:
     within = [one.model_copy(update={"where": {"family": ("a",)}}) for one in (first, second)]
     found = by_contrast([first, within[0], second, within[1], third])
     assert found == [first, second, third, *within]
+
+
+def test_every_number_of_the_finding_and_of_the_warnings_is_a_link(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    finding = re.search(r'<p class="sentence" data-filter.*?</p>', page, re.DOTALL)
+    warnings = re.search(r'<ul class="warnings">.*?</ul>', page, re.DOTALL)
+    assert finding
+    assert warnings
+    left = re.sub(r"<a .*?</a>|<b>.*?</b>|95 % CI", "", finding[0].split(">", 1)[1])
+    assert finding[0].count("<a ") >= 4
+    assert re.findall(r"\d", left) == []
+    counted = [line for line in warnings[0].split("<li>")[1:] if "of " in line and "<a " in line]
+    assert counted
+    assert all(re.findall(r"\d", re.sub(r"<a .*?</a>", "", line)) == [] for line in counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import Markup
 from report_studies import made_up_study
 
 from cbtrun import records
@@ -124,3 +125,32 @@ def test_a_number_may_break_before_its_interval_alone() -> None:
     held = '<span class="held">{}</span>'
     assert breakable("−3.2 [−5.1, −1.3]") == f"{held.format('−3.2')} {held.format('[−5.1, −1.3]')}"
     assert breakable("< 0.001") == held.format("&lt; 0.001")
+
+
+def told(text: str, sessions: dict[str, str] | None = None) -> str:
+    """A sentence whose linked numbers stand in braces: `{5}` where the place says their sessions, else `{5 arm=a}`."""
+
+    def link(number: str, sessions: dict[str, str] | None = None, stop: bool = True) -> Markup:
+        which = "".join(f" {name}={level}" for name, level in (sessions or {}).items())
+        return Markup("{{{}{}{}}}").format(number, " all" if sessions == {} else which, " tab" if stop else "")
+
+    return str(sentence(text, link, sessions))
+
+
+def test_a_result_in_words_has_true_minus_signs_and_every_number_linked() -> None:
+    said = "`gpt-4` scored 1.5 points lower than `none` (95 % CI -2.9 to -0.1; n = 18 and 20; Hedges' g -0.61 [-1.20, -0.02])."
+    assert told(said) == (
+        "<b>gpt-4</b> scored {1.5} points lower than <b>none</b> (95 % CI {−2.9} to {−0.1}; n = {18} and {20}; "
+        "Hedges&#39; g {−0.61} [{−1.20}, {−0.02}])."
+    )
+
+
+def test_a_warning_leads_to_the_sessions_that_it_counts_and_its_whole_to_all() -> None:
+    said = "4 of 60 sessions (7%) have no total of gpt-4o-2024 or ICC(2,1)."
+    assert told(said, {"arm": "a"}).startswith(
+        "{4 arm=a tab} of {60 all} sessions ({7% arm=a}) have no total of gpt-4o-2024"
+    )
+
+
+def test_without_a_link_a_sentence_stays_words() -> None:
+    assert sentence("n = 12, from -3 to 4") == "n = 12, from −3 to 4"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from cbtrun.plugins.report.behind import Levels, behind, unscored
+from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
+from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.rating_checks import rating_warnings
 from cbtrun.plugins.report.reliability import low_reliability
@@ -14,20 +14,8 @@ from cbtrun.results import reason_kind
 
 PILED = 0.5
 """Share of sessions at one end of a scale from which differences are hidden by that end."""
-
-
-@dataclass(frozen=True)
-class Care:
-    """A sentence that asks for care."""
-
-    text: str
-    sessions: Levels | None = None
-    """Filter of the list of sessions that shows those which its first number counts."""
-
-    @property
-    def count(self) -> str:
-        """The number that leads to the sessions, at the sentence's start; empty where none does."""
-        return self.text.split(" ", 1)[0] if self.sessions is not None else ""
+FEW = 20
+"""Units below which a comparison is called small."""
 
 
 def warnings(given: ReportInput) -> list[Care]:
@@ -78,10 +66,13 @@ def _piled_up(given: ReportInput) -> Iterator[str]:
             yield f"More than half of the sessions have the {end} possible score on: {', '.join(items)}. Differences there are hidden."
 
 
-def _few(given: ReportInput) -> Iterator[str]:
-    small = sorted({one.n for one in given.results.comparisons if one.n < 20})
-    if small:
-        yield f"Some comparisons rest on few units (n = {small[0]}): intervals are wide, and a single session can move them."
+def _few(given: ReportInput) -> Iterator[Care]:
+    least = min(given.results.comparisons, key=lambda one: one.n, default=None)
+    if least is not None and least.n < FEW:
+        yield Care(
+            f"Some comparisons rest on few units (n = {least.n}): intervals are wide, and a single session can move them.",
+            behind_comparison(given, least),
+        )
 
 
 def _one_rater(given: ReportInput) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cbtrun.plugins.report.behind import Levels, rated_sessions, scored, unscored
+from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import Norm, ReportInput, main_grouping
 from cbtrun.plugins.report.result_tables import MISSING_COLUMN, caveats, outcome_title, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
@@ -44,10 +45,11 @@ def rating_tables(given: ReportInput) -> tuple[Table, ...]:
     return tuple(table for table in found if table is not None)
 
 
-def rating_warnings(given: ReportInput) -> list[str]:
+def rating_warnings(given: ReportInput) -> list[Care]:
     """The warnings of all diagnostics; ends of scales are told elsewhere, for all items at once."""
+    several = len(given.results.ratings) > 1
     return [
-        one.warning if len(given.results.ratings) == 1 else f"{name}: {one.warning}"
+        Care(f"{name}: {one.warning}" if several else one.warning, _looked_at(given, name, one.about))
         for name, rated in given.results.ratings.items()
         for one in rated.diagnostics
         if one.warning and one.name not in ("ceiling", "floor")

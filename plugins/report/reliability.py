@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from cbtrun.plugins.report.behind import behind_comparison, rated_sessions
+from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
+from cbtrun.records import Comparison
 
 LOW_RELIABILITY = 0.7
 """Below it a group difference is blurred enough to say so (Nunnally 1978, for early research)."""
@@ -72,14 +74,22 @@ def reliability_table(given: ReportInput) -> Table | None:
     return Table("reliability", "Where scores vary", columns, rows, 1, 1, notes)
 
 
-def low_reliability(given: ReportInput) -> list[str]:
-    """Outcomes whose scores would not repeat well."""
+def low_reliability(given: ReportInput) -> list[Care]:
+    """Outcomes whose scores would not repeat well, each by its comparison with the lowest reliability."""
     titles = titles_by_outcome(given)
-    worst: dict[str, float] = {}
+    worst: dict[str, Comparison] = {}
     for one in given.results.comparisons:
-        if (found := one.variance.get("reliability")) is not None and found < LOW_RELIABILITY:
-            worst[titles.get(one.outcome, one.outcome)] = min(found, worst.get(one.outcome, 1.0))
+        found = one.variance.get("reliability")
+        if found is not None and found < LOW_RELIABILITY:
+            before = worst.get(one.outcome)
+            if before is None or found < before.variance["reliability"]:
+                worst[one.outcome] = one
+    told = sorted(((titles.get(outcome, outcome), one) for outcome, one in worst.items()), key=lambda one: one[0])
     return [
-        f"Scores on {name} would repeat poorly (reliability {number(value, 2)}): differences are blurred, and look smaller than they are."
-        for name, value in sorted(worst.items())
+        Care(
+            f"Scores on {name} would repeat poorly (reliability {number(one.variance['reliability'], 2)}): differences are "
+            "blurred, and look smaller than they are.",
+            behind_comparison(given, one),
+        )
+        for name, one in told
     ]

@@ -9,8 +9,15 @@ from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import Comparison, Effect, Interval, Test
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from markupsafe import Markup
 
+    from cbtrun.plugins.report.behind import Levels
+
+_MINUS = re.compile(r"(?<![\w.\-])-(?=\d)")
+_NUMBER = re.compile(r"(?<![\w.,\-])(−?\d+(?:[.,]\d+)*%?)(?![\w\-])(?! % CI)")
+"""A number that stands for itself: not a part of a name, and not the level of an interval."""
 EFFECT_NAMES = {
     "hedges_g": "Hedges’ g",
     "dz": "Cohen’s dz",
@@ -81,12 +88,29 @@ def subgroup(value: Comparison) -> str:
     return f" ({kept})" if kept else ""
 
 
-def sentence(text: str) -> Markup:
-    """A sentence as markup, its names in backticks set apart."""
+def sentence(text: str, link: Callable[..., Markup] | None = None, sessions: Levels | None = None) -> Markup:
+    """A sentence as markup: names in backticks set apart, true minus signs, and its numbers linked.
+
+    link: the template's macro `behind`. sessions: the filter of its numbers, where the place that the sentence stands in
+    has none; the whole of which it speaks (`of 120`) is all sessions then.
+    """
     from markupsafe import Markup, escape
 
-    parts = re.split(r"`([^`]*)`", plain(text))
-    shown = [Markup("<b>{}</b>").format(one) if at % 2 else escape(one) for at, one in enumerate(parts)]
+    shown: list[Markup] = []
+    linked = 0
+    for at, part in enumerate(re.split(r"`([^`]*)`", plain(text))):
+        if at % 2:
+            shown.append(Markup("<b>{}</b>").format(part))
+            continue
+        for place, piece in enumerate(_NUMBER.split(_MINUS.sub("−", part))):
+            if link is None or place % 2 == 0:
+                shown.append(escape(piece))
+            elif sessions is None:
+                shown.append(link(piece, stop=False))
+            else:
+                whole = str(shown[-1]).endswith(" of ")
+                shown.append(link(piece, {} if whole else sessions, stop=linked == 0))
+                linked += 1
     return Markup("").join(shown)
 
 
