@@ -204,7 +204,9 @@ def test_the_n_of_a_contrast_leads_to_the_sessions_of_both_levels(report: Path, 
     assert page.text_content(".tools output") == "20 of 60 sessions"
 
 
-@pytest.mark.parametrize("link", ["#table-groups tbody tr:first-child td:nth-child(5) a", "#finding ~ .headline dd a"])
+@pytest.mark.parametrize(
+    "link", ["#table-groups tbody tr:first-child td:nth-child(5) a", "#finding ~ .headline dd a", ".sentence a"]
+)
 def test_a_mean_and_the_headline_lead_to_their_sessions(report: Path, visit: Callable[..., Visit], link: str) -> None:
     page = visit(report).page
     page.locator(link).first.focus()
@@ -356,6 +358,14 @@ def test_print_shows_the_whole_list_and_no_controls(report: Path, visit: Callabl
     assert not page.is_visible(".tools")
     assert not page.is_visible(".contents")
     assert page.evaluate("(list => list.scrollHeight - list.clientHeight)(document.querySelector('.list'))") <= 1
+
+
+def test_print_shows_the_comparisons_that_are_folded_on_the_screen(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    comparison = page.locator("article.comparison").first
+    assert not comparison.evaluate("one => one.checkVisibility()")
+    page.emulate_media(media="print")
+    assert comparison.evaluate("one => one.checkVisibility()")
 
 
 OVERLAPS = """(selector) => {
