@@ -10,15 +10,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from gpu_memory import memory_in_use, watching
 from gpu_models import SHAPES, make_model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -106,8 +104,9 @@ def bases(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "sessions": {"using": "dialogue", "patient": "patient", "personas": "eval", "max_turns": 6, "farewell": False},
     }  # fmt: skip
     before = memory()
-    with watching() as seen:
+    with watching() as looks:
         ended = cbtrun(scratch, study)
+    seen = of_one_card(looks)
     time.sleep(2)
     return {
         "exit": ended.returncode, "said": ended.stdout[-800:], "openings": rises(seen), "gib_before": before,
@@ -193,7 +192,7 @@ def study(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     on_gpu = asked.shape != "small"
     model = make_model(scratch / "model", asked.shape, weights=True, device="cuda" if on_gpu else "cpu")
     made = time.perf_counter() - began
-    with listening(MockServer()) as server, watching() as seen:
+    with listening(MockServer()) as server, watching() as looks:
         os.environ |= {"MOCK_URL": server.url, "MOCK_KEY": "mock-key-of-the-benchmark"}
         began = time.perf_counter()
         ended = cbtrun(scratch, whole_study(model, asked.eager), "--allow-host", "MOCK_KEY=127.0.0.1")
@@ -202,7 +201,7 @@ def study(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     run = scratch / "runs/family"
     return {
         "exit": ended.returncode, "seconds": round(seconds, 1), "seconds_to_make_weights": round(made, 1),
-        "said": ended.stdout[-1500:] + ended.stderr[-1500:], "again": again.stdout[-300:], "gib_most": max(seen),
+        "said": ended.stdout[-1500:] + ended.stderr[-1500:], "again": again.stdout[-300:], "gib_most": max(of_one_card(looks)),
         "report_kib": (run / "report.html").stat().st_size // 1024 if (run / "report.html").exists() else 0,
         "adapter": (run / "adapters/tuned/seed-1/adapter.lock.yaml").read_text()[-900:] if (run / "adapters").exists() else "",
     }  # fmt: skip
@@ -263,30 +262,16 @@ def keys(journal: Path) -> Counter[str]:
 
 def memory() -> float:
     """GiB in use on the GPU that this process may see."""
-    card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    asked = ["nvidia-smi", "-i", card, "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    try:
-        return round(float(subprocess.run(asked, capture_output=True, text=True, check=True).stdout) / 1024, 1)
-    except (OSError, subprocess.SubprocessError):
-        return 0.0
+    return memory_in_use()[_card()]
 
 
-@contextmanager
-def watching() -> Iterator[list[float]]:
-    """GPU memory in use, looked at all the time."""
-    seen, done = [memory()], threading.Event()
+def of_one_card(seen: list[list[float]]) -> list[float]:
+    """What was in use on that GPU, look by look."""
+    return [cards[_card()] for cards in seen]
 
-    def look() -> None:
-        while not done.wait(0.2):
-            seen.append(memory())
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
+def _card() -> int:
+    return int(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0] or 0)
 
 
 def rises(seen: list[float]) -> int:

@@ -12,16 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from gpu_memory import watching
 from gpu_models import make_model
 from sessions_gpu_parts import cbtrun
 
@@ -69,6 +66,7 @@ def run(folder: Path, spec: dict[str, Any], gpus: str) -> dict[str, Any]:
         began = time.monotonic()
         ended = cbtrun(folder, spec)
         seconds = time.monotonic() - began
+    look = seconds / len(seen)
     print(ended.stdout[-1500:], ended.stderr[-1500:], flush=True)
     jobs = {}
     for lock in sorted((folder / "runs/jobs/adapters").rglob("adapter.lock.yaml")):
@@ -77,47 +75,15 @@ def run(folder: Path, spec: dict[str, Any], gpus: str) -> dict[str, Any]:
         jobs[lock.parent.parent.name] = {
             "adapter": yaml.safe_load(lock.read_text())["adapter"][:12], "first_loss": losses[0], "last_loss": losses[-1],
         }  # fmt: skip
-    in_use = [[one > 2.0 for one in look] for look in seen]
+    in_use = [[card > 2.0 for card in cards] for cards in seen]
     return {
         "exit": ended.returncode,
         "seconds": round(seconds, 1),
-        "in_use_seconds": round(0.2 * sum(any(look) for look in in_use), 1),
-        "both_in_use_seconds": round(0.2 * sum(all(look) and len(look) > 1 for look in in_use), 1),
+        "in_use_seconds": round(look * sum(map(any, in_use)), 1),
+        "both_in_use_seconds": round(look * sum(all(cards) and len(cards) > 1 for cards in in_use), 1),
         "most_gib": [max(column) for column in zip(*seen, strict=True)],
         "jobs": jobs,
     }
-
-
-@contextmanager
-def watching() -> Iterator[list[list[float]]]:
-    """GiB in use on every GPU, five times a second."""
-    seen: list[list[float]] = [memory()]
-    done = threading.Event()
-
-    def look() -> None:
-        until = time.monotonic()
-        while not done.is_set():
-            seen.append(memory())
-            until += 0.2
-            done.wait(max(0.0, until - time.monotonic()))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
-
-
-def memory() -> list[float]:
-    """GiB in use on every GPU of the machine; one zero where there is none."""
-    asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return [0.0]
-    return [round(float(line) / 1024, 1) for line in told.split("\n") if line.strip()]
 
 
 if __name__ == "__main__":
