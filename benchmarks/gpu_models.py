@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 MOST_TOKENS = 8192
+ADAPTED = {
+    "queries-values": ("q_proj", "v_proj"),
+    "all-linear": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+}
+"""Layers that an adapter changes."""
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|> ' }}"
     "{% if message['role'] == 'assistant' %}"
@@ -108,26 +114,37 @@ def write_weights(folder: Path, device: str) -> None:
         torch.cuda.empty_cache()
 
 
-def write_adapter(folder: Path, model: Path, seed: int, rank: int = 16) -> None:
-    """Write a LoRA adapter on the queries and values, of random numbers, as PEFT writes one."""
+def write_adapter(folder: Path, model: Path, seed: int, *, layers: Sequence[str], rank: int = 16) -> None:
+    """Write a LoRA adapter on these layers, of random numbers, as PEFT writes one."""
     import torch
     from safetensors.torch import save_file
 
     shape = json.loads((model / "config.json").read_text())
-    hidden, head = shape["hidden_size"], shape["hidden_size"] // shape["num_attention_heads"]
-    outs = {"q_proj": hidden, "v_proj": head * shape["num_key_value_heads"]}
+    sizes = layer_sizes(shape)
     draw = torch.Generator().manual_seed(seed)
     tensors = {}
-    for layer in range(shape["num_hidden_layers"]):
-        for name, out in outs.items():
-            start = f"base_model.model.model.layers.{layer}.self_attn.{name}"
-            for part, size in (("lora_A", (rank, hidden)), ("lora_B", (out, rank))):
+    for number in range(shape["num_hidden_layers"]):
+        for name in layers:
+            block, into, out = sizes[name]
+            start = f"base_model.model.model.layers.{number}.{block}.{name}"
+            for part, size in (("lora_A", (rank, into)), ("lora_B", (out, rank))):
                 numbers = torch.randn(*size, generator=draw) * 0.02
                 tensors[f"{start}.{part}.weight"] = numbers.to(torch.bfloat16)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, str(folder / "adapter_model.safetensors"))
     settings = {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "local", "r": rank,
-        "lora_alpha": 2 * rank, "lora_dropout": 0.0, "bias": "none", "target_modules": sorted(outs),
+        "lora_alpha": 2 * rank, "lora_dropout": 0.0, "bias": "none", "target_modules": sorted(layers),
     }  # fmt: skip
     (folder / "adapter_config.json").write_text(json.dumps(settings))
+
+
+def layer_sizes(shape: dict[str, Any]) -> dict[str, tuple[str, int, int]]:
+    """Block, width in and width out of each kind of linear layer."""
+    hidden, inner = shape["hidden_size"], shape["intermediate_size"]
+    keys = hidden // shape["num_attention_heads"] * shape["num_key_value_heads"]
+    return {
+        "q_proj": ("self_attn", hidden, hidden), "k_proj": ("self_attn", hidden, keys), "v_proj": ("self_attn", hidden, keys),
+        "o_proj": ("self_attn", hidden, hidden), "gate_proj": ("mlp", hidden, inner), "up_proj": ("mlp", hidden, inner),
+        "down_proj": ("mlp", inner, hidden),
+    }  # fmt: skip

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gpu_models import write_adapter
+from gpu_models import ADAPTED, write_adapter
 
 from cbtrun.digests import digest
 from cbtrun.errors import StopRun
@@ -119,7 +119,9 @@ class Plugin:
         if stage == "tune":
             base = {"type": "string", "x-names": "models", "description": "Base."}
             seeds = {"type": "array", "items": {"type": "integer"}, "default": [1], "description": "Seeds."}
-            return {"type": "object", "properties": {"base": base, "seeds": seeds}, "additionalProperties": False}
+            layers = {"enum": list(ADAPTED), "description": "Layers that the adapter changes."}
+            properties = {"base": base, "seeds": seeds, "layers": layers}
+            return {"type": "object", "properties": properties, "additionalProperties": False}
         return SCHEMA if stage == "models" else None
 
     @hookimpl
@@ -133,7 +135,7 @@ class Plugin:
         base = context.study["models"][context.options["base"]]["model"]
         seed = context.options["seeds"][0]
         folder = context.folder / f"seed-{seed}"
-        write_adapter(folder, Path(base), seed)
+        write_adapter(folder, Path(base), seed, layers=ADAPTED[context.options["layers"]])
         return [
             Adapter(
                 name=context.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ def model_block(folder: Path | str, **more: Any) -> dict[str, Any]:
     return {"using": "bench", "model": str(folder), **sampling, **size, **more}
 
 
-def study_of(name: str, model: dict[str, Any], sessions: int, turns: int, arms: int) -> dict[str, Any]:
+def study_of(name: str, model: dict[str, Any], sessions: int, turns: int, arms: int, layers: str) -> dict[str, Any]:
     """Sessions of tuned therapists with the base as their patient."""
     jobs = [f"tuned{number}" for number in range(1, 4)]
     return {
@@ -42,7 +43,7 @@ def study_of(name: str, model: dict[str, Any], sessions: int, turns: int, arms: 
         "contains": "none",
         "models": {"base": model},
         "personas": {"eval": {"using": "sampled", "attributes": "depression", "count": sessions}},
-        "tune": {job: {"using": "bench", "base": "base", "seeds": [place]} for place, job in enumerate(jobs, 1)},
+        "tune": {job: {"using": "bench", "base": "base", "seeds": [place], "layers": layers} for place, job in enumerate(jobs, 1)},
         "arms": {f"arm{number}": {"therapist": jobs[number]} for number in range(arms)},
         "sessions": {
             "using": "dialogue", "patient": "base", "personas": "eval", "max_turns": turns, "farewell": False,
@@ -89,14 +90,15 @@ class Bench:
         """Run a study of so many personas, for so long at most, and say what came of it."""
         self._forget()
         spec = self._scratch / f"{name}.yaml"
-        spec.write_text(yaml.safe_dump(study_of(name, self._model, count, turns or self._asked.turns, arms)))
+        study = study_of(name, self._model, count, turns or self._asked.turns, arms, self._asked.lora)
+        spec.write_text(yaml.safe_dump(study))
         registry = load_registry(extra=[("bench", Plugin())])
-        study = load_study(spec, registry=registry)
+        loaded = load_study(spec, registry=registry)
         folder = RunFolder(self._scratch / "runs" / name)
         start_clock(seconds)
         failures: list[Any] = []
         try:
-            failures = run_study(study, registry, folder, RunOptions(concurrency=1024)).failures
+            failures = run_study(loaded, registry, folder, RunOptions(concurrency=1024)).failures
         except StopRun:
             pass
         finally:
@@ -164,6 +166,15 @@ def summary(notes: list[Note]) -> dict[str, Any]:
         "hit_rate_of_possible": round(cached / max(reusable, 1), 4),
         "driver_cores": round(cpu / seconds, 2),
         "most_replies_under_way": WATCH.most_under_way,
+        "mean_replies_under_way": round(sum(note.ended - note.began for note in notes) / seconds, 1),
+        "mean_gap_seconds": round(mean_gap(notes), 3),
         "mean_reply_seconds": round(sum(note.ended - note.began for note in notes) / len(notes), 2),
         "at": time.strftime("%H:%M:%S"),
     }
+
+
+def mean_gap(notes: list[Note]) -> float:
+    """Seconds from the end of a session's turn to the moment that its next one is asked for."""
+    ordered = sorted(notes, key=lambda note: (note.session, note.turn))
+    gaps = [later.began - note.ended for note, later in itertools.pairwise(ordered) if note.session == later.session]
+    return sum(gaps) / max(len(gaps), 1)

@@ -7,12 +7,13 @@
     python benchmarks/sessions_gpu.py study       # an 8B study whole, by one command: tune, serve, sessions, ratings
     options: --shape small for a trial, --sessions 256 --many 1024 --seconds 90 ..., --out FILE; `rate` measures --parts
     beside our own rate (`profile` adds up by kernel what the GPU did), with --kv and --engine as the engine's arguments
+    and --lora for the layers of the adapters
 
 Weights are random in the shape of Llama 3.1 8B (`rate`, `seeds`, `study`). Each session has 20 turns of 40-160 tokens, a
-therapist with a LoRA adapter (r=16, queries and values) and the base as its patient, on one engine; the journal is on. The
-baselines get the very same prompts, lengths, adapters and engine, prefix cache included: (a) all turns of all sessions at
-once, a session's turns side by side, though in truth nobody knows a turn before the last one is spoken; (b) lockstep, the
-turn of every session as one batch, then the next. The last line is JSON.
+therapist with a LoRA adapter (r=16; queries and values unless told otherwise) and the base as its patient, on one engine;
+the journal is on. The baselines get the very same prompts, lengths, adapters and engine, prefix cache included: (a) all
+turns of all sessions at once, a session's turns side by side, though in truth nobody knows a turn before the last one is
+spoken; (b) lockstep, the turn of every session as one batch, then the next. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
+    from gpu_models import ADAPTED
+
     parser = argparse.ArgumentParser()
     parser.add_argument("section", choices=["rate", "seeds", "bases", "killed", "study"])
     parser.add_argument("--shape", default="llama-3.1-8b")
@@ -69,6 +72,9 @@ def arguments() -> argparse.Namespace:
     usual = ["at_once", "lockstep", "three_adapters", "many"]
     every = [*usual, "profile"]
     parser.add_argument("--parts", nargs="*", choices=every, default=usual, help="what `rate` measures besides ours")
+    parser.add_argument(
+        "--lora", choices=list(ADAPTED), default="queries-values", help="layers that an adapter changes"
+    )
     parser.add_argument("--kv", default="auto", help="kv_cache_dtype of the engine")
     parser.add_argument("--engine", type=json.loads, default={}, help="further arguments of vLLM's engine, as JSON")
     parser.add_argument("--eager", action="store_true")

@@ -209,6 +209,15 @@ def test_arguments_of_the_engine_are_vllm_s_words() -> None:
     assert "enable_lora" not in engine_arguments("x", options, AdapterRoom())
 
 
+def test_steps_that_read_are_one_graph_unless_the_spec_says_otherwise() -> None:
+    def graphs(**more: Any) -> Any:
+        return engine_arguments("x", {**DEFAULTS, "model": "x", **more}, AdapterRoom()).get("compilation_config")
+
+    assert graphs() == {"cudagraph_mode": "FULL", "max_cudagraph_capture_size": 1024}
+    assert graphs(engine={"compilation_config": {"cudagraph_mode": "PIECEWISE"}}) == {"cudagraph_mode": "PIECEWISE"}
+    assert graphs(enforce_eager=True) is None
+
+
 @pytest.mark.parametrize(
     ("first", "second", "layers"),
     [

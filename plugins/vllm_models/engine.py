@@ -22,6 +22,10 @@ from cbtrun.plugins.vllm_models.orphans import OPENED_BY
 ALWAYS = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn", "VLLM_NO_USAGE_STATS": "1"}
 UNLESS_SET = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
 """FlashInfer's sampler ignores a request's own seed."""
+GRAPHS = {"cudagraph_mode": "FULL", "max_cudagraph_capture_size": 1024}
+"""In most steps of sessions some replies begin while others go on. Up to so many tokens such a step is one CUDA graph too,
+as by default only a step of nothing but continued replies is. Where the attention kernels do not allow it (before Hopper),
+vLLM takes its default."""
 STOPPING_SECONDS = 20.0
 """How long the engine's process may take to end by itself before it is killed."""
 _opening = Lock()
@@ -135,6 +139,8 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
     # Sampling is the spec's: no default of the model's own. Without the last, a model may write blanks for ever.
     arguments |= {"generation_config": "vllm", "disable_log_stats": True}
     arguments |= {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}}
+    if not options["enforce_eager"]:
+        arguments["compilation_config"] = dict(GRAPHS)
     if adapters.count:
         at_once = options.get("max_loras") or min(adapters.count, MOST_AT_ONCE)
         arguments |= {"enable_lora": True, "max_lora_rank": adapters.rank, "max_loras": at_once}
