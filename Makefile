@@ -6,7 +6,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 # An editable install is not compiled by pip; without this every start compiles a hundred files where caches are not written.
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
-THREADS := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 .PHONY: quickstart test test-slow test-browser lint schemas clean
 
@@ -14,14 +14,14 @@ quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
 
 test: $(VENV)/.installed-dev
-	$(THREADS) $(VENV)/bin/python -m pytest -n 2 -m "not slow and not gpu and not browser"
+	$(PYTEST) -m "not slow and not gpu and not browser"
 
 test-slow: $(VENV)/.installed-dev
-	$(THREADS) $(VENV)/bin/python -m pytest -m "slow and not gpu and not browser"
+	$(PYTEST) -m "slow and not gpu and not browser"
 
 test-browser: $(VENV)/.installed-dev
 	$(PIP) -e ".[dev,browser]"
-	$(THREADS) $(VENV)/bin/python -m pytest -m browser
+	$(PYTEST) -m browser
 
 lint: $(VENV)/.installed-dev build/typing
 	$(VENV)/bin/ruff check .
