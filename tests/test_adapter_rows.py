@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import random
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -76,13 +79,82 @@ def test_adapters_go_by_their_place_in_the_engine() -> None:
         places_of([4], [3, None, 7])
 
 
-def test_an_engine_that_cbtrun_did_not_open_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(OPENED_BY, raising=False)
-    monkeypatch.setitem(__import__("sys").modules, "vllm", None)  # to import it would be an error
-    count_on_host()
+class Wrapper:
+    """vLLM's keeper of what its LoRA kernels read, as far as we rest on it."""
+
+    def __init__(self) -> None:
+        self.token_mapping_meta, self.prompt_mapping_meta = (kernel_memory(3, 2, [3]) for _ in range(2))
+        self.base: tuple[Any, ...] = ()
+
+    def _update_base_metadata(self, *given: Any) -> None:
+        self.base = given
+
+    def update_metadata(
+        self, mapping: Any, lora_index_to_id: Any, max_loras: int, vocab_size: int, **kwargs: Any
+    ) -> None:
+        raise AssertionError("vLLM's own way")
+
+
+@dataclass
+class Meta:
+    """Names of what vLLM's LoRA kernels read."""
+
+    token_lora_mapping: Any
+    token_indices_sorted_by_lora_ids: Any
+    active_lora_ids: Any
+    num_tokens_per_lora: Any
+    lora_token_start_loc: Any
+    no_lora_flag_cpu: Any
+    num_active_loras_cpu: Any
+    captured_lora_counts: Any
+
+
+@pytest.fixture
+def vllm_wrapper(monkeypatch: pytest.MonkeyPatch) -> type[Wrapper]:
+    """A vLLM on a GPU in a process of an engine that cbtrun opened; gives its class that we change."""
+
+    class PunicaWrapperGPU(Wrapper):
+        pass
+
+    contents = {
+        "vllm.platforms": {"current_platform": SimpleNamespace(is_cuda=lambda: True)},
+        "vllm.lora.ops.triton_ops": {"LoRAKernelMeta": Meta},
+        "vllm.lora.punica_wrapper.punica_gpu": {"PunicaWrapperGPU": PunicaWrapperGPU},
+    }
+    for name in ("vllm", "vllm.lora", "vllm.lora.ops", "vllm.lora.punica_wrapper", *contents):
+        module = ModuleType(name)
+        vars(module).update(contents.get(name, {}))
+        monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setenv(OPENED_BY, "1")
-    with pytest.raises(ImportError):
+    return PunicaWrapperGPU
+
+
+def test_the_host_tells_vllm_s_kernels_a_step_s_rows(vllm_wrapper: type[Wrapper]) -> None:
+    count_on_host()
+    wrapper, mapping = vllm_wrapper(), SimpleNamespace(index_mapping=(0, 7, 7), prompt_mapping=(0, 7), is_prefill=True)
+    wrapper.update_metadata(mapping, [None, 7], 3, 400)
+    assert wrapper.base == (mapping, [None, 7], 3, 400)
+    assert wrapper.token_mapping_meta.token_lora_mapping.tolist() == [-1, 1, 1]
+    assert wrapper.prompt_mapping_meta.num_tokens_per_lora.tolist() == [1, 1, 0]
+
+
+def test_an_engine_that_cbtrun_did_not_open_is_left_alone(
+    vllm_wrapper: type[Wrapper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for opener in (None, str(os.getpid())):
+        monkeypatch.delenv(OPENED_BY) if opener is None else monkeypatch.setenv(OPENED_BY, opener)
         count_on_host()
+        assert vllm_wrapper.update_metadata is Wrapper.update_metadata
+
+
+def test_a_vllm_that_does_it_in_another_way_is_left_alone(
+    vllm_wrapper: type[Wrapper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["vllm.lora.ops.triton_ops"], "LoRAKernelMeta", object)
+    count_on_host()
+    assert vllm_wrapper.update_metadata is Wrapper.update_metadata
+    monkeypatch.setitem(sys.modules, "vllm.lora.punica_wrapper.punica_gpu", None)
+    count_on_host()  # and there is no error
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("vllm"), reason="needs vLLM")

@@ -24,6 +24,7 @@ from cbtrun.plugins.vllm_models.orphans import OPENED_BY
 
 NONE = -1
 """Place of a row without an adapter."""
+KNOWN_ARGUMENTS = {"self", "mapping", "lora_index_to_id", "max_loras", "vocab_size", "kwargs"}
 KNOWN_FIELDS = {
     *("token_lora_mapping", "token_indices_sorted_by_lora_ids", "active_lora_ids", "num_tokens_per_lora"),
     *("lora_token_start_loc", "no_lora_flag_cpu", "num_active_loras_cpu", "captured_lora_counts"),
@@ -115,23 +116,19 @@ def count_on_host() -> None:
     run = os.environ.get(OPENED_BY)
     if run is None or run == str(os.getpid()):
         return
-    from vllm.platforms import current_platform
+    try:
+        from vllm.platforms import current_platform
 
-    if current_platform.is_cuda():
-        replace_update()
-
-
-def replace_update() -> bool:
-    """Put our way of telling the kernels in the place of vLLM's. Gives whether this vLLM is one that we know."""
-    from vllm.lora.ops.triton_ops import LoRAKernelMeta
-    from vllm.lora.punica_wrapper.punica_gpu import PunicaWrapperGPU
-
-    known = {"self", "mapping", "lora_index_to_id", "max_loras", "vocab_size", "kwargs"}
-    fields = getattr(LoRAKernelMeta, "__dataclass_fields__", {})
-    if not set(fields) >= KNOWN_FIELDS or set(inspect.signature(PunicaWrapperGPU.update_metadata).parameters) != known:
-        return False
-    PunicaWrapperGPU.update_metadata = _update
-    return True
+        if not current_platform.is_cuda():
+            return
+        from vllm.lora.ops.triton_ops import LoRAKernelMeta
+        from vllm.lora.punica_wrapper.punica_gpu import PunicaWrapperGPU
+    except ImportError:  # another vLLM than those that we know
+        return
+    arguments = set(inspect.signature(PunicaWrapperGPU.update_metadata).parameters)
+    fields = set(getattr(LoRAKernelMeta, "__dataclass_fields__", ()))
+    if arguments == KNOWN_ARGUMENTS and fields >= KNOWN_FIELDS:
+        PunicaWrapperGPU.update_metadata = _update
 
 
 def _update(
