@@ -106,7 +106,8 @@ class Bench:
         if failures:
             raise RuntimeError(f"{len(failures)} sessions failed: {failures[0]}")
         lines = (folder.path / "sessions.jsonl").read_text().splitlines() if seconds is None else []
-        return {**summary(WATCH.notes), "personas": count, "arms": arms, "sessions_written": len(lines)}
+        gap = {"mean_gap_seconds": round(mean_gap(WATCH.notes), 3)} if arms == 1 else {}  # a note does not know its arm
+        return {**summary(WATCH.notes), **gap, "personas": count, "arms": arms, "sessions_written": len(lines)}
 
     def profile(self, count: int) -> dict[str, Any]:
         """What the GPU does in some steps in the middle of so many sessions."""
@@ -167,7 +168,6 @@ def summary(notes: list[Note]) -> dict[str, Any]:
         "driver_cores": round(cpu / seconds, 2),
         "most_replies_under_way": WATCH.most_under_way,
         "mean_replies_under_way": round(sum(note.ended - note.began for note in notes) / seconds, 1),
-        "mean_gap_seconds": round(mean_gap(notes), 3),
         "mean_reply_seconds": round(sum(note.ended - note.began for note in notes) / len(notes), 2),
         "at": time.strftime("%H:%M:%S"),
     }
