@@ -29,7 +29,7 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
-    """Whether a model ships with cbtrun (`x-embedded` in its schema, or a model named `cbtrun:...`)."""
+    """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
     block = study.data["models"][model]
     shipped = registry.schema("models", block["using"]).get("x-embedded", False)
     return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")

@@ -93,8 +93,8 @@ class RunFacts:
     """Units of all stages that could not be finished in this run."""
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
-    embedded: bool = False
-    """Whether a model that ships with cbtrun took part."""
+    embedded: Sequence[str] = ()
+    """Models of the study that ship with cbtrun."""
     promise: Promise | None = None
     """The pre-registration; none where nothing was registered."""
 

@@ -309,7 +309,8 @@ class _Run:
         )
 
     def _facts(self) -> RunFacts:
-        embedded = any(is_embedded(self.study, self.registry, name) for name in self.study.data.get("models") or {})
+        models = self.study.data.get("models") or {}
+        embedded = [name for name in models if is_embedded(self.study, self.registry, name)]
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
         promise = promise_of(self.study, self.folder, self.journal.first_run())
         return RunFacts(lock_of(self.folder), usage, failures, self.journal.retries(), embedded, promise)

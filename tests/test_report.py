@@ -17,6 +17,7 @@ import pytest
 from report_studies import made_up_study
 
 from cbtrun.plugins.report.cost import cost_table
+from cbtrun.plugins.report.design_drawing import draw_design
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.html import OPTIONS
@@ -39,6 +40,7 @@ from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
 from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
 from cbtrun.reliability.records import Coefficient, Reliability
+from cbtrun.statistics.sentences import sentence_of
 
 NO_SCORES = ("limitations", "exclusions", "fidelity", "phq9", "persona-balance")
 """Tables that hold no rubric's scores: each has a note of its own."""
@@ -147,8 +149,33 @@ def test_missing_scores_are_told_with_their_reason() -> None:
 
 def test_embedded_models_are_called_toys() -> None:
     given = made_up_study(4)
-    assert "not anything about therapy" in _page(replace(given, embedded=True))
+    told = _words(_page(replace(given, embedded=("author", "patient", "rater"))))
+    assert "The models author, patient and rater came with cbtrun and are toys: these results show" in told
+    assert "The model rater came with cbtrun and is a toy" in _words(_page(replace(given, embedded=("rater",))))
     assert "not anything about therapy" not in _page(given)
+
+
+def test_a_difference_under_a_point_has_its_decimals_wherever_it_stands() -> None:
+    given = made_up_study(6)
+    found = given.results.comparisons[0]
+    span = Interval(low=-3.456, high=4.956, method="t")
+    small = found.model_copy(
+        update={"estimate": 0.75, "interval": span, "factor": "courses", "levels": ("58", "5"), "sentence": ""}
+    )
+    small = small.model_copy(update={"sentence": sentence_of(small)})
+    others = given.results.comparisons[1:]
+    told = _words(_page(replace(given, results=given.results.model_copy(update={"comparisons": (small, *others)}))))
+    assert "courses 58 scored 0.75 points higher than courses 5 (95 % CI −3.46 to 4.96; n = 4 pairs" in told
+    assert "Difference, courses 58 − courses 5 0.75 [−3.46, 4.96]" in told
+    assert told.count("0.75 [−3.46, 4.96]") == 2  # the first screen and the table of comparisons
+
+
+def test_a_corpus_made_of_another_stands_beside_it_with_a_line() -> None:
+    corpus = {"begun": {"using": "written-course"}, "pairs": {"using": "compared-turns", "sessions": "begun"}}
+    drawing = draw_design({"corpus": corpus, "tune": {"by-dpo": {"using": "preference", "corpus": "pairs"}}})
+    begun, pairs, _ = drawing.cards
+    assert len(drawing.lines) == 2
+    assert f"M{begun.x + begun.width} {begun.y + 28}H{pairs.x}" in drawing.lines
 
 
 def test_failures_are_told() -> None:

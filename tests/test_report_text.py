@@ -83,6 +83,7 @@ def test_effects_and_tests_are_named_as_papers_name_them() -> None:
 def test_contrasts_say_which_is_subtracted_and_where() -> None:
     one = made_up_study(4).results.comparisons[0]
     assert contrast(one) == "cbt − none"
+    assert contrast(one.model_copy(update={"factor": "courses", "levels": ("58", "5")})) == "courses 58 − courses 5"
     assert subgroup(one.model_copy(update={"where": {"risk": ("none",)}})) == " (risk: none)"
 
 

@@ -23,7 +23,7 @@ def options_schema(stage: str) -> Json | None:
     """No options: what it says stands in plugins/controls/careful.yaml."""
     if stage != "models":
         return None
-    return {"type": "object", "properties": {}, "additionalProperties": False}
+    return {"type": "object", "x-embedded": True, "properties": {}, "additionalProperties": False}
 
 
 @hookimpl

@@ -39,6 +39,7 @@ def options_schema(stage: str) -> Json | None:
         return None
     return {
         "type": "object",
+        "x-embedded": True,
         "description": "Rates by counting the signals that the rubric's YAML names; no options.",
         "properties": {},
         "additionalProperties": False,

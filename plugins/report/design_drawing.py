@@ -143,6 +143,8 @@ def _needs(study: Mapping[str, Any], block: str, content: Mapping[str, Any]) -> 
     named = {f"{other}.{name}" for other in earlier for name in (study.get(other) or {}) if str(name) in words}
     if block == "sessions":
         named |= {f"arms.{name}" for name in study.get("arms") or {}}
+    if block == "corpus" and str(content.get("sessions")) in study[block]:
+        named.add(f"{block}.{content['sessions']}")  # the sessions that another corpus began
     if block == "tune":
         named -= {f"personas.{name}" for name in study.get("personas") or {}}
     return frozenset(named)
@@ -157,14 +159,16 @@ def _long_lines(rows: list[list[Card]]) -> int:
 
 
 def _lines(placed: Mapping[str, Card], room: int) -> list[str]:
-    """Straight down to the next row; around the right side where rows lie between."""
+    """Across within a row, straight down to the next one; around the right side where rows lie between."""
     lines, lane = [], 0
     for card in placed.values():
         for need in sorted(card.needs):
             start = placed.get(need)
             if start is None:
                 continue
-            if card.stage - start.stage == 1:
+            if card.stage == start.stage:
+                lines.append(f"M{start.x + start.width} {start.y + CARD_HEIGHT // 2}H{card.x}")
+            elif card.stage - start.stage == 1:
                 lines.append(_down(start, card))
             else:
                 lane += 1

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
-from cbtrun.plugins.report.wording import interval, number
+from cbtrun.plugins.report.wording import difference_decimals, interval, number
 from cbtrun.records import Interval
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: in
         if isinstance(line, str):
             labels.append(shortened(line, 30 if narrow else 48))
             continue
-        told = f"{number(line.estimate, decimals)} {interval(line.interval, decimals)}"
+        shown = difference_decimals(line.estimate, decimals)
+        told = f"{number(line.estimate, shown)} {interval(line.interval, shown)}"
         labels.append(f"{wrapped(line.label, 24)}\n{told}" if narrow else shortened(line.label, 48))
         _forest_row(axes, line, at)
         if not narrow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -121,8 +121,8 @@ class ReportInput:
     """Rating set -> what its raters are asked, word for word: (role, text), with an invented transcript of two turns."""
     promise: Promise | None = None
     """The pre-registration and every deviation from it; none when nothing was registered."""
-    embedded: bool = False
-    """Whether a model that ships with cbtrun took part."""
+    embedded: Sequence[str] = ()
+    """Models of the study that ship with cbtrun."""
     show_transcripts: bool = True
     """Whether words of the sessions may stand in the report."""
     options: ReportOptions = ReportOptions()

@@ -47,10 +47,6 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
 NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
-EMBEDDED = (
-    "The models in this study ship with cbtrun and are toys: these results show that the pipeline works, "
-    "not anything about therapy."
-)
 
 
 @dataclass(frozen=True)
@@ -203,7 +199,13 @@ def index_page(runs: Mapping[str, RunFiles], found: RunComparison | None) -> str
 
 def _notices(given: ReportInput) -> list[str]:
     notices = [NOT_A_TREATMENT]
-    notices += [EMBEDDED] if given.embedded else []
+    if given.embedded:
+        *others, last = given.embedded
+        names = f"models {', '.join(others)} and {last}" if others else f"model {last}"
+        toys = "are toys" if others else "is a toy"
+        notices.append(
+            f"The {names} came with cbtrun and {toys}: these results show that the pipeline works, not anything about therapy."
+        )
     if not given.show_transcripts:
         notices.append(
             "Words of the sessions are not shown, because they may be real people’s. They stay in the run folder; "
@@ -272,6 +274,7 @@ def _environment() -> Environment:
         test=wording.test,
         contrast=wording.contrast,
         duration=wording.duration,
+        difference_decimals=wording.difference_decimals,
         subgroup=wording.subgroup,
         effect_name=wording.effect_name,
         sentence=wording.sentence,

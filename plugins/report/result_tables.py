@@ -10,6 +10,7 @@ from cbtrun.plugins.report.tables import Row, Table, as_csv
 from cbtrun.plugins.report.wording import (
     contrast,
     decimals_for,
+    difference_decimals,
     effect,
     effect_name,
     number,
@@ -99,7 +100,7 @@ def _comparison_cells(one: Comparison, decimals: int, *, same_size: bool, adjust
     shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same_size else "") if size else "–"
     return (
         str(one.n),
-        with_interval(one.estimate, one.interval, decimals),
+        with_interval(one.estimate, one.interval, difference_decimals(one.estimate, decimals)),
         shown,
         probability(first.p if first else None),
         *([probability(first.p_adjusted if first else None)] if adjusted else []),

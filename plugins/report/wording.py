@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import Comparison, Effect, Interval, Test
+from cbtrun.statistics.wording import decimals_of, level_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,9 @@ def test(value: Test) -> str:
 
 def contrast(value: Comparison) -> str:
     """`cbt − none`; the levels, where there are not two."""
-    return " − ".join(value.levels) if len(value.levels) == 2 else ", ".join(value.levels)
+    if len(value.levels) != 2:
+        return ", ".join(value.levels)
+    return " − ".join(level_name(level, value.factor) for level in value.levels)
 
 
 def subgroup(value: Comparison) -> str:
@@ -131,6 +134,11 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def difference_decimals(estimate: float | None, decimals: int = 1) -> int:
+    """Decimals that a difference and its interval are shown with: those of the sentence, and no fewer than asked for."""
+    return decimals if estimate is None else max(decimals, decimals_of(estimate))
 
 
 def decimals_for(kind: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cbtrun.records import Comparison
-from cbtrun.statistics.wording import counts_text, difference_sentence, interval_text, p_value, points
+from cbtrun.statistics.wording import counts_text, difference_sentence, interval_text, level_name, p_value, points
 
 
 def sentence_of(comparison: Comparison) -> str:
@@ -19,7 +19,11 @@ def sentence_of(comparison: Comparison) -> str:
 
 def _of_two_levels(found: Comparison) -> str:
     counts = counts_text(found)
-    return difference_sentence(found.levels, found.estimate, found.interval, counts, found.tests, found.effects)
+    return difference_sentence(_names(found), found.estimate, found.interval, counts, found.tests, found.effects)
+
+
+def _names(found: Comparison) -> list[str]:
+    return [level_name(level, found.factor) for level in found.levels]
 
 
 def _of_all_levels(found: Comparison) -> str:
@@ -38,14 +42,14 @@ def _of_all_levels(found: Comparison) -> str:
 
 
 def _of_equivalence(found: Comparison) -> str:
-    first, second = found.levels
+    first, second = _names(found)
     if found.estimate is None or not found.tests or found.margin is None:
         return f"Whether `{first}` and `{second}` are equivalent could not be tested ({counts_text(found)})."
     test = found.tests[0]
     p = test.p if test.p_adjusted is None else test.p_adjusted
     verdict = "are equivalent" if p < 0.05 else "were not shown to be equivalent"
     shown = p_value(test.p) if test.p_adjusted is None else f"{p_value(test.p)}, adjusted {p_value(test.p_adjusted)}"
-    within = interval_text(found.interval) if found.interval is not None else "no interval"
+    within = interval_text(found.interval, found.estimate) if found.interval is not None else "no interval"
     return (
         f"`{first}` and `{second}` {verdict} within {points(found.margin)} points (difference "
         f"{points(found.estimate)}, {within}; {counts_text(found)}; TOST {shown})."
@@ -53,7 +57,7 @@ def _of_equivalence(found: Comparison) -> str:
 
 
 def _of_odds(found: Comparison) -> str:
-    first, second = found.levels
+    first, second = _names(found)
     odds = next((effect for effect in found.effects if effect.name == "odds_ratio"), None)
     if odds is None:
         return f"`{first}` and `{second}` could not be compared by proportional odds ({counts_text(found)})."
@@ -68,7 +72,7 @@ def _of_odds(found: Comparison) -> str:
 def _of_interaction(found: Comparison) -> str:
     if found.estimate is None:
         return _of_all_levels(found)
-    within = interval_text(found.interval) if found.interval is not None else "no 95 % CI"
+    within = interval_text(found.interval, found.estimate) if found.interval is not None else "no 95 % CI"
     p = f"; {p_value(found.tests[0].p)}" if found.tests else ""
     return (
         f"The difference of differences ({found.factor}) was {points(found.estimate)} points "

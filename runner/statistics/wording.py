@@ -27,10 +27,19 @@ EFFECT_NAMES = {
 }
 
 
-def points(value: float) -> str:
-    """A value in points: one decimal, two or three where it is small, never `-0.0`."""
-    decimals = 1 if abs(value) >= 1 else 2
-    text = f"{value:.{decimals}f}"
+def level_name(level: str, factor: str) -> str:
+    """A level as it stands in a sentence: a number says of what, `courses 58`."""
+    return f"{factor} {level}" if level.replace(".", "", 1).isdigit() else level
+
+
+def decimals_of(difference: float) -> int:
+    """Decimals of a difference in points and of its interval: one, two where it is smaller than a point."""
+    return 1 if abs(difference) >= 1 else 2
+
+
+def points(value: float, decimals: int | None = None) -> str:
+    """A value in points, with as many decimals as a difference of its size; never `-0.0`."""
+    text = f"{value:.{decimals_of(value) if decimals is None else decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
@@ -39,9 +48,10 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def interval_text(interval: Interval) -> str:
-    """`95 % CI 4.1 to 12.3`."""
-    return f"{interval.level * 100:g} % CI {points(interval.low)} to {points(interval.high)}"
+def interval_text(interval: Interval, estimate: float) -> str:
+    """`95 % CI 4.1 to 12.3`, with the decimals of its estimate."""
+    low, high = (points(end, decimals_of(estimate)) for end in (interval.low, interval.high))
+    return f"{interval.level * 100:g} % CI {low} to {high}"
 
 
 def effect_text(effect: Effect) -> str:
@@ -90,6 +100,6 @@ def difference_sentence(
         what = f"`{first}` and `{second}` had the same mean score"
     else:
         what = f"`{first}` scored {text} {unit} {'higher' if estimate > 0 else 'lower'} than `{second}`"
-    within = interval_text(interval) if interval is not None else "no 95 % CI"
+    within = interval_text(interval, estimate) if interval is not None else "no 95 % CI"
     details = [within, counts, *map(significance_text, tests[:1]), *map(effect_text, effects[:1])]
     return f"{what} ({'; '.join(details)})."
