@@ -23,6 +23,7 @@ from cbtrun.plugins.report.result_tables import (
 from cbtrun.plugins.report.wording import contrast
 from cbtrun.records import Comparison, Session
 from cbtrun.results import OutcomeSummary, level_of
+from cbtrun.statistics.wording import level_name
 
 
 def groups_plates(given: ReportInput) -> Iterator[Plate]:
@@ -67,7 +68,7 @@ def pairs_plates(given: ReportInput) -> Iterator[Plate]:
         draw=partial(
             figures.draw_pairs,
             pairs,
-            (headline.levels[0], headline.levels[1]),
+            (level_name(headline.levels[0], headline.factor), level_name(headline.levels[1], headline.factor)),
             "points",
             colours=(colours[0], colours[1]),
             links=(links[0], links[1]),
