@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cbtrun.plugins.mock_server.in_thread import listening
 
-__all__ = ["ALLOW", "CALLS", "STUDY", "listening"]
+__all__ = ["ALLOW", "CALLS", "REPORTED", "STUDY", "listening"]
 
 STUDY = """
 cbtrun: 1
@@ -32,8 +32,8 @@ ratings:
   ctrs: {using: rubric, rubric: ctrs, raters: [rater]}
 analysis:
   main: {using: paired, outcome: ctrs.total, factor: kind, levels: [one, two], pair_by: persona, tests: [t]}
-report: {using: html}
 """
+REPORTED = STUDY + "report: {using: html}\n"
 CALLS = 2 * 3 * 4 + 6
 """Calls that STUDY makes: sessions x turns, and a rating of each session."""
 ALLOW = ("--allow-host", "MOCK_KEY=127.0.0.1")

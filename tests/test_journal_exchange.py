@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,15 +20,22 @@ MakeProject = Callable[[Mapping[str, str]], StudyProject]
 RESULTS = "runs/calls/results.json"
 
 
-@pytest.fixture
-def finished(study_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> StudyProject:
-    """A project whose study has run; its server is gone and so is the key."""
-    project = study_project({"study.yaml": STUDY})
-    with listening(MockServer()) as server, monkeypatch.context() as patched:
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a project whose study has run."""
+    project = StudyProject(tmp_path_factory.mktemp("finished"))
+    project.write("study.yaml", STUDY)
+    with listening(MockServer()) as server, pytest.MonkeyPatch.context() as patched:
         patched.setenv("MOCK_URL", server.url)
         patched.setenv("MOCK_KEY", KEY)
         assert project.run("study.yaml", *ALLOW).code == 0
-    return project
+    return project.folder
+
+
+@pytest.fixture
+def finished(finished_once: Path, tmp_path: Path) -> StudyProject:
+    """A project whose study has run; its server is gone and so is the key."""
+    return StudyProject(Path(shutil.copytree(finished_once, tmp_path, dirs_exist_ok=True)))
 
 
 def journal_of(project: StudyProject, *arguments: str) -> CommandOutcome:
@@ -56,7 +64,7 @@ def test_a_study_with_its_journal_gives_the_same_bytes_offline_without_a_key(fin
 
 
 def test_a_call_that_the_journal_does_not_hold_fails_offline_and_says_so(finished: StudyProject) -> None:
-    outcome = finished.run("study.yaml", "--offline", "--set", "sessions.max_turns=6")
+    outcome = finished.run("study.yaml", "--offline", "--take-over", "--set", "sessions.max_turns=6")
     assert outcome.code == 3
     assert "not in the journal and the run is offline" in outcome.err
 

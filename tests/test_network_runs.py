@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 import pytest
-from network_studies import ALLOW, CALLS, STUDY, listening
+from network_studies import ALLOW, CALLS, REPORTED, STUDY, listening
 
 from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing import StudyProject
@@ -23,6 +23,13 @@ MakeProject = Callable[[Mapping[str, str]], StudyProject]
 def project(study_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> StudyProject:
     monkeypatch.setenv("MOCK_KEY", "a-key-of-some-length")
     return study_project({"study.yaml": STUDY})
+
+
+@pytest.fixture
+def reported(project: StudyProject) -> StudyProject:
+    """The project with a report at its end."""
+    project.write("study.yaml", REPORTED)
+    return project
 
 
 def test_a_plan_needs_no_network_and_says_calls_tokens_money_time_and_what_it_assumed(project: StudyProject) -> None:
@@ -47,25 +54,25 @@ def test_a_plan_counts_what_is_journaled_and_learns_from_it(
     assert "a call to therapist goes on as the 12 in the journal did" in plan.out
 
 
-def test_retries_are_shown_and_counted_for_each_arm(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_are_shown_and_counted_for_each_arm(reported: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(MockServer([Fault("500"), None, Fault("drop")])) as server:
         monkeypatch.setenv("MOCK_URL", server.url)
-        run = project.run("study.yaml", *ALLOW, "--concurrency", "1")
+        run = reported.run("study.yaml", *ALLOW, "--concurrency", "1")
     assert run.code == 0
     assert "2 retries" in run.err
-    assert "  sessions                     retries: one 2\n" in project.run("status", "runs/calls").out
-    assert "sessions,one,3,2,0.67\n" in project.read("runs/calls/tables/retries.csv")
-    assert "sessions,two,3,0,0.00\n" in project.read("runs/calls/tables/retries.csv")
-    assert "Retries by arm" in project.read("runs/calls/report.html")
+    assert "  sessions                     retries: one 2\n" in reported.run("status", "runs/calls").out
+    assert "sessions,one,3,2,0.67\n" in reported.read("runs/calls/tables/retries.csv")
+    assert "sessions,two,3,0,0.00\n" in reported.read("runs/calls/tables/retries.csv")
+    assert "Retries by arm" in reported.read("runs/calls/report.html")
 
 
 def test_retries_of_ratings_are_counted_for_the_arm_that_is_rated(
-    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+    reported: StudyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(MockServer([*[None] * (CALLS - 6), Fault("503"), Fault("429")])) as server:
         monkeypatch.setenv("MOCK_URL", server.url)
-        assert project.run("study.yaml", *ALLOW, "--concurrency", "1").code == 0
-    *_, one, two = project.read("runs/calls/tables/retries.csv").splitlines()
+        assert reported.run("study.yaml", *ALLOW, "--concurrency", "1").code == 0
+    *_, one, two = reported.read("runs/calls/tables/retries.csv").splitlines()
     assert sorted([one, two]) in (
         ["ratings.ctrs,one,3,0,0.00", "ratings.ctrs,two,3,2,0.67"],
         ["ratings.ctrs,one,3,2,0.67", "ratings.ctrs,two,3,0,0.00"],
@@ -76,13 +83,13 @@ def test_retries_of_ratings_are_counted_for_the_arm_that_is_rated(
 
 
 def test_a_report_says_where_no_call_had_to_be_made_again(
-    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+    reported: StudyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(MockServer()) as server:
         monkeypatch.setenv("MOCK_URL", server.url)
-        assert project.run("study.yaml", *ALLOW).code == 0
-    assert "No call had to be made again." in project.read("runs/calls/report.html")
-    assert not (project.folder / "runs/calls/tables/retries.csv").exists()
+        assert reported.run("study.yaml", *ALLOW).code == 0
+    assert "No call had to be made again." in reported.read("runs/calls/report.html")
+    assert not (reported.folder / "runs/calls/tables/retries.csv").exists()
 
 
 def test_status_says_from_another_process_how_far_a_run_is(

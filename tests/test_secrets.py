@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chat_calls import KEY, ask, model_at
-from network_studies import ALLOW, STUDY, listening
+from network_studies import ALLOW, REPORTED, STUDY, listening
 
 from cbtrun.calls.addresses import expand_address
 from cbtrun.calls.secrets import KeyRing, Secret, key_ring, read_dotenv
@@ -159,7 +159,7 @@ def test_no_byte_of_a_run_folder_or_of_the_output_holds_the_key(
     faults = [Fault("echo"), Fault("500"), None, Fault("429", seconds=0.01)]
     with listening(MockServer(faults, answer=_telling)) as server:
         monkeypatch.setenv("MOCK_URL", server.url)
-        project = study_project({"study.yaml": STUDY, ".env": f"MOCK_KEY={KEY}\n"})
+        project = study_project({"study.yaml": REPORTED, ".env": f"MOCK_KEY={KEY}\n"})
         outcome = project.run("study.yaml", *ALLOW)
     assert outcome.code == 3  # the call that was refused is a failed unit
     assert "***" in outcome.err
