@@ -102,6 +102,21 @@ def test_remote_models_are_asked_at_the_mock_server_below_their_own_path(study_p
     }
 
 
+def test_a_remote_model_that_nothing_can_stand_in_for_is_never_asked_in_earnest(study_project: Project) -> None:
+    plugin = (
+        "from cbtrun.hookspecs import hookimpl\n\n@hookimpl\ndef options_schema(stage):\n"
+        "    return {'x-remote': True, 'type': 'object'} if stage == 'models' else None\n\n"
+        "@hookimpl\ndef open_model(context):\n    raise AssertionError('must not be opened')\n"
+    )
+    study = STUDY.replace("embedded: {using: lexical-rater}", "embedded: {using: mine}") + "plugins: [./mine.py]\n"
+    project = study_project({"study.yaml": study, "mine.py": plugin})
+    outcome = project.run("study.yaml", "--rehearse", "--allow-local-plugins")
+    assert outcome.code == 2
+    assert "nothing can stand in for models of 'mine' in a rehearsal" in outcome.err
+    looked = project.run("doctor", "study.yaml", "--allow-local-plugins")
+    assert "note  server of embedded: 'mine' has no option `base_url`: it was not looked at" in looked.out
+
+
 def test_no_key_of_the_environment_is_known_in_a_rehearsal(
     study_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,11 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
     for name, block in study.data["models"].items():
         if not registry.schema("models", block["using"]).get("x-remote"):
             continue
+        if "base_url" not in block:
+            yield Check(
+                "note", f"server of {name}", f"'{block['using']}' has no option `base_url`: it was not looked at"
+            )
+            continue
         try:
             url = keys.address(block["base_url"])
             secret = keys.key(block.get("api_key_env"), url)

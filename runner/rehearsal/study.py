@@ -11,7 +11,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import Place
+from cbtrun.errors import Place, PluginError
 from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
@@ -47,9 +47,17 @@ def rehearsed(study: Study, registry: Registry) -> Study:
 
 
 def _stand_in(block: dict[str, Any], registry: Registry) -> str:
-    """Put a stand-in into a model's block. Returns what was done, in words; empty for a model that runs as it is."""
+    """Put a stand-in into a model's block. Returns what was done, in words; empty for a model that runs as it is.
+
+    Raises PluginError for a remote model that would be asked in earnest.
+    """
     schema = registry.schema("models", block["using"])
     if schema.get("x-remote"):
+        if "base_url" not in block:
+            raise PluginError(
+                f"nothing can stand in for models of '{block['using']}' in a rehearsal: its models are remote (`x-remote`) "
+                "and have no option `base_url` that could lead them to the mock server"
+            )
         block["base_url"] = f"${{{URL}}}{_path(str(block['base_url']))}"
         for limit in ("requests_per_minute", "tokens_per_minute"):
             (block.get("limits") or {}).pop(limit, None)
