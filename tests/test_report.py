@@ -17,7 +17,6 @@ import pytest
 from report_studies import made_up_study
 
 from cbtrun.plugins.report.cost import cost_table
-from cbtrun.plugins.report.design_drawing import draw_design
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.html import OPTIONS
@@ -168,14 +167,6 @@ def test_a_difference_under_a_point_has_its_decimals_wherever_it_stands() -> Non
     assert "courses 58 scored 0.75 points higher than courses 5 (95 % CI −3.46 to 4.96; n = 4 pairs" in told
     assert "Difference, courses 58 − courses 5 0.75 [−3.46, 4.96]" in told
     assert told.count("0.75 [−3.46, 4.96]") == 2  # the first screen and the table of comparisons
-
-
-def test_a_corpus_made_of_another_stands_beside_it_with_a_line() -> None:
-    corpus = {"begun": {"using": "written-course"}, "pairs": {"using": "compared-turns", "sessions": "begun"}}
-    drawing = draw_design({"corpus": corpus, "tune": {"by-dpo": {"using": "preference", "corpus": "pairs"}}})
-    begun, pairs, _ = drawing.cards
-    assert len(drawing.lines) == 2
-    assert f"M{begun.x + begun.width} {begun.y + 28}H{pairs.x}" in drawing.lines
 
 
 def test_failures_are_told() -> None:

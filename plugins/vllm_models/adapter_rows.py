@@ -4,7 +4,7 @@ vLLM sorts and counts them on the GPU and reads the result back, at every step i
 waits there until the GPU has done the step before, and then the GPU waits until the next one is launched. What is counted is
 known on the host, so no answer of the GPU is needed: the counts are sent to it, and nothing waits.
 
-vLLM marks it as to be done (`PunicaWrapperGPU.update_metadata`, seen in 0.24 to 0.33; pull request 53309 there). It calls
+vLLM marks it as to be done (`PunicaWrapperGPU.update_metadata`, seen in 0.24 and 0.33; pull request 53309 there). It calls
 `count_on_host` in each of its processes (entry point `vllm.general_plugins`; `VLLM_PLUGINS=cbtrun` leaves it out). Engines
 that cbtrun did not open, and a vLLM that does this in another way, are left alone.
 """

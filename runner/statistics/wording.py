@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from cbtrun.records import Comparison, Effect, Interval, Test
@@ -29,7 +30,7 @@ EFFECT_NAMES = {
 
 def level_name(level: str, factor: str) -> str:
     """A level as it stands in a sentence: a number says of what, `courses 58`."""
-    return f"{factor} {level}" if level.replace(".", "", 1).isdigit() else level
+    return f"{factor} {level}" if re.fullmatch(r"-?\d+(\.\d+)?", level) else level
 
 
 def decimals_of(difference: float) -> int:
