@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.dose_curves import dose_points
 from cbtrun.results import GroupSummary
 
@@ -21,3 +22,10 @@ def test_a_factor_with_a_level_in_words_has_no_curve() -> None:
 
 def test_a_level_without_a_value_is_left_out() -> None:
     assert [one.at for one in dose_points((group("5", None, 0), group("15", 2.0)))] == [15.0]
+
+
+def test_a_curve_of_one_group_says_which_and_one_without_groups_says_nothing() -> None:
+    points = (Point(1, "1", 4, 0.5, None), Point(2, "2", 4, 0.6, None))
+    of_one_group, of_all = (draw_curves([Curve(level, points)], "turn", "share", 760) for level in ("careful", ""))
+    assert [text.get_text() for text in of_one_group.legends[0].get_texts()] == ["careful"]
+    assert of_all.legends == []

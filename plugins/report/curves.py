@@ -36,6 +36,7 @@ class Curve:
     """One group's means."""
 
     level: str
+    """The group's name; empty where there are no groups."""
     points: tuple[Point, ...]
 
 
@@ -72,6 +73,8 @@ def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: 
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.tick_params(axis="y", labelcolor=MUTED)
-    if len(curves) > 1:
+    if any(
+        curve.level for curve in curves
+    ):  # one alone too: it may be one of several groups, the others without values
         figure.legend(loc="outside upper left", ncols=2 if width <= NARROW else 5, fontsize=11.5, handletextpad=0.3)
     return figure

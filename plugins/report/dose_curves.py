@@ -31,7 +31,7 @@ def dose_plates(given: ReportInput) -> Iterator[Plate]:
                 points = tuple(
                     replace(one, sessions=scored(given, outcome.outcome, {factor: one.label})) for one in points
                 )
-                yield Plate(name, title, caption, partial(draw_curves, [Curve(what, points)], what, "points"))
+                yield Plate(name, title, caption, partial(draw_curves, [Curve("", points)], what, "points"))
 
 
 def dose_points(groups: tuple[GroupSummary, ...]) -> tuple[Point, ...]:
