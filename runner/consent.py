@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import ModelError, Problem, SpecError
+from cbtrun.origins import real_people_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,18 +15,17 @@ if TYPE_CHECKING:
     from cbtrun.study.spec import Study
 
 
-def holds_real_people(study: Study) -> bool:
-    """Whether the study's transcripts may be of real people: it says so, or it imports them and does not say."""
-    contains = study.data.get("contains")
-    if contains is not None:
-        return bool(contains == "real-people")
-    return bool((study.data.get("sessions") or {}).get("using") == "import")
-
-
 def is_remote(study: Study, registry: Registry, model: str) -> bool:
-    """Whether a model's plugin sends what it is told to another machine (`x-remote` in its schema)."""
-    using = study.data["models"][model]["using"]
-    return bool(registry.schema("models", using).get("x-remote", False))
+    """Whether a model's plugin sends what it is told to another machine (`x-remote` in its schema).
+
+    model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
+    """
+    models = study.data.get("models") or {}
+    job = model.partition("@")[0]
+    if model not in models and job in (study.data.get("tune") or {}):
+        named = [one.name for one in study.references("tune", job) if one.kind == "models"]
+        return any(is_remote(study, registry, base) for base in named)
+    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
@@ -36,27 +36,34 @@ def is_embedded(study: Study, registry: Registry, model: str) -> bool:
 
 
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:
-    """Refuse to send transcripts of real people to a remote model. Raises SpecError naming each place."""
-    if consent or not holds_real_people(study):
+    """Refuse, before anything runs, to send words of real people to a remote model. Raises SpecError naming each place.
+
+    It is found here so that nothing is begun in vain; what holds a request back is the desk that it goes through.
+    """
+    from cbtrun.stages import NAMED, ordered_stages
+
+    if consent:
         return
-    blocks = [("sessions", ""), *(("ratings", name) for name in study.data.get("ratings") or {})]
-    remote = [
-        (block, name, one)
-        for block, name in blocks
-        for one in study.references(block, name)
-        if one.kind == "models" and is_remote(study, registry, one.name)
-    ]
-    if remote:
-        raise SpecError([_refusal(study, block, name, one.name) for block, name, one in remote])
+    theirs = real_people_in(study, registry)
+    problems: list[Problem] = []
+    for stage in ordered_stages(study):
+        if stage.id not in theirs:
+            continue
+        own = (stage.block, stage.name) if stage.block in NAMED else (stage.block,)
+        arms = [("arms", arm) for arm in study.data.get("arms") or {}] if stage.block == "sessions" else []
+        for path in (own, *arms):
+            for one in study.references(path[0], "".join(path[1:])):
+                if one.kind == "models" and is_remote(study, registry, one.name):
+                    problems.append(Problem(study.place(*one.at), "/".join(path), refusal(one.name, theirs[stage.id])))
+    if problems:
+        raise SpecError(problems)
 
 
-def _refusal(study: Study, block: str, name: str, model: str) -> Problem:
-    path = (block, name) if name else (block,)
-    return Problem(
-        study.place(*path),
-        "/".join(path),
-        f"would send transcripts of real people to the remote model '{model}'; add --consent-remote if you may do "
-        "that, or say `contains: none` if nobody real speaks in them",
+def refusal(model: str, why: str) -> str:
+    """Why a model is not asked, and what would let it."""
+    return (
+        f"would send words of real people to the remote model '{model}' ({why}); add --consent-remote if you may do "
+        "that, or say `contains: none` in the file that names the data (or --set contains=none) if nobody real speaks in it"
     )
 
 

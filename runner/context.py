@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cbtrun.errors import CbtrunError, Place, Problem, StopRun
+from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun
 from cbtrun.records import Failure
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class RunFacts:
     """Models of the study that ship with cbtrun."""
     promise: Promise | None = None
     """The pre-registration; none where nothing was registered."""
+    real_people: bool = False
+    """Whether the sessions may hold words of real people."""
 
 
 @dataclass
@@ -127,8 +129,8 @@ class StageContext:
     """What the run came to so far, for the report."""
 
     def personas(self, name: str) -> Sequence[Persona]:
-        """The personas of a set. Each is read anew when it is looked at."""
-        return self.inputs.personas(name)
+        """The personas of a set, without those who were forgotten. Each is read anew when it is looked at."""
+        return self.inputs.present_personas(name)
 
     def corpus(self, name: str) -> list[Transcript]:
         """The transcripts of a corpus."""
@@ -206,7 +208,7 @@ class StageContext:
             for index, unit in waiting:
                 try:
                     results[index] = await work(unit)
-                except StopRun:
+                except (StopRun, ConsentMissing):
                     raise
                 except CbtrunError as error:
                     stage = f"{self.stage}.{self.name}" if self.name else self.stage

@@ -2,6 +2,7 @@
 
     CbtrunError            the user can mend it: no traceback, exit 2 (or the code the class names)
     ├── SpecError          the study file, or a file it names
+    │   └── ConsentMissing words of real people would have left this machine
     ├── PluginError        a plugin is unknown, broken or not allowed to load
     ├── ModelError         a model could not be opened, or refused a request for good
     ├── StageError         a stage cannot go on with what it was given
@@ -67,6 +68,10 @@ class SpecError(CbtrunError):
     ) -> SpecError:
         """A SpecError of a single problem."""
         return cls([Problem(Place(str(file), line, column), path, what)])
+
+
+class ConsentMissing(SpecError):
+    """Words of real people would have been sent to a remote model without consent. Ends the run: no unit goes on without."""
 
 
 class PluginError(CbtrunError):

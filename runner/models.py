@@ -56,6 +56,9 @@ class Request:
     """Derived from the study's seed and the draw by the runner; a model that samples uses it."""
     label: str = ""
     """Whom retries are counted for, such as an arm. Never sent, and no part of the journal's key."""
+    about: str = ""
+    """Id of the session, persona or transcript whose words it holds, so that `cbtrun forget` finds the reply. Never sent,
+    and no part of the journal's key."""
 
 
 @dataclass(frozen=True, slots=True)

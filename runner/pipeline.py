@@ -20,13 +20,15 @@ from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.secrets import KeyRing
 from cbtrun.calls.server_gate import ServerGates
-from cbtrun.consent import is_embedded
+from cbtrun.consent import is_embedded, is_remote, refusal
 from cbtrun.context import RunFacts, StageContext, StageNote
 from cbtrun.digests import derive_seed, digest, file_digest
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
+from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
+from cbtrun.origins import real_people_in
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
@@ -142,6 +144,9 @@ class _Run:
         self.gates = ServerGates()
         self.shared: dict[str, Any] = {}
         self.budget = budget_of(study.data, journal.spent())
+        self.stones = tombstones(folder)
+        self.theirs = real_people_in(study, registry)
+        """Stage -> why its requests may hold words of real people."""
 
     def all_stages(self) -> Outcome:
         """Every stage in order; the results are written when all but the report is done."""
@@ -278,7 +283,8 @@ class _Run:
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
             write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
         else:
-            write_records(output_path(self.folder, stage.block, stage.name), result)
+            kept = without_forgotten(self.stones, stage.block, result)
+            write_records(output_path(self.folder, stage.block, stage.name), kept)
             self.inputs.forget(stage.block, stage.name)
 
     def _finish(self, stage: Stage, fingerprint: str, context: StageContext, tally: Tally, units: int) -> None:
@@ -293,6 +299,8 @@ class _Run:
 
     def _context(self, stage: Stage, tally: Tally) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self.gates, self.budget)
+        if stage.id in self.theirs and not self.options.consent_remote:
+            desk.withheld = partial(self._withheld, stage.id)
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         return StageContext(
             stage=stage.block,
@@ -308,12 +316,17 @@ class _Run:
             facts=self._facts() if stage.block == "report" else RunFacts(),
         )
 
+    def _withheld(self, stage: str, model: str) -> str | None:
+        """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
+        return refusal(model, self.theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
     def _facts(self) -> RunFacts:
         models = self.study.data.get("models") or {}
         embedded = [name for name in models if is_embedded(self.study, self.registry, name)]
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
         promise = promise_of(self.study, self.folder, self.journal.first_run())
-        return RunFacts(lock_of(self.folder), usage, failures, self.journal.retries(), embedded, promise)
+        retries, theirs = self.journal.retries(), "sessions" in self.theirs
+        return RunFacts(lock_of(self.folder), usage, failures, retries, embedded, promise, theirs)
 
     def _open_model(self, name: str) -> Model:
         """Open a model of the study, or the model of a tune job (`job` or `job@seed`)."""
@@ -371,7 +384,8 @@ class _Run:
         """SHA-256 of what a stage wrote, or none when some of it is not there."""
         if stage.block != "report":
             path = output_path(self.folder, stage.block, stage.name)
-            return file_digest(path) if path.exists() else None
+            # A file without a person who was forgotten stands for the one it was: nothing that reads it is done again.
+            return stood_for(self.stones, file_digest(path)) if path.exists() else None
         if not self._report_list.exists():
             return None
         files = [self.folder.path / line for line in self._report_list.read_text().splitlines()]

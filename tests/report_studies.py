@@ -79,7 +79,7 @@ def made_up_study(
         personas={one.id: one for one in (_persona(f"p{number:03}", seed) for number in range(1, n_personas + 1))},
         environment=made_up_environment(),
         training={"tiny-cbt": _curve(seed, 1.9), "tiny-supportive": _curve(seed + 1, 2.1)},
-        show_transcripts=may_show_transcripts(study, shown.transcripts),
+        show_transcripts=may_show_transcripts(shown.transcripts, real_people=study.get("contains") == "real-people"),
         options=shown,
     )
 

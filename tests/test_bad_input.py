@@ -82,7 +82,7 @@ def test_real_people_are_not_sent_to_a_remote_model_without_consent(study_projec
     )
     outcome = project.run("study.yaml", "--allow-local-plugins")
     assert outcome.code == 2
-    assert "ratings/ctrs: would send transcripts of real people to the remote model 'rater'" in outcome.err
+    assert "ratings/ctrs: would send words of real people to the remote model 'rater'" in outcome.err
     assert "--consent-remote" in outcome.err
 
 

@@ -84,8 +84,11 @@ def test_no_model_hears_for_whom_its_calls_are_counted_and_no_key_knows(journal:
             return await super().reply(request)
 
     model = Listening()
-    ask(journal, model, replace(REQUEST, label="secret-arm"), replace(REQUEST, label="other-arm"))
+    ask(
+        journal, model, replace(REQUEST, label="secret-arm", about="secret-person"), replace(REQUEST, label="other-arm")
+    )
     assert model.asked == 1
+    assert "secret" not in heard[0]
     assert "arm" not in heard[0]
 
 

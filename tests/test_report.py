@@ -343,14 +343,10 @@ def test_figures_carry_their_fonts(written: tuple[ReportInput, Path]) -> None:
 
 
 def test_transcripts_are_shown_for_simulated_and_hidden_for_real_people() -> None:
-    simulated = {"sessions": {"using": "dialogue"}}
-    imported = {"sessions": {"using": "import"}}
-    assert may_show_transcripts(simulated, "auto")
-    assert not may_show_transcripts(simulated | {"contains": "real-people"}, "auto")
-    assert not may_show_transcripts(imported, "auto")
-    assert may_show_transcripts(imported | {"contains": "synthetic"}, "auto")
-    assert may_show_transcripts(imported, option=True)
-    assert not may_show_transcripts(simulated, option=False)
+    assert may_show_transcripts("auto", real_people=False)
+    assert not may_show_transcripts("auto", real_people=True)
+    assert may_show_transcripts(option=True, real_people=True)
+    assert not may_show_transcripts(option=False, real_people=False)
 
 
 def test_no_word_of_a_real_person_is_in_any_file_of_the_report(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_no_request_names_arm_factor_persona_session_or_model() -> None:
     rater = willing()
     rate_sessions(stage(study({"secret-arm": "Bye"}), {"secret-rater": rater}, repeats=2))
     for request in rater.requests:
-        everything = repr(replace(request, label=""))  # whom retries are counted for: no model hears it (test_calls)
+        everything = repr(replace(request, label="", about=""))  # for our own books: no model hears them (test_calls)
         for name in ("secret-arm", "secret-rater", "level", "persona"):
             assert name not in everything
 

@@ -191,7 +191,7 @@ async def _said(opening: Opening, therapist: Calls, subject: str, time: int) -> 
     roles = {"system": "system", "therapist": "assistant", "patient": "user"}
     messages = tuple(ChatMessage(roles[one.role], one.content) for one in (*opening.system, *opening.messages))  # type: ignore[arg-type] # the roles of a chat
     draw = Draw(role="therapist", subject=subject, repeat=time, turn=len(opening.messages))
-    text = (await therapist.reply(Request(messages, draw))).text.strip()
+    text = (await therapist.reply(Request(messages, draw, about=opening.transcript.id))).text.strip()
     if not text:
         raise StageError(f"{opening.id}: the therapist said nothing")
     return text

@@ -28,7 +28,12 @@ def options_schema(stage: str) -> Json | None:
         "required": ["name", "revision", "columns", "speakers"],
         "additionalProperties": False,
         "properties": {
-            "name": {"type": "string", "minLength": 1, "description": "The data set: OWNER/NAME on the hub."},
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "x-words": True,
+                "description": "The data set: OWNER/NAME on the hub.",
+            },
             "revision": {
                 "type": "string",
                 "pattern": "^[0-9a-f]{40}$",

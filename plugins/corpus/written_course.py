@@ -56,12 +56,14 @@ def options_schema(stage: str) -> Json | None:
             "course": {
                 "type": "string",
                 "x-names": ["shipped", "file"],
+                "x-words": False,
                 "default": "depression-20",
                 "description": course,
             },
             "register": {
                 "type": "string",
                 "x-names": ["shipped", "file"],
+                "x-words": False,
                 "default": "cbt",
                 "description": "How the therapist talks: `cbt`; `supportive`, warm listening without structure; `shuffled`, "
                 "the sentences of `cbt` in no order and for another patient; or a practice: the name of a shipped one "
@@ -197,7 +199,7 @@ async def _write_course(calls: Calls, persona: Persona, course: Course, options:
         messages = author_messages(persona, course, number, options["register"], before)
         draw = Draw(role="author", subject=digest(persona), turn=number)
         phase = course.sessions[number - 1].phase
-        asked = Request(messages, draw, max_tokens=options["max_tokens"])
+        asked = Request(messages, draw, max_tokens=options["max_tokens"], about=persona.id)
         written = await _write_session(calls, asked)
         transcript = _transcript(written, persona, number, phase, options)
         if _is_to_rewrite(transcript, options):

@@ -111,5 +111,6 @@ class Course:
             draw=Draw("therapist", digest(self.unit.persona), self.unit.repeat, item=f"session {number} summary"),
             max_tokens=SUMMARY_TOKENS,
             label=self.unit.therapist.label,
+            about=self.unit.persona.id,
         )
         return without_note(" ".join((await self.models["therapist"].reply(request)).text.split()))

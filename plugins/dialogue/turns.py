@@ -105,6 +105,7 @@ class Conversation:
             max_tokens=self.options["max_tokens"][speaker],
             stop=tuple(self.options["stop"]),
             label=self.unit.therapist.label,
+            about=self.unit.persona.id,
         )
         window = self._windows[speaker]
         messages = await window.messages(self.systems[speaker], self.turns, self._note(speaker), request)

@@ -47,7 +47,12 @@ def options_schema(stage: str) -> Json | None:
         "type": "object",
         "required": ["attributes", "count"],
         "properties": {
-            "attributes": {"type": "string", "x-names": ["shipped", "file"], "description": attributes},
+            "attributes": {
+                "type": "string",
+                "x-names": ["shipped", "file"],
+                "x-words": False,
+                "description": attributes,
+            },
             "count": {
                 "type": "integer",
                 "minimum": 1,

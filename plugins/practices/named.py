@@ -34,6 +34,7 @@ def practice_option(description: str) -> Mapping[str, Any]:
     return {
         "type": "string",
         "x-names": ["shipped", "file"],
+        "x-words": False,
         "description": f"{description} The name of a shipped practice ({names}) or the path of your own (.yaml).",
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls import structured
 from cbtrun.calls.structured import Replies, ask
 from cbtrun.errors import StageError
+from cbtrun.forget.tombstones import FORGOTTEN
 from cbtrun.models import AnswerMode, Draw
 from cbtrun.ratings import answer as rating_answer
 from cbtrun.ratings import evidence, unblinding
@@ -153,7 +154,8 @@ async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
     """One rating, window by window and call by call. Raises what the model's `reply` raises."""
     turns = _shown(unit.session, work)
     if not turns:
-        return _rating(unit, work, unscored(work.rubric.items, NO_TURNS))
+        why = FORGOTTEN if unit.session.ended == FORGOTTEN else NO_TURNS
+        return _rating(unit, work, unscored(work.rubric.items, why))
     parts = windows(turns, work.options["max_chars"])
     by_window = []
     for number, window in enumerate(parts):
@@ -174,7 +176,7 @@ async def _ask_form(
     request = rendered(question.brief, window, draw)
     answered = await ask(
         calls,
-        replace(request, label=unit.session.arm or ""),  # for counting retries: no rater hears it
+        replace(request, label=unit.session.arm or "", about=unit.session.id),  # for our own books: no rater hears it
         form.model,
         mode=answer_mode(calls) or work.options["mode"],
         tries=work.options["tries"],

@@ -110,7 +110,7 @@ def report_input(context: StageContext) -> ReportInput:
         requests=rating_requests(context),
         promise=context.facts.promise,
         embedded=context.facts.embedded,
-        show_transcripts=may_show_transcripts(study, options.transcripts),
+        show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
 

@@ -128,16 +128,9 @@ class ReportInput:
     options: ReportOptions = ReportOptions()
 
 
-def may_show_transcripts(study: Mapping[str, Any], option: bool | str) -> bool:
-    """Whether transcripts may be shown: the option if set, else only where no real person can be in them.
-
-    Imported sessions count as real people's unless the study says otherwise under `contains`.
-    """
-    if isinstance(option, bool):
-        return option
-    contains = study.get("contains")
-    imported = (study.get("sessions") or {}).get("using") == "import"
-    return contains != "real-people" and not (imported and contains is None)
+def may_show_transcripts(option: bool | str, *, real_people: bool) -> bool:
+    """Whether transcripts may be shown: the option if set, else only where no real person can be in them."""
+    return option if isinstance(option, bool) else not real_people
 
 
 def headline_comparison(given: ReportInput) -> Comparison | None:

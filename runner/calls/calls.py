@@ -18,7 +18,7 @@ from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import ServerTerms, priced
 from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import CbtrunError, ModelError, RateLimited, ServerTrouble, StopRun
+from cbtrun.errors import CbtrunError, ConsentMissing, ModelError, Place, Problem, RateLimited, ServerTrouble, StopRun
 from cbtrun.journal.journal import Call, Fault, Journal
 from cbtrun.models import EngineShare, Model, Reply, Request
 
@@ -69,6 +69,8 @@ class CallDesk:
     """Answer from the journal alone."""
     gates: ServerGates = field(default_factory=ServerGates)
     budget: Budget | None = None
+    withheld: Callable[[str], str | None] = lambda model: None  # noqa: ARG005 - anything may be sent, whatever the model
+    """Model -> why what this stage says may not be sent to it, in words; none where it may."""
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
 
@@ -102,7 +104,12 @@ class CallDesk:
     async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
         if self.offline:
             raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
-        seeded = replace(request, seed=derive_seed(self.seed, key), label="")  # no model hears whose call it is
+        # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
+        if why := self.withheld(name):
+            raise ConsentMissing([Problem(Place(self.stage), "", why)])
+        seeded = replace(
+            request, seed=derive_seed(self.seed, key), label="", about=""
+        )  # no model hears whose call it is
         fault = Fault(key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
         try:
@@ -114,7 +121,8 @@ class CallDesk:
             raise
         seconds = time.perf_counter() - started
         draw = request.draw
-        await self.journal.keep(Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds))
+        call = Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds, request.about)
+        await self.journal.keep(call)
         self.tally.count(reply)
         return reply
 

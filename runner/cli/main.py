@@ -11,6 +11,7 @@ import click
 
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
+from cbtrun.cli.forget import forget
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
 from cbtrun.cli.power import power
@@ -192,6 +193,7 @@ def status(run_folder: Path) -> None:
 
 cli.add_command(doctor)
 cli.add_command(export)
+cli.add_command(forget)
 cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)

@@ -31,6 +31,8 @@ class Call:
     reply: Reply
     seconds: float
     """Wall time that the call took, waits and failed tries included."""
+    about: str = ""
+    """Id of the session, persona or transcript whose words it holds, so that they can be taken out; empty where none is."""
 
     def row(self) -> Row:
         """The call in the order of the table's columns."""
@@ -131,7 +133,7 @@ class Journal:
     async def keep(self, call: Call) -> None:
         """Commit a call to disk. Returns when it is safe. Raises StopRun when the disk refuses."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writer.put(CallRow(call.row(), done))
+        self._writer.put(CallRow(call.row(), done, call.about))
         await done
 
     def keep_fault(self, fault: Fault) -> None:

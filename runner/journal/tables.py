@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cbtrun.errors import StageError, StopRun
 
-FORMAT = 2
+FORMAT = 3
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -23,12 +23,14 @@ CREATE TABLE IF NOT EXISTS faults (
 CREATE TABLE IF NOT EXISTS stages (
     stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS about (key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (started REAL PRIMARY KEY, last REAL NOT NULL);
 """
 UPGRADES: Mapping[int, str] = {
     1: """ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT '';
           ALTER TABLE faults ADD COLUMN label TEXT NOT NULL DEFAULT '';
           ALTER TABLE faults ADD COLUMN kind TEXT NOT NULL DEFAULT 'refused';""",
+    2: "",  # TABLES makes what is new
 }
 """Format -> what makes it the next one."""
 

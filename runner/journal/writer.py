@@ -32,6 +32,8 @@ class CallRow:
 
     row: Row
     done: asyncio.Future[None]
+    about: str = ""
+    """Whose words it holds; empty where nobody's."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ class JournalWriter:
         try:
             with connection:
                 _insert_calls(connection, [entry.row for entry in batch if isinstance(entry, CallRow)])
+                if about := [
+                    (entry.row[0], entry.about) for entry in batch if isinstance(entry, CallRow) and entry.about
+                ]:
+                    connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about)
                 for entry in batch:
                     if isinstance(entry, Change):
                         connection.execute(entry.sql, entry.row)

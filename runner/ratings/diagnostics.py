@@ -84,12 +84,15 @@ def diagnostics_of(
 ) -> tuple[Diagnostic, ...]:
     """Every diagnostic of a rating set, those of the scale first."""
     by_id = _facts(name, rated, sessions, study)
+    spoken = {
+        id: facts for id, facts in by_id.items() if facts.turns
+    }  # a forgotten session keeps its score, not its words
     found = [
         *_ends_of_scales(rated),
         *_halo(rated),
-        *_length(rated, by_id),
-        *_evidence_position(rated, by_id),
-        *_order_and_drift(rated, by_id),
+        *_length(rated, spoken),
+        *_evidence_position(rated, spoken),
+        *_order_and_drift(rated, spoken),
         *_self_preference(rated, by_id, study),
         *_rates_by_arm(rated, by_id),
         *_unblinding(name, rated, study),

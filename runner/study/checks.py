@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.context import BlockContext
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
 from cbtrun.hookspecs import stage_hooks
+from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
 from cbtrun.study.schema import Part, schema_problems, walk, with_defaults
@@ -73,6 +74,7 @@ class _Checks:
     def study(self) -> Study:
         """Run all checks but the plugins' own."""
         self._shape()
+        self._contains()
         self._move_paths()
         self._variables()
         references = self._references()
@@ -122,6 +124,20 @@ class _Checks:
         what = f"no plugin '{using}' does {hook}{did_you_mean(using, names)}; known: {known_words(names)}"
         self._add(what, *path, "using")
         return None
+
+    def _contains(self) -> None:
+        """Settle whether real people speak in what the study reads, by who says so of what.
+
+        A file's `none` does not cover data that another file or the command line names: then nobody has said it.
+        """
+        if not self.written.contains:
+            return
+        named_in = [self.written.document.place(*one.at).file for one in brought_words(self.parts)]
+        holds = settled(self.written.contains, named_in, SET)
+        if holds is None:
+            self.data.pop("contains", None)
+        else:
+            self.data["contains"] = holds
 
     def _move_paths(self) -> None:
         """Make each relative path that was written elsewhere start from the study's folder."""

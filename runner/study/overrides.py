@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Written:
 
     sets: Sequence[str] = ()
     """What the command line set, as given there."""
+    contains: Mapping[str, str] = field(default_factory=dict)
+    """File, or option of the command line -> what it says under `contains`; empty for a study that is settled already."""
 
     @property
     def order(self) -> list[str]:
@@ -51,7 +53,8 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
     """
     shown = str(path)
     sources: dict[str, str] = {}
-    node = _with_bases(Located(Node({}, Place(shown)), shown), (), shown, sources)
+    contains: dict[str, str] = {}
+    node = _with_bases(Located(Node({}, Place(shown)), shown), (), shown, sources, contains)
     problems: list[Problem] = []
     for text in sets:
         try:
@@ -60,7 +63,15 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
             problems += error.problems
     if problems:
         raise SpecError(problems)
-    return Written(Located(node, shown), Path(path), sources, tuple(sets))
+    _note_contains(contains, node)
+    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains)
+
+
+def _note_contains(contains: dict[str, str], node: Node) -> None:
+    """Note what a tree says of whose words it is about, under the place that says it."""
+    child = node.value.get("contains") if isinstance(node.value, dict) else None
+    if child is not None and isinstance(child.value, str):
+        contains[child.place.file] = child.value
 
 
 def with_set(node: Node, text: str) -> Node:
@@ -116,7 +127,9 @@ def merged(base: Node, over: Node) -> Node:
     return Node(children, over.place, places)
 
 
-def _with_bases(by: Located, chain: tuple[Path, ...], shown: str, sources: dict[str, str]) -> Node:
+def _with_bases(
+    by: Located, chain: tuple[Path, ...], shown: str, sources: dict[str, str], contains: dict[str, str]
+) -> Node:
     """The tree of a file over those that it extends. by, chain: the file that asked for it, and all above it."""
     real = Path(shown).resolve()
     if real in chain:
@@ -126,13 +139,14 @@ def _with_bases(by: Located, chain: tuple[Path, ...], shown: str, sources: dict[
         raise SpecError([Problem(by.place("extends"), "extends", f"no such file: {shown}")])
     document = read_yaml(shown)
     sources[shown] = document.sha256
+    _note_contains(contains, document.node)
     base = document.value.get("extends")
     if base is None:
         return document.node
     if not isinstance(base, str) or not base:
         raise SpecError([Problem(document.place("extends"), "extends", f"expected a file, got {got(base)}")])
     below = os.path.normpath(Path(shown).parent / base)
-    return merged(_with_bases(document, (*chain, real), below, sources), _without(document.node, "extends"))
+    return merged(_with_bases(document, (*chain, real), below, sources, contains), _without(document.node, "extends"))
 
 
 def _without(node: Node, key: str) -> Node:

@@ -32,7 +32,8 @@ BLOCKS = {
     "ratings": "rating set",
 }
 KINDS = {*BLOCKS, "rubrics", "file", "folder", "shipped", "outcome", "factors", "level", "levels"}
-RUBRIC_SUFFIXES = (".yaml", ".yml")
+PATH_SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
+"""Endings of files. A name that ends so is a path: no rubric, and nothing that a plugin ships, is called like that."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def factor_levels(data: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
 
 def is_path(name: str) -> bool:
     """Whether the name of a rubric, or of what a plugin ships, is a path."""
-    return "/" in name or name.endswith(RUBRIC_SUFFIXES)
+    return "/" in name or name.endswith(PATH_SUFFIXES)
 
 
 def located(folder: Path, written: str) -> Path:

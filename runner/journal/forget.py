@@ -1,0 +1,56 @@
+"""Take replies out of a journal for good: rows, and the pages of the file that held them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cbtrun.journal.tables import connect
+
+if TYPE_CHECKING:
+    from cbtrun.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed."""
+
+    theirs: int = 0
+    """Replies that were about the person."""
+    unknown: int = 0
+    """Replies of the same stages that say not whose they are: an earlier version's, or imported ones."""
+
+
+def remove_replies(folder: RunFolder, ids: Collection[str], stages: Collection[str]) -> Removed:
+    """Remove the replies about any of the ids, and those of the stages that nobody can tell apart; shrink the file.
+
+    Faults keep their count and lose their words: a server may have sent back what it was asked.
+    """
+    if not folder.journal.exists():
+        return Removed()
+    connection = connect(folder.journal)
+    try:
+        connection.execute("PRAGMA secure_delete=ON")  # freed pages are zeroed, not only unlinked
+        with connection:
+            removed = _remove(connection, ids, stages)
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+    finally:
+        connection.close()
+
+
+def _remove(connection: sqlite3.Connection, ids: Collection[str], stages: Collection[str]) -> Removed:
+    connection.execute("CREATE TEMP TABLE theirs (id TEXT PRIMARY KEY)")
+    connection.executemany("INSERT OR IGNORE INTO temp.theirs VALUES (?)", [(one,) for one in ids])
+    connection.execute("CREATE TEMP TABLE read_by (stage TEXT PRIMARY KEY)")
+    connection.executemany("INSERT OR IGNORE INTO temp.read_by VALUES (?)", [(one,) for one in stages])
+    about = "key IN (SELECT key FROM about WHERE id IN (SELECT id FROM temp.theirs))"
+    unknown = "stage IN (SELECT stage FROM temp.read_by) AND key NOT IN (SELECT key FROM about)"
+    connection.execute(f"UPDATE faults SET error = '' WHERE {about} OR ({unknown})")
+    untold = connection.execute(f"DELETE FROM calls WHERE {unknown}").rowcount
+    theirs = connection.execute(f"DELETE FROM calls WHERE {about}").rowcount
+    connection.execute("DELETE FROM about WHERE id IN (SELECT id FROM temp.theirs)")
+    return Removed(theirs, untold)

@@ -1,0 +1,54 @@
+"""Whose words a stage's requests may hold: real people's, or nobody's.
+
+Words flow: a corpus made of real sessions, a model that was tuned on it, what that model says and what is said of it
+are all theirs. Decided by what a stage reads, not by what its block is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cbtrun.stages import ordered_stages
+from cbtrun.study.contains import NONE, REAL, Brought, brought_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+def real_people_in(study: Study, registry: Registry) -> dict[str, str]:
+    """Stage -> why its requests may hold words of real people, in words; other stages are left out.
+
+    A study that says `contains: real-people` may hold them anywhere: in a prompt or a persona's description as well.
+    """
+    contains = study.data.get("contains")
+    if contains == NONE:
+        return {}
+    stages = ordered_stages(study)
+    if contains == REAL:
+        return {stage.id: "the study says `contains: real-people`" for stage in stages}
+    brought = {one.stage: one for one in words_of(study, registry)}
+    found: dict[str, str] = {}
+    for stage in stages:  # each stands after those it reads
+        if stage.id in brought:
+            source = brought[stage.id].source
+            found[stage.id] = f"{stage.id} reads '{source}', and nobody has said that nobody real speaks in it"
+        elif theirs := [need for need in stage.needs if need in found]:
+            found[stage.id] = found[theirs[0]]
+    return found
+
+
+def words_of(study: Study, registry: Registry) -> Iterator[Brought]:
+    """Every file or data set that brings words into a study."""
+    from cbtrun.study.checks import blocks
+    from cbtrun.study.schema import walk
+    from cbtrun.study.spec import block_path
+    from cbtrun.study.study_schema import block_schema
+
+    for stage, name, block in blocks(study.data):
+        schema = block_schema(stage, registry.schema(stage, block["using"]))
+        above = block_path(stage, name)
+        yield from brought_words(replace(part, path=(*above, *part.path)) for part in walk(block, schema))
