@@ -120,3 +120,11 @@ def test_a_file_that_is_not_utf8_says_so(tmp_path: Path) -> None:
     path.write_bytes("id\nM\xfcller\n".encode("latin-1"))
     with pytest.raises(SpecError, match="not UTF-8"):
         read_table(path)
+
+
+def test_a_problem_shows_no_sentence_that_somebody_said(tmp_path: Path) -> None:
+    swapped = COLUMNS | {"speaker": "words", "text": "who"}
+    with pytest.raises(SpecError) as refused:
+        imported(tmp_path / "t.csv", CSV, columns=swapped)
+    assert "try harder" not in str(refused.value)
+    assert "unknown speaker a text of 19 characters; `speakers` maps: therapist, client" in str(refused.value)

@@ -17,7 +17,7 @@ from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
-from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table
+from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table, told
 from cbtrun.records import Session, Turn
 
 if TYPE_CHECKING:
@@ -204,7 +204,9 @@ def _turn(id_: str, line: int, speaker: str, text: str, speakers: Mapping[str, s
     part = speakers.get(speaker)
     if part is None:
         known = ", ".join(speakers)
-        raise SpecError.at(path, f"session '{id_}': unknown speaker '{speaker}'; `speakers` maps: {known}", line=line)
+        raise SpecError.at(
+            path, f"session '{id_}': unknown speaker {told(speaker)}; `speakers` maps: {known}", line=line
+        )
     clean = text.encode("utf-8", "replace").decode("utf-8").strip()
     return None if part == "skip" else Turn.model_validate({"speaker": part, "text": clean})
 
@@ -213,7 +215,7 @@ def _number(id_: str, row: Row, column: str, path: Path) -> float:
     try:
         return float(row.cells[column])
     except (TypeError, ValueError):
-        what = f"session '{id_}': '{row.cells[column]}' in column '{column}' is not a number"
+        what = f"session '{id_}': {told(row.cells[column])} in column '{column}' is not a number"
         raise SpecError.at(path, what, line=row.line) from None
 
 
@@ -221,7 +223,9 @@ def _constant(id_: str, rows: list[Row], column: str, path: Path) -> str:
     """The one value that a column has in all rows of a session."""
     values = dict.fromkeys(str(row.cells.get(column)) for row in rows)
     if len(values) > 1:
-        what = f"session '{id_}': column '{column}' has several values: {', '.join(values)}"
+        what = (
+            f"session '{id_}': column '{column}' has several values: {', '.join(told(value, '') for value in values)}"
+        )
         raise SpecError.at(path, what, line=rows[0].line)
     return next(iter(values))
 
@@ -260,7 +264,7 @@ def _level_problems(context: BlockContext, table: Table) -> list[Problem]:
             Problem(
                 _analysis_place(context, name, index),
                 f"analysis/{name}/levels/{index}",
-                f"no session has level '{level}' of factor '{factor}'; levels: {', '.join(known)}",
+                f"no session has level '{level}' of factor '{factor}'; levels: {', '.join(told(one, '') for one in known)}",
             )
             for index, level in enumerate(analysis.get("levels") or [])
             if known and level not in known

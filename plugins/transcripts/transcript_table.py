@@ -87,3 +87,11 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise SpecError.at(path, f"not valid Parquet: {error}") from None
     for number, cells in enumerate(table.to_pylist(), start=1):
         yield Row(number, cells)
+
+
+def told(cell: object, quote: str = "'") -> str:
+    """A cell as messages show it: a short one in quotes. A longer one may be what somebody said, which goes into no log."""
+    text = str(cell)
+    return (
+        f"{quote}{text}{quote}" if len(text) <= 24 and len(text.split()) <= 3 else f"a text of {len(text):,} characters"
+    )
