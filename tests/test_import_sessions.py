@@ -127,4 +127,4 @@ def test_a_problem_shows_no_sentence_that_somebody_said(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as refused:
         imported(tmp_path / "t.csv", CSV, columns=swapped)
     assert "try harder" not in str(refused.value)
-    assert "unknown speaker a text of 19 characters; `speakers` maps: therapist, client" in str(refused.value)
+    assert "unknown speaker a text of 20 characters; `speakers` maps: therapist, client" in str(refused.value)

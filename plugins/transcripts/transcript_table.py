@@ -93,5 +93,5 @@ def told(cell: object, quote: str = "'") -> str:
     """A cell as messages show it: a short one in quotes. A longer one may be what somebody said, which goes into no log."""
     text = str(cell)
     return (
-        f"{quote}{text}{quote}" if len(text) <= 24 and len(text.split()) <= 3 else f"a text of {len(text):,} characters"
+        f"{quote}{text}{quote}" if len(text) <= 24 and len(text.split()) <= 2 else f"a text of {len(text):,} characters"
     )
