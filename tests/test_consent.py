@@ -13,6 +13,7 @@ from cbtrun.consent import is_remote
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
 from cbtrun.models import ChatMessage, Draw, Reply, Request
+from cbtrun.origins import mark_taught
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.testing import StudyProject
@@ -203,6 +204,25 @@ def test_the_desk_holds_a_request_back_whatever_asked(tmp_path: Path) -> None:
         with pytest.raises(ConsentMissing, match="would send words to 'far'"):
             asyncio.run(ask())
     assert asked == []
+
+
+def test_a_model_that_was_tuned_on_real_people_elsewhere_counts_as_theirs(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = (
+        "personas: {eval: {using: sampled, attributes: depression, count: 1}}\narms: {one: {therapist: taught}}\n"
+        + DIALOGUE
+        + RATED
+    )
+    models = 'models:\n  taught: {using: transformers, model: "./taught"}\n'
+    files = files_with(study) | {"taught/config.json": "{}"}
+    files["study.yaml"] = files["study.yaml"].replace("models:\n", models, 1)
+    project = study_project(files)
+    mark_taught(project.folder / "taught")
+    monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
+    outcome = project.run("study.yaml")
+    assert outcome.code == 2
+    assert "(the model 'taught' was tuned on words of real people)" in outcome.err
 
 
 class Schemas:

@@ -11,6 +11,7 @@ import pytest
 from families import family_model
 from tiny_models import SENTENCES, make_model
 
+from cbtrun.origins import TAUGHT
 from cbtrun.plugins.local_models.model_files import without_known_warnings
 from cbtrun.plugins.tuning import tune_memory, tune_requirements
 from cbtrun.testing import StudyProject, study_project
@@ -88,7 +89,8 @@ def test_an_adapter_is_exported_by_itself_into_the_run_folder(project: StudyProj
     project.run()
     assert project.run("export", "runs/tuned", "good").code == 0
     names = sorted(path.name for path in (project.folder / "runs/tuned/exports/good").iterdir())
-    assert names == ["adapter.lock.yaml", "adapter_config.json", "adapter_model.safetensors"]
+    note = TAUGHT  # nobody has said that nobody real speaks in its corpus, a file
+    assert names == ["adapter.lock.yaml", "adapter_config.json", "adapter_model.safetensors", note]
     again = project.run("export", "runs/tuned", "good")
     assert (again.code, "there is something already" in again.err) == (2, True)
 

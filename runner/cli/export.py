@@ -18,6 +18,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     Weights are safetensors. A merged model has its base's number format, tokenizer and chat template.
     """
     from cbtrun.errors import StageError
+    from cbtrun.origins import mark_taught, real_people_in
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.records import Adapter
     from cbtrun.registry import load_registry
@@ -26,7 +27,8 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     from cbtrun.study.spec import study_of_run
 
     folder = RunFolder(run_folder)
-    study = study_of_run(folder, load_registry())
+    registry = load_registry()
+    study = study_of_run(folder, registry)
     jobs = study.data.get("tune") or {}
     paths = [output_path(folder, "tune", job) for job in jobs]
     made = [one for path in paths if path.exists() for one in read_records(path, Adapter) if isinstance(one, Adapter)]
@@ -44,4 +46,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
         export_merged(source, base["model"], base.get("revision"), target)
     else:
         export_adapter(source, target)
+    if f"tune.{chosen[0].name.partition('@')[0]}" in real_people_in(study, registry):
+        mark_taught(target)
+        click.echo("It was tuned on words of real people and may say them: it carries a note that says so.")
     click.echo(f"{target}: {'merged model' if merge else 'adapter'} '{adapter}'")
