@@ -14,7 +14,7 @@ from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
-from cbtrun.plugins.remote_models.sdk_client import CLIENT_OPTIONS, PLACEHOLDER, SdkTransport, told_by_sdk
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
@@ -92,7 +92,7 @@ class Claude:
             raise missing_extra("anthropic") from None
         url = self._door.transport.url  # refuses a key or an address before the SDK sees either
         timeout = self._options["timeout_seconds"]
-        http = anthropic.DefaultAsyncHttpxClient(transport=SdkTransport(self._door), timeout=timeout, **CLIENT_OPTIONS)
+        http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, **client_options(self._door))
         self._client = anthropic.AsyncAnthropic(
             api_key=PLACEHOLDER, base_url=url, max_retries=0, timeout=timeout, http_client=http
         )

@@ -15,7 +15,7 @@ from cbtrun.calls.server_terms import ServerTerms
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
-from cbtrun.plugins.remote_models.sdk_client import CLIENT_OPTIONS, PLACEHOLDER, SdkTransport, told_by_sdk
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
@@ -97,7 +97,7 @@ class Gemini:
         http = types.HttpOptions(
             base_url=self._door.transport.url,  # refuses a key or an address before the SDK sees either
             retry_options=types.HttpRetryOptions(attempts=1),
-            async_client_args={"transport": SdkTransport(self._door), **CLIENT_OPTIONS},
+            async_client_args=client_options(self._door),
         )
         self._client = genai.Client(api_key=PLACEHOLDER, http_options=http, vertexai=False)
         return self._client

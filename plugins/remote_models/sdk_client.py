@@ -59,8 +59,9 @@ def _readable(body: bytes) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-CLIENT_OPTIONS = {"follow_redirects": False, "trust_env": False}
-"""Of the SDK's HTTP client: belt and braces, since it has only our transport to go by."""
+def client_options(door: ServerDoor) -> dict[str, Any]:
+    """Options of an SDK's HTTP client: our transport, and belt and braces, since it has nothing else to go by."""
+    return {"transport": SdkTransport(door), "follow_redirects": False, "trust_env": False}
 
 
 def told_by_sdk(error: Exception) -> Exception:

@@ -116,7 +116,8 @@ def key_ring(allow_hosts: Sequence[str] = (), *, dotenv: Path | None = None, con
     """
     config = Path(CONFIG).expanduser() if config is None else config
     allowed = [_allowance(text) for text in allow_hosts] + _configured(config)
-    return KeyRing(os.environ, read_dotenv(dotenv or Path(".env")), tuple(allowed))
+    # A copy: processes may be started meanwhile for which the keys are taken out of the environment.
+    return KeyRing(dict(os.environ), read_dotenv(dotenv or Path(".env")), tuple(allowed))
 
 
 def environment_without_keys(keep: Collection[str] = ()) -> dict[str, str]:
