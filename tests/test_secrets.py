@@ -112,10 +112,26 @@ def test_a_broken_config_file_is_named(tmp_path: Path) -> None:
         ("https://host.example/a b", "not a valid address"),
         ("ftp://host.example", "must begin with https://"),
         ("https://host.example:99999", "not a valid address"),
+        ("https://evil.example/${AUTH_HOST}", "can only be the whole host"),
+        ("https://evil.example/${GPU_PORT}", "can only be the whole port"),
+        ("https://evil.example:${AUTH_HOST}/v1", "can only be the whole host"),
+        ("https://${AUTH_HOST}.evil.example/v1", "can only be the whole host"),
+        ("https://me@${AUTH_HOST}/v1", "can only be the whole host"),
+        ("https://evil.example/://${AUTH_HOST}", "can only be the whole host"),
+        ("https://host.example:8${GPU_PORT}/v1", "can only be the whole port"),
+        ("https://${GHOST}/v1", "the last word of its name must be one of"),
+        ("https://${PASSPORT}/v1", "the last word of its name must be one of"),
+        ("${PRODUCTION_DATABASE}/v1", "the last word of its name must be one of"),
+        ("${LAN_URL}.evil.example", "can only begin one, with a path after it"),
+        ("${LAN_URL}@evil.example", "can only begin one, with a path after it"),
+        ("https://${AUTH_HOST}/v1", "the environment variable AUTH_HOST holds no host"),
+        ("https://host.example:${AUTH_PORT}/v1", "the environment variable AUTH_PORT holds no port"),
     ],
 )
 def test_an_address_cannot_carry_a_secret_away(address: str, what: str) -> None:
     environ = {"OPENAI_API_KEY": "sk-1", "AWS_SECRET_ACCESS_KEY": "s3", "DATABASE_URL": "postgres://me:pw@db/x"}
+    environ |= {"AUTH_HOST": "a/secret", "AUTH_PORT": "s3cret", "GPU_PORT": "8181", "LAN_URL": "http://lan.example"}
+    environ |= {"GHOST": "boo", "PASSPORT": "C01X", "PRODUCTION_DATABASE": "http://db.example"}
     with pytest.raises(ModelError, match=what) as raised:
         expand_address(address, environ)
     assert not any(value in str(raised.value) for value in environ.values())

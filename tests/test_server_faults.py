@@ -40,6 +40,14 @@ def test_429_without_retry_after_is_asked_again(tmp_path: Path) -> None:
     assert [kind for _, kind, _ in heard.faults] == ["limited", "limited"]
 
 
+def test_a_call_that_is_put_off_again_and_again_is_a_few_rows_of_the_journal(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("429") for _ in range(40)], [request(label="cbt")])
+    assert len(heard.texts) == 1
+    assert heard.server.calls == 41
+    assert [kind for _, kind, _ in heard.faults] == ["limited"] * 3
+    assert heard.tally.retries == {"cbt": 3}
+
+
 def test_a_hang_is_given_up_after_the_timeout_and_asked_again(tmp_path: Path) -> None:
     heard = ask(tmp_path, [Fault("hang", seconds=30)], timeout_seconds=0.2)
     assert len(heard.texts) == 1

@@ -141,6 +141,28 @@ def test_waits_without_retry_after_double() -> None:
     assert all(2**n <= wait <= 2 ** (n + 1) for n, wait in enumerate(waits))
 
 
+@pytest.mark.parametrize("retry_after", [0.0, 0.001, -5.0])
+def test_a_server_that_says_to_ask_again_at_once_is_asked_after_our_own_doubled_waits(retry_after: float) -> None:
+    server = Server(FakeTime(), troubles=[RateLimited("429", retry_after) for _ in range(10_000)])
+    results, _, seen = calls(server, 2, patience_seconds=900, first_wait_seconds=1, longest_wait_seconds=60)
+    assert all(isinstance(one, StopRun) for one in results)
+    assert len(server.started) == len(seen) < 100
+    assert server.started[-1] - server.started[0] > 450
+
+
+def test_a_waiting_time_that_the_server_names_is_kept_where_it_is_longer_than_ours() -> None:
+    server = Server(FakeTime(), troubles=[RateLimited("429", 7.0) for _ in range(3)])
+    calls(server, 1, first_wait_seconds=1)
+    assert server.started == [1000.0, 1007.0, 1014.0, 1021.0]
+
+
+def test_limits_of_the_same_values_are_kept_once() -> None:
+    gates = ServerGates()
+    for _ in range(1000):
+        gate = gates.gate(ServerTerms("https://a", ServerLimits(concurrency=8)))
+    assert len(gate.kept) == 1
+
+
 def test_a_server_that_puts_off_for_longer_than_our_patience_stops_the_run() -> None:
     server = Server(FakeTime(), troubles=[RateLimited("come back tomorrow", retry_after=86400.0)])
     (error,), _, _ = calls(server, 1, patience_seconds=900)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.plugins.mock_server.echoes import ECHOES, echoed, key_in
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -46,6 +48,7 @@ KINDS = (
     "404",
     "redirect",
     "echo",
+    *ECHOES,
 )
 TRANSIENT = ("429", "500", "502", "503", "drop", "drop-mid-body", "truncated-json", "wrong-schema")
 """Faults after which asking again is right, none of which takes long: what a soak mixes in."""
@@ -69,6 +72,8 @@ async def fail(fault: Fault, request: web.Request, answer: Mapping[str, Any]) ->
         return _status(int(kind), fault)
     if kind in ("drop", "drop-mid-body", "drip"):
         return await _break_off(fault, request, json.dumps(answer).encode())
+    if kind in ECHOES:
+        return _raw(request, echoed(kind, key_in(request.headers), answer))
     if kind == "redirect":
         return web.Response(status=307, headers={"Location": "http://elsewhere.example/v1/chat/completions"})
     if kind == "echo":  # a server that sends back what it was sent, key and all
@@ -83,6 +88,17 @@ async def fail(fault: Fault, request: web.Request, answer: Mapping[str, Any]) ->
         "no-json": "<html>Bad gateway</html>",
     }
     return web.Response(text=texts.get(kind, json.dumps(answer)), content_type="application/json")
+
+
+def _raw(request: web.Request, written: bytes) -> web.Response:
+    """Bytes as they are, then the end of the connection."""
+    from aiohttp import web
+
+    transport = request.transport
+    assert transport is not None
+    transport.write(written)
+    transport.close()
+    return web.Response()
 
 
 def _status(status: int, fault: Fault) -> web.Response:

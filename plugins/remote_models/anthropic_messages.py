@@ -1,7 +1,7 @@
 """`anthropic`: Claude through Anthropic's own SDK, an optional extra (`pip install "cbtrun[anthropic]"`).
 
-The SDK's own retries are off: limits, retries and the journal are the runner's. What the API refuses is an error that
-names it.
+The SDK builds requests and reads answers; the network, the key, limits, retries and the journal are the runner's. What
+the API refuses is an error that names it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.addresses import server_of
-from cbtrun.calls.server_terms import ServerTerms, terms_of
-from cbtrun.errors import ModelError, ServerFault
+from cbtrun.calls.server_terms import ServerTerms
+from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
-from cbtrun.plugins.remote_models.openai_reply import Answer, raise_refusal
-from cbtrun.plugins.remote_models.vendor_options import hidden, lacking_sdk, missing_extra, vendor_schema
+from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
+from cbtrun.plugins.remote_models.server_door import ServerDoor
+from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
+    from cbtrun.calls.secrets import Secret
     from cbtrun.context import BlockContext
     from cbtrun.records import Json
 
@@ -59,50 +61,46 @@ class Claude:
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
         self.identity: Mapping[str, Any] = {"plugin": "anthropic", **chosen}
         self.answer_mode: AnswerMode = options.get("answers") or "TOOLS"
-        self._options, self._keys = options, context.keys
+        self._options = options
+        self._door = ServerDoor(context, _key_headers)
         self._client: Any = None
-        self._secret: Any = None
 
     @property
     def terms(self) -> ServerTerms:
-        """What calls to the server are held to."""
-        return terms_of(self._options, server_of(self._keys.address(self._options["base_url"])))
+        """What calls to the server are held to. Raises ModelError when the address cannot be called."""
+        return self._door.terms
 
     async def reply(self, request: Request) -> Reply:
         """One try. Raises ModelError, StopRun or ServerTrouble as the answer deserves."""
-        client = self._client or self._opened()
-        import anthropic
-
+        client, fields = self._client or self._opened(), _fields(request, self._options)
         try:
-            message = await client.messages.create(**_fields(request, self._options))
-        except anthropic.APIStatusError as error:
-            body = hidden(self._secret, error.response.text).encode()
-            raise_refusal(Answer(error.status_code, error.response.headers, body))
-        except anthropic.APIConnectionError as error:  # its timeouts too
-            raise ServerFault(hidden(self._secret, f"connection failed: {error}")) from None
-        except (anthropic.APIError, ValueError, TypeError) as error:
-            raise ServerFault(hidden(self._secret, f"the answer cannot be read: {error}")) from None
-        return _reply(message, self._secret)
+            return _reply(await client.messages.create(**fields), request)
+        except Exception as error:  # whatever the SDK makes of an answer: it checks little of what it reads
+            raise told_by_sdk(error) from None
 
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
             await self._client.close()
             self._client = None
+        await self._door.close()
 
     def _opened(self) -> Any:
         try:
             import anthropic
         except ImportError:
             raise missing_extra("anthropic") from None
-        url = self._keys.address(self._options["base_url"])
-        self._secret = self._keys.key(self._options["api_key_env"], url)
+        url = self._door.transport.url  # refuses a key or an address before the SDK sees either
         timeout = self._options["timeout_seconds"]
-        http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout)
+        http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, **client_options(self._door))
         self._client = anthropic.AsyncAnthropic(
-            api_key=self._secret.reveal(), base_url=url, max_retries=0, timeout=timeout, http_client=http
+            api_key=PLACEHOLDER, base_url=url, max_retries=0, timeout=timeout, http_client=http
         )
         return self._client
+
+
+def _key_headers(secret: Secret) -> Mapping[str, str]:
+    return {"x-api-key": secret.reveal()}
 
 
 def _fields(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,18 +138,18 @@ def _messages(request: Request) -> list[dict[str, str]]:
     return said
 
 
-def _reply(message: Any, secret: Any) -> Reply:
+def _reply(message: Any, request: Request) -> Reply:
     import json
 
     tools = [block for block in message.content if block.type == "tool_use"]
     words = "".join(block.text for block in message.content if block.type == "text")
     text = json.dumps(tools[0].input, ensure_ascii=False) if tools else words
-    usage = message.usage
-    cached = (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
+    usage, cached = message.usage, ("cache_read_input_tokens", "cache_creation_input_tokens")
+    tokens_in = tokens_of(getattr(usage, "input_tokens", None), characters_in(request))
     return Reply(
-        text=hidden(secret, text),
-        tokens_in=usage.input_tokens + cached,
-        tokens_out=usage.output_tokens,
+        text=text,
+        tokens_in=tokens_in + sum(tokens_of(getattr(usage, name, None), 0) for name in cached),
+        tokens_out=tokens_of(getattr(usage, "output_tokens", None), len(text)),
         finish=FINISH.get(str(message.stop_reason), str(message.stop_reason or "stop")),
         served=str(message.model),
     )

@@ -1,25 +1,26 @@
 """`google`: Gemini through Google's own SDK, an optional extra (`pip install "cbtrun[google]"`).
 
-The SDK's own retries are off: limits, retries and the journal are the runner's. What the API refuses is an error that
-names it.
+The SDK builds requests and reads answers; the network, the key, limits, retries and the journal are the runner's. What
+the API refuses is an error that names it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.addresses import server_of
-from cbtrun.calls.server_terms import ServerTerms, terms_of
-from cbtrun.errors import ServerFault
+from cbtrun.calls.server_terms import ServerTerms
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
-from cbtrun.plugins.remote_models.openai_reply import Answer, raise_refusal
-from cbtrun.plugins.remote_models.vendor_options import hidden, lacking_sdk, missing_extra, vendor_schema
+from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
+from cbtrun.plugins.remote_models.server_door import ServerDoor
+from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
+    from cbtrun.calls.secrets import Secret
     from cbtrun.context import BlockContext
     from cbtrun.records import Json
 
@@ -56,34 +57,26 @@ class Gemini:
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
         self.identity: Mapping[str, Any] = {"plugin": "google", **chosen}
         self.answer_mode: AnswerMode = options.get("answers") or "JSON_SCHEMA"
-        self._options, self._keys = options, context.keys
+        self._options = options
+        self._door = ServerDoor(context, _key_headers)
         self._client: Any = None
-        self._secret: Any = None
 
     @property
     def terms(self) -> ServerTerms:
-        """What calls to the server are held to."""
-        return terms_of(self._options, server_of(self._keys.address(self._options["base_url"])))
+        """What calls to the server are held to. Raises ModelError when the address cannot be called."""
+        return self._door.terms
 
     async def reply(self, request: Request) -> Reply:
         """One try. Raises ModelError, StopRun or ServerTrouble as the answer deserves."""
         client = self._client or self._opened()
-        from google.genai import errors
-
         contents, config = _contents(request), _config(request, self._options)
         try:
-            asked = client.aio.models.generate_content(model=self._options["model"], contents=contents, config=config)
-            answer = await asyncio.wait_for(asked, self._options["timeout_seconds"])
-        except errors.APIError as error:
-            body = hidden(self._secret, json.dumps({"error": {"message": error.message or str(error)}})).encode()
-            raise_refusal(Answer(error.code, getattr(error.response, "headers", None) or {}, body))
-        except TimeoutError:
-            raise ServerFault(f"no whole answer within {self._options['timeout_seconds']:g} s") from None
-        except Exception as error:  # the SDK lets its HTTP client's own errors through, whichever client it is
-            if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2", "aiohttp", "json", "pydantic_core"):
-                raise
-            raise ServerFault(hidden(self._secret, f"connection failed: {type(error).__name__}: {error}")) from None
-        return _reply(answer, self._secret)
+            answer = await client.aio.models.generate_content(
+                model=self._options["model"], contents=contents, config=config
+            )
+            return _reply(answer, request)
+        except Exception as error:  # whatever the SDK makes of an answer
+            raise told_by_sdk(error) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -91,6 +84,7 @@ class Gemini:
             await self._client.aio.aclose()
             self._client.close()
             self._client = None
+        await self._door.close()
 
     def _opened(self) -> Any:
         try:
@@ -98,12 +92,19 @@ class Gemini:
             from google.genai import types
         except ImportError:
             raise missing_extra("google") from None
-        url = self._keys.address(self._options["base_url"])
-        self._secret = self._keys.key(self._options["api_key_env"], url)
-        milliseconds = int(self._options["timeout_seconds"] * 1000)
-        http = types.HttpOptions(base_url=url, timeout=milliseconds, retry_options=types.HttpRetryOptions(attempts=1))
-        self._client = genai.Client(api_key=self._secret.reveal(), http_options=http, vertexai=False)
+        # About a finish reason that it does not know it would warn in the server's own words; the reply keeps them.
+        warnings.filterwarnings("ignore", message=r"(?s).* is not a valid \w+$", category=UserWarning)
+        http = types.HttpOptions(
+            base_url=self._door.transport.url,  # refuses a key or an address before the SDK sees either
+            retry_options=types.HttpRetryOptions(attempts=1),
+            async_client_args=client_options(self._door),
+        )
+        self._client = genai.Client(api_key=PLACEHOLDER, http_options=http, vertexai=False)
         return self._client
+
+
+def _key_headers(secret: Secret) -> Mapping[str, str]:
+    return {"x-goog-api-key": secret.reveal()}
 
 
 def _contents(request: Request) -> list[dict[str, Any]]:
@@ -140,21 +141,18 @@ def _answer_fields(request: Request) -> dict[str, Any]:
     return {**fields, "response_json_schema": request.schema} if request.mode == "JSON_SCHEMA" else fields
 
 
-def _reply(answer: Any, secret: Any) -> Reply:
-    usage = answer.usage_metadata
-    counts = (
-        (usage.prompt_token_count or 0, usage.candidates_token_count or 0, usage.thoughts_token_count or 0)
-        if usage
-        else (0, 0, 0)
-    )
-    served = str(answer.model_version or "")
+def _reply(answer: Any, request: Request) -> Reply:
+    usage, served = answer.usage_metadata, str(answer.model_version or "")
+    tokens_in = tokens_of(getattr(usage, "prompt_token_count", None), characters_in(request))
+    thought = tokens_of(getattr(usage, "thoughts_token_count", None), 0)
     if not answer.candidates:
-        return Reply("", counts[0], counts[1] + counts[2], "content_filter", served=served)
+        return Reply("", tokens_in, thought, "content_filter", served=served)
     candidate = answer.candidates[0]
     parts = (candidate.content.parts if candidate.content else None) or []
     calls = [part.function_call for part in parts if part.function_call]
     words = "".join(part.text for part in parts if part.text and not part.thought)
     text = json.dumps(calls[0].args, ensure_ascii=False) if calls else words
+    tokens_out = tokens_of(getattr(usage, "candidates_token_count", None), len(text)) + thought
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
     finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
-    return Reply(hidden(secret, text), counts[0], counts[1] + counts[2], finish, served=served)
+    return Reply(text, tokens_in, tokens_out, finish, served=served)

@@ -17,7 +17,7 @@ SCHEMA: Json = {
             "minLength": 1,
             "x-env": True,
             "description": "Address up to /chat/completions: https://api.deepseek.com/v1, http://localhost:8000/v1, "
-            "${VLLM_URL}. Variables end in URL, BASE, ENDPOINT, ADDRESS, HOST or PORT.",
+            "${VLLM_URL}. The last word of a variable's name is URL, BASE, ENDPOINT or ADDRESS (it begins the address), HOST or PORT.",
         },
         "model": {"type": "string", "minLength": 1, "description": "The model's name, as the server knows it."},
         "api_key_env": {

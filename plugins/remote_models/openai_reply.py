@@ -6,41 +6,26 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+from cbtrun.calls.kept_replies import bounded_cost, is_count, one_line
+from cbtrun.calls.transport import Answer
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, StopRun
 from cbtrun.models import Reply, Request
 
-if TYPE_CHECKING:
-    from cbtrun.calls.secrets import Secret
-
 SHOWN = 300
 """Characters of a server's own words that a message shows."""
+LOOKED_AT, MARGIN = 65536, 4096
+"""Bytes of a body in which its first words are looked for, and of them those that may be half a key."""
+LONGEST_WAIT = 1e7
+"""Seconds, four months: a server that asks for more means never."""
 FINISH = {"tool_calls": "stop", "function_call": "stop", "eos": "stop", "end_turn": "stop", "max_tokens": "length"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Status, headers and body of an answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def without(self, secret: Secret) -> Answer:
-        """The answer without the key, should the server have sent it back."""
-        key = secret.reveal().encode()
-        return replace(self, body=self.body.replace(key, b"***")) if secret.is_telling and key in self.body else self
 
 
 def read_reply(body: bytes, request: Request) -> Reply:
     """The reply in the body of a 200. Raises ServerFault when it holds none, or as `raise_refusal` for an error in it."""
-    try:
-        content = json.loads(body)
-    except ValueError:
-        raise ServerFault(f"the answer is no whole JSON: {_excerpt(body)}") from None
+    content = read_json(body)
     if isinstance(content, dict) and content.get("error") and not content.get("choices"):
         _raise_error_inside(content["error"], body)
     try:
@@ -49,17 +34,27 @@ def read_reply(body: bytes, request: Request) -> Reply:
         text = _text(message, request)
         finish = str(choice.get("finish_reason") or "stop")
         refused = bool(message.get("refusal"))
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError):
         raise ServerFault(f"the answer is no chat completion: {_excerpt(body)}") from None
     usage = content.get("usage") if isinstance(content.get("usage"), dict) else {}
     return Reply(
         text=text,
-        tokens_in=_count(usage.get("prompt_tokens"), sum(len(one.content) for one in request.messages)),
-        tokens_out=_count(usage.get("completion_tokens"), len(text)),
+        tokens_in=tokens_of(usage.get("prompt_tokens"), characters_in(request)),
+        tokens_out=tokens_of(usage.get("completion_tokens"), len(text)),
         finish="content_filter" if refused else FINISH.get(finish, finish),
-        usd=_cost(usage.get("cost")),
+        usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
     )
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON in a body. Raises ServerFault when it is none, or nested deeper than can be read."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ServerFault("the answer is JSON nested too deep to be read") from None
+    except ValueError:
+        raise ServerFault(f"the answer is no whole JSON: {_excerpt(body)}") from None
 
 
 def raise_refusal(answer: Answer) -> NoReturn:
@@ -68,7 +63,7 @@ def raise_refusal(answer: Answer) -> NoReturn:
     if 300 <= status < 400:
         where = answer.headers.get("Location", "nowhere")
         raise AccessRefused(
-            f"the server sends us on to {where[:SHOWN]} ({status}); not followed: put the address that is meant into base_url"
+            f"the server sends us on to {short(where)} ({status}); not followed: put the address that is meant into base_url"
         )
     if status == 401:
         raise AccessRefused(f"the server does not accept the key (401): {said}")
@@ -83,14 +78,20 @@ def raise_refusal(answer: Answer) -> NoReturn:
 
 def error_text(body: bytes) -> str:
     """What a server says about an error, with the parameter that it names."""
-    error = _error(body)
+    try:
+        return _error_text(body, _error(body))
+    except (RecursionError, ValueError):  # nested deep, or a number of thousands of digits
+        return "(words that cannot be read)"
+
+
+def _error_text(body: bytes, error: Any) -> str:
     if error is None:
         return _excerpt(body)
     if not isinstance(error, dict):
-        return _short(str(error))
-    said = _short(str(error.get("message") or error.get("detail") or error))
+        return short(str(error))
+    said = short(str(error.get("message") or error.get("detail") or error))
     param = error.get("param")
-    return f"{said} (parameter: {_short(str(param))})" if param else said
+    return f"{said} (parameter: {short(str(param))})" if param else said
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -105,8 +106,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if seconds is not None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(written).timestamp() - time.time())
-    except (ValueError, TypeError):
+        return min(max(0.0, parsedate_to_datetime(written).timestamp() - time.time()), LONGEST_WAIT)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -132,7 +133,7 @@ def _error(body: bytes) -> Any:
     """The `error` of a body (Gemini wraps it into a list; FastAPI calls it `detail`), or none."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     content = content[0] if isinstance(content, list) and content else content
     return (
@@ -145,13 +146,14 @@ def _code(body: bytes) -> str:
     return str(error.get("code") or error.get("type") or "") if isinstance(error, dict) else ""
 
 
-def _count(given: Any, characters: int) -> int:
-    """Tokens as the server counts them; without that, a quarter of the characters."""
-    return given if isinstance(given, int) and given >= 0 else math.ceil(characters / 4)
+def tokens_of(given: Any, characters: int) -> int:
+    """Tokens as the server counts them; where that is no number of tokens, a quarter of the characters."""
+    return int(given) if is_count(given) else math.ceil(characters / 4)
 
 
-def _cost(given: Any) -> float | None:
-    return float(given) if isinstance(given, int | float) and math.isfinite(given) and given >= 0 else None
+def characters_in(request: Request) -> int:
+    """Characters of all that is sent."""
+    return sum(len(one.content) for one in request.messages)
 
 
 def _seconds(written: str | None) -> float | None:
@@ -159,15 +161,16 @@ def _seconds(written: str | None) -> float | None:
         seconds = float(written or "")
     except ValueError:
         return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None  # NaN is not
 
 
 def _excerpt(body: bytes) -> str:
-    return _short(body[: 4 * SHOWN].decode("utf-8", "replace")) or "(empty)"
+    if len(body) <= LOOKED_AT:
+        return short(body.decode("utf-8", "replace")) or "(empty)"
+    cut = body[:LOOKED_AT].decode("utf-8", "replace")[:-MARGIN]  # a key that the cut went through is in the margin
+    return short(cut) or "(no words)"
 
 
-def _short(text: str) -> str:
-    """One line without control characters, so that a server's words cannot draw on a terminal."""
-    line = "".join(one if one.isprintable() else " " for one in text)
-    line = " ".join(line.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
+def short(text: str) -> str:
+    """One line without keys and control characters, so that a server's words cannot draw on a terminal."""
+    return one_line(text, SHOWN)

@@ -10,10 +10,19 @@ from cbtrun.errors import ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import Secret
     from cbtrun.records import Json
 
-SHARED = ("temperature", "top_p", "max_tokens", "stop", "extra_body", "answers", "timeout_seconds")
+SHARED = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "extra_body",
+    "answers",
+    "timeout_seconds",
+    "connect_seconds",
+    "max_reply_mib",
+)
 
 
 def vendor_schema(what: str, url: str, key: str, example: str) -> Json:
@@ -57,8 +66,3 @@ def lacking_sdk(name: str, package: str) -> list[str]:
 
 def _without_sdk(name: str) -> str:
     return f"`using: {name}` needs the vendor's SDK, an optional extra; pip install 'cbtrun[{name}]'"
-
-
-def hidden(secret: Secret | None, text: str) -> str:
-    """The text without the key."""
-    return text if secret is None else secret.hide(text)

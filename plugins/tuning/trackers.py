@@ -7,6 +7,14 @@ from pathlib import Path
 from typing import Any
 
 TENSORBOARD = "tensorboard"
+TRACKER_KEYS = (
+    "WANDB_API_KEY",
+    "COMET_API_KEY",
+    "NEPTUNE_API_TOKEN",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+)
+"""What a process needs that sends curves to a tracker."""
 
 
 def by_transformers(trackers: Sequence[str]) -> list[str]:

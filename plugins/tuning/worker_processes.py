@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -13,8 +12,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cbtrun.calls.secrets import HUB_KEYS, environment_without_keys
 from cbtrun.errors import StageError
 from cbtrun.plugins.tuning.sft_watch import Tell
+from cbtrun.plugins.tuning.trackers import TRACKER_KEYS
 
 PATIENCE_SECONDS = 2.0
 """What processes have to end by themselves once one has failed."""
@@ -70,7 +71,7 @@ def _start(module: str, folder: Path, rank: int, count: int, port: int, gpus: Se
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if rank == 0 else log,
             stderr=log,
-            env={**os.environ, **told},
+            env={**environment_without_keys(keep=(*HUB_KEYS, *TRACKER_KEYS)), **told},
             start_new_session=True,  # Ctrl-C is for the runner, which ends them
         )
 

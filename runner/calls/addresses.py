@@ -14,16 +14,19 @@ from cbtrun.errors import ModelError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE = ("URL", "BASE", "ENDPOINT", "ADDRESS")
-"""Endings of names of variables that hold a whole address: they can only begin one."""
+"""Last words of names of variables that hold a whole address: they can only begin one, and end it or stand before a path."""
 _PARTS = ("HOST", "PORT")
+"""Last words of names of variables that hold the whole host or the whole port, and can stand nowhere else."""
+_AUTHORITY = re.compile(r"(?P<host>\$\{\w+\}|\[[^\]/]*\]|[^:/\[\]]*)(:(?P<port>[^/]*))?")
+_VALUES = {"HOST": re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"), "PORT": re.compile(r"[0-9]{1,5}")}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def expand_address(address: str, environ: Mapping[str, str]) -> str:
     """The address with its variables filled in, without a slash at its end. Raises ModelError saying what is wrong."""
     for found in _VARIABLE.finditer(address):
-        _check_variable(found.group(1), found.start(), address, environ)
-    url = _VARIABLE.sub(lambda found: environ[found.group(1)].strip(), address).rstrip("/")
+        _check_variable(found, address, environ)
+    url = _VARIABLE.sub(lambda found: environ[found.group(1)].strip().rstrip("/"), address).rstrip("/")
     if fault := address_fault(url):
         raise ModelError(f"address '{address}': {fault}")
     return url
@@ -68,13 +71,28 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _check_variable(name: str, start: int, address: str, environ: Mapping[str, str]) -> None:
-    if not name.upper().endswith((*_WHOLE, *_PARTS)):
+def _check_variable(variable: re.Match[str], address: str, environ: Mapping[str, str]) -> None:
+    """Raises ModelError for a variable that may not stand there: its value could be carried off as a path or a name."""
+    name, place = variable.group(1), f"address '{address}'"
+    kind = name.upper().rpartition("_")[2]
+    if kind not in (*_WHOLE, *_PARTS):
         endings = ", ".join((*_WHOLE, *_PARTS))
         raise ModelError(
-            f"address '{address}': ${{{name}}} may not stand in an address; its name must end in {endings}"
+            f"{place}: ${{{name}}} may not stand in an address; the last word of its name must be one of {endings}"
         )
-    if name.upper().endswith(_WHOLE) and start > 0:
-        raise ModelError(f"address '{address}': ${{{name}}} holds a whole address and can only begin one")
-    if not environ.get(name, "").strip():
-        raise ModelError(f"address '{address}': the environment variable {name} is not set")
+    if kind in _WHOLE and (variable.start() > 0 or address[variable.end() : variable.end() + 1] not in ("", "/")):
+        raise ModelError(f"{place}: ${{{name}}} holds a whole address and can only begin one, with a path after it")
+    if kind in _PARTS and variable.group(0) != _part(address, kind):
+        raise ModelError(f"{place}: ${{{name}}} can only be the whole {kind.lower()} of an address")
+    value = environ.get(name, "").strip()
+    if not value:
+        raise ModelError(f"{place}: the environment variable {name} is not set")
+    if kind in _PARTS and not _VALUES[kind].fullmatch(value):
+        raise ModelError(f"{place}: the environment variable {name} holds no {kind.lower()}")
+
+
+def _part(address: str, kind: str) -> str | None:
+    """What stands as the host or the port of an address whose variables are not filled in."""
+    _, _, rest = address.partition("://")
+    found = _AUTHORITY.fullmatch(rest.partition("/")[0])
+    return found[kind.lower()] if found else None

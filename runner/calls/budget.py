@@ -75,8 +75,8 @@ class Budget:
         self._reserved_usd -= reserve.usd
         self._reserved_tokens -= reserve.tokens
         if reply is not None:
-            self.spent_usd += reply.usd or 0.0
-            self.spent_tokens += reply.tokens_in + reply.tokens_out
+            self.spent_usd += max(0.0, reply.usd or 0.0)  # no reply gives money back
+            self.spent_tokens += max(0, reply.tokens_in) + max(0, reply.tokens_out)
         waiting, self._waiting = self._waiting, []
         for settled in waiting:
             if not settled.done():

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from cbtrun.calls.budget import Budget, Reserve
+from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import ServerTerms, priced
@@ -24,6 +25,8 @@ from cbtrun.models import EngineShare, Model, Reply, Request
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
+PUT_OFF_ROWS = 3
+"""Tries of one call, one after the other, that are kept and counted when a server tells it to wait again and again."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
@@ -142,22 +145,34 @@ class CallDesk:
         """The reply of a model in this process, or that of a server after as many tries as its limits allow."""
         if terms is None:
             try:
-                return speakable(await self._sent(model, request))
+                return await self._sent(model, request)
             except ServerTrouble as trouble:
                 raise ModelError(str(trouble)) from trouble
 
+        put_off = 0
+
         def again(trouble: ServerTrouble) -> None:
+            nonlocal put_off
+            limited = isinstance(trouble, RateLimited)
+            put_off = put_off + 1 if limited else 0
+            if put_off > PUT_OFF_ROWS:
+                return
             self.tally.retries[fault.label] += 1
-            kind = "limited" if isinstance(trouble, RateLimited) else "fault"
+            kind = "limited" if limited else "fault"
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
 
         reply = await self.gates.gate(terms).call(lambda: self._sent(model, request), again)
-        return priced(speakable(reply), terms.prices)
+        return priced(reply, terms.prices)
 
     async def _sent(self, model: Model, request: Request) -> Reply:
+        """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""
         if self._stopping:  # the run ends: what was not sent yet is not sent any more
             raise StopRun("the run is stopping")
-        return await model.reply(request)
+        try:
+            return keepable(await model.reply(request))
+        except (CbtrunError, ServerTrouble) as error:
+            without_keys(error)
+            raise
 
 
 @dataclass(frozen=True)
@@ -208,12 +223,3 @@ class OpenModels:
     def _opened(self, name: str) -> Calls:
         model = self._open_model(name)
         return Calls(name, model, self._desk, digest(model.identity))
-
-
-def speakable(reply: Reply) -> Reply:
-    """The reply without lone surrogates, which no file and no database can hold."""
-    try:
-        reply.text.encode()
-    except UnicodeEncodeError:
-        return replace(reply, text=reply.text.encode("utf-8", "replace").decode("utf-8"))
-    return reply

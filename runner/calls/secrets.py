@@ -8,11 +8,13 @@ address; it cannot bring the two together.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbtrun.calls.addresses import expand_address, host_of, is_loopback, server_of
+from cbtrun.calls.hiding import HIDDEN, hide, remember
+from cbtrun.calls.proxies import proxy_for
 from cbtrun.errors import ModelError
 
 VENDORS: Mapping[str, tuple[str, ...]] = {
@@ -34,9 +36,10 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
 }
 """Host -> the names of variables whose key belongs to it."""
 CONFIG = "~/.config/cbtrun/hosts.yaml"
-HIDDEN = "***"
-SHORTEST = 12
-"""Characters of the shortest key that is looked for in what a server sends."""
+KEY_NAMES = frozenset(name for names in VENDORS.values() for name in names)
+KEY_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_ACCESS_KEY", "_PASSWORD")
+HUB_KEYS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""What a process needs that fetches weights which stand behind a licence."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,6 @@ class Secret:
     def reveal(self) -> str:
         """The key itself, for the request's header and nothing else."""
         return self._value
-
-    def hide(self, text: str) -> str:
-        """The text without the key, should a server have sent it back."""
-        return text.replace(self._value, HIDDEN) if self.is_telling and self._value in text else text
-
-    @property
-    def is_telling(self) -> bool:
-        """Whether it is long enough to be a key: a local server's `EMPTY` or `ollama` is a word that people say."""
-        return len(self._value) >= SHORTEST
 
     def __repr__(self) -> str:
         return HIDDEN
@@ -89,7 +83,13 @@ class KeyRing:
             )
         if not value.isascii() or not value.isprintable():
             raise ModelError(f"the key in {name} has characters that no header can carry")
+        remember(value)
         return Secret(value)
+
+    def proxy(self, name: str | None, url: str) -> str | None:
+        """The proxy on the way to an address, for a request that carries the key in `name`. Raises ModelError."""
+        allowed = tuple(host for owner, host in self.allowed if owner in (None, name))
+        return proxy_for(url, self.environ, name, allowed)
 
     def check_host(self, name: str, url: str) -> None:
         """Raises ModelError when the key in `name` may not be sent to an address."""
@@ -116,7 +116,24 @@ def key_ring(allow_hosts: Sequence[str] = (), *, dotenv: Path | None = None, con
     """
     config = Path(CONFIG).expanduser() if config is None else config
     allowed = [_allowance(text) for text in allow_hosts] + _configured(config)
-    return KeyRing(os.environ, read_dotenv(dotenv or Path(".env")), tuple(allowed))
+    # A copy: processes may be started meanwhile for which the keys are taken out of the environment.
+    return KeyRing(dict(os.environ), read_dotenv(dotenv or Path(".env")), tuple(allowed))
+
+
+def environment_without_keys(keep: Collection[str] = ()) -> dict[str, str]:
+    """The environment for a process that asks no server: this one's, less what holds a key by its name or its value.
+
+    keep: names that stay all the same, such as HUB_KEYS where weights are to be fetched.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in keep or not (_names_key(name) or hide(value) != value)
+    }
+
+
+def _names_key(name: str) -> bool:
+    return name in KEY_NAMES or name.upper().endswith(KEY_ENDINGS)
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

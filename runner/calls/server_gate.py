@@ -1,7 +1,7 @@
 """Limits around one server, shared by every role that talks to it.
 
 Concurrency, requests and tokens a minute, tries and waits live here and nowhere else. A server that says 429 is left alone
-for its own Retry-After (or doubling waits) and then asked with fewer calls at once; a fault (5xx, timeout, dropped
+for its own Retry-After, at least for doubling waits, and then asked with fewer calls at once; a fault (5xx, timeout, dropped
 connection) is tried again a bounded number of times with jitter; a server that does nothing but fail stops the run.
 """
 
@@ -34,7 +34,7 @@ class ServerGate:
     name: str
     limits: ServerLimits
     clock: Clock = field(default_factory=Clock)
-    kept: list[ServerLimits] = field(default_factory=list)
+    kept: set[ServerLimits] = field(default_factory=set)
     """Limits that `limits` keeps to."""
     _allowed: float = 0.0
     _under_way: int = 0
@@ -53,7 +53,7 @@ class ServerGate:
     def __post_init__(self) -> None:
         """All the concurrency there is, until the server says otherwise."""
         self._allowed = float(self.limits.concurrency)
-        self.kept.append(self.limits)
+        self.kept.add(self.limits)
 
     @property
     def under_way(self) -> int:
@@ -67,7 +67,7 @@ class ServerGate:
 
     def tighten(self, limits: ServerLimits) -> None:
         """Keep to another model's limits too."""
-        self.kept.append(limits)
+        self.kept.add(limits)
         self.limits = strictest(self.limits, limits)
         self._allowed = min(self._allowed, float(self.limits.concurrency))
 
@@ -81,13 +81,14 @@ class ServerGate:
         while True:
             wait = 0.0
             await self._enter()
+            asked = self.clock.now()
             try:
                 reply = await ask()
                 self._note_success(reply)
                 return reply
             except RateLimited as limit:
                 on_retry(limit)
-                self._slow_down(limit, began)
+                self._slow_down(limit, began, asked)
             except ServerFault as fault:
                 on_retry(fault)
                 faults += 1
@@ -158,13 +159,14 @@ class ServerGate:
             return 0.0
         return max(60 - (now - self._spent[0][0]), 0.05) if self._spent_tokens >= most else 0.05
 
-    def _slow_down(self, limit: RateLimited, began: float) -> None:
+    def _slow_down(self, limit: RateLimited, began: float, asked: float) -> None:
+        """Wait as long as the server says, and no less than we would of ourselves: `Retry-After: 0` is no leave to storm it."""
         now = self.clock.now()
-        if now - self._slowed_at > 1:  # a burst of 429 for calls sent together is one sign, not fifty
+        if asked > self._slowed_at:  # a burst of 429 for calls sent together is one sign, not fifty
             self._slowed_at = now
             self._limited_in_a_row += 1
             self._allowed = max(1.0, self._allowed / 2)
-        wait = limit.retry_after if limit.retry_after is not None else self._wait(self._limited_in_a_row)
+        wait = max(limit.retry_after or 0.0, self._wait(max(1, self._limited_in_a_row)))
         self._closed_until = max(self._closed_until, now + wait)
         if now + wait - began > self.limits.patience_seconds:
             raise StopRun(
@@ -217,6 +219,6 @@ class ServerGates:
         gate = self._gates.get(terms.server)
         if gate is None:
             gate = self._gates[terms.server] = ServerGate(terms.server, terms.limits)
-        elif not any(kept is terms.limits for kept in gate.kept):  # read with every call: no comparing of values
+        elif terms.limits not in gate.kept:
             gate.tighten(terms.limits)
         return gate

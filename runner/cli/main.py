@@ -301,9 +301,20 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
     import gc
 
-    from cbtrun.errors import CbtrunError
+    from cbtrun.calls.hiding import hidden_output
 
     gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
+    with hidden_output():
+        code = _code_of(arguments)
+    gc.freeze()  # or the interpreter looks for rubbish among all that once more while it ends: 0.4 s after a run
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _code_of(arguments: list[str] | None) -> object:
+    """The exit code of a command, its error told."""
+    from cbtrun.errors import CbtrunError
+
+    code: object
     try:
         code = cli.main(arguments, standalone_mode=False)
     except click.ClickException as error:
@@ -317,8 +328,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except OSError as error:
         code = _disk_error(error)
-    gc.freeze()  # or the interpreter looks for rubbish among all that once more while it ends: 0.4 s after a run
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
 
 
 def _disk_error(error: OSError) -> int:

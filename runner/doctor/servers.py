@@ -7,34 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cbtrun.calls.transport import Answer, Patience, Transport
 from cbtrun.doctor.check import Check
-from cbtrun.errors import ModelError
+from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
     from cbtrun.calls.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
-TIMEOUT_SECONDS = 20.0
+PATIENCE = Patience(whole_seconds=20.0)
 CLOCK_SECONDS = 300.0
 """How far our clock may be from a server's: beyond that, certificates and signed requests begin to fail."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server said to a question about its models."""
-
-    status: int
-    """HTTP status; 0 when nothing came back."""
-    body: str
-    date: str = ""
 
 
 def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bool) -> Iterator[Check]:
@@ -50,23 +40,27 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
         try:
             url = keys.address(block["base_url"])
             secret = keys.key(block.get("api_key_env"), url)
+            proxy = keys.proxy(block.get("api_key_env"), url)
         except ModelError as error:
             yield Check("stop", f"key of {name}", str(error))
             continue
         held = f"{block['api_key_env']} is set and may go to {url}" if secret else f"none is needed for {url}"
         yield Check("ok", f"key of {name}", held)
         if online:
-            yield from _asked(name, block, url, secret.reveal() if secret else "")
+            address, headers = _question(
+                str(block["using"]), url, str(block["model"]), secret.reveal() if secret else ""
+            )
+            yield from _asked(name, block, address, Transport(url, headers, PATIENCE, proxy))
 
 
-def _asked(name: str, block: Mapping[str, Any], url: str, key: str) -> Iterator[Check]:
-    subject, model = f"server of {name}", str(block["model"])
-    answer = asyncio.run(_ask(*_question(str(block["using"]), url, model, key)))
-    if answer.status == 0:
-        yield Check(
-            "stop", subject, f"{url} does not answer ({answer.body})", "check the address, the network and the proxy"
-        )
-    elif answer.status in (401, 403):
+def _asked(name: str, block: Mapping[str, Any], address: str, transport: Transport) -> Iterator[Check]:
+    subject, model, url = f"server of {name}", str(block["model"]), transport.url
+    try:
+        answer = asyncio.run(_ask(address, transport))
+    except (ServerFault, AccessRefused) as error:
+        yield Check("stop", subject, f"{url} does not answer ({error})", "check the address, the network and the proxy")
+        return
+    if answer.status in (401, 403):
         yield Check("stop", subject, f"{url} does not accept the key in {block.get('api_key_env')}", "renew it there")
     elif answer.status >= 500 or answer.status == 429:
         yield Check("stop", subject, f"{url} answers {answer.status}", "try again later")
@@ -88,27 +82,20 @@ def _question(using: str, url: str, model: str, key: str) -> tuple[str, dict[str
     return f"{url}/models", {"Authorization": f"Bearer {key}"} if key else {}
 
 
-async def _ask(url: str, headers: Mapping[str, str]) -> Answer:
-    import aiohttp
-
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+async def _ask(address: str, transport: Transport) -> Answer:
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(url, headers=headers, allow_redirects=False) as response,  # a key never follows a redirect
-        ):
-            return Answer(response.status, await response.text(errors="replace"), response.headers.get("Date", ""))
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Answer(0, type(error).__name__)
+        return await transport.ask("GET", address, {})
+    finally:
+        await transport.close()
 
 
 def _knows(answer: Answer, model: str) -> bool | None:
     """Whether a server has a model; none when its answer does not say."""
-    if answer.status == 404 and not answer.body.lstrip().startswith("<"):
+    if answer.status == 404 and not answer.text.lstrip().startswith("<"):
         return False
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if answer.status != 200 or not isinstance(found, dict):
         return None
@@ -121,9 +108,9 @@ def _knows(answer: Answer, model: str) -> bool | None:
 
 def _clock(answer: Answer) -> Iterator[Check]:
     try:
-        theirs = parsedate_to_datetime(answer.date)
-    except (TypeError, ValueError):
+        theirs = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (TypeError, ValueError, OverflowError):
         return
-    off = abs((datetime.now(UTC) - theirs).total_seconds())
+    off = abs(time.time() - theirs)
     if off > CLOCK_SECONDS:
         yield Check("stop", "clock", f"{off / 60:.0f} minutes from the server's", "set this machine's clock")

@@ -160,8 +160,8 @@ class Journal:
 
     def usage(self) -> list[Usage]:
         """Calls, tokens, cost and time by stage, model and role, sorted."""
-        query = """SELECT stage, model, role, count(*), sum(tokens_in), sum(tokens_out), coalesce(sum(usd), 0), sum(seconds)
-                   FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
+        query = f"""SELECT stage, model, role, count(*), {_sum("tokens_in")}, {_sum("tokens_out")}, {_sum("usd", "REAL")},
+                   sum(seconds) FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
         return [Usage(*row) for row in self._reader.execute(query)]
 
     def retries(self) -> dict[str, dict[str, int]]:
@@ -175,10 +175,17 @@ class Journal:
 
     def spent(self) -> Spent:
         """What the study came to so far."""
-        query = "SELECT coalesce(sum(usd), 0), coalesce(sum(tokens_in + tokens_out), 0) FROM calls"
+        query = f"SELECT {_sum('usd', 'REAL')}, {_sum('tokens_in')} + {_sum('tokens_out')} FROM calls"
         usd, tokens = self._reader.execute(query).fetchone()
         (seconds,) = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()
         return Spent(usd, tokens, seconds)
+
+
+def _sum(column: str, kind: str = "INTEGER") -> str:
+    """SQL: the sum of a column's positive values, 0 for no rows. A count below zero, from an imported journal or an
+    earlier version, must lift no budget; `total` cannot overflow as `sum` does.
+    """
+    return f"CAST(total(max({column}, 0)) AS {kind})"
 
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:

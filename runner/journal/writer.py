@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Change:
     """None when nobody waits for it."""
 
 
+class Unwritable(StopRun):
+    """An entry that no database can hold. It ends the run: what a model gives is made fit to be kept before it gets here."""
+
+
 class JournalWriter:
     """Commits entries in the order in which they come, as many at once as wait."""
 
@@ -80,15 +85,25 @@ class JournalWriter:
         self._thread.join()
 
     def _write_all(self) -> None:
+        """The thread. It ends with `close` and in no other way: whatever happens, nobody waits for ever."""
         last = False
         while not last:
             batch, last = self._next_batch()
             if batch:
-                self._settle(batch, self._commit(batch))
+                self._write(batch)
                 self._committed = time.monotonic()
         if self._run is not None:
             self._commit([])
         self._connection.close()
+
+    def _write(self, batch: Sequence[CallRow | Change]) -> None:
+        """Commit a batch and tell those who wait; where one entry cannot be written, the others still are."""
+        error = self._commit(batch)
+        if isinstance(error, Unwritable) and len(batch) > 1:
+            for entry in batch:
+                self._settle([entry], self._commit([entry]))
+        else:
+            self._settle(batch, error)
 
     def _next_batch(self) -> tuple[list[CallRow | Change], bool]:
         """All that waits, at least one entry; and whether it is the last."""
@@ -117,8 +132,12 @@ class JournalWriter:
                         connection.execute(entry.sql, entry.row)
                 if self._run is not None:
                     connection.execute("UPDATE runs SET last = ? WHERE started = ?", (time.time(), self._run))
+        except (UnicodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as refused:
+            return Unwritable(f"the journal cannot hold what a model gave ({type(refused).__name__}: {refused})")
         except sqlite3.Error as refused:
             return StopRun(f"the journal cannot be written ({refused}); free some space and run the same command again")
+        except Exception as broken:  # unforeseen: the thread must live on, or every call waits for ever
+            return StopRun(f"the journal cannot be written ({type(broken).__name__}: {broken})")
         return None
 
     def _settle(self, batch: Sequence[CallRow | Change], error: StopRun | None) -> None:
@@ -129,7 +148,7 @@ class JournalWriter:
             elif entry.done is not None:
                 entry.done.set_result(None) if error is None else entry.done.set_exception(error)
         for loop, futures in by_loop.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_tell, futures, error)
 
 

@@ -1,0 +1,59 @@
+"""What every plugin of a remote model has: its server's terms, its key, and the way there, opened with the first call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.calls.addresses import server_of
+from cbtrun.calls.server_terms import ServerTerms, terms_of
+from cbtrun.calls.transport import Patience, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cbtrun.calls.secrets import Secret
+    from cbtrun.models import ModelContext
+
+
+class ServerDoor:
+    """The door of one model's block. Nothing is read, asked or opened before it is needed: an offline run needs none."""
+
+    def __init__(self, context: ModelContext, key_headers: Callable[[Secret], Mapping[str, str]]) -> None:
+        """key_headers: the headers by which this vendor's servers are shown the key."""
+        self.options = context.options
+        self._keys, self._key_headers = context.keys, key_headers
+        self._terms: ServerTerms | None = None
+        self._transport: Transport | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, its variables filled in. Raises ModelError when it cannot be called."""
+        return self._keys.address(self.options["base_url"])
+
+    @property
+    def terms(self) -> ServerTerms:
+        """What calls to the server are held to. Raises ModelError when the address cannot be called."""
+        if self._terms is None:
+            self._terms = terms_of(self.options, server_of(self.url))
+        return self._terms
+
+    @property
+    def transport(self) -> Transport:
+        """The way to the server, the key with it. Raises ModelError for a key or a proxy that may not be used."""
+        if self._transport is None:
+            url, name, options = self.url, self.options.get("api_key_env"), self.options
+            secret = self._keys.key(name, url)
+            self._transport = Transport(
+                url,
+                self._key_headers(secret) if secret else {},
+                Patience(options["timeout_seconds"], options["connect_seconds"], options["max_reply_mib"]),
+                self._keys.proxy(name, url),
+                self.terms.limits.concurrency,
+            )
+        return self._transport
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
