@@ -7,13 +7,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from cbtrun.errors import StageError
+from cbtrun.import_path import child_environment, python_module
 from cbtrun.plugins.tuning.sft_watch import Tell
 
 PATIENCE_SECONDS = 2.0
@@ -66,11 +66,11 @@ def _start(module: str, folder: Path, rank: int, count: int, port: int, gpus: Se
         told["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     with (folder / f"log-{rank}").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", module, str(folder)],
+            python_module(module, str(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if rank == 0 else log,
             stderr=log,
-            env={**os.environ, **told},
+            env=child_environment({**os.environ, **told}),
             start_new_session=True,  # Ctrl-C is for the runner, which ends them
         )
 
