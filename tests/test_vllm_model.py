@@ -89,6 +89,7 @@ def adapter(folder: Path, **settings: Any) -> Path:
     """An adapter's settings, all that is looked at before vLLM reads it."""
     folder.mkdir(parents=True)
     (folder / "adapter_config.json").write_text(json.dumps({"r": 8, **settings}))
+    (folder / "adapter_model.safetensors").touch()
     return folder
 
 
