@@ -16,11 +16,13 @@ from cbtrun.calls.server_terms import ServerTerms, terms_of
 from cbtrun.errors import ServerFault
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
+from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import Answer, raise_refusal
 from cbtrun.plugins.remote_models.vendor_options import hidden, lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
     from cbtrun.records import Json
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
@@ -34,6 +36,12 @@ TOOL = "answer"
 def options_schema(stage: str) -> Json | None:
     """Options of a block under `models`."""
     return vendor_schema("Gemini", DEFAULT_URL, "GEMINI_API_KEY", "gemini-...") if stage == "models" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Extra fields that would change what is asked, or have the server do more than answer."""
+    return extra_body_problems(context) if context.stage == "models" else []
 
 
 @hookimpl

@@ -18,6 +18,7 @@ from typing import Any
 from cbtrun.errors import ModelError, StopRun
 from cbtrun.import_path import child_environment
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
+from cbtrun.plugins.vllm_models.engine_arguments import handed_on
 from cbtrun.plugins.vllm_models.orphans import OPENED_BY
 
 ALWAYS = {
@@ -152,7 +153,7 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
         arguments |= {"max_cpu_loras": max(adapters.count, at_once)}
         if adapters.layers:
             arguments |= {"lora_target_modules": list(adapters.layers)}
-    return {**arguments, **options["engine"]}
+    return {**arguments, **handed_on(options["engine"])}
 
 
 def _params(asked: Asked) -> Any:

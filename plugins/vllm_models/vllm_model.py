@@ -14,7 +14,8 @@ from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
-from cbtrun.plugins.vllm_models.options import CHOSEN_HERE, DECIDING, SCHEMA, engine_key
+from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
+from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def check_block(context: BlockContext) -> list[Problem]:
     from cbtrun.plugins.local_models.model_files import model_problems
 
     problems = model_problems(context, weights=context.options["load_format"] != "dummy")
-    taken = sorted(CHOSEN_HERE & set(context.options["engine"]))
+    taken = sorted({*CHOSEN_HERE} & {*context.options["engine"]})
     return problems + [
         context.problem(f"'{name}' is set by cbtrun or by an option of its own", "engine", name) for name in taken
     ]
