@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.local_models.model_files import SETTINGS, WEIGHTS, adapter_digest, normalise_settings
+from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
+from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.sft_training import Trained

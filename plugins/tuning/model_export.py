@@ -6,10 +6,8 @@ import shutil
 from pathlib import Path
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.local_models.adapter_door import adapter_settings, check_adapter_files
+from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.model_files import (
-    SETTINGS,
-    WEIGHTS,
     adapter_digest,
     find_model,
     load_base,
