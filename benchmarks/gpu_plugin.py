@@ -23,6 +23,7 @@ from cbtrun.models import ContextRoom, EngineShare, ModelContext, Reply, Request
 from cbtrun.plugins.local_models.model_files import adapter_digest
 from cbtrun.plugins.vllm_models import shared_engine, vllm_model
 from cbtrun.plugins.vllm_models.engine import Asked, Made
+from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.options import SCHEMA, engine_key
 from cbtrun.records import Adapter, Json
 
@@ -100,6 +101,9 @@ def check_clock() -> None:
     if CLOCK and time.perf_counter() > CLOCK.setdefault("end", time.perf_counter() + CLOCK["seconds"]):
         raise StopRun("the time is up")
 
+
+# No study may name a folder to write; a benchmark writes its traces.
+ENGINE_ARGUMENTS["properties"]["profiler_config"] = {"type": "object", "description": "torch's trace."}
 
 ENGINES: dict[str, Any] = {}
 """Engines that outlive a study."""

@@ -76,6 +76,8 @@ def _rows(schema: Json, before: str) -> Iterator[str]:
     """One row a key; keys of inner mappings follow theirs."""
     required = schema.get("required", ())
     for key, option in schema.get("properties", {}).items():
+        if option.get("x-internal"):
+            continue  # known so that it is refused with a reason of its own
         name = f"**`{before}{key}`**" if key in required else f"`{before}{key}`"
         default = f"`{json.dumps(option['default'], ensure_ascii=False)}`" if "default" in option else ""
         if len(default) > 60:

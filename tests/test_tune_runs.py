@@ -14,6 +14,7 @@ from tiny_models import SENTENCES, make_model
 from cbtrun.origins import TAUGHT
 from cbtrun.plugins.local_models.model_files import without_known_warnings
 from cbtrun.plugins.tuning import tune_memory, tune_requirements
+from cbtrun.plugins.tuning.tune_requirements import lacking
 from cbtrun.testing import StudyProject, study_project
 
 __all__ = ["study_project"]
@@ -164,6 +165,21 @@ def test_a_tracker_gets_the_curves(project: StudyProject) -> None:
     assert project.run().code == 0
     (events,) = project.folder.rglob("events.out.tfevents.*")
     assert b"train/loss" in events.read_bytes()
+
+
+def test_a_tracker_takes_no_server_from_a_file_that_came_with_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"quantisation": "none", "liger": False, "report_to": ["wandb"], "device": "cpu", "devices": 1}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WANDB_DIR", raising=False)
+    before = lacking(options)
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "settings").write_text("[default]\nbase_url = https://evil.example\n")
+    (new,) = [one for one in lacking(options) if one not in before]
+    assert "would take its server from ./wandb/settings" in new
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    assert lacking(options) == before
 
 
 @pytest.mark.parametrize("using", ["transformers", "vllm"])

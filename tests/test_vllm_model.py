@@ -89,6 +89,7 @@ def adapter(folder: Path, **settings: Any) -> Path:
     """An adapter's settings, all that is looked at before vLLM reads it."""
     folder.mkdir(parents=True)
     (folder / "adapter_config.json").write_text(json.dumps({"r": 8, **settings}))
+    (folder / "adapter_model.safetensors").touch()
     return folder
 
 
@@ -302,6 +303,65 @@ def test_engine_arguments_with_an_option_of_their_own_are_refused(study_project:
         "study.yaml:7:68: models/tiny/engine/max_num_seqs: 'max_num_seqs' is set by cbtrun or by an option of its own\n"
         "1 problem; nothing was run.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("worker_extension_cls: evil.Worker", "unknown key 'worker_extension_cls'"),
+        ("logits_processors: [evil.P]", "unknown key 'logits_processors'"),
+        ("kv_transfer_config: {kv_connector_module_path: evil}", "unknown key 'kv_transfer_config'"),
+        ("kv_events_config: {endpoint: 'tcp://evil'}", "unknown key 'kv_events_config'"),
+        ("otlp_traces_endpoint: 'http://evil'", "unknown key 'otlp_traces_endpoint'"),
+        ("data_parallel_address: evil", "unknown key 'data_parallel_address'"),
+        ("distributed_executor_backend: evil.E", "unknown key 'distributed_executor_backend'"),
+        ("io_processor_plugin: evil", "unknown key 'io_processor_plugin'"),
+        ("hf_overrides: {auto_map: {}}", "unknown key 'hf_overrides'"),
+        ("download_dir: /tmp", "unknown key 'download_dir'"),
+        ("tokenizer_mode: custom", "unknown key 'tokenizer_mode'"),
+        ("profiler_config: {torch_profiler_dir: /tmp}", "unknown key 'profiler_config'"),
+        ("model_loader_extra_config: {a: 1}", "unknown key 'model_loader_extra_config'"),
+        ("compilation_config: {backend: evil.B}", "unknown key 'backend'"),
+        ("compilation_config: {inductor_passes: {p: evil.P}}", "unknown key 'inductor_passes'"),
+        ("compilation_config: {cache_dir: /tmp}", "unknown key 'cache_dir'"),
+        ("compilation_config: {custom_ops: ['evil.op']}", "expected text that matches"),
+        ("speculative_config: {method: ngram, model: evil}", "unknown key 'model'"),
+        ("speculative_config: {method: custom_class}", "expected"),
+        ("attention_backend: CUSTOM", "expected one of"),
+        ("block_size: evil", "expected one of"),
+        ("seed: evil", "expected a whole number"),
+    ],
+)
+def test_an_argument_that_names_python_another_machine_or_a_folder_is_refused_with_its_line(
+    study_project: Project, argument: str, said: str
+) -> None:
+    text = STUDY.replace('"cbtrun:tiny"}', f'"cbtrun:tiny", engine: {{{argument}}}}}')
+    outcome = study_project({"study.yaml": text}).run("validate", "study.yaml")
+    assert outcome.code == 2
+    assert outcome.err.startswith("study.yaml:7:")
+    assert said in outcome.err
+
+
+def test_arguments_that_studies_need_are_taken_and_reach_vllm(study_project: Project) -> None:
+    engine = {
+        "kv_offloading_size": 32,
+        "cpu_offload_gb": 4.5,
+        "block_size": 16,
+        "enable_chunked_prefill": True,
+        "seed": 1,
+        "compilation_config": {"cudagraph_mode": "PIECEWISE", "cudagraph_capture_sizes": [1, 8], "mode": 3},
+        "limit_mm_per_prompt": {"image": 0},
+        "speculative_config": {"method": "ngram", "num_speculative_tokens": 4},
+    }
+    text = STUDY.replace('"cbtrun:tiny"}', f'"cbtrun:tiny", quantization: fp8, engine: {json.dumps(engine)}}}')
+    assert study_project({"study.yaml": text}).run("validate", "study.yaml").code == 0
+    assert engine_arguments("x", {**DEFAULTS, "engine": engine}, AdapterRoom()).items() >= engine.items()
+
+
+def test_what_the_schema_does_not_name_never_reaches_vllm() -> None:
+    options = {**DEFAULTS, "engine": {"worker_cls": "evil.W", "trust_remote_code": True, "seed": 1}}
+    arguments = engine_arguments("x", options, AdapterRoom())
+    assert ("worker_cls" in arguments, arguments["trust_remote_code"], arguments["seed"]) == (False, False, 1)
 
 
 PARENT = """

@@ -10,11 +10,13 @@ from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
+from cbtrun.plugins.corpus.hub_door import CARDS, card_problems, check_builder, folder_problems
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.transcripts.transcript_table import Row, Table
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.errors import Problem
     from cbtrun.records import Json, Transcript
 
 
@@ -30,16 +32,21 @@ def options_schema(stage: str) -> Json | None:
         "properties": {
             "name": {
                 "type": "string",
-                "minLength": 1,
                 "x-words": True,
-                "description": "The data set: OWNER/NAME on the hub.",
+                "pattern": r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
+                "x-expected": "OWNER/NAME of a data set on the hub",
+                "description": "The data set: OWNER/NAME on the hub. Tables of CSV, JSON or Parquet are read.",
             },
             "revision": {
                 "type": "string",
                 "pattern": "^[0-9a-f]{40}$",
                 "description": "Commit of the data set, 40 hex digits: a branch's content would change.",
             },
-            "config": {"type": "string", "description": "Configuration of the data set, where it has several."},
+            "config": {
+                "type": "string",
+                "pattern": r"^[\w][\w .-]*$",
+                "description": "Configuration of the data set, where it has several.",
+            },
             "split": {
                 "type": "string",
                 "default": "train",
@@ -52,7 +59,8 @@ def options_schema(stage: str) -> Json | None:
             },
             "cache": {
                 "type": "string",
-                "description": "Folder that keeps what was fetched; the libraries' own without it.",
+                "description": "Folder, inside the one you stand in, that keeps what was fetched; the libraries' own without "
+                "it (HF_HOME). What is read from `path` is kept nowhere.",
             },
             **mapping_schema(),
             "checks": checks_schema(rewrite=False),
@@ -61,10 +69,34 @@ def options_schema(stage: str) -> Json | None:
 
 
 @hookimpl
+def check_block(context: BlockContext) -> list[Problem] | None:
+    """A data set that asks for more than its tables to be read, or a cache elsewhere."""
+    if context.stage != "corpus":
+        return None
+    path, cache = context.options.get("path"), context.options.get("cache")
+    problems = [context.problem(what, "path") for what in (folder_problems(Path(path)) if path else ())]
+    if not path and Path(context.options["name"]).exists():
+        problems.append(
+            context.problem("there is a folder of this name here; name it with `path`, or stand elsewhere", "name")
+        )
+    if cache and not is_own_cache(cache):
+        problems.append(
+            context.problem("must lie inside the folder you stand in; for another set HF_HOME yourself", "cache")
+        )
+    return problems
+
+
+def is_own_cache(cache: str) -> bool:
+    """Whether what was fetched would be kept inside the current folder, links followed."""
+    here = Path.cwd().resolve()
+    return not Path(cache).is_absolute() and (here / cache).resolve().is_relative_to(here)
+
+
+@hookimpl
 def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the split that passes its checks, in the data set's order."""
     options = context.options
-    table = _table(options)
+    table = _table(options, context.folder)
     if wrong := column_problems(table, options["columns"]):
         raise StageError(f"data set '{options['name']}': {'; '.join(wrong.values())}")
     transcripts, problems = mapped(table, options, Path(options["name"]))
@@ -73,20 +105,58 @@ def make_corpus(context: StageContext) -> list[Transcript]:
     return checked(context, transcripts, options["checks"])
 
 
-def _table(options: Mapping[str, Any]) -> Table:
-    """The rows of the split. Raises StageError when they cannot be had. Runs no code of the data set."""
-    from datasets import disable_progress_bars, load_dataset
+def _table(options: Mapping[str, Any], folder: Path) -> Table:
+    """The rows of the split. Raises StageError when they cannot be had. Runs no code of the data set.
+
+    folder: where files may lie while a local data set is read. They are removed: people's words belong into no shared cache.
+    """
+    from tempfile import TemporaryDirectory
+
+    from datasets import disable_progress_bars
 
     disable_progress_bars()
-    source = options.get("path") or options["name"]
-    pinned = {} if options.get("path") else {"revision": options["revision"]}
+    if not options.get("path"):
+        return _rows(options, options["name"], options.get("cache"))
+    if found := list(folder_problems(Path(options["path"]))):
+        raise StageError(f"data set '{options['name']}': {'; '.join(found)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".reading-") as cache:
+        return _rows(options, str(Path(options["path"]).resolve()), cache)
+
+
+def _rows(options: Mapping[str, Any], source: str, cache: str | None) -> Table:
+    from datasets import load_dataset_builder
+
+    local = bool(options.get("path"))
+    home = source if local else f"hf://datasets/{options['name']}@"
+    pinned = {} if local else {"revision": options["revision"]}
     try:
-        found = load_dataset(
-            source, options.get("config"), split=options["split"], cache_dir=options.get("cache"), **pinned
-        )
+        if not local:
+            _check_card(options)
+        # In two steps, so that reader and files are looked at before any of them is opened.
+        builder = load_dataset_builder(source, options.get("config"), cache_dir=cache, **pinned)
+        check_builder(builder, options["name"], home, local=local)
+        builder.download_and_prepare()
+        found = builder.as_dataset(split=options["split"])
+    except StageError:
+        raise
     except Exception as error:  # the library raises its own, requests' and the file system's
         raise StageError(_why(options, error)) from error
     return Table(tuple(found.column_names), tuple(Row(number, row) for number, row in enumerate(found, start=1)))
+
+
+def _check_card(options: Mapping[str, Any]) -> None:
+    """Raises StageError for a card on the hub that names other places: the library would ask them at once."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    for name in CARDS:
+        try:
+            card = hf_hub_download(options["name"], name, repo_type="dataset", revision=options["revision"])
+        except EntryNotFoundError:
+            continue
+        if found := list(card_problems(Path(card))):
+            raise StageError(f"data set '{options['name']}': {'; '.join(found)}")
 
 
 def _why(options: Mapping[str, Any], error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,16 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import digest, file_digest, tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.plugins import tiny
+from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE
+from cbtrun.plugins.local_models.model_door import check_model_folder
+from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 
-WEIGHTS = "adapter_model.safetensors"
-SETTINGS = "adapter_config.json"
+if TYPE_CHECKING:
+    from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
 
+FORMATS = ("float32", "bfloat16", "float16")
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 LOADING = threading.Lock()
 """transformers finds its classes when they are first asked for, and two threads that ask at once get an ImportError."""
 KNOWN_WARNINGS = {
@@ -47,32 +54,54 @@ def find_model(model: str, revision: str | None = None, *, weights: bool = True)
 
     weights: whether a folder must hold some; for random ones its settings are enough.
     """
+    folder = model_folder(model)
+    if folder is None:
+        return ModelFiles(model, revision, None, model)
+    if model.startswith("cbtrun:"):
+        return _folder(folder, model)
+    check_model_folder(folder, weights)
+    return _folder(folder.resolve(), "local")
+
+
+def model_folder(model: str) -> Path | None:
+    """Where a model's files lie on this machine; none for a name on the hub. Raises ModelError for a place that is not."""
     if model.startswith("cbtrun:"):
         embedded = tiny.embedded_folder(model)
         if embedded is None:
             raise ModelError(f"no embedded model '{model}'; there is '{tiny.MODEL_NAME}'")
-        return _folder(embedded, model)
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return _folder(folder.resolve(), "local", weights)
-    if folder.is_absolute() or model.startswith("."):
+        return embedded
+    try:
+        folder = Path(model).expanduser()
+        if folder.is_dir():
+            return folder
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a link to itself, a user that is not
+        raise ModelError(f"no model folder '{model}': {error}") from error
+    if folder.is_absolute() or model.startswith((".", "~")):
         raise ModelError(f"no model folder '{model}'")
-    return ModelFiles(model, revision, None, model)
+    if not HUB_NAME.fullmatch(model):
+        raise ModelError(f"'{model}' is neither a folder here nor a name on the hub (OWNER/NAME)")
+    return None
+
+
+def model_problems(context: BlockContext, *, weights: bool = True) -> list[Problem]:
+    """What is wrong with the `model` of a block, before anything of it is read but its settings."""
+    model = context.options["model"]
+    try:
+        folder = model_folder(model)
+        if folder is not None and not model.startswith("cbtrun:"):
+            check_model_folder(folder, weights)
+    except ModelError as error:
+        return [context.problem(str(error), "model")]
+    return []
 
 
 def weights_place(model: str) -> str:
-    """The folder of a model, or its name on the hub; nothing is read."""
-    if model.startswith("cbtrun:"):
-        return str(tiny.embedded_folder(model) or model)
-    return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+    """The folder of a model, or its name on the hub; nothing is read. Raises ModelError as `model_folder`."""
+    return str(model_folder(model) or model)
 
 
-def _folder(folder: Path, name: str, weights: bool = True) -> ModelFiles:
+def _folder(folder: Path, name: str) -> ModelFiles:
     read = [path for pattern in ("*.safetensors", "*.json", "*.jinja", "*.model") for path in folder.glob(pattern)]
-    if weights and not any(path.suffix == ".safetensors" for path in read):
-        raise ModelError(
-            f"{folder}: no safetensors weights in this folder; other formats can run code and are not read"
-        )
     written = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(read))
     return ModelFiles(str(folder), None, _digest_of(written, str(folder)), name)
 
@@ -107,7 +136,7 @@ def load_tokenizer(files: ModelFiles) -> Any:
     with LOADING:
         from transformers import AutoTokenizer
 
-        tokenizer = _from_pretrained(AutoTokenizer, files)
+        tokenizer = _from_pretrained(AutoTokenizer, files, trust_remote_code=False)
     if not tokenizer.chat_template:
         if tokenizer.eos_token is None:
             raise ModelError(f"{files.public_name}: its tokenizer has no chat template and no end token for ours")
@@ -138,14 +167,40 @@ def load_base(files: ModelFiles, dtype: str, attention: str | None = None, quant
     )
 
 
-def with_adapter(model: Any, folder: Path) -> Any:
-    """The model with a LoRA adapter merged into its weights."""
-    from peft import PeftModel
+def own_number_format(files: ModelFiles) -> str:
+    """The number format of a model's weights, by its settings. Raises ModelError for one that is not loaded here."""
+    from transformers import AutoConfig
+
+    config = _from_pretrained(AutoConfig, files, trust_remote_code=False)
+    found = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    if found not in FORMATS:
+        raise ModelError(f"model '{files.source}' has numbers of the format {found}; known: {', '.join(FORMATS)}")
+    return found
+
+
+def generation_ends(files: ModelFiles) -> frozenset[int]:
+    """Tokens that end a reply by the model's own settings of generation; empty where it has none."""
+    from transformers import GenerationConfig
 
     try:
+        found = _from_pretrained(GenerationConfig, files).eos_token_id
+    except ModelError:
+        return frozenset()
+    return frozenset(found if isinstance(found, list) else [found] if found is not None else [])
+
+
+def with_adapter(model: Any, folder: Path) -> Any:
+    """The model with a LoRA adapter merged into its weights."""
+    from peft import LoraConfig, PeftModel
+
+    check_adapter_files(folder)
+    given = adapter_settings(folder)
+    try:
+        # PEFT gets our reading of the settings, and does not look at the file.
+        settings = LoraConfig(**given)
         with without_known_warnings():
-            tuned = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
-    except (OSError, ValueError, RuntimeError) as error:
+            tuned = PeftModel.from_pretrained(model, str(folder), config=settings, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
     return tuned.merge_and_unload()
 
@@ -188,12 +243,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _from_pretrained(kind: Any, files: ModelFiles, **options: Any) -> Any:
-    from safetensors import SafetensorError
-
+    """An object of transformers from a model's files. What is wrong with those is a ModelError, however it is raised."""
     revision: Mapping[str, Any] = {"revision": files.revision} if files.revision else {}
     try:
-        with _quiet():
+        with _quiet(), no_foreign_code():
             return kind.from_pretrained(files.source, **revision, **options)
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # a stranger's settings break transformers wherever they are first used
         at = f" at revision {files.revision}" if files.revision else ""
         raise ModelError(f"model '{files.source}'{at} cannot be opened: {error}") from error

@@ -20,6 +20,7 @@ from cbtrun.plugins.local_models.model_files import (
     find_model,
     load_base,
     load_tokenizer,
+    model_problems,
     torch_device,
     with_adapter,
 )
@@ -29,6 +30,7 @@ from cbtrun.plugins.local_models.sampling_options import SAMPLING
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
     from cbtrun.plugins.local_models.fixed_shape import Generator
     from cbtrun.records import Json
 
@@ -108,6 +110,12 @@ SOURCES = ("transformers_model", "fixed_shape", "row_cache", "row_sampling", "ch
 def options_schema(stage: str) -> Json | None:
     """Options of a block under `models`."""
     return SCHEMA if stage == "models" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """A model that is not there, or that asks for more than to be read."""
+    return model_problems(context) if context.stage == "models" else []
 
 
 @hookimpl

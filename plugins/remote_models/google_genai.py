@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.server_terms import ServerTerms
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
+from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
 from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
@@ -22,6 +23,7 @@ from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_ext
 if TYPE_CHECKING:
     from cbtrun.calls.secrets import Secret
     from cbtrun.context import BlockContext
+    from cbtrun.errors import Problem
     from cbtrun.records import Json
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
@@ -35,6 +37,12 @@ TOOL = "answer"
 def options_schema(stage: str) -> Json | None:
     """Options of a block under `models`."""
     return vendor_schema("Gemini", DEFAULT_URL, "GEMINI_API_KEY", "gemini-...") if stage == "models" else None
+
+
+@hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Extra fields that would change what is asked, or have the server do more than answer."""
+    return extra_body_problems(context) if context.stage == "models" else []
 
 
 @hookimpl

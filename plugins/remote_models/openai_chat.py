@@ -13,6 +13,7 @@ from cbtrun.calls.server_terms import ServerTerms
 from cbtrun.errors import Problem
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import AnswerMode, ModelContext, Reply, Request
+from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
 from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_reply
@@ -37,13 +38,10 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """Extra fields that would overrule what cbtrun itself sends."""
+    """Extra fields that would overrule what cbtrun itself sends, or have the server do more than answer."""
     if context.stage != "models":
         return []
-    taken = sorted(CHOSEN_HERE & set(context.options.get("extra_body") or {}))
-    return [
-        context.problem(f"'{name}' is set by cbtrun or by an option of its own", "extra_body", name) for name in taken
-    ]
+    return extra_body_problems(context, CHOSEN_HERE)
 
 
 @hookimpl

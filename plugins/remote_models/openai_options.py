@@ -62,7 +62,7 @@ SCHEMA: Json = {
         "extra_body": {
             "type": "object",
             "default": {},
-            "description": "Further fields of the request, sent as they are, e.g. {reasoning_effort: low}.",
+            "description": "Further fields of the request, sent as they are, e.g. {reasoning_effort: low}; none that changes what is asked or has the server do more than answer.",
         },
         "answers": {
             "enum": ["JSON", "TOOLS", "JSON_SCHEMA"],

@@ -9,13 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugins.local_models.model_files import SETTINGS, WEIGHTS, adapter_digest, normalise_settings
+from cbtrun.errors import StageError
+from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
+from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.sft_training import Trained
 
 LOCK = "adapter.lock.yaml"
 LOG = "training-log.jsonl"
+FOREIGN = (".metadata", "*.distcp", "adapter_model.bin", "pytorch_model.bin", "*.pkl", "*.pickle")
+"""Files of a checkpoint that hold pickled objects: of torch's distributed format, and weights that are no safetensors."""
 COMPLETE = "complete"
 """File that marks a checkpoint as whole."""
 
@@ -63,11 +67,22 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint; what a kill left half written is removed."""
     whole = []
     for checkpoint in folder.glob("checkpoint-*"):
+        _check_checkpoint(checkpoint)
         if (checkpoint / COMPLETE).exists():
             whole.append(checkpoint)
         else:
             shutil.rmtree(checkpoint)
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _check_checkpoint(checkpoint: Path) -> None:
+    """Raises StageError for what torch would unpickle whatever it is told; no training of ours writes it."""
+    foreign = [path.name for pattern in FOREIGN for path in checkpoint.rglob(pattern)]
+    if foreign:
+        raise StageError(
+            f"{checkpoint}: holds {foreign[0]}, which no training of cbtrun writes and which can run code; "
+            "remove the checkpoint to train from the start"
+        )
 
 
 def keep_only(checkpoint: Path) -> None:

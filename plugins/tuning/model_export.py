@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from cbtrun.errors import StageError
+from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.model_files import (
-    SETTINGS,
-    WEIGHTS,
     adapter_digest,
     find_model,
     load_base,
     load_tokenizer,
+    own_number_format,
     with_adapter,
 )
 from cbtrun.plugins.tuning.adapter_folder import LOCK
 
 
 def export_adapter(source: Path, target: Path) -> None:
-    """Copy an adapter's weights, settings and lock file."""
+    """Copy an adapter's weights, settings and lock file. Raises ModelError for one that asks for more than LoRA needs."""
+    adapter_settings(source)
+    check_adapter_files(source)
     target.mkdir(parents=True, exist_ok=True)
     for name in (SETTINGS, WEIGHTS, LOCK):
         shutil.copyfile(source / name, target / name)
@@ -41,7 +41,7 @@ def export_merged(source: Path, model: str, revision: str | None, target: Path) 
     files = find_model(model, lock["base"].get("revision") or revision)
     if files.digest != lock["base"]["digest"]:
         raise StageError(f"model '{model}' is not the base that the adapter was trained on: its files have changed")
-    merged = with_adapter(load_base(files, _number_format(files.source, files.revision)), source)
+    merged = with_adapter(load_base(files, own_number_format(files)), source)
     making = target.parent / f".{target.name}.part"
     shutil.rmtree(making, ignore_errors=True)
     merged.save_pretrained(str(making))
@@ -51,17 +51,3 @@ def export_merged(source: Path, model: str, revision: str | None, target: Path) 
     if target.exists():
         target.rmdir()
     making.replace(target)
-
-
-def _number_format(source: str, revision: str | None) -> str:
-    """The format of the base's weights: a merged model keeps it."""
-    config: Any
-    path = Path(source) / "config.json"
-    if path.is_file():
-        config = json.loads(path.read_text(encoding="utf-8"))
-        found = config.get("dtype") or config.get("torch_dtype") or "float32"
-    else:
-        from transformers import AutoConfig
-
-        found = str(AutoConfig.from_pretrained(source, revision=revision).dtype or "float32").removeprefix("torch.")
-    return str(found)

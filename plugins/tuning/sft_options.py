@@ -213,7 +213,7 @@ KEEPING: Json = {
         "uniqueItems": True,
         "default": [],
         "x-rehearsal": {"as": []},
-        "description": "Trackers that also get the curves; each must be installed and set up by you. TensorBoard's files "
+        "description": "Trackers that also get the curves (losses and settings, no words); each must be installed and set up by you, its server too. TensorBoard's files "
         "lie in the adapter's folder.",
     },
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
 
 BITSANDBYTES = "quantisation: nf4 needs bitsandbytes; pip install 'cbtrun[qlora]'"
+WANDB_SETTINGS = Path("wandb", "settings")
+WANDB_ELSEWHERE = (
+    "report_to: wandb would take its server from ./wandb/settings, which may have come with the study, and send your key "
+    "there; remove that file, or set WANDB_DIR yourself"
+)
 LIGER = "liger: true needs Liger's kernels; pip install 'cbtrun[liger]'"
 
 
@@ -22,6 +29,8 @@ def lacking(options: Mapping[str, Any]) -> list[str]:
         for name in options["report_to"]
         if not find_spec(name)
     ]
+    if "wandb" in options["report_to"] and "WANDB_DIR" not in os.environ and WANDB_SETTINGS.exists():
+        missing.append(WANDB_ELSEWHERE)
     if four_bits and not gpus:
         missing.append("quantisation: nf4 needs an NVIDIA GPU, and there is none here; use one, or quantisation: none")
     elif options["device"] == "cuda" and not gpus:

@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from cbtrun.calls.secrets import HUB_KEYS, environment_without_keys
 from cbtrun.errors import StageError
+from cbtrun.import_path import child_environment, python_module
 from cbtrun.plugins.tuning.sft_watch import Tell
 from cbtrun.plugins.tuning.trackers import TRACKER_KEYS
 
@@ -67,11 +67,11 @@ def _start(module: str, folder: Path, rank: int, count: int, port: int, gpus: Se
         told["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     with (folder / f"log-{rank}").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", module, str(folder)],
+            python_module(module, str(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if rank == 0 else log,
             stderr=log,
-            env={**environment_without_keys(keep=(*HUB_KEYS, *TRACKER_KEYS)), **told},
+            env=child_environment({**environment_without_keys(keep=(*HUB_KEYS, *TRACKER_KEYS)), **told}),
             start_new_session=True,  # Ctrl-C is for the runner, which ends them
         )
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cbtrun.errors import ModelError
+from cbtrun.plugins.local_models.adapter_door import adapter_settings, check_adapter_files
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM can make room for."""
 MOST_AT_ONCE = 8
-SETTINGS = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,8 @@ def room_for(folders: Sequence[str]) -> AdapterRoom:
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    try:
-        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"the adapter in {folder} cannot be read: {error}") from error
+    settings = adapter_settings(folder)  # vLLM reads the file anew: it must ask for nothing else
+    check_adapter_files(folder)
     if settings.get("modules_to_save"):
         raise ModelError(
             f"the adapter in {folder} holds whole layers ({', '.join(settings['modules_to_save'])}), which vLLM does not "

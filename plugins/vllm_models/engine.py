@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -16,10 +16,16 @@ from threading import Lock
 from typing import Any
 
 from cbtrun.errors import ModelError, StopRun
+from cbtrun.import_path import child_environment
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
+from cbtrun.plugins.vllm_models.engine_arguments import handed_on
 from cbtrun.plugins.vllm_models.orphans import OPENED_BY
 
-ALWAYS = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn", "VLLM_NO_USAGE_STATS": "1"}
+ALWAYS = {
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",  # what its processes tell each other holds no pickled objects
+}
 UNLESS_SET = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
 """FlashInfer's sampler ignores a request's own seed."""
 GRAPHS = {"cudagraph_mode": "FULL", "max_cudagraph_capture_size": 1024}
@@ -147,7 +153,7 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
         arguments |= {"max_cpu_loras": max(adapters.count, at_once)}
         if adapters.layers:
             arguments |= {"lora_target_modules": list(adapters.layers)}
-    return {**arguments, **options["engine"]}
+    return {**arguments, **handed_on(options["engine"])}
 
 
 def _params(asked: Asked) -> Any:
@@ -171,15 +177,19 @@ def _params(asked: Asked) -> Any:
 def environment_of(options: Mapping[str, Any]) -> Iterator[None]:
     """The environment that the engine's process is to be started with."""
     before = dict(os.environ)
-    for name, value in UNLESS_SET.items():
-        os.environ.setdefault(name, value)
-    own = {**ALWAYS, OPENED_BY: str(os.getpid())}
-    os.environ.update(own)
+    wanted = {**UNLESS_SET, **child_environment(before), **ALWAYS, OPENED_BY: str(os.getpid())}
     if options["batch_invariant"]:
-        os.environ["VLLM_BATCH_INVARIANT"] = "1"
+        wanted["VLLM_BATCH_INVARIANT"] = "1"
+    changed = {name for name in {*wanted, *before} if wanted.get(name) != before.get(name)}
+    _set_environment(changed, wanted)
     try:
         yield
     finally:
-        for name in {*own, *UNLESS_SET, "VLLM_BATCH_INVARIANT"} - set(before):
-            os.environ.pop(name, None)
-        os.environ.update(before)
+        _set_environment(changed, before)
+
+
+def _set_environment(names: Iterable[str], values: Mapping[str, str]) -> None:
+    for name in names:
+        os.environ.pop(name, None)
+        if name in values:
+            os.environ[name] = values[name]

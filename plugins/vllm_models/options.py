@@ -7,6 +7,8 @@ from typing import Any
 
 from cbtrun.digests import digest
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
+from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
+from cbtrun.plugins.vllm_models.engine_arguments import QUANTIZATIONS
 from cbtrun.records import Json
 
 ENGINE = (
@@ -20,13 +22,6 @@ DECIDING = (
     *("batch_invariant", "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "ignore_end"),
 )
 """Options that decide a reply, besides the weights."""
-CHOSEN_HERE = {
-    "model", "tokenizer", "revision", "tokenizer_revision", "dtype", "quantization", "load_format", "max_model_len",
-    "gpu_memory_utilization", "tensor_parallel_size", "kv_cache_dtype", "enable_prefix_caching", "max_num_seqs",
-    "max_num_batched_tokens", "enforce_eager", "enable_lora", "max_loras", "max_cpu_loras", "max_lora_rank",
-    "lora_target_modules", "trust_remote_code", "generation_config", "disable_log_stats", "structured_outputs_config",
-}  # fmt: skip
-"""vLLM's own arguments that `engine` may not overrule."""
 
 
 def engine_key(options: Mapping[str, Any]) -> str:
@@ -61,8 +56,7 @@ SCHEMA: Json = {
             "description": "Number format of the weights that are not quantised.",
         },
         "quantization": {
-            "type": "string",
-            "minLength": 1,
+            "enum": list(QUANTIZATIONS),
             "description": "How the weights are quantised, in vLLM's words (bitsandbytes, awq, gptq, fp8 ...); without it "
             "as the model's own settings say.",
         },
@@ -109,11 +103,7 @@ SCHEMA: Json = {
             "description": "vLLM's kernels whose results do not depend on what else is in the batch "
             "(VLLM_BATCH_INVARIANT=1): replies can be repeated bit for bit, at the price that docs/gpu.md shows.",
         },
-        "engine": {
-            "type": "object",
-            "default": {},
-            "description": "Further arguments of vLLM's engine, handed on as they are, e.g. {kv_offloading_size: 32}.",
-        },
+        "engine": ENGINE_ARGUMENTS,
         "max_tokens": _count(256, "Most new tokens of a reply, where the request does not say."),
         **SAMPLING,
         "ignore_end": {

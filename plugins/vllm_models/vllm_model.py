@@ -14,7 +14,8 @@ from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
-from cbtrun.plugins.vllm_models.options import CHOSEN_HERE, DECIDING, SCHEMA, engine_key
+from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
+from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
 
 if TYPE_CHECKING:
@@ -37,11 +38,16 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """Arguments of the engine that an option of its own sets, or that nobody may."""
+    """A model that is not there or asks for code, and arguments of the engine that options of their own set."""
     if context.stage != "models":
         return []
-    taken = sorted(CHOSEN_HERE & set(context.options.get("engine") or {}))
-    return [context.problem(f"'{name}' is set by cbtrun or by an option of its own", "engine", name) for name in taken]
+    from cbtrun.plugins.local_models.model_files import model_problems
+
+    problems = model_problems(context, weights=context.options["load_format"] != "dummy")
+    taken = sorted({*CHOSEN_HERE} & {*context.options["engine"]})
+    return problems + [
+        context.problem(f"'{name}' is set by cbtrun or by an option of its own", "engine", name) for name in taken
+    ]
 
 
 @hookimpl
@@ -87,7 +93,7 @@ class VllmModel:
         }
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
-        self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files.source)
+        self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files)
 
     @property
     def room(self) -> ContextRoom:
@@ -136,19 +142,12 @@ class VllmModel:
         return ids
 
 
-def _ends(tokenizer: Any, source: str) -> frozenset[int]:
+def _ends(tokenizer: Any, files: ModelFiles) -> frozenset[int]:
     """Tokens that end a reply, by the tokenizer, the usual names, and the model's own settings."""
-    from transformers import GenerationConfig
-
     from cbtrun.plugins.local_models.chat_format import turn_ends
+    from cbtrun.plugins.local_models.model_files import generation_ends
 
-    try:
-        found = GenerationConfig.from_pretrained(source).eos_token_id
-    except OSError:  # a model without settings of its own
-        found = None
-    return frozenset(turn_ends(tokenizer)) | set(
-        found if isinstance(found, list) else [found] if found is not None else []
-    )
+    return frozenset(turn_ends(tokenizer)) | generation_ends(files)
 
 
 @cache
