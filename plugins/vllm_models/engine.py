@@ -15,6 +15,7 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
+from cbtrun.calls.secrets import HUB_KEYS, environment_without_keys
 from cbtrun.errors import ModelError, StopRun
 from cbtrun.import_path import child_environment
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
@@ -177,7 +178,8 @@ def _params(asked: Asked) -> Any:
 def environment_of(options: Mapping[str, Any]) -> Iterator[None]:
     """The environment that the engine's process is to be started with."""
     before = dict(os.environ)
-    wanted = {**UNLESS_SET, **child_environment(before), **ALWAYS, OPENED_BY: str(os.getpid())}
+    kept = environment_without_keys(keep=HUB_KEYS)  # weights may have to be fetched; no other key is an engine's
+    wanted = {**UNLESS_SET, **child_environment(kept), **ALWAYS, OPENED_BY: str(os.getpid())}
     if options["batch_invariant"]:
         wanted["VLLM_BATCH_INVARIANT"] = "1"
     changed = {name for name in {*wanted, *before} if wanted.get(name) != before.get(name)}

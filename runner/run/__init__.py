@@ -1,0 +1,1 @@
+"""A run at work: what has to be done, in which order, and what is done already."""
