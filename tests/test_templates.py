@@ -11,10 +11,11 @@ import yaml
 from hostile_templates import HOSTILE, REACHING
 
 from cbtrun.plugins.dialogue.prompts import Place, patient_variables, reminder_text, therapist_variables
-from cbtrun.plugins.dialogue.template_checks import SAMPLE
+from cbtrun.plugins.dialogue.template_checks import sample_persona
 from cbtrun.templates.limits import check_plain
 from cbtrun.templates.prompts import TemplateFault, compiled, filled, static_faults, template_faults
 
+SAMPLE = sample_persona()
 VARIABLES = patient_variables(SAMPLE, 24, Place(2, 3, "We spoke of sleep."))
 
 LEGAL = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 
 MOST_TRIED = 200
 """Personas of a file with whom a template is tried."""
-
-SAMPLE = Persona(
-    id="sample", name="Sam", age=40, gender="man", occupation="a baker", living_situation="alone", presenting_problem="I am tired.",
-    phq9=14, symptoms=("I wake at four",), automatic_thoughts=("I will fail",), intermediate_beliefs=("I must not ask",),
-    situations=(Situation(event="a call", thought="I will fail", feeling="fear", behaviour="I hid"),), core_beliefs=("I am weak",),
-    distortions=("fortune telling",), history="He grew up by the sea.", strengths=("patience",), goals=("to sleep",),
-    engagement_style="open", disclosure_style="gradual", speech="short sentences",
-)  # fmt: skip
-"""Stands in for the patients where nobody has drawn them yet."""
 
 Samples = Mapping[str, Mapping[str, Any]]
 """Whose values -> variables."""
@@ -66,7 +58,7 @@ def _samples(context: BlockContext) -> tuple[Samples, Samples]:
     later = {"in a later session": CoursePlace(2, sessions, "Before: we spoke of sleep.")} if sessions > 1 else {}
     places = {"": CoursePlace(1, sessions), **later}
     therapist = {when: therapist_variables(turns, place) for when, place in places.items()}
-    patient = {when: patient_variables(SAMPLE, turns, place) for when, place in places.items()}
+    patient = {when: patient_variables(sample_persona(), turns, place) for when, place in places.items()}
     own = {f"with '{one.id}' as the patient": patient_variables(one, turns, places[""]) for one in _written(context)}
     return therapist, {**patient, **own}
 
@@ -83,3 +75,15 @@ def _written(context: BlockContext) -> Sequence[Persona]:
         return read_personas(found)[: block.get("first") or MOST_TRIED][:MOST_TRIED] if found else ()
     except (CbtrunError, OSError, ValueError):
         return ()  # whoever reads the set says what is wrong with it
+
+
+@cache
+def sample_persona() -> Persona:
+    """Stands in for the patients where nobody has drawn them yet. Made when asked for: records are costly to set up."""
+    return Persona(
+        id="sample", name="Sam", age=40, gender="man", occupation="a baker", living_situation="alone", presenting_problem="I am tired.",
+        phq9=14, symptoms=("I wake at four",), automatic_thoughts=("I will fail",), intermediate_beliefs=("I must not ask",),
+        situations=(Situation(event="a call", thought="I will fail", feeling="fear", behaviour="I hid"),), core_beliefs=("I am weak",),
+        distortions=("fortune telling",), history="He grew up by the sea.", strengths=("patience",), goals=("to sleep",),
+        engagement_style="open", disclosure_style="gradual", speech="short sentences",
+    )  # fmt: skip

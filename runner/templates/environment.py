@@ -38,7 +38,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         # Jinja works out constants when it compiles, under no budget: neither by its optimiser nor, with a finalize that
         # needs the context, when it writes output.
         super().__init__(optimized=False, finalize=_finalize, autoescape=False, **options)
-        self.filters = allowed_filters(FILTERS, filters) | _INTERNAL
+        self.filters = allowed_filters(FILTERS, filters) | dict(_INTERNAL)
         self.tests = {name: JINJA_TESTS[name] for name in TESTS}
         self.globals: dict[str, Any] = {"range": bounded_range, "namespace": namespace}
 
@@ -220,16 +220,17 @@ class _Counting(NodeTransformer):
         return node
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Macro:  # noqa: N802
-        return self._charged(node)
+        self._charge_body(node)
+        return node
 
     def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.CallBlock:  # noqa: N802
-        return self._charged(node)
+        self._charge_body(node)
+        return node
 
-    def _charged(self, node: Any) -> Any:
+    def _charge_body(self, node: Any) -> None:
         charge = _filtered(nodes.Const(_literal_text(node.body), lineno=node.lineno), "charge")
         self.generic_visit(node)
         node.body = [nodes.Output([charge], lineno=node.lineno), *node.body]
-        return node
 
     def visit_Assign(self, node: nodes.Assign) -> nodes.Assign:  # noqa: N802
         self.generic_visit(node)
