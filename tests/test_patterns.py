@@ -24,6 +24,7 @@ from cbtrun.plugins.corpus.checks.transcript import OTHER_SPEAKER
 from cbtrun.plugins.dialogue.notes import without_note
 from cbtrun.plugins.fidelity.clinical_register import CHECK
 from cbtrun.plugins.fidelity.finding import Case
+from cbtrun.plugins.wording.phrasing import parse
 from cbtrun.ratings.evidence import plain
 from cbtrun.records import Turn
 
@@ -126,6 +127,12 @@ def test_a_rubrics_endless_signal_is_refused_with_its_line(study_project: Any) -
     assert outcome.code == 2
     assert f"signals/{name}/any/0: '(a+)+$' could take for ever" in outcome.err
     assert re.search(r"warmth\.yaml:\d+:\d+: ", outcome.err)
+
+
+@pytest.mark.parametrize("wording", ["(" * 5000 + "a" + ")" * 5000, "[" * 3000, "(a|" * 60, "a|" * 20_000])
+def test_a_wording_of_absurd_size_is_refused(wording: str) -> None:
+    with pytest.raises(ValueError, match="at most 10,000 characters and 50 brackets"):
+        parse(wording)
 
 
 # Ours
