@@ -190,18 +190,18 @@ def _words(tree: Any) -> str:
 
 @contextmanager
 def _at_most(seconds: float, what: str) -> Iterator[None]:
-    """Stops what does not end: a pattern gives way to a signal, to nothing else."""
+    """Stops what does not end, by the CPU time of this process: a pattern gives way to a signal, to nothing else."""
 
     def stop(*_: object) -> None:
-        raise AssertionError(f"not done in {seconds} s: {what}")
+        raise AssertionError(f"not done in {seconds} s of CPU: {what}")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _padded(pattern: re.Pattern[str], paddings: tuple[str, ...]) -> Iterator[str]:
