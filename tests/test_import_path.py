@@ -70,7 +70,9 @@ def test_torch_unpickles_no_objects_in_children_whatever_was_set() -> None:
 def test_an_engine_s_processes_look_into_no_relative_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", ":/lib")
     monkeypatch.setenv("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-0123456789")
     with environment_of({"batch_invariant": False}):
+        assert "OPENAI_API_KEY" not in os.environ
         assert (os.environ["PYTHONPATH"], os.environ["PYTHONSAFEPATH"]) == ("/lib", "1")
         assert os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] == "0"
     assert os.environ["PYTHONPATH"] == ":/lib"

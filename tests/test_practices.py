@@ -169,7 +169,7 @@ def test_every_fault_of_a_practice_is_reported_with_its_line(tmp_path: Path) -> 
     found = [str(problem).split("bad.yaml:")[1] for problem in error.value.problems]
     assert found == [
         "8:11: therapist/greet: unbalanced ')' in template: Hello (a|b, how are you and the garden today?",
-        "12:15: ear/weeds: missing ), unterminated subpattern at position 6",
+        "12:15: ear/weeds: 'which (weeds' is not a regular expression: missing ), unterminated subpattern at position 6",
         "5:12: closing/0: the therapist has no wordings 'goodbye'; write them under therapist:",
         "6:60: techniques/weeding/steps/0: the patient has no wordings 'thistles'; write them under patient:",
     ]

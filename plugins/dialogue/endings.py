@@ -14,7 +14,8 @@ _LEAVE = re.compile(
     r"|talk (?:to you )?(?:soon|next (?:time|week)))\b",
     re.IGNORECASE,
 )
-_REPORTED = re.compile(r"\b(?:said|say|saying|says|wave[ds]?|told|tell|kiss(?:ed)?)\b[^.!?]*$", re.IGNORECASE)
+_REPORTED = re.compile(r"\b(?:said|say|saying|says|wave[ds]?|told|tell|kiss(?:ed)?)\b", re.IGNORECASE)
+_LAST_CLAUSE = re.compile(r"[.!?]")
 
 
 def takes_leave(text: str) -> bool:
@@ -22,7 +23,7 @@ def takes_leave(text: str) -> bool:
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
     for sentence in sentences[-2:]:
         found = _LEAVE.search(sentence)
-        if found and not _REPORTED.search(sentence[: found.start()]):
+        if found and not _REPORTED.search(_LAST_CLAUSE.split(sentence[: found.start()])[-1]):
             return True
     return False
 

@@ -6,7 +6,6 @@ there. It is never part of a turn.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,7 +21,6 @@ CLOSING = (
     "session was, and say goodbye."
 )
 START, END = "\n\n[Note to you alone: ", "]"
-_NOTE = re.compile(r"\s*\[Note to you alone: .*\]\s*\Z", re.DOTALL)
 
 
 def with_note(messages: Sequence[ChatMessage], note: str) -> tuple[ChatMessage, ...]:
@@ -35,4 +33,5 @@ def with_note(messages: Sequence[ChatMessage], note: str) -> tuple[ChatMessage, 
 
 def without_note(text: str) -> str:
     """A message as it was said."""
-    return _NOTE.sub("", text)
+    said, mark, _ = text.partition(START.lstrip())
+    return said.rstrip() if mark and text.rstrip().endswith(END) else text

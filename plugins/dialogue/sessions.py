@@ -18,7 +18,7 @@ from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
-from cbtrun.plugins.dialogue.prompts import PATIENT_VARIABLES, THERAPIST_VARIABLES, template_faults
+from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
@@ -44,27 +44,12 @@ def check_block(context: BlockContext) -> list[Problem]:
     """Templates with faults, the block's and the arms'."""
     if context.stage != "sessions":
         return []
-    allowed = {"system": THERAPIST_VARIABLES, "patient_system": PATIENT_VARIABLES, "reminder": PATIENT_VARIABLES}
     personas = context.options.get("personas")
     seen = [personas] if personas in training_sets(context.study) else []
-    return (
-        [
-            *(
-                context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas")
-                for name in seen
-            )
-        ]
-        + [
-            context.problem(fault, key)
-            for key, variables in allowed.items()
-            for fault in template_faults(str(context.options.get(key, "")), variables)
-        ]
-        + [
-            Problem(context.place_in_study("arms", name, "system"), f"arms/{name}/system", fault)
-            for name, arm in (context.study.get("arms") or {}).items()
-            for fault in template_faults(str(arm.get("system", "")), THERAPIST_VARIABLES)
-        ]
-    )
+    return [
+        *(context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas") for name in seen),
+        *template_problems(context),
+    ]
 
 
 @hookimpl

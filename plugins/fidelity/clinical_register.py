@@ -27,7 +27,8 @@ TECHNICAL = (
 )  # fmt: skip
 """Terms of which it takes three, or two in twenty words; what the therapist said before does not count."""
 
-LIST = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d+[.)])\s+\S.*\n\s*(?:[-*•]|\d+[.)])\s+\S|\b1[.)] .+ 2[.)] ", re.DOTALL)
+_ITEM = re.compile(r"(?:[-*•]|\d++[.)])(?:\s|$)")
+_ONE, _TWO = re.compile(r"\b1[.)] "), re.compile(r" 2[.)] ")
 HEADED = re.compile(r"\*\*[^*\n]{2,30}:?\*\*:?[^*]+\*\*[^*\n]{2,30}:?\*\*|^#+ ", re.MULTILINE)
 
 
@@ -43,12 +44,21 @@ def _find(case: Case) -> Iterator[Finding]:
 
 def _clinical(text: str, lowered: str, heard: str) -> str:
     """The terms or the list that give a turn away; empty when nothing does."""
-    if LIST.search(text) or HEADED.search(text):
+    if _is_list(text) or HEADED.search(text):
         return text
     grave = [term for term in _terms(GRAVE, lowered) if term not in heard]
     terms = [term for term in _terms(TECHNICAL, lowered) if term not in heard]
     dense = len(terms) >= 2 and len(lowered.split()) <= 20 * (len(terms) - 1)
     return ", ".join([*grave, *terms]) if grave or len(terms) >= 3 or dense else ""
+
+
+def _is_list(text: str) -> bool:
+    """Two lines that begin with a bullet or a number, or "1. ... 2. ..." in one."""
+    lines = [line.strip() for line in text.split("\n")]
+    if sum(_ITEM.match(line) is not None for line in lines if line) > 1:
+        return True
+    one = _ONE.search(text)
+    return one is not None and _TWO.search(text, one.end() + 1) is not None
 
 
 def _terms(patterns: tuple[str, ...], lowered: str) -> list[str]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import ModelError
 from cbtrun.models import ChatMessage
 from cbtrun.records import Message
+
+if TYPE_CHECKING:
+    from cbtrun.templates.chat import RenderedChat
 
 ROLES = {"system": "system", "therapist": "assistant", "patient": "user"}
 OPENING = "(The session begins.)"
@@ -64,7 +67,9 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
     chat = [{**message, "content": _spoken(control, message["content"])} for message in chat]
     for candidate in (chat, _opened(chat), _folded(chat), _folded(_opened(chat))):
         try:
-            text = tokenizer.apply_chat_template(candidate, tokenize=False, **CONSTANTS)
+            text = _rendered(tokenizer, candidate).text
+        except ModelError:
+            raise
         except Exception as error:  # Jinja's errors are as many as templates
             errors.append(str(error))
             continue
@@ -77,10 +82,40 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
 
 def prompt_text(tokenizer: Any, chat: Chat) -> str:
     """The prompt that asks the model for its next turn."""
-    text: str = tokenizer.apply_chat_template(
-        fitted_chat(tokenizer, chat), tokenize=False, add_generation_prompt=True, **CONSTANTS
-    )
-    return text
+    return template_text(tokenizer, fitted_chat(tokenizer, chat), add_generation_prompt=True).text
+
+
+def template_text(tokenizer: Any, chat: Chat, *, add_generation_prompt: bool = False) -> RenderedChat:
+    """A dialogue in the words of the tokenizer's template. Raises ModelError where the template cannot say it."""
+    try:
+        return _rendered(tokenizer, chat, add_generation_prompt)
+    except ModelError:
+        raise
+    except Exception as error:  # Jinja's errors are as many as templates
+        raise ModelError(f"the chat template cannot render this dialogue: {error}") from None
+
+
+def check_template_ends(tokenizer: Any) -> None:
+    """Raises ModelError, before any work, for a template that does not get through a short dialogue within its limits."""
+    chat = [{"role": role, "content": role} for role in ("system", "user", "assistant", "user")]
+    try:
+        _rendered(tokenizer, chat)
+    except ModelError:
+        raise
+    except Exception:  # which dialogues it can render is found with each of them
+        return
+
+
+def _rendered(tokenizer: Any, chat: Chat, add_generation_prompt: bool = False) -> RenderedChat:
+    """The template came with the model and is a stranger's program: ModelError for one that would not end."""
+    from cbtrun.templates.chat import ChatTemplateLimit, rendered_chat
+
+    named = {name: token for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    variables = {**named, **CONSTANTS, "add_generation_prompt": add_generation_prompt}
+    try:
+        return rendered_chat(tokenizer.get_chat_template(), chat, **variables)
+    except ChatTemplateLimit as error:
+        raise ModelError(f"the chat template that came with this model cannot be used: {error}") from None
 
 
 def end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cbtrun.errors import ModelError
-from cbtrun.plugins.local_models.chat_format import CONSTANTS, Chat, fitted_chat, prompt_text, turn_ends
+from cbtrun.plugins.local_models.chat_format import Chat, fitted_chat, prompt_text, template_text, turn_ends
+
+GENERATION = re.compile(r"\{%[-+]?\s*+generation\b")
 
 
 @dataclass(frozen=True)
@@ -30,27 +33,40 @@ def marker(tokenizer: Any) -> Marker:
     turn. (TRL's marked copies of known templates are not used: its one for Qwen 2.5 trains on the line break that every
     prompt ends with.) Raises ModelError for a template that would never teach a model to end its turn.
     """
-    from trl.chat_template_utils import has_generation_markers, is_chat_template_stop_token_trained
-
-    template: str = tokenizer.chat_template
-    if not has_generation_markers(template):
+    if not GENERATION.search(tokenizer.get_chat_template()):
         _check_by_prompts(tokenizer)
         return lambda chat: _by_prompts(tokenizer, chat)
-    if not is_chat_template_stop_token_trained(tokenizer, chat_template=template):
+    if not _teaches_the_end(tokenizer):
         raise ModelError("this chat template leaves the end-of-turn token out of {% generation %}: it would never stop")
-    return lambda chat: _by_template(tokenizer, template, chat)
+    return lambda chat: _by_template(tokenizer, chat)
 
 
-def _by_template(tokenizer: Any, template: str, chat: Chat) -> Marked:
-    rendered = tokenizer.apply_chat_template(
-        fitted_chat(tokenizer, chat),
-        chat_template=template,
-        tokenize=True,
-        return_dict=True,
-        return_assistant_tokens_mask=True,
-        **CONSTANTS,
-    )
-    return Marked(tuple(rendered["input_ids"]), _runs(rendered["assistant_masks"]))
+def _by_template(tokenizer: Any, chat: Chat) -> Marked:
+    """Every token that has a character in what the template marks."""
+    rendered = template_text(tokenizer, fitted_chat(tokenizer, chat))
+    encoded = tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+    spans, mask = iter(rendered.spans), []
+    first, last = next(spans, (len(rendered.text), len(rendered.text)))
+    for start, end in encoded["offset_mapping"]:
+        while start >= last and last < len(rendered.text):
+            first, last = next(spans, (len(rendered.text), len(rendered.text)))
+        mask.append(int(end > first and start < last))
+    return Marked(tuple(encoded["input_ids"]), _runs(mask))
+
+
+def _teaches_the_end(tokenizer: Any) -> bool:
+    """Whether the last thing that a template marks in a turn is a token of its own, as an end of turn is."""
+    chat = [{"role": role, "content": "dummy"} for role in ("user", "assistant", "user")]
+    try:
+        marked = _by_template(tokenizer, chat)
+    except ModelError:
+        raise
+    except Exception:  # Jinja's errors are as many as templates
+        return False
+    own = set(tokenizer.get_added_vocab().values())
+    taught = [token for start, end in marked.spans for token in marked.input_ids[start:end]]
+    said = [token for token in taught if tokenizer.decode([token]).strip()]
+    return bool(said) and said[-1] in own
 
 
 def _runs(mask: list[int]) -> tuple[tuple[int, int], ...]:
@@ -63,7 +79,7 @@ def _runs(mask: list[int]) -> tuple[tuple[int, int], ...]:
 def _by_prompts(tokenizer: Any, chat: Chat) -> Marked:
     """Each turn of the therapist begins where its prompt ends, and ends with the first end-of-turn token after it."""
     fitted = fitted_chat(tokenizer, chat)
-    text: str = tokenizer.apply_chat_template(fitted, tokenize=False, **CONSTANTS)
+    text: str = template_text(tokenizer, fitted).text
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids, starts = encoded["input_ids"], [start for start, _ in encoded["offset_mapping"]]
     ends = turn_ends(tokenizer)
@@ -72,7 +88,7 @@ def _by_prompts(tokenizer: Any, chat: Chat) -> Marked:
     for place, message in enumerate(fitted):
         if message["role"] != "assistant":
             continue
-        prompt = tokenizer.apply_chat_template(fitted[:place], tokenize=False, add_generation_prompt=True, **CONSTANTS)
+        prompt = template_text(tokenizer, fitted[:place], add_generation_prompt=True).text
         if not text.startswith(prompt):
             raise ModelError("this chat template renders what came before a turn otherwise once the turn is there")
         first, words = bisect_left(starts, len(prompt)), len(prompt) + len(message["content"])

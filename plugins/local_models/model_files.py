@@ -17,7 +17,7 @@ from cbtrun.digests import digest, file_digest, tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.plugins import tiny
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
-from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE
+from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_template_ends
 from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 
@@ -131,7 +131,7 @@ def torch_device(wanted: str) -> str:
 def load_tokenizer(files: ModelFiles) -> Any:
     """The model's tokenizer, with a padding token and, for a base model that has none, our plain chat template.
 
-    Raises ModelError when it has neither a template nor an end token. Tune jobs side by side call it at the same time.
+    Raises ModelError when it has neither a template nor an end token, or a template that would not end. Tune jobs side by side call it at the same time.
     """
     with LOADING:
         from transformers import AutoTokenizer
@@ -143,6 +143,7 @@ def load_tokenizer(files: ModelFiles) -> Any:
         tokenizer.chat_template = BASE_TEMPLATE
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    check_template_ends(tokenizer)
     return tokenizer
 
 

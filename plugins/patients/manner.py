@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.patterns import BoundedPatterns, bounded
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.wording.phrasing import read_rules
 
@@ -22,7 +23,7 @@ EAR = Path(__file__).parent / "ear"
 class Manner:
     """What a patient goes by."""
 
-    questions: Mapping[str, re.Pattern[str]]
+    questions: Mapping[str, re.Pattern[str] | BoundedPatterns]
     """Kind of question -> what gives it away in lower-case text, the more telling first."""
     words: Mapping[str, tuple[str, ...]]
     """Kind of answer -> wordings."""
@@ -46,7 +47,8 @@ def manner_of(practice: Practice | None) -> Manner:
     if practice is None:
         return shipped
     heard = " ".join(text for templates in practice.therapist.values() for text in templates)
-    questions = {**_patterns(practice.ear), **shipped.questions, **_patterns(practice.ear)}
+    own = {kind: bounded(signs) for kind, signs in practice.ear.items()}
+    questions = {**own, **shipped.questions, **own}
     return Manner(questions, practice.patient_words, frozenset(practice.ear), practice.needs_trust, heard.lower())
 
 

@@ -7,7 +7,6 @@ scripted patient hears with its `ear` and answers with its `patient` wordings. S
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from cbtrun.digests import file_digest
 from cbtrun.errors import Problem, SpecError
+from cbtrun.patterns import check_pattern
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.practices.named import practice_path, shipped_practices
 from cbtrun.plugins.wording.phrasing import parse, read_rules
@@ -96,7 +96,7 @@ def _cross_problems(source: Located) -> Iterator[Problem]:
         for rule, templates in (value.get(part) or {}).items():
             yield from _bad(source, parse, (part, rule), templates)
     for kind, patterns in (value.get("ear") or {}).items():
-        yield from _bad(source, re.compile, ("ear", kind), patterns)
+        yield from _bad(source, check_pattern, ("ear", kind), patterns)
     answers = {*read_rules(PATIENT_WORDS), *(value.get("patient") or {})}
     for path, step in _steps(value):
         for place, known, who in ((0, set(value["therapist"]), "therapist"), (1, answers, "patient")):
@@ -113,7 +113,7 @@ def _bad(source: Located, read: Any, path: tuple[str, str], texts: list[str]) ->
     for number, text in enumerate(texts):
         try:
             read(text)
-        except (ValueError, re.error) as error:
+        except ValueError as error:
             yield Problem(source.place(*path, number), "/".join(path), str(error))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from cbtrun.patterns import BoundedPatterns, bounded
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
 from cbtrun.ratings.rubric_signals import Carried, Echo, Phrases, Ratio, Repeated, Signal, Words
 
@@ -141,9 +140,8 @@ def _repeated(signal: Repeated, turns: Sequence[SpokenTurn]) -> list[Hit]:
     return hits
 
 
-@lru_cache(maxsize=1024)
-def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _any(patterns: tuple[str, ...]) -> BoundedPatterns:
+    return bounded(patterns, ignore_case=True)
 
 
 def _words(signal: Words, turns: Sequence[SpokenTurn]) -> Measured:

@@ -86,7 +86,7 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
 
     svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
     svg = re.sub(r'href="#(?!sessions?=)([^"]*)"', rf'href="#{prefix}\1"', svg)
-    svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
+    svg = re.sub(r"url\(#([^()]*)\)", rf"url(#{prefix}\1)", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
     svg = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r"font: \1var(--sans)", svg)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -43,14 +44,26 @@ _TOKEN = re.compile(r"[()\[\]|]|\{\w+\}|<\w+>")
 _CLOSES = {"(": ")", "[": "]"}
 
 
+LONGEST = 10_000
+"""Characters of a template of wordings: reading one takes time by the square of its brackets."""
+DEEPEST = 50
+"""Brackets within each other."""
+
+
 @lru_cache(maxsize=8192)
 def parse(template: str) -> tuple[Part, ...]:
-    """The parts of a template. Raises ValueError for a bracket without its partner."""
+    """The parts of a template. Raises ValueError for a bracket without its partner, and for one of absurd size."""
+    if len(template) > LONGEST or _depth(template) > DEEPEST:
+        raise ValueError(f"a template has at most {LONGEST:,} characters and {DEEPEST} brackets within each other")
     tokens = re.split(f"({_TOKEN.pattern})", template)
     ways, rest = _ways([token for token in tokens if token], None)
     if rest:
         raise ValueError(f"unbalanced '{rest[0]}' in template: {template}")
     return ways[0]
+
+
+def _depth(template: str) -> int:
+    return max(accumulate({"(": 1, "[": 1, ")": -1, "]": -1}.get(one, 0) for one in template), default=0)
 
 
 def _ways(tokens: Sequence[str], closing: str | None) -> tuple[list[tuple[Part, ...]], Sequence[str]]:

@@ -32,7 +32,7 @@ _UNUSABLE = {
     "filter": "answer blocked by a content filter",
     "content_filter": "answer blocked by a content filter",
 }
-_FENCE = re.compile(r"\A```[a-zA-Z]*\s*\n(?P<inside>.*?)\n?\s*```\Z", re.DOTALL)
+_FENCE_OPENS = re.compile(r"```[a-zA-Z]*+[^\S\n]*+\n")
 _THINKING = re.compile(r"\A<think>.*?</think>", re.DOTALL)
 
 
@@ -189,8 +189,10 @@ def why_unusable(reply: Reply) -> str | None:
 def answer_text(text: str) -> str:
     """The answer without what some models put around it: a code fence, or their thinking before it."""
     text = _THINKING.sub("", text.strip()).strip()
-    fenced = _FENCE.match(text)
-    return fenced["inside"] if fenced else text
+    fence = _FENCE_OPENS.match(text)
+    if fence is None or not text.endswith("```") or len(text) < fence.end() + 3:
+        return text
+    return text[fence.end() : -3].strip()
 
 
 def explain(error: ValidationError) -> str:

@@ -18,8 +18,9 @@ from cbtrun.records import Quote
 SHORTEST_WORDS, SHORTEST_CHARACTERS = 3, 8
 
 _MARKS = re.compile('[\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u2032\u2033\u00b4`"]')
-_DASHES = re.compile("\\s*[-\u2010-\u2015\u2212\u00ad]+\\s*")
-_DOTS = re.compile(r"\s*(?:\u2026|\.{2,}|\. \. \.)\s*")
+# White space before a mark is taken from its beginning alone: looked at from each of its places, a padded turn takes minutes.
+_DASHES = re.compile("(?:(?<!\\s)\\s++)?[-\u2010-\u2015\u2212\u00ad]++\\s*+")
+_DOTS = re.compile(r"(?:(?<!\s)\s++)?(?:\u2026|\.{2,}+|\. \. \.)\s*+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _AROUND = "'. "
 _WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff]|[^\\W\u3040-\u30ff\u3400-\u9fff]+(?:'\\w+)*")

@@ -7,23 +7,14 @@ A turn of one or two words ("Mm-hm.", "Okay, go on" has three) is listening, not
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from cbtrun.patterns import check_pattern
 from cbtrun.records import Record, Speaker
 
-
-def _a_regular_expression(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-    return pattern
-
-
-Pattern = Annotated[str, Field(min_length=1), AfterValidator(_a_regular_expression)]
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(check_pattern)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Window = tuple[Fraction, Fraction]
 

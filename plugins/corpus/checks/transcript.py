@@ -22,7 +22,7 @@ REFUSALS = re.compile(
     re.IGNORECASE,
 )
 OTHER_SPEAKER = re.compile(
-    r"(?:^|\n)\s*\**(?:therapist|patient|client|counsell?or|user|assistant)\**\s*:", re.IGNORECASE
+    r"^[^\S\n]*+\**+(?:therapist|patient|client|counsell?or|user|assistant)\**+\s*+:", re.IGNORECASE | re.MULTILINE
 )
 LEAKS = re.compile(
     r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|```|\{\s*\"(?:messages|role|content)\"\s*:"
