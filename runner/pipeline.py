@@ -32,7 +32,9 @@ from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
-from cbtrun.results import build_results, results_bytes
+from cbtrun.result_parts import STAGE as PARTS
+from cbtrun.result_parts import Parts
+from cbtrun.results import build_results, read_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves
@@ -134,6 +136,8 @@ class _Run:
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
         self._stopping = Event()
+        self._lost = Parts()
+        """What a fault of ours cost: told when everything else is written."""
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
         self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
@@ -153,10 +157,11 @@ class _Run:
         middle = [stage for stage in stages if stage.block not in ("personas", "report")]
         for wave in waves(middle, self.study, self.registry):
             self._wave(wave)
-        if self.outcome.done or not self.folder.results.exists():
+        if self.outcome.done or not _is_whole(self.folder):
             self._write_results()
         for stage in [stage for stage in stages if stage.block == "report"]:
             self._stage(stage)
+        self._lost.raise_first()
         return self.outcome
 
     def personas_alone(self) -> None:
@@ -184,7 +189,9 @@ class _Run:
             self.inputs.rated(),
             self.inputs.comparisons(),
             self.outcome.failures,
+            self._lost,
         )
+        self.outcome.failures += self._lost.failures
         write_atomically(self.folder.results, results_bytes(results).decode())
 
     def _wave(self, wave: Wave) -> None:
@@ -260,12 +267,16 @@ class _Run:
             raise
         except SpecError:
             raise
-        except CbtrunError as error:
+        except Exception as error:
+            if not isinstance(error, CbtrunError):
+                if stage.block != "analysis":
+                    raise
+                self._lost.lose(stage.id, error)
             with self._books:
                 if self._stopping.is_set():
                     self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
                 else:
-                    context.fail("", str(error))
+                    context.fail("", str(error) or type(error).__name__)
                     self._break(stage, context.failures)
             return
         with self._books:
@@ -379,6 +390,14 @@ class _Run:
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
+
+
+def _is_whole(folder: RunFolder) -> bool:
+    """Whether results.json is there, can be read, and lacks no part that could not be made."""
+    try:
+        return PARTS not in read_results(folder.results.read_bytes()).counts.failures
+    except (OSError, ValueError):
+        return False
 
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
