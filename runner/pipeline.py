@@ -28,6 +28,7 @@ from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.persona_sets import check_disjoint
+from cbtrun.plain_files import inside
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
@@ -341,7 +342,7 @@ class _Run:
         folder = adapter_digest = None
         if job in (self.study.data.get("tune") or {}):
             chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
-            name, folder, adapter_digest = chosen.base, str(self.folder.path / chosen.folder), chosen.digest
+            name, folder, adapter_digest = chosen.base, str(inside(self.folder.path, chosen.folder)), chosen.digest
         return ModelContext(
             name,
             self.study.options("models", name),
@@ -357,7 +358,7 @@ class _Run:
         """Every adapter that is there: of jobs that have failed or are still to come there are none."""
         jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
         return [
-            TunedAdapter(str(self.folder.path / one.folder), self.study.options("models", one.base))
+            TunedAdapter(str(inside(self.folder.path, one.folder)), self.study.options("models", one.base))
             for job in jobs
             if f"tune.{job}" not in self.broken
             for one in self.inputs.adapters(job)
@@ -385,7 +386,7 @@ class _Run:
             return file_digest(path) if path.exists() else None
         if not self._report_list.exists():
             return None
-        files = [self.folder.path / line for line in self._report_list.read_text().splitlines()]
+        files = [inside(self.folder.path, line) for line in self._report_list.read_text().splitlines()]
         if not all(file.exists() for file in files):
             return None
         self.outcome.report = next(iter(files), None)

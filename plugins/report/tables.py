@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from cbtrun.plugins.report.plain_text import plain
+from cbtrun.run_folder import write_atomically
 
 NARROW, NARROW_GAP = 21.875, 0.45
 """Width of the page's text on a phone 390 pixels wide, and the gap between columns there, in rem."""
@@ -147,7 +148,7 @@ def save_table(table: Table, folder: Path, formats: Sequence[str]) -> list[Path]
     paths = []
     for ending, write in [writers[one] for one in formats if one in writers]:
         path = folder / f"{table.name}.{ending}"
-        path.write_text(write(table), encoding="utf-8", newline="\n")
+        write_atomically(path, write(table))
         paths.append(path)
     return paths
 

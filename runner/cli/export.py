@@ -18,6 +18,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     Weights are safetensors. A merged model has its base's number format, tokenizer and chat template.
     """
     from cbtrun.errors import StageError
+    from cbtrun.plain_files import inside
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.records import Adapter
     from cbtrun.registry import load_registry
@@ -38,7 +39,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     target = to or run_folder / "exports" / adapter
     if target.exists() and any(target.iterdir()):
         raise StageError(f"{target}: there is something already; name another folder with --to")
-    source = run_folder / chosen[0].folder
+    source = inside(run_folder, chosen[0].folder)
     if merge:
         base = study.options("models", chosen[0].base)
         export_merged(source, base["model"], base.get("revision"), target)
