@@ -26,6 +26,7 @@ from cbtrun.digests import derive_seed, digest, file_digest
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.journal.trouble import told
 from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.plain_files import inside
@@ -90,7 +91,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     with folder.locked():
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
-        with Journal(folder.journal) as journal:
+        with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
             return _Run(study, registry, folder, options, journal).all_stages()
@@ -112,7 +113,7 @@ def remake_report(
     known = registry.schema("report", block["using"]).get("properties", {})
     if unknown := [name for name in options or {} if name not in known]:
         raise StageError(f"the report plugin '{block['using']}' cannot write some formats alone: no `{unknown[0]}`")
-    with folder.locked(), Journal(folder.journal) as journal:
+    with folder.locked(), Journal(folder.journal) as journal, told(folder.journal):
         run = _Run(study, registry, folder, RunOptions(offline=True), journal)
         return run.outcome, run.report_alone(options or {})
 

@@ -94,10 +94,10 @@ def inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def open_plain(path: Path, flags: int, mode: int = 0o666) -> int:
+def open_plain(path: Path, flags: int, mode: int = 0o666, *, shared: bool = False) -> int:
     """A descriptor of a plain file with one name, to be read or written where it is; never that of what a link leads to.
 
-    Raises StageError for anything else, and never waits.
+    shared: it may have further names, since it is only read. Raises StageError for anything else, and never waits.
     """
     try:
         opened = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
@@ -106,7 +106,7 @@ def open_plain(path: Path, flags: int, mode: int = 0o666) -> int:
             raise StageError(f"{path}: is a symbolic link; it is not followed") from None
         raise error
     found = os.fstat(opened)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+    if not stat.S_ISREG(found.st_mode) or (found.st_nlink > 1 and not shared):
         os.close(opened)
         raise StageError(f"{path}: is no plain file with a single name; it is neither read nor written")
     return opened
