@@ -15,17 +15,20 @@ from pathlib import Path
 
 from cbtrun.errors import StageError
 
+JOURNAL = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
 FILES = frozenset(
-    ("running.pid", "running.txt", "study.lock.yaml", "registration.json", "sessions.jsonl", "results.json")
-    + ("report.html", "report.files", "sheet-key.csv", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
+    {
+        *("running.pid", "running.txt", "study.lock.yaml", "registration.json", "sessions.jsonl", "results.json"),
+        *("report.html", "report.files", "sheet-key.csv", *JOURNAL),
+    }
 )
 FOLDERS = frozenset(
-    ("personas", "corpus", "adapters", "ratings", "analysis", "tables", "figures", "report_transcripts")
-    + ("sheets", "agreement", "exports")
+    {
+        *("personas", "corpus", "adapters", "ratings", "analysis", "tables", "figures", "report_transcripts"),
+        *("sheets", "agreement", "exports"),
+    }
 )
-IN_PLACE = frozenset(
-    ("running.pid", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal", "speed.jsonl")
-)
+IN_PLACE = frozenset({"running.pid", "speed.jsonl", "journal.sqlite-journal", *JOURNAL})
 """Written where they are, not replaced by a new file: a second name of one would be written along with it."""
 PART = re.compile(r"\.[0-9a-f]{16}\.part$")
 KINDS = (

@@ -66,17 +66,18 @@ def test_raters_who_each_have_one_mind_have_no_consistency_and_are_told_why() ->
 
 def rated_sessions(kind: str, count: int, raters: int, draw: random.Random) -> tuple[list[Session], list[Rating]]:
     """Sessions and ratings of one degenerate kind."""
-    sessions = [a_session([("therapist", "Hello."), ("patient", "Yes.")], id=f"s{at}", draw=f"d{at}", arm=draw.choice("xy")) for at in range(count)]
-    score = {
-        "constant": lambda at, who: 3,
-        "each of one mind": lambda at, who: who,
-        "missing": lambda at, who: None,
-        "half missing": lambda at, who: draw.choice([None, 2]),
-        "two values": lambda at, who: draw.choice([0, 6]),
-    }[kind]
+    sessions = [
+        a_session([("therapist", "Hello."), ("patient", "Yes.")], id=f"s{at}", draw=f"d{at}", arm=draw.choice("xy"))
+        for at in range(count)
+    ]
+
+    def score(who: int) -> float | None:
+        of_kind = {"constant": [3.0], "each of one mind": [float(who)], "missing": [None], "half missing": [None, 2.0]}
+        return draw.choice(of_kind.get(kind, [0.0, 6.0]))
+
     ratings = [
-        rating(one.id, [score(at, who) for _ in range(4)], rater=f"r{who}").model_copy(update={"repeat": repeat})
-        for at, one in enumerate(sessions)
+        rating(one.id, [score(who) for _ in range(4)], rater=f"r{who}").model_copy(update={"repeat": repeat})
+        for one in sessions
         for who in range(raters)
         for repeat in (1, 2)
         if draw.random() < 0.9

@@ -6,6 +6,7 @@ import os
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from cbtrun.errors import StageError, StopRun
 from cbtrun.journal.exchange import check_journal, export_journal
 from cbtrun.journal.tables import connect, connect_to_read
-from cbtrun.journal.trouble import trouble
+from cbtrun.journal.trouble import told, trouble
 from cbtrun.run_folder import RunFolder
 
 CALLS = 400
@@ -21,7 +22,20 @@ Damage = Callable[[Path], None]
 
 
 def a_call(at: int) -> tuple[object, ...]:
-    return (f"{at * 2**250 // CALLS:064x}", "sessions", "m", "patient", 1, f"Reply {at}. " * 30, 5, 7, "stop", None, 0.5, "")
+    return (
+        f"{at * 2**250 // CALLS:064x}",
+        "sessions",
+        "m",
+        "patient",
+        1,
+        f"Reply {at}. " * 30,
+        5,
+        7,
+        "stop",
+        None,
+        0.5,
+        "",
+    )
 
 
 @pytest.fixture
@@ -78,19 +92,20 @@ def test_no_refusal_of_a_disk_is_called_damage(tmp_path: Path, words: str) -> No
     assert (type(found), "damaged or" in str(found), "move it away" in str(found)) == (StopRun, False, False)
 
 
-@pytest.mark.parametrize("words", ["database disk image is malformed", "file is not a database", "no such table: calls"])
+@pytest.mark.parametrize(
+    "words", ["database disk image is malformed", "file is not a database", "no such table: calls"]
+)
 def test_damage_is_called_damage(tmp_path: Path, words: str) -> None:
     assert isinstance(trouble(tmp_path / "journal.sqlite", refusal(words)), StageError)
 
 
 def test_a_limit_on_the_size_of_files_is_named(folder: RunFolder, small_files: None) -> None:
+    def write() -> None:
+        with closing(connect(folder.journal)) as connection, told(folder.journal), connection:
+            connection.execute("UPDATE calls SET text = text || text")
+
     with pytest.raises(StopRun, match=r"files may have 40,960 bytes, `ulimit -f`"):
-        connection = connect(folder.journal)
-        try:
-            with connection:
-                connection.execute("UPDATE calls SET text = text || text")
-        except sqlite3.Error as error:
-            raise trouble(folder.journal, error) from error
+        write()
 
 
 def test_a_sound_journal_is_read_where_nothing_can_be_written(
@@ -149,18 +164,16 @@ def bad_text(path: Path) -> None:
 )
 def test_what_can_be_read_of_a_damaged_journal_is_saved(folder: RunFolder, damage: Damage, least: float) -> None:
     damage(folder.journal)
-    try:
+    with suppress(StageError):  # where not even its tables can be read
         assert check_journal(folder)
-    except StageError as error:
-        assert "damaged or not a journal" in str(error)
     target = folder.path / "out.gz"
     found = export_journal(folder, target)
-    lines = [json.loads(line) for line in gzip.open(target)]
+    lines = [json.loads(line) for line in gzip.decompress(target.read_bytes()).splitlines()]
     keys = [line["key"] for line in lines[1:-1]]
     assert found.calls == lines[-1]["calls"] == len(keys) == len(set(keys))
     assert least <= found.calls < CALLS + (damage is not bad_text)
     assert found.unreadable + found.gaps or found.calls == CALLS
-    assert all(tuple(line.values())[0] in {a_call(at)[0] for at in range(CALLS)} for line in lines[1:-1])
+    assert all(line["key"] in {a_call(at)[0] for at in range(CALLS)} for line in lines[1:-1])
 
 
 def test_check_says_that_a_call_is_no_text(folder: RunFolder) -> None:
@@ -182,11 +195,16 @@ def test_a_file_in_which_nothing_can_be_read_gives_no_export(folder: RunFolder) 
         ("CREATE VIEW v AS SELECT 1", "view 'v'"),
         ("CREATE TABLE more (x)", "table 'more'"),
         ("CREATE INDEX i ON calls (text)", "index 'i'"),
-        ("DROP TABLE runs; CREATE TABLE runs (started REAL PRIMARY KEY, last REAL AS (started) STORED)", "table 'runs'"),
+        (
+            "DROP TABLE runs; CREATE TABLE runs (started REAL PRIMARY KEY, last REAL AS (started) STORED)",
+            "table 'runs'",
+        ),
         ("DROP TABLE calls; CREATE VIEW calls AS SELECT 1 AS key", "view 'calls'"),
     ],
 )
-def test_a_journal_with_more_in_it_than_ours_is_neither_read_nor_written(folder: RunFolder, sql: str, what: str) -> None:
+def test_a_journal_with_more_in_it_than_ours_is_neither_read_nor_written(
+    folder: RunFolder, sql: str, what: str
+) -> None:
     sqlite3.connect(folder.journal).executescript(sql)
     for door in (connect, connect_to_read):
         with pytest.raises(StageError, match=f"holds {what}, which is not of this version's journals"):

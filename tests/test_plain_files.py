@@ -37,8 +37,23 @@ COMMANDS = {
 NAMES = [
     *("running.pid", "running.txt", "report.html", "results.json", "study.lock.yaml", "registration.json"),
     *("sessions.jsonl", "report.files", "sheet-key.csv", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"),
-    *("tables", "tables/groups.csv", "figures/x.svg", "sheets", "sheets/sheet.html", "agreement", "personas/eval.jsonl"),
-    *("ratings/ctrs.jsonl", "adapters", "adapters/tiny/adapters.jsonl", "exports", "a/deep/part/of/it", "report.html.part"),
+    *(
+        "tables",
+        "tables/groups.csv",
+        "figures/x.svg",
+        "sheets",
+        "sheets/sheet.html",
+        "agreement",
+        "personas/eval.jsonl",
+    ),
+    *(
+        "ratings/ctrs.jsonl",
+        "adapters",
+        "adapters/tiny/adapters.jsonl",
+        "exports",
+        "a/deep/part/of/it",
+        "report.html.part",
+    ),
 ]
 
 
@@ -106,7 +121,9 @@ def test_a_file_that_is_written_anew_leaves_its_other_name_alone(ran: StudyProje
 
 
 @pytest.mark.parametrize("kind", ["a named pipe", "a socket"])
-def test_what_would_be_waited_on_for_ever_is_refused(ran: StudyProject, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_would_be_waited_on_for_ever_is_refused(
+    ran: StudyProject, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ran.folder / "runs/s")
     Path("results.json").unlink()
     if kind == "a named pipe":
@@ -117,7 +134,9 @@ def test_what_would_be_waited_on_for_ever_is_refused(ran: StudyProject, kind: st
     assert f"'results.json' is {kind}" in ran.run("compare", "runs/s", "runs/s").err
 
 
-@pytest.mark.parametrize(("name", "words"), [("results.json", "a folder where a file belongs"), ("tables", "a file where")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("results.json", "a folder where a file belongs"), ("tables", "a file where")]
+)
 def test_a_thing_of_another_kind_at_a_known_name_is_refused(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).mkdir() if "folder where" in words else (tmp_path / name).write_text("x")
     with pytest.raises(StageError, match=f"'{name}' is {words}"):

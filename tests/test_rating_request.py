@@ -193,7 +193,10 @@ def test_words_of_ordinary_life_are_not_taken_for_a_model(said: str) -> None:
 
 
 def test_a_mask_leaves_every_other_sign_as_it_is() -> None:
-    assert masked("a\u200bb \ufb01 \u2026 I am Cl\u200baude, \u00e9t\u00e9") == "a\u200bb \ufb01 \u2026 [masked], \u00e9t\u00e9"
+    assert (
+        masked("a\u200bb \ufb01 \u2026 I am Cl\u200baude, \u00e9t\u00e9")
+        == "a\u200bb \ufb01 \u2026 [masked], \u00e9t\u00e9"
+    )
 
 
 def test_a_turn_that_names_a_model_is_flagged_and_shown_as_it_is_unless_masked() -> None:

@@ -30,7 +30,12 @@ _CHUNK = re.compile(rb'cbtrunChunk\(\d{1,9},"[A-Za-z0-9+/=]*"\)\n?')
 def is_as_written(page: bytes) -> bool:
     """Whether a report holds this version's script, and nothing that leaves the page by itself."""
     jumps = _JUMP.findall(page)
-    return page_script().encode() in page and len(jumps) == 1 and _POLICY in page and not _LINK.search(page.replace(_ICON, b""))
+    return (
+        page_script().encode() in page
+        and len(jumps) == 1
+        and _POLICY in page
+        and not _LINK.search(page.replace(_ICON, b""))
+    )
 
 
 def readable_page(page: bytes) -> bytes:

@@ -144,7 +144,9 @@ def file_answer(folder: Path, file: Path) -> Answer:
         page = readable_page(body)
         return Answer(HTTPStatus.OK, page, HTML, file_policy(body, beside=(folder / FOLDER).is_dir()))
     kind = plain_type(file)
-    return Answer(HTTPStatus.OK, body, kind, name="" if kind != "application/octet-stream" else SAVED.sub("_", file.name))
+    return Answer(
+        HTTPStatus.OK, body, kind, name="" if kind != "application/octet-stream" else SAVED.sub("_", file.name)
+    )
 
 
 def _comparison(runs: Mapping[str, Path], query: Mapping[str, list[str]]) -> Answer:

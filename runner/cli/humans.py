@@ -27,9 +27,15 @@ ratings_option = click.option(
     " May be given several times; without it: arms, else the first factor.",
 )
 @click.option(
-    "--raters", type=click.IntRange(1, 99), default=1, show_default=True, help="Sheets to make, each in an order of its own."
+    "--raters",
+    type=click.IntRange(1, 99),
+    default=1,
+    show_default=True,
+    help="Sheets to make, each in an order of its own.",
 )
-@click.option("--new", is_flag=True, help="Draw again, with new codes; the key that is there is kept under another name.")
+@click.option(
+    "--new", is_flag=True, help="Draw again, with new codes; the key that is there is kept under another name."
+)
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the sheets; RUN/sheets if not given.")
 def sheet(
     run_folder: Path,

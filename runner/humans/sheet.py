@@ -87,7 +87,9 @@ def draw_sheet(
     there = {session.id: session for session in sessions}
     if gone := [session for session in (kept or {}).values() if session not in there]:
         raise StageError(f"{KEY}: the run has no session '{gone[0]}' any more; --new draws another sheet")
-    earlier = [Drawn(code=code, session=there[id_], stratum=_stratum(there[id_], names)) for code, id_ in (kept or {}).items()]
+    earlier = [
+        Drawn(code=code, session=there[id_], stratum=_stratum(there[id_], names)) for code, id_ in (kept or {}).items()
+    ]
     strata: dict[str, list[Session]] = {}
     for session in sorted(sessions, key=lambda one: one.id):
         if session.id not in {one.session.id for one in earlier}:
@@ -237,7 +239,9 @@ def _id_for(sheet: Sheet, rater: int) -> str:
 
 def _empty_table(sheet: Sheet, rubric: Rubric, rater: int) -> str:
     drawn = sheet.for_rater(rater)
-    return csv_text(COLUMNS, [[_id_for(sheet, rater), one.code, "", item.id, "", ""] for one in drawn for item in rubric.items])
+    return csv_text(
+        COLUMNS, [[_id_for(sheet, rater), one.code, "", item.id, "", ""] for one in drawn for item in rubric.items]
+    )
 
 
 def _key(sheet: Sheet) -> str:

@@ -100,7 +100,9 @@ def _trust_nothing(connection: sqlite3.Connection, path: Path) -> None:
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
         own = kind == "index" and sql is None and table in known
         if not own and (kind != "table" or _bare(sql) not in known.get(name, ())):
-            raise StageError(f"{path}: holds {kind} '{str(name)[:60]}', which is not of this version's journals; it is not read")
+            raise StageError(
+                f"{path}: holds {kind} '{str(name)[:60]}', which is not of this version's journals; it is not read"
+            )
 
 
 @cache

@@ -45,7 +45,9 @@ def trouble(path: Path, error: sqlite3.Error) -> CbtrunError:
             f"{path}: no room ({why}); nothing in the journal is lost. Free some space and run the same command again"
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StopRun(f"{path}: cannot be written ({error}); nothing in it is lost. Run the same command where it can be")
+        return StopRun(
+            f"{path}: cannot be written ({error}); nothing in it is lost. Run the same command where it can be"
+        )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StopRun(f"{path}: cannot be written ({error}); another program holds it. Run the same command again")
     return StopRun(

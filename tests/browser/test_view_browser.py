@@ -61,7 +61,7 @@ def outside() -> Iterator[tuple[str, list[str]]]:
             self.send_response(200)
             self.end_headers()
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Nothing is logged."""
@@ -112,7 +112,9 @@ def test_a_strangers_report_asks_nothing_of_anybody(
     address, theirs, page = viewed
     attacks = ATTACKS.replace("OUT", outside[0])
     report = theirs / "report.html"
-    report.write_text(report.read_text().replace("<main", attacks + "<main", 1) if whole else f"<!doctype html>{attacks}")
+    report.write_text(
+        report.read_text().replace("<main", attacks + "<main", 1) if whole else f"<!doctype html>{attacks}"
+    )
     page.goto(f"{address}/2/report.html")
     page.wait_for_timeout(800)
     assert page.url == f"{address}/2/report.html"
@@ -121,7 +123,9 @@ def test_a_strangers_report_asks_nothing_of_anybody(
 
 
 @pytest.mark.parametrize("name", ["figures/x.svg", "tables/x.html", "report_transcripts/0000.js"])
-def test_no_other_file_of_theirs_does_either(viewed: tuple[str, Path, Page], outside: tuple[str, list[str]], name: str) -> None:
+def test_no_other_file_of_theirs_does_either(
+    viewed: tuple[str, Path, Page], outside: tuple[str, list[str]], name: str
+) -> None:
     address, theirs, page = viewed
     (theirs / name).parent.mkdir(exist_ok=True)
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><script>location = "{outside[0]}/p"</script><image href="{outside[0]}/q"/></svg>'
