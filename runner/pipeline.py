@@ -27,14 +27,18 @@ from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.journal.trouble import told
 from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.origins import real_people_in
 from cbtrun.persona_sets import check_disjoint
+from cbtrun.plain_files import inside
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Failure
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
-from cbtrun.results import build_results, results_bytes
+from cbtrun.result_parts import STAGE as PARTS
+from cbtrun.result_parts import Parts
+from cbtrun.results import build_results, read_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves
@@ -89,7 +93,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     with folder.locked():
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
-        with Journal(folder.journal) as journal:
+        with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
             return _Run(study, registry, folder, options, journal).all_stages()
@@ -111,7 +115,7 @@ def remake_report(
     known = registry.schema("report", block["using"]).get("properties", {})
     if unknown := [name for name in options or {} if name not in known]:
         raise StageError(f"the report plugin '{block['using']}' cannot write some formats alone: no `{unknown[0]}`")
-    with folder.locked(), Journal(folder.journal) as journal:
+    with folder.locked(), Journal(folder.journal) as journal, told(folder.journal):
         run = _Run(study, registry, folder, RunOptions(offline=True), journal)
         return run.outcome, run.report_alone(options or {})
 
@@ -136,6 +140,8 @@ class _Run:
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
         self._stopping = Event()
+        self._lost = Parts()
+        """What a fault of ours cost: told when everything else is written."""
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
         self.inputs = Inputs(folder, study.data, self.rubrics)
         self.outputs: dict[str, str] = {}
@@ -158,10 +164,11 @@ class _Run:
         middle = [stage for stage in stages if stage.block not in ("personas", "report")]
         for wave in waves(middle, self.study, self.registry):
             self._wave(wave)
-        if self.outcome.done or not self.folder.results.exists():
+        if self.outcome.done or not _is_whole(self.folder):
             self._write_results()
         for stage in [stage for stage in stages if stage.block == "report"]:
             self._stage(stage)
+        self._lost.raise_first()
         return self.outcome
 
     def personas_alone(self) -> None:
@@ -189,7 +196,9 @@ class _Run:
             self.inputs.rated(),
             self.inputs.comparisons(),
             self.outcome.failures,
+            self._lost,
         )
+        self.outcome.failures += self._lost.failures
         write_atomically(self.folder.results, results_bytes(results).decode())
 
     def _wave(self, wave: Wave) -> None:
@@ -265,12 +274,16 @@ class _Run:
             raise
         except SpecError:
             raise
-        except CbtrunError as error:
+        except Exception as error:
+            if not isinstance(error, CbtrunError):
+                if stage.block != "analysis":
+                    raise
+                self._lost.lose(stage.id, error)
             with self._books:
                 if self._stopping.is_set():
                     self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
                 else:
-                    context.fail("", str(error))
+                    context.fail("", str(error) or type(error).__name__)
                     self._break(stage, context.failures)
             return
         with self._books:
@@ -343,7 +356,7 @@ class _Run:
         folder = adapter_digest = None
         if job in (self.study.data.get("tune") or {}):
             chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
-            name, folder, adapter_digest = chosen.base, str(self.folder.path / chosen.folder), chosen.digest
+            name, folder, adapter_digest = chosen.base, str(inside(self.folder.path, chosen.folder)), chosen.digest
         return ModelContext(
             name,
             self.study.options("models", name),
@@ -359,7 +372,7 @@ class _Run:
         """Every adapter that is there: of jobs that have failed or are still to come there are none."""
         jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
         return [
-            TunedAdapter(str(self.folder.path / one.folder), self.study.options("models", one.base))
+            TunedAdapter(str(inside(self.folder.path, one.folder)), self.study.options("models", one.base))
             for job in jobs
             if f"tune.{job}" not in self.broken
             for one in self.inputs.adapters(job)
@@ -388,11 +401,19 @@ class _Run:
             return stood_for(self.stones, file_digest(path)) if path.exists() else None
         if not self._report_list.exists():
             return None
-        files = [self.folder.path / line for line in self._report_list.read_text().splitlines()]
+        files = [inside(self.folder.path, line) for line in self._report_list.read_text().splitlines()]
         if not all(file.exists() for file in files):
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
+
+
+def _is_whole(folder: RunFolder) -> bool:
+    """Whether results.json is there, can be read, and lacks no part that could not be made."""
+    try:
+        return PARTS not in read_results(folder.results.read_bytes()).counts.failures
+    except (OSError, ValueError):
+        return False
 
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.server_terms import Prices, prices_of
+from cbtrun.journal.tables import connect_to_read
 from cbtrun.progress import duration
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _assumed(stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: 
 def _kept(folder: RunFolder) -> dict[tuple[str, str], Kept]:
     if not folder.journal.exists():
         return {}
-    connection = sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
+    connection = connect_to_read(folder.journal)
     query = (
         "SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(seconds) FROM calls GROUP BY stage, model"
     )

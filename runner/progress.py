@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cbtrun.hookspecs import hookimpl
+from cbtrun.plain_files import write_parts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,9 +144,7 @@ class ProgressFile:
             return
         clock = self.running.put(note)
         if note.done and (clock.is_due(FILE_SECONDS) or not self.path.exists()):
-            part = self.path.with_suffix(".part")
-            part.write_text(self.running.lines(), encoding="utf-8")
-            part.replace(self.path)
+            write_parts(self.path, [self.running.lines().encode()], sync=False)
 
 
 def progress_for(out: TextIO | None = None) -> PlainProgress | LiveProgress:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean, median, stdev
 from typing import Any, Final, Literal, Protocol
 
@@ -20,6 +21,7 @@ from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
+from cbtrun.result_parts import Parts
 from cbtrun.statistics.student import student_quantile
 
 RESULTS_FORMAT: Final = 1
@@ -227,22 +229,38 @@ def build_results(
     rated: Mapping[str, RatedSet],
     comparisons: Sequence[Comparison],
     failures: Sequence[Failure] = (),
+    parts: Parts | None = None,
 ) -> Results:
-    """Everything the study found. `study` is the resolved spec; `rated` holds every rating set by its name."""
+    """Everything the study found. `study` is the resolved spec; `rated` holds every rating set by its name.
+
+    parts: takes the parts that cannot be made; without it their errors are raised at the end.
+    """
     placed = [PlacedSession.of(session) for session in sessions]
     levels = grouping_levels(study, placed)
+    made = parts or Parts()
+    ratings = {
+        name: _set_results(
+            name,
+            one,
+            placed,
+            levels,
+            study,
+            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, study), ()),
+            made,
+        )
+        for name, one in rated.items()
+    }
+    if parts is None:
+        made.raise_first()
     return Results(
         study=str(study["study"]),
         title=str(study.get("title", study["study"])),
         question=str(study.get("question", "")),
         seed=int(study.get("seed", 0)),
         spec_digest=spec_digest,
-        ratings={
-            name: _set_results(name, one, placed, levels, study, diagnostics_of(name, one, sessions, study))
-            for name, one in rated.items()
-        },
+        ratings=ratings,
         comparisons=tuple(comparisons),
-        counts=_counts(placed, rated, failures),
+        counts=_counts(placed, rated, (*failures, *made.failures)),
         assumptions={str(path): str(why) for path, why in (study.get("assumptions") or {}).items()},
         flags=_sorted_counts(flag for session in placed for flag in {reason_kind(flag) for flag in session.flags}),
     )
@@ -338,6 +356,7 @@ def _set_results(
     levels: Mapping[str, tuple[str, ...]],
     study: Mapping[str, Any],
     diagnostics: tuple[Diagnostic, ...],
+    parts: Parts,
 ) -> RatingSetResults:
     """What one rating set gave, outcome by outcome, and how far it can be trusted."""
     titled: list[tuple[str, Kind, str]] = []
@@ -345,6 +364,9 @@ def _set_results(
         titled.append(("total", "total", "Total"))
     titled += [(item.id, item.kind, item.title) for item in rated.rubric.items if item.kind == "subscale"]
     titled += [(item.id, item.kind, item.title) for item in rated.rubric.items if item.kind == "item"]
+    titles = {outcome: (kind, title) for outcome, kind, title in titled}
+    reliability = partial(reliability_of, name, titles, rated.singles, int(study.get("seed", 0)))
+    filled = partial(filled_means, name, rated.values, rated.filled, _members(sessions, levels))
     return RatingSetResults(
         rubric=rated.rubric,
         raters=tuple(sorted({rating.rater for rating in rated.ratings})),
@@ -369,11 +391,9 @@ def _set_results(
             )
             for outcome, kind, title in titled
         ),
-        reliability=reliability_of(
-            name, {outcome: (kind, title) for outcome, kind, title in titled}, rated.singles, int(study.get("seed", 0))
-        ),
+        reliability=parts.make(f"reliability of ratings.{name}", reliability, ()),
         diagnostics=diagnostics,
-        filled=filled_means(name, rated.values, rated.filled, _members(sessions, levels)),
+        filled=parts.make(f"filled totals of ratings.{name}", filled, ()),
     )
 
 

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from pydantic import TypeAdapter
 
 from cbtrun.errors import StageError
+from cbtrun.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
 from cbtrun.record_list import lines_of
 from cbtrun.records import Record
 
@@ -23,6 +24,8 @@ class RunFolder:
     """`runs/<study>`: paths of its files and safe ways to write them."""
 
     def __init__(self, path: Path) -> None:
+        """A folder that need not be there yet. Raises StageError when anything in it is no plain file or folder."""
+        refuse_strange_files(path)
         self.path = path
 
     @property
@@ -49,31 +52,41 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises StageError when another cbtrun holds it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "running.pid").open("a+") as file:
+        with os.fdopen(open_plain(self._pid, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StageError(_held(self.path, file.name)) from None
+                raise StageError(_held(self.path, _pid_in(file))) from None
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
+            remove_parts(self.path)
             yield
 
     def held_by(self) -> int | None:
         """Process id of the cbtrun that is running in this folder, or none."""
-        pid = self.path / "running.pid"
-        if not pid.exists():
+        if not self._pid.exists():
             return None
-        with pid.open() as file:
+        with os.fdopen(open_plain(self._pid, os.O_RDONLY)) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(file.read() or 0)
+                return _pid_in(file)
         return None
 
+    @property
+    def _pid(self) -> Path:
+        return self.path / "running.pid"
 
-def _held(path: Path, pid_file: str) -> str:
-    pid = Path(pid_file).read_text().strip()
+
+def _pid_in(file: TextIO) -> int:
+    """The process id that a lock file holds; 0 for anything else."""
+    file.seek(0)
+    found = file.read(20).strip()
+    return int(found) if found.isascii() and found.isdigit() else 0
+
+
+def _held(path: Path, pid: int) -> str:
     return f"{path}: another cbtrun (process {pid}) is running in this folder; wait for it, or give the study another name (--set study=NAME)"
 
 
@@ -84,14 +97,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_lines_atomically(path: Path, parts: Iterable[bytes]) -> None:
     """Write the parts of a file, one after the other, as `write_atomically` does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        for content in parts:
-            file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_parts(path, parts)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import tombstones
+from cbtrun.plain_files import inside
 from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
@@ -33,7 +34,7 @@ OUTPUTS: Mapping[str, tuple[str, type[Record]]] = {
 
 def output_path(folder: RunFolder, block: str, name: str) -> Path:
     """The file that holds the output of a stage."""
-    return folder.path / OUTPUTS[block][0].format(name=name)
+    return inside(folder.path, OUTPUTS[block][0].format(name=name))
 
 
 class Inputs:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from cbtrun.errors import StageError
 from cbtrun.journal.journal import retries_in
+from cbtrun.journal.tables import connect_to_read
+from cbtrun.journal.trouble import told
 from cbtrun.progress import duration
 from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import lock_of
@@ -22,11 +25,10 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     state = f"running (process {pid})" if pid else "not running"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
     if pid and folder.progress.exists():
-        yield f"  now: {folder.progress.read_text(encoding='utf-8')}"
-    connection = sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
-    if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
-        yield from _journal_lines(connection)
-    connection.close()
+        yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
+    with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
+        if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
+            yield from _journal_lines(connection)
 
 
 def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:

@@ -4,12 +4,14 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
-from cbtrun.humans.sheet import draw_sheet
+from cbtrun.humans.sheet import draw_sheet, make_sheet
 from cbtrun.records import Session, Turn
+from cbtrun.study.rating_sets import rated_run
 from cbtrun.testing import StudyProject
 
 KINDS = ("fine-kind", "other-kind")
@@ -172,18 +174,81 @@ def sample(count: int) -> list[Session]:
 
 
 def test_a_sheet_is_drawn_evenly_over_arms() -> None:
-    drawn = draw_sheet(sample(100), 12, (), seed=1).drawn
+    drawn = draw_sheet(sample(100), 12, (), "a secret").drawn
     assert Counter(one.session.arm for one in drawn) == {"rare": 6, "common": 6}
 
 
-def test_a_sheet_is_the_same_for_the_same_seed_and_another_for_another() -> None:
-    first, again, other = (draw_sheet(sample(100), 12, (), seed) for seed in (1, 1, 2))
+def test_a_draw_follows_from_its_secret_alone() -> None:
+    first, again, other = (draw_sheet(sample(100), 12, (), secret) for secret in ("one", "one", "two"))
     assert first == again
     assert first.id != other.id
+    assert {one.session.id for one in first.drawn} != {one.session.id for one in other.drawn}
+
+
+def test_raters_who_know_the_study_and_its_sessions_guess_no_more_arms_than_by_chance(ran: StudyProject) -> None:
+    with chdir(ran.folder):
+        run = rated_run(Path("runs/mine"), None)
+        sheets = [make_sheet(run, 8, (), new=True) for _ in range(40)]
+    keys = [tuple(one.session.id for one in sheet.drawn) for sheet in sheets]
+    assert len(set(keys)) > 30  # of 40,320 orders
+    first = Counter(int(key[0][1:]) % 2 for key in keys)
+    assert 5 < first[0] < 35
+
+
+def test_a_sheet_made_again_goes_on_with_its_codes_and_draws_more_behind_them(ran: StudyProject) -> None:
+    ran.run("sheet", "runs/mine", "--sessions", "4")
+    first = key_of(ran)
+    page = ran.read("runs/mine/sheets/sheet.html")
+    assert ran.run("sheet", "runs/mine", "--sessions", "4").code == 0
+    assert (key_of(ran), ran.read("runs/mine/sheets/sheet.html")) == (first, page)
+    assert ran.run("sheet", "runs/mine", "--sessions", "8").code == 0
+    more = key_of(ran)
+    assert {code: more[code] for code in first} == first
+    assert sorted(more.values()) == [f"s{at}" for at in range(8)]
+
+
+def test_a_new_sheet_keeps_the_old_key_under_another_name(ran: StudyProject) -> None:
+    ran.run("sheet", "runs/mine", "--sessions", "8")
+    old = ran.read("runs/mine/sheet-key.csv")
+    assert ran.run("sheet", "runs/mine", "--sessions", "8", "--new").code == 0
+    kept = list((ran.folder / "runs/mine").glob("sheet-key-*.csv"))
+    assert [path.read_text() for path in kept] == [old]
+    assert ran.read("runs/mine/sheet-key.csv") != old
+
+
+def test_several_raters_get_the_same_sessions_each_in_an_order_of_their_own(ran: StudyProject) -> None:
+    assert ran.run("sheet", "runs/mine", "--sessions", "8", "--raters", "3").code == 0
+    orders = []
+    for number in (1, 2, 3):
+        rows = csv.DictReader(ran.read(f"runs/mine/sheets/sheet-{number}.csv").splitlines())
+        orders.append(list(dict.fromkeys(row["session"] for row in rows)))
+        places = [
+            ran.read(f"runs/mine/sheets/sheet-{number}.html").index(f'<section id="{code}"') for code in orders[-1]
+        ]
+        assert places == sorted(places)
+    assert len({tuple(order) for order in orders}) > 1
+    assert {frozenset(order) for order in orders} == {frozenset(key_of(ran))}
+
+
+def test_a_key_of_an_earlier_version_is_read_and_its_weakness_told(ran: StudyProject) -> None:
+    rows = "".join(f"687c8df2,S0{at + 1},s{7 - at},,all\n" for at in range(8))
+    ran.write("runs/mine/sheet-key.csv", f"sheet,code,session,arm,stratum\n{rows}")
+    done = ran.run("sheet", "runs/mine", "--sessions", "8")
+    assert "drawn from the study's seed by an earlier version" in done.out
+    assert key_of(ran) == {f"S0{at + 1}": f"s{7 - at}" for at in range(8)}
+    assert "by an earlier version" in ran.run("sheet", "runs/mine", "--sessions", "8").out
+    assert "by an earlier version" not in ran.run("sheet", "runs/mine", "--sessions", "8", "--new").out
+    ran.write("filled.csv", "session,rater,item,score\nS01,ann,agenda,1\n")
+    assert ran.run("agree", "runs/mine", "filled.csv").code == 0
+
+
+def key_of(project: StudyProject) -> dict[str, str]:
+    """Code -> session of the key file."""
+    return {row["code"]: row["session"] for row in csv.DictReader(project.read("runs/mine/sheet-key.csv").splitlines())}
 
 
 def test_codes_of_a_sheet_do_not_follow_the_order_of_sessions_or_arms() -> None:
-    arms = [one.session.arm for one in draw_sheet(sample(100), 20, (), seed=1).drawn]
+    arms = [one.session.arm for one in draw_sheet(sample(100), 20, (), "a secret").drawn]
     assert arms not in (sorted(arms), sorted(arms, reverse=True))  # type: ignore[type-var]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import pytest
 
 from cbtrun.testing import StudyProject
 
@@ -168,3 +171,42 @@ def test_the_lock_file_says_what_ran(study_project: Make) -> None:
     assert lock["resolved"]["ratings"]["ctrs"]["repeats"] == 1
     assert lock["packages"]["pydantic"]
     assert lock["hardware"]["cores"] >= 1
+
+
+def test_a_part_of_the_results_that_fails_by_our_fault_loses_no_other_and_is_made_by_the_next_run(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = made(study_project)
+    with monkeypatch.context() as patched:
+        patched.setattr("cbtrun.results.reliability_of", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError) as crash:
+            project.run()
+    assert crash.value.__notes__ == [
+        "reliability of ratings.ctrs could not be made; everything else of the results was written"
+    ]
+    results = json.loads(project.read("runs/s/results.json"))
+    assert results["comparisons"]
+    assert results["counts"]["failures"] == {"results": 1}
+    assert project.run().code == 0
+    assert json.loads(project.read("runs/s/results.json"))["counts"]["failures"] == {}
+
+
+def test_an_analysis_that_fails_by_our_fault_loses_no_results(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = made(study_project)
+    monkeypatch.setattr("cbtrun.plugins.analyses.independent.analyse_block", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        project.run()
+    results = json.loads(project.read("runs/s/results.json"))
+    assert results["ratings"]["ctrs"]["outcomes"]
+    assert results["counts"]["failures"] == {"analysis.main": 1}
+
+
+def test_results_that_were_changed_by_hand_are_made_again(study_project: Make) -> None:
+    project = made(study_project)
+    assert project.run().code == 0
+    before = project.read("runs/s/results.json")
+    project.write("runs/s/results.json", "{}")
+    assert project.run().code == 0
+    assert project.read("runs/s/results.json") == before

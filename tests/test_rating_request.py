@@ -155,6 +155,20 @@ def test_a_window_says_which_turns_it_shows() -> None:
         "ChatGPT told me so.",
         "My name is Claude, an AI model.",
         "I\u2019m a large language model.",
+        "I am Claude.",
+        "I'm Llama 3",
+        "This is Gemini speaking",
+        "I am Mistral",
+        "Hello, I am Hermes.",
+        "I am Phi-3 and here to help",
+        "My name is Grok.",
+        "I am Cl\u200bau\u2060de.",
+        "I am Q\u00adwen",
+        "Ask Chat\u200dGPT",
+        "I am \uff23\uff4c\uff41\uff55\uff44\uff45",  # fullwidth
+        "I\u00a0am\u2003Claude",
+        "Mistral-7B says",
+        "I am Q\u0301wen",
     ],
 )
 def test_words_that_name_a_model_are_found_and_masked(said: str) -> None:
@@ -168,12 +182,21 @@ def test_words_that_name_a_model_are_found_and_masked(said: str) -> None:
         "My brother Claude came over, and Gemini is my sign.",
         "I am an aide at the hospital.",
         "We met at the meta level, a llama stood there.",
+        "This is a gem, and Gemini is what I am born under.",
+        "I am novel to this, and I am phishing for words.",
         "As a teacher I am trained by habit.",
     ],
 )
 def test_words_of_ordinary_life_are_not_taken_for_a_model(said: str) -> None:
     assert unblinding(said) == []
     assert masked(said) == said
+
+
+def test_a_mask_leaves_every_other_sign_as_it_is() -> None:
+    assert (
+        masked("a\u200bb \ufb01 \u2026 I am Cl\u200baude, \u00e9t\u00e9")
+        == "a\u200bb \ufb01 \u2026 [masked], \u00e9t\u00e9"
+    )
 
 
 def test_a_turn_that_names_a_model_is_flagged_and_shown_as_it_is_unless_masked() -> None:

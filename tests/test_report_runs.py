@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from report_studies import made_up_study
 
 from cbtrun.errors import StageError
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.page import make_plates, make_tables, render_page
 from cbtrun.plugins.report.result_tables import tidy_sessions
 from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text, differences
-from cbtrun.plugins.report.run_server import file_of, make_server
+from cbtrun.plugins.report.run_server import file_answer, file_of, make_server
+from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.results import results_bytes
 from cbtrun.run_folder import write_records
 
@@ -138,9 +141,95 @@ def test_server_listens_on_this_machine_alone(runs: tuple[Path, Path]) -> None:
     server.server_close()
 
 
-def test_a_link_out_of_the_folder_is_no_file(runs: tuple[Path, Path]) -> None:
-    assert (runs[0] / "figures" / "link.svg").is_symlink()
-    assert file_of(runs[0], "figures/link.svg") is None
+def test_a_link_out_of_the_folder_is_no_file(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "link.svg").symlink_to(runs[0] / "journal.sqlite")
+    assert file_of(tmp_path, "figures/link.svg") is None
+
+
+def test_a_run_that_holds_a_link_is_not_served(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(runs[0], tmp_path / "copy"))
+    (copy / "figures" / "link.svg").symlink_to(copy / "journal.sqlite")
+    with pytest.raises(StageError, match=r"'figures/link\.svg' is a symbolic link"):
+        make_server([copy])
+
+
+def headers_of(folder: Path, name: str, content: bytes) -> dict[str, str]:
+    """What a file of a run is sent with."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    found = file_answer(folder, path)
+    return {"type": found.content_type, "policy": found.policy, "name": found.name, "status": str(found.status.value)}
+
+
+def a_page() -> bytes:
+    """A report as this version writes it."""
+    given = made_up_study(2, figures=())
+    return render_page(given, make_plates(given), make_tables(given), pack_sessions(given), inline=True).encode()
+
+
+def test_the_servers_policy_lets_our_own_script_run_in_an_origin_of_its_own(tmp_path: Path) -> None:
+    policy = headers_of(tmp_path, "report.html", a_page())["policy"]
+    assert "sandbox allow-scripts allow-downloads" in policy
+    assert policy.count("'sha256-") == 1
+    assert all(word in policy for word in ("default-src 'none'", "connect-src 'none'", "form-action 'none'"))
+    assert not any(word in policy for word in ("script-src 'unsafe", "allow-same-origin", "allow-top", "allow-popups"))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'<meta http-equiv="refresh" content="0;url=//x">',
+        b"<META HTTP-EQUIV=refresh>",
+        b"<iframe src=//x>",
+        b"<link rel=preconnect href=//x>",
+    ],
+)
+def test_a_page_that_leaves_by_itself_runs_no_script_at_all(tmp_path: Path, more: bytes) -> None:
+    (tmp_path / "report.html").write_bytes(a_page().replace(b"<main", more + b"<main", 1))
+    found = file_answer(tmp_path, tmp_path / "report.html")
+    assert "allow-scripts" not in found.policy
+    assert "script-src" not in found.policy
+    assert b"<link rel=preconnect" not in found.body
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("tables/x.html", b"<script>1</script>", "text/plain; charset=utf-8"),
+        ("tables/x.csv", b"a", "text/plain; charset=utf-8"),
+        ("tables/x.js", b"a", "text/plain; charset=utf-8"),
+        ("figures/x.svg", b"<svg/>", "image/svg+xml"),
+        ("figures/x.pdf", b"a", "application/octet-stream"),
+        ("figures/x.xhtml", b"a", "application/octet-stream"),
+    ],
+)
+def test_no_other_file_of_a_run_is_a_page_that_can_do_anything(
+    tmp_path: Path, name: str, content: bytes, kind: str
+) -> None:
+    found = headers_of(tmp_path, name, content)
+    assert (found["type"], found["name"] != "") == (kind, kind == "application/octet-stream")
+    assert found["policy"].endswith("sandbox allow-downloads")
+
+
+def test_scripts_beside_a_page_are_data_and_no_code(tmp_path: Path) -> None:
+    assert headers_of(tmp_path, "report_transcripts/0000.js", b'cbtrunChunk(0,"aGk=")\n')["status"] == "200"
+    for script in (b"alert(1)", b'cbtrunChunk(0,"")\nalert(1)', b'cbtrunChunk(0,""+x)', b'cbtrunChunk(0,"\\x41")'):
+        assert headers_of(tmp_path, "report_transcripts/0000.js", script)["status"] == "404"
+
+
+def test_a_name_that_no_file_can_have_is_not_there(served: http.client.HTTPConnection) -> None:
+    assert _get(served, f"/1/tables/{'x' * 300}.csv")[0] == 404
+
+
+def test_every_answer_says_what_it_may_do(served: http.client.HTTPConnection) -> None:
+    for path in ("/", "/compare?first=1&second=2", "/1/report.html", "/1/tables/sessions.csv", "/nothing"):
+        served.request("GET", path)
+        answer = served.getresponse()
+        answer.read()
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def _get(connection: http.client.HTTPConnection, path: str, host: str | None = None) -> tuple[int, str]:
@@ -160,7 +249,6 @@ def _run_folder(given: ReportInput, folder: Path, patients: ReportInput) -> Path
     (folder / "tables" / "sessions.csv").write_text(tidy_sessions(given), encoding="utf-8")
     (folder / "report.html").write_text("the report")
     (folder / "journal.sqlite").write_text("private")
-    (folder / "figures" / "link.svg").symlink_to(folder / "journal.sqlite")
     write_records(folder / "personas" / "eval.jsonl", patients.personas.values())
     write_records(folder / "sessions.jsonl", given.sessions)
     return folder

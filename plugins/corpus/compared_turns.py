@@ -18,6 +18,7 @@ from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.records import Message, Session, Transcript, Turn
+from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
@@ -121,8 +122,7 @@ def make_corpus(context: StageContext) -> list[Transcript]:
     counts = {"openings": len(compared), "pairs": len(pairs)}
     counts |= {why: sum(one.why == why for one in compared) for why in sorted({one.why for one in compared} - {""})}
     path = context.folder / "corpus" / f"{context.name}.pairs.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(counts, indent=2) + "\n")
     if not pairs:
         raise StageError(
             f"no pair came of {len(compared)} openings ({', '.join(f'{name} {n}' for name, n in counts.items())}): the "

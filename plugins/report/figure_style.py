@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from cbtrun.run_folder import write_lines_atomically
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -68,7 +70,7 @@ def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Pa
             figure = plate.draw(WIDE) if kind == "svg" else _without_links(plate.draw(WIDE))
             content = re.sub(rb'"#(sessions?=)', rb'"../report.html#\1', _bytes(figure, kind))
         path = folder / f"{plate.name}.{kind}"
-        path.write_bytes(content)
+        write_lines_atomically(path, [content])
         paths.append(path)
     return paths
 

@@ -161,7 +161,7 @@ def make_tables(given: ReportInput) -> Tables:
 def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, *, inline: bool) -> str:
     """The whole page. inline: transcripts stand in it, else in a folder beside it."""
     environment = _environment()
-    script = "\n".join(_text(name) for name in SCRIPTS)
+    script = page_script()
     headline = headline_comparison(given)
     return environment.get_template("report.html.j2").render(
         given=given,
@@ -243,11 +243,20 @@ def _for_page(plate: Plate) -> PageFigure:
     return PageFigure(plate.name, plate.title, plate.caption, wide, narrow)
 
 
+def page_script() -> str:
+    """The one script of the page."""
+    return "\n".join(_text(name) for name in SCRIPTS)
+
+
+def script_source(script: str) -> str:
+    """What a content security policy allows the script by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
 def _policy(script: str, *, inline: bool) -> str:
     """The page's content security policy: nothing is fetched, and no script runs but ours."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     beside = "" if inline else " 'self' file:"
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'{beside}; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {script_source(script)}{beside}; base-uri 'none'; form-action 'none'"
 
 
 def _environment() -> Environment:

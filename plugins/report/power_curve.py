@@ -12,6 +12,7 @@ from cbtrun.analysis.study_power import PlannedTest
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, Plate, group_colour, group_marker, save_figure
 from cbtrun.plugins.report.plain_text import shortened
 from cbtrun.plugins.report.tables import as_csv
+from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def write_curves(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> 
     """power.csv (both curves of every test) and the figure as SVG, PDF and PNG; gives the files."""
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "power.csv"
-    table.write_text(as_csv(COLUMNS, _rows(tests, wanted)), encoding="utf-8", newline="\n")
+    write_atomically(table, as_csv(COLUMNS, _rows(tests, wanted)))
     plate = Plate("power", "Power", "Power by effect and by n.", partial(draw_power, tests, wanted))
     return [table, *save_figure(plate, folder, ("svg", "pdf", "png"))]
 

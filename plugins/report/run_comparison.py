@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from cbtrun.csv_cells import bare_cell
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 from cbtrun.plugins.report.wording import interval, number, probability
 from cbtrun.records import Interval, Test
@@ -163,7 +164,8 @@ def _values(run: RunFiles, shared: set[str]) -> dict[Key, dict[str, float]]:
     totals = [one.outcome for rated in run.results.ratings.values() for one in rated.outcomes if one.kind == "total"]
     groupings = {name for rated in run.results.ratings.values() for one in rated.outcomes for name in one.groups}
     with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        for cells in csv.DictReader(file):
+            row = {name: bare_cell(cell or "") for name, cell in cells.items()}
             person = row["persona"] or row["session"]
             for outcome in (one for one in totals if row.get(one) and person in shared):
                 for grouping in groupings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import mimetypes
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,13 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cbtrun.errors import StageError
+from cbtrun.errors import CbtrunError, StageError
+from cbtrun.plain_files import open_plain
 from cbtrun.plugins.report.page import index_page
 from cbtrun.plugins.report.run_comparison import compare_runs
 from cbtrun.plugins.report.run_files import read_run
+from cbtrun.plugins.report.run_pages import DEAD, HTML, OWN, file_policy, plain_type, readable_page, whole_chunk
 from cbtrun.plugins.report.transcripts import FOLDER
 
 ADDRESS = "127.0.0.1"
+SAVED = re.compile(r"[^A-Za-z0-9._-]")
 SHOWN = ("report.html", "results.json", "study.lock.yaml", "tables", "figures", FOLDER)
 """What of a run folder may be read: never the journal, never transcripts that the report does not show."""
 HEADERS = {
@@ -25,6 +29,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    "X-DNS-Prefetch-Control": "off",
 }
 
 
@@ -35,6 +40,10 @@ class Answer:
     status: HTTPStatus
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
+    policy: str = DEAD
+    """Content security policy, sent as a header: one that stands in a page is the word of who wrote the page."""
+    name: str = ""
+    """Under which the browser saves it instead of showing it; empty for what is shown."""
 
 
 def make_server(folders: Sequence[Path], port: int = 0) -> ThreadingHTTPServer:
@@ -63,12 +72,18 @@ def make_server(folders: Sequence[Path], port: int = 0) -> ThreadingHTTPServer:
         def _answer(self) -> Answer:
             if not is_own_host(self.headers.get("Host", ""), server.server_port):
                 return Answer(HTTPStatus.FORBIDDEN, b"only for this machine\n")
-            return answer(runs, self.path)
+            try:
+                return answer(runs, self.path)
+            except (CbtrunError, OSError) as error:  # the files changed under the server
+                return Answer(HTTPStatus.NOT_FOUND, f"{error}\n".encode(errors="replace"))
 
         def _send(self, found: Answer, *, body: bool) -> None:
             self.send_response(found.status)
             for name, value in HEADERS.items():
                 self.send_header(name, value)
+            self.send_header("Content-Security-Policy", found.policy)
+            if found.name:
+                self.send_header("Content-Disposition", f'attachment; filename="{found.name}"')
             self.send_header("Content-Type", found.content_type)
             self.send_header("Content-Length", str(len(found.body)))
             self.end_headers()
@@ -91,19 +106,14 @@ def answer(runs: Mapping[str, Path], target: str) -> Answer:
     path = unquote(parts.path)
     if path == "/":
         page = index_page({number: read_run(folder) for number, folder in runs.items()}, None)
-        return Answer(HTTPStatus.OK, page.encode(), "text/html; charset=utf-8")
+        return Answer(HTTPStatus.OK, page.encode(), HTML, OWN)
     if path == "/compare":
         return _comparison(runs, parse_qs(parts.query))
     number, _, inside = path.lstrip("/").partition("/")
     file = file_of(runs[number], inside) if number in runs else None
     if file is None:
         return Answer(HTTPStatus.NOT_FOUND, b"there is no such file\n")
-    kind = mimetypes.guess_type(file.name)[0] or "text/plain"
-    return Answer(
-        HTTPStatus.OK,
-        file.read_bytes(),
-        kind if kind.startswith(("image/", "application/pdf")) else f"{kind}; charset=utf-8",
-    )
+    return file_answer(runs[number], file)
 
 
 def file_of(folder: Path, inside: str) -> Path | None:
@@ -111,9 +121,32 @@ def file_of(folder: Path, inside: str) -> Path | None:
     if "\x00" in inside or inside.split("/", 1)[0] not in SHOWN:
         return None
     root = folder.resolve()
-    file = (root / inside).resolve()
+    try:
+        file = (root / inside).resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return None
     within = file.is_relative_to(root) and file.relative_to(root).parts[:1] == (inside.split("/", 1)[0],)
-    return file if within and file.is_file() else None
+    try:
+        return file if within and file.is_file() else None
+    except OSError:  # a name that no file can have
+        return None
+
+
+def file_answer(folder: Path, file: Path) -> Answer:
+    """A file of a run as it may be shown: a page or a drawing under a policy of its own, any other as plain text."""
+    with os.fdopen(open_plain(file, os.O_RDONLY, shared=True), "rb") as opened:
+        body = opened.read()
+    inside = file.relative_to(folder.resolve())
+    if inside.parts[0] == FOLDER:
+        found = whole_chunk(body)
+        return Answer(HTTPStatus.OK, body, "text/javascript; charset=utf-8") if found else Answer(HTTPStatus.NOT_FOUND)
+    if inside.as_posix() == "report.html":
+        page = readable_page(body)
+        return Answer(HTTPStatus.OK, page, HTML, file_policy(body, beside=(folder / FOLDER).is_dir()))
+    kind = plain_type(file)
+    return Answer(
+        HTTPStatus.OK, body, kind, name="" if kind != "application/octet-stream" else SAVED.sub("_", file.name)
+    )
 
 
 def _comparison(runs: Mapping[str, Path], query: Mapping[str, list[str]]) -> Answer:
@@ -125,4 +158,4 @@ def _comparison(runs: Mapping[str, Path], query: Mapping[str, list[str]]) -> Ans
     except StageError as error:
         return Answer(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
     page = index_page({number: read_run(folder) for number, folder in runs.items()}, found)
-    return Answer(HTTPStatus.OK, page.encode(), "text/html; charset=utf-8")
+    return Answer(HTTPStatus.OK, page.encode(), HTML, OWN)

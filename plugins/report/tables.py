@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 
+from cbtrun.csv_cells import csv_text
 from cbtrun.plugins.report.plain_text import plain
+from cbtrun.run_folder import write_atomically
 
 NARROW, NARROW_GAP = 21.875, 0.45
 """Width of the page's text on a phone 390 pixels wide, and the gap between columns there, in rem."""
@@ -133,12 +133,7 @@ def as_latex(table: Table) -> str:
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Comma-separated values with a header; floats as Python writes them, nothing where a value is missing."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if cell is None else plain(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue()
+    return csv_text(columns, [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in rows])
 
 
 def save_table(table: Table, folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -147,7 +142,7 @@ def save_table(table: Table, folder: Path, formats: Sequence[str]) -> list[Path]
     paths = []
     for ending, write in [writers[one] for one in formats if one in writers]:
         path = folder / f"{table.name}.{ending}"
-        path.write_text(write(table), encoding="utf-8", newline="\n")
+        write_atomically(path, write(table))
         paths.append(path)
     return paths
 

@@ -14,6 +14,7 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import ItemScore, Rating, Session
 from cbtrun.results import reason_kind
+from cbtrun.run_folder import write_atomically
 
 CHUNK_CHARACTERS = 400_000
 """A chunk is closed once it holds as much: unpacking one takes milliseconds."""
@@ -56,7 +57,7 @@ def write_chunks(pack: Pack, folder: Path) -> list[Path]:
     paths = []
     for at, chunk in enumerate(pack.chunks):
         path = folder / FOLDER / f"{at:04}.js"
-        path.write_text(f'cbtrunChunk({at},"{chunk}")\n', encoding="ascii", newline="\n")
+        write_atomically(path, f'cbtrunChunk({at},"{chunk}")\n')
         paths.append(path)
     return paths
 

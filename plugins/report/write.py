@@ -56,5 +56,5 @@ def _write_page(given: ReportInput, plates: Plates, tables: Tables, folder: Path
 
 
 def _written(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_atomically(path, text)
     return path

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.errors import StageError
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
 from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
+from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.sft_training import Trained
@@ -54,12 +55,9 @@ def finish_adapter(
     for name in (SETTINGS, WEIGHTS):
         (made / name).replace(folder / name)
     shutil.rmtree(made)
-    (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
+    write_atomically(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
     digest = adapter_digest(folder)
-    text = yaml.safe_dump({"adapter": digest, **lock}, sort_keys=False, allow_unicode=True)
-    part = folder / f"{LOCK}.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(folder / LOCK)
+    write_atomically(folder / LOCK, yaml.safe_dump({"adapter": digest, **lock}, sort_keys=False, allow_unicode=True))
     return digest
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from cbtrun.errors import StageError
+from cbtrun.plain_files import open_plain
 from cbtrun.plugins.tuning.adapter_folder import keep_only
 
 Tell = Callable[[int, int, str], None]
@@ -117,5 +119,6 @@ def curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _note_speed(folder: Path, step: int, speed: float) -> None:
     """Speeds have a file of their own: a time must not decide a digest."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "speed.jsonl").open("a", encoding="utf-8") as file:
+    opened = open_plain(folder.parent / "speed.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(opened, "a", encoding="utf-8") as file:
         file.write(json.dumps({"step": step, "tokens_per_second": round(speed, 1)}) + "\n")

@@ -19,6 +19,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     """
     from cbtrun.errors import StageError
     from cbtrun.origins import mark_taught, real_people_in
+    from cbtrun.plain_files import inside
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.records import Adapter
     from cbtrun.registry import load_registry
@@ -40,7 +41,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     target = to or run_folder / "exports" / adapter
     if target.exists() and any(target.iterdir()):
         raise StageError(f"{target}: there is something already; name another folder with --to")
-    source = run_folder / chosen[0].folder
+    source = inside(run_folder, chosen[0].folder)
     if merge:
         base = study.options("models", chosen[0].base)
         export_merged(source, base["model"], base.get("revision"), target)

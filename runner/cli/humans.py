@@ -26,22 +26,38 @@ ratings_option = click.option(
     help="Draw evenly over the levels of this factor or label, or `arm`."
     " May be given several times; without it: arms, else the first factor.",
 )
-@click.option("--seed", type=int, help="Seed of the draw; the study's own if not given.")
+@click.option(
+    "--raters",
+    type=click.IntRange(1, 99),
+    default=1,
+    show_default=True,
+    help="Sheets to make, each in an order of its own.",
+)
+@click.option(
+    "--new", is_flag=True, help="Draw again, with new codes; the key that is there is kept under another name."
+)
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the sheets; RUN/sheets if not given.")
 def sheet(
-    run_folder: Path, set_name: str | None, count: int, strata: tuple[str, ...], seed: int | None, folder: Path | None
+    run_folder: Path,
+    set_name: str | None,
+    count: int,
+    strata: tuple[str, ...],
+    raters: int,
+    new: bool,
+    folder: Path | None,
 ) -> None:
     """Draw sessions of RUN and write rating sheets for people: a form for the browser, and a table.
 
-    Sessions bear codes instead of names and stand in random order; words that name a model are masked. The key is written
-    beside the run, not into the folder of the sheets: give the folder away, keep the key.
+    Sessions bear codes instead of names and stand in random order; words that name a model are masked. What is drawn, the
+    codes and the order come from a secret in the key, never from the study. The key is written beside the run, not into the
+    folder of the sheets: give the folder away, keep the key. While the key is there, the same codes are written again.
     """
-    from cbtrun.humans.sheet import draw_sheet, write_sheet
+    from cbtrun.humans.sheet import make_sheet, write_sheet
     from cbtrun.study.rating_sets import rated_run
 
     run = rated_run(run_folder, set_name)
-    drawn = draw_sheet(run.sessions, count, strata, run.seed if seed is None else seed)
-    for line in write_sheet(drawn, run, folder or run_folder / "sheets"):
+    drawn = make_sheet(run, count, strata, new=new)
+    for line in write_sheet(drawn, run, folder or run_folder / "sheets", raters):
         click.echo(line)
 
 
@@ -108,7 +124,7 @@ def agree(
     from cbtrun.study.rating_sets import rated_run
 
     run = rated_run(run_folder, set_name)
-    codes = read_key(key or run_folder / "sheet-key.csv")
+    codes = read_key(key or run_folder / "sheet-key.csv").codes
     mapped = Mapped(columns, items, frozenset(not_applicable), codes)
     people = read_ratings(files, run.rubric, [session.id for session in run.sessions], mapped, run.name)
     report = agreement_report(run.name, people, run.ratings, run.rubric, run.seed)

@@ -27,11 +27,21 @@ def journal() -> None:
 @run_argument
 @file_argument
 def export(run_folder: Path, file: Path) -> None:
-    """Write every reply of RUN's journal to FILE (gzipped JSON lines). No key or header is in it."""
+    """Write every reply of RUN's journal to FILE (gzipped JSON lines). No key or header is in it.
+
+    Of a damaged journal every reply that can still be read, and how much cannot.
+    """
     from cbtrun.journal.exchange import export_journal
     from cbtrun.run_folder import RunFolder
 
-    click.echo(f"{file}: {export_journal(RunFolder(run_folder), file):,} calls")
+    found = export_journal(RunFolder(run_folder), file)
+    click.echo(f"{file}: {found.calls:,} calls")
+    if found.unreadable or found.gaps:
+        click.echo(
+            f"The journal is damaged: {found.unreadable:,} calls in it are no text, and {found.gaps:,} stretches of it cannot "
+            "be read. What could be read is saved.",
+            err=True,
+        )
 
 
 @journal.command("import")

@@ -27,6 +27,7 @@ from cbtrun.forget.tombstones import (
 )
 from cbtrun.forget.whose import Person, person_of, records_of
 from cbtrun.journal.forget import Removed, remove_replies
+from cbtrun.plain_files import inside
 from cbtrun.run_folder import write_records
 from cbtrun.stage_inputs import Inputs, output_path
 
@@ -168,8 +169,8 @@ def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
     listed = folder.path / "report.files"
     names = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     sheets = sorted((folder.path / "sheets").glob("*")) if (folder.path / "sheets").is_dir() else []
-    for path in [*(folder.path / name for name in names), *sheets]:
-        if path.is_file() and path.resolve().is_relative_to(folder.path.resolve()):
+    for path in [*(inside(folder.path, name) for name in names), *sheets]:
+        if path.is_file():
             path.unlink()
             yield path.relative_to(folder.path).as_posix()
     listed.unlink(missing_ok=True)

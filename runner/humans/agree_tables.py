@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cbtrun.csv_cells import csv_text
 from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
 from cbtrun.records import Interval
 from cbtrun.run_folder import write_atomically
@@ -112,21 +111,17 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _csv(report: AgreementReport) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["outcome", "kind", "sessions", "coefficient", "between", "value", "low", "high"])
+    rows: list[Sequence[object]] = []
     for one in report.outcomes:
         for pair in one.pairwise:
             for between in ("human_human", "model_human", "difference"):
                 figure: Figure = getattr(pair, between)
                 ends = (figure.interval.low, figure.interval.high) if figure.interval else ("", "")
-                value = "" if figure.value is None else figure.value
-                writer.writerow([one.outcome, one.kind, one.sessions, pair.name, between, value, *ends])
+                rows.append([one.outcome, one.kind, one.sessions, pair.name, between, figure.value, *ends])
         for severity in [*(one.humans.severity if one.humans else ()), *one.models]:
             ends = (severity.interval.low, severity.interval.high) if severity.interval else ("", "")
-            value = "" if severity.deviation is None else severity.deviation
-            writer.writerow([one.outcome, one.kind, severity.n, "severity", severity.rater, value, *ends])
-    return out.getvalue()
+            rows.append([one.outcome, one.kind, severity.n, "severity", severity.rater, severity.deviation, *ends])
+    return csv_text(("outcome", "kind", "sessions", "coefficient", "between", "value", "low", "high"), rows)
 
 
 def _markdown(report: AgreementReport) -> str:

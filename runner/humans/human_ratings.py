@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cbtrun.csv_cells import bare_cell
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 from cbtrun.ratings.totals import NOT_APPLICABLE
@@ -121,9 +122,9 @@ def _scores(
 ) -> Iterator[HumanScore]:
     items = {item.id: item for item in rubric.items}
     for row in table.rows:
-        said = str(row.cells.get(_column(mapped, "session")) or "").strip()
+        said = _word(row, _column(mapped, "session"))
         session = mapped.codes.get(said, said)
-        rater = str(row.cells.get(_column(mapped, "rater")) or "").strip()
+        rater = _word(row, _column(mapped, "rater"))
         if session not in sessions:
             known = known_words(sorted({*mapped.codes} or sessions)[:5])
             what = (
@@ -137,10 +138,15 @@ def _scores(
                 yield from _score(row, file, session, rater, id, value, items, mapped, problems)
 
 
+def _word(row: Row, column: str) -> str:
+    """A cell of words, without the apostrophe that keeps a spreadsheet from computing it."""
+    return bare_cell(str(row.cells.get(column) or "")).strip()
+
+
 def _cells(row: Row, table: Table, items: Mapping[str, Item], mapped: Mapped) -> Iterator[tuple[str, Any]]:
     """(item, value) of a row."""
     if _is_long(table, mapped):
-        said = str(row.cells.get(_column(mapped, "item")) or "").strip()
+        said = _word(row, _column(mapped, "item"))
         yield mapped.items.get(said, said), row.cells.get(_column(mapped, "score"))
         return
     for id in items:

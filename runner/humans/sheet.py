@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import io
 import random
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cbtrun.digests import derive_seed, digest
+from cbtrun.csv_cells import bare_cell, csv_text
 from cbtrun.errors import SpecError, StageError
 from cbtrun.ratings.unblinding import masked
 from cbtrun.records import Record, Session
@@ -41,37 +41,74 @@ class Drawn(Record):
 class Sheet:
     """A drawn sample."""
 
-    id: str
-    """Digest of what was drawn, in every file of the sheet."""
+    secret: str
+    """What the draw, its codes and its orders come from: new for each draw, and in the key alone.
+
+    Nothing that raters see may follow from the study, whose file and seed they may know. Empty for a sheet of an earlier
+    version, which did follow from it."""
     drawn: tuple[Drawn, ...]
-    by: tuple[str, ...]
-    """Factors, labels or `arm` that the draw is even over."""
+    """In the order of their codes."""
+
+    @property
+    def id(self) -> str:
+        """In every file of the sheet; tells one draw from another."""
+        return hashlib.sha256(f"{self.secret} id".encode()).hexdigest()[:8]
+
+    def for_rater(self, number: int) -> tuple[Drawn, ...]:
+        """The sessions in the order of one rater, from 1: an order of their own each."""
+        ordered = list(self.drawn)
+        _generator(self.secret, f"order of rater {number}").shuffle(ordered)
+        return tuple(ordered)
 
 
-def draw_sheet(sessions: Sequence[Session], count: int, by: Sequence[str], seed: int) -> Sheet:
-    """Sessions drawn in turn from each stratum at random, then mixed; the same seed draws the same.
+@dataclass(frozen=True)
+class Key:
+    """What tells codes from sessions: the file that raters never see."""
 
-    by: what to be even over; empty takes arms, else the first factor. Raises StageError for a name that no session has.
+    codes: Mapping[str, str]
+    """Code -> session id, in the file's order."""
+    secret: str = ""
+    """Empty in a file of an earlier version, whose draw followed from the study's seed."""
+
+
+def draw_sheet(
+    sessions: Sequence[Session], count: int, by: Sequence[str], secret: str, kept: Mapping[str, str] | None = None
+) -> Sheet:
+    """Sessions drawn in turn from each stratum at random, then mixed; the same secret draws the same.
+
+    by: what to be even over; empty takes arms, else the first factor. kept: code -> session id of a sheet to go on
+    with, whose codes stay; more are drawn behind them where `count` is larger. Raises StageError for a name that no
+    session has, and for a kept session that is not there.
     """
     names = tuple(by) or _usual_strata(sessions)
     known = {"arm", *(name for session in sessions for name in (*session.factors, *session.labels))}
     if unknown := [name for name in names if name not in known]:
         raise StageError(f"--by {unknown[0]}: no session has it; known: {', '.join(sorted(known))}")
-    generator = random.Random(derive_seed(seed, "sheet", sorted(session.id for session in sessions)))
+    there = {session.id: session for session in sessions}
+    if gone := [session for session in (kept or {}).values() if session not in there]:
+        raise StageError(f"{KEY}: the run has no session '{gone[0]}' any more; --new draws another sheet")
+    earlier = [
+        Drawn(code=code, session=there[id_], stratum=_stratum(there[id_], names)) for code, id_ in (kept or {}).items()
+    ]
     strata: dict[str, list[Session]] = {}
     for session in sorted(sessions, key=lambda one: one.id):
-        strata.setdefault(_stratum(session, names), []).append(session)
+        if session.id not in {one.session.id for one in earlier}:
+            strata.setdefault(_stratum(session, names), []).append(session)
+    generator = _generator(secret, f"draw behind {len(earlier)}")
     for stratum in sorted(strata):
         generator.shuffle(strata[stratum])
-    chosen = _in_turn(strata, min(count, len(sessions)))
+    chosen = _in_turn(strata, min(count, len(sessions)) - len(earlier), generator)
     generator.shuffle(chosen)
-    id = digest([[session.id, session.draw] for _, session in chosen])[:8]
-    width = max(2, len(str(len(chosen))))
+    width = max(2, len(str(len(earlier) + len(chosen))))
     drawn = [
         Drawn(code=f"S{at:0{width}}", session=session, stratum=stratum)
-        for at, (stratum, session) in enumerate(chosen, start=1)
+        for at, (stratum, session) in enumerate(chosen, start=len(earlier) + 1)
     ]
-    return Sheet(id, tuple(drawn), names)
+    return Sheet(secret, (*earlier, *drawn))
+
+
+def _generator(secret: str, what: str) -> random.Random:
+    return random.Random(hashlib.sha256(f"{secret} {what}".encode()).digest())
 
 
 def _usual_strata(sessions: Sequence[Session]) -> tuple[str, ...]:
@@ -85,49 +122,76 @@ def _stratum(session: Session, names: Sequence[str]) -> str:
     return ", ".join(f"{name} {levels.get(name, '')}".strip() for name in names) or "all"
 
 
-def _in_turn(strata: Mapping[str, Sequence[Session]], count: int) -> list[tuple[str, Session]]:
-    """One session of each stratum after the other, until there are enough."""
+def _in_turn(
+    strata: Mapping[str, Sequence[Session]], count: int, generator: random.Random
+) -> list[tuple[str, Session]]:
+    """One session of each stratum after the other, until there are enough; which stratum gives the last is drawn, too."""
     chosen: list[tuple[str, Session]] = []
     depth = 0
     while len(chosen) < count:
         here = [(name, strata[name][depth]) for name in sorted(strata) if depth < len(strata[name])]
+        generator.shuffle(here)
         chosen += here[: count - len(chosen)]
         depth += 1
     return chosen
 
 
-def write_sheet(sheet: Sheet, run: RatedRun, folder: Path) -> Iterator[str]:
-    """Write sheet.html and sheet.csv into the folder and the key beside the run; gives lines that say so."""
+def make_sheet(run: RatedRun, count: int, by: Sequence[str], *, new: bool) -> Sheet:
+    """The sheet of a run: that of its key file, where there is one and no new one is asked for. An old key is kept."""
+    path = run.folder / KEY
+    key = read_key(path)
+    if new and key.codes:
+        path.rename(path.with_name(f"sheet-key-{secrets.token_hex(4)}.csv"))
+        key = Key({})
+    secret = key.secret if key.codes else secrets.token_hex(16)
+    return draw_sheet(run.sessions, count, by, secret, key.codes)
+
+
+def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> Iterator[str]:
+    """Write a form and a table for each rater into the folder, and the key beside the run; gives lines that say so."""
     if folder.resolve() == run.folder.resolve():
         raise StageError(f"{folder}: the sheets need a folder of their own, apart from the key")
-    write_atomically(folder / "sheet.html", form_page(sheet, run.rubric))
-    write_atomically(folder / "sheet.csv", _empty_table(sheet, run.rubric))
-    write_atomically(run.folder / KEY, _key(sheet, run))
+    # The key first: a form without its key would be lost work.
+    write_atomically(run.folder / KEY, _key(sheet))
+    for number in range(1, raters + 1):
+        name = "sheet" if raters == 1 else f"sheet-{number}"
+        write_atomically(folder / f"{name}.html", form_page(sheet, run.rubric, number))
+        write_atomically(folder / f"{name}.csv", _empty_table(sheet, run.rubric, number))
     strata: dict[str, int] = {}
     for drawn in sheet.drawn:
         strata[drawn.stratum] = strata.get(drawn.stratum, 0) + 1
     told = ", ".join(f"{count} of {stratum}" for stratum, count in sorted(strata.items()))
     yield f"drew {len(sheet.drawn)} sessions: {told}"
-    yield f"for the raters: {folder / 'sheet.html'} (form for the browser, works offline), {folder / 'sheet.csv'}"
+    name = "sheet" if raters == 1 else "sheet-N"
+    yield f"for the raters: {folder / name}.html (form for the browser, works offline), {folder / name}.csv"
     yield f"for you alone:  {run.folder / KEY}"
+    if not sheet.secret:
+        yield (
+            "This sheet was drawn from the study's seed by an earlier version: who has the study's file can work out the "
+            "key. --new draws another."
+        )
     if run.study.get("contains") == "real-people":
         yield "The sheets hold words of real people: give them only to those who may read them."
     yield f"then: cbtrun agree {run.folder} ratings-NAME.csv ..."
 
 
-def read_key(path: Path) -> dict[str, str]:
-    """Code -> session id; empty when there is no such file. Raises SpecError for a file that is no key."""
+def read_key(path: Path) -> Key:
+    """The key of a sheet, of any version; without codes when there is no such file. Raises SpecError for no key."""
     if not path.exists():
-        return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"code", "session"} <= set(reader.fieldnames or ()):
-            raise SpecError.at(path, "not the key of a sheet: it has no columns 'code' and 'session'", line=1)
-        return {row["code"]: row["session"] for row in reader}
+        return Key({})
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"code", "session"} <= set(reader.fieldnames or ()):
+                raise SpecError.at(path, "not the key of a sheet: it has no columns 'code' and 'session'", line=1)
+            rows = [{name: bare_cell(cell or "") for name, cell in row.items() if name} for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SpecError.at(path, f"not the key of a sheet ({error})") from None
+    return Key({row["code"]: row["session"] for row in rows}, next((row.get("secret", "") for row in rows), ""))
 
 
-def form_page(sheet: Sheet, rubric: Rubric) -> str:
-    """The form: one page that needs nothing else, keeps what is entered, and saves it as CSV."""
+def form_page(sheet: Sheet, rubric: Rubric, rater: int = 1) -> str:
+    """One rater's form: a page that needs nothing else, keeps what is entered, and saves it as CSV."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -141,9 +205,9 @@ def form_page(sheet: Sheet, rubric: Rubric) -> str:
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
     return environment.get_template("form.html.j2").render(
-        sheet=sheet,
+        sheet_id=_id_for(sheet, rater),
         rubric=rubric,
-        sessions=[(drawn.code, _turns(drawn.session)) for drawn in sheet.drawn],
+        sessions=[(drawn.code, _turns(drawn.session)) for drawn in sheet.for_rater(rater)],
         choices=_choices,
         style=_text("form.css"),
         script=script,
@@ -168,22 +232,23 @@ def _choices(item: Item) -> list[tuple[str, str, str]]:
     return [(str(at), str(at), item.anchors.get(at, "")) for at in range(int(low), int(high) + 1)]
 
 
-def _empty_table(sheet: Sheet, rubric: Rubric) -> str:
-    rows = [[sheet.id, drawn.code, "", item.id, "", ""] for drawn in sheet.drawn for item in rubric.items]
-    return _csv(COLUMNS, rows)
+def _id_for(sheet: Sheet, rater: int) -> str:
+    """What a browser keeps a rater's entries under: two raters at one computer do not mix."""
+    return sheet.id if rater == 1 else f"{sheet.id}-{rater}"
 
 
-def _key(sheet: Sheet, run: RatedRun) -> str:
-    rows = [[sheet.id, one.code, one.session.id, one.session.arm or "", one.stratum] for one in sheet.drawn]
-    return _csv(("sheet", "code", "session", "arm", "stratum"), rows)
+def _empty_table(sheet: Sheet, rubric: Rubric, rater: int) -> str:
+    drawn = sheet.for_rater(rater)
+    return csv_text(
+        COLUMNS, [[_id_for(sheet, rater), one.code, "", item.id, "", ""] for one in drawn for item in rubric.items]
+    )
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
+def _key(sheet: Sheet) -> str:
+    rows = [
+        [sheet.id, one.code, one.session.id, one.session.arm or "", one.stratum, sheet.secret] for one in sheet.drawn
+    ]
+    return csv_text(("sheet", "code", "session", "arm", "stratum", "secret"), rows)
 
 
 def _text(name: str) -> str:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cbtrun.errors import StageError
-from cbtrun.journal.tables import connect, faults_in_file
+from cbtrun.journal.salvage import salvage_rows
+from cbtrun.journal.tables import connect, connect_to_read, faults_in_file
+from cbtrun.journal.trouble import told
+from cbtrun.plain_files import write_parts
 from cbtrun.run_folder import RunFolder
 
 FORMAT = 1
@@ -36,6 +41,19 @@ FIELDS = [
 ]
 TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str)  # fmt: skip
 LONGEST_LINE = 2**28
+PIECE = 2**20
+"""Bytes of an export that are written at once."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export came to."""
+
+    calls: int
+    unreadable: int = 0
+    """Calls of a damaged journal that are there, with bytes that are no text."""
+    gaps: int = 0
+    """Stretches of a damaged journal that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +65,51 @@ class Imported:
     """Calls that the journal had already."""
 
 
-def export_journal(folder: RunFolder, target: Path) -> int:
-    """Write the journal's calls to a file. Returns how many. Raises StageError when there is no journal."""
-    connection = _reading(folder)
-    part = target.with_name(target.name + ".part")
-    counted, total = hashlib.sha256(), 0
+def export_journal(folder: RunFolder, target: Path) -> Exported:
+    """Write the journal's calls to a file; of a damaged journal those that can be read.
+
+    Raises StageError when there is no journal, or nothing in it can be read.
+    """
     try:
-        with part.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-            file.write(_line({"cbtrun_journal": FORMAT}))
-            for row in connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls ORDER BY key"):
-                line = _line(dict(zip(FIELDS, row, strict=True)))
-                counted.update(line)
-                total += 1
-                file.write(line)
-            file.write(_line({"calls": total, "sha256": counted.hexdigest()}))
-        part.replace(target)
-    finally:
-        connection.close()
-        part.unlink(missing_ok=True)
-    return total
+        with closing(_reading(folder)) as connection, told(folder.journal):
+            return _write_export(target, connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls ORDER BY key"))
+    except StageError as error:
+        if not isinstance(error.__cause__, sqlite3.Error):
+            raise
+    rows, unreadable, gaps = salvage_rows(folder.journal, FIELDS)
+    if not rows:
+        raise StageError(f"{folder.journal}: damaged, and nothing in it can be read; no file was written")
+    return replace(_write_export(target, rows), unreadable=unreadable, gaps=gaps)
+
+
+def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
+    counted, total = hashlib.sha256(), 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal total
+        yield _line({"cbtrun_journal": FORMAT})
+        for row in rows:
+            line = _line(dict(zip(FIELDS, row, strict=True)))
+            counted.update(line)
+            total += 1
+            yield line
+        yield _line({"calls": total, "sha256": counted.hexdigest()})
+
+    write_parts(target, _gzipped(lines()))
+    return Exported(total)
+
+
+def _gzipped(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines compressed, piece by piece; the same lines give the same bytes."""
+    out = io.BytesIO()
+    with gzip.GzipFile("", "wb", 9, out, mtime=0) as file:
+        for line in lines:
+            file.write(line)
+            if out.tell() > PIECE:
+                yield out.getvalue()
+                out.seek(0)
+                out.truncate()
+    yield out.getvalue()
 
 
 def import_journal(folder: RunFolder, source: Path) -> Imported:
@@ -76,7 +120,7 @@ def import_journal(folder: RunFolder, source: Path) -> Imported:
     with folder.locked():
         connection = connect(folder.journal)
         try:
-            with connection:
+            with told(folder.journal), connection:
                 return _add_all(connection, source)
         finally:
             connection.close()
@@ -84,15 +128,25 @@ def import_journal(folder: RunFolder, source: Path) -> Imported:
 
 def check_journal(folder: RunFolder) -> list[str]:
     """What is wrong with a journal; empty when it is sound."""
-    connection = _reading(folder)
-    try:
+    with closing(_reading(folder)) as connection, told(folder.journal):
         found = faults_in_file(connection, thorough=True)
         if not found:
             odd = connection.execute("SELECT count(*) FROM calls WHERE length(key) <> 64").fetchone()[0]
             found += [f"{odd:,} calls have a key of another length"] if odd else []
+            broken = _calls_that_are_no_text(connection)
+            found += [f"{broken:,} calls hold bytes that are no text (UTF-8)"] if broken else []
         return found
-    finally:
-        connection.close()
+
+
+def _calls_that_are_no_text(connection: sqlite3.Connection) -> int:
+    connection.text_factory = bytes
+    count = 0
+    for row in connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls"):
+        try:
+            b"".join(one for one in row if isinstance(one, bytes)).decode()
+        except UnicodeDecodeError:
+            count += 1
+    return count
 
 
 def compact_journal(folder: RunFolder) -> tuple[int, int]:
@@ -101,10 +155,9 @@ def compact_journal(folder: RunFolder) -> tuple[int, int]:
         raise _missing(folder)
     with folder.locked():
         before = _size(folder)
-        connection = connect(folder.journal)
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        with closing(connect(folder.journal)) as connection, told(folder.journal):
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return before, _size(folder)
 
 
@@ -163,7 +216,7 @@ def _line(entry: Any) -> bytes:
 def _reading(folder: RunFolder) -> sqlite3.Connection:
     if not folder.journal.exists():
         raise _missing(folder)
-    return sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)
+    return connect_to_read(folder.journal)
 
 
 def _missing(folder: RunFolder) -> StageError:

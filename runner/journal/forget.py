@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cbtrun.journal.tables import connect
+from cbtrun.journal.trouble import told
 
 if TYPE_CHECKING:
     from cbtrun.run_folder import RunFolder
@@ -30,16 +32,13 @@ def remove_replies(folder: RunFolder, ids: Collection[str], stages: Collection[s
     """
     if not folder.journal.exists():
         return Removed()
-    connection = connect(folder.journal)
-    try:
+    with closing(connect(folder.journal)) as connection, told(folder.journal):
         connection.execute("PRAGMA secure_delete=ON")  # freed pages are zeroed, not only unlinked
         with connection:
             removed = _remove(connection, ids, stages)
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return removed
-    finally:
-        connection.close()
 
 
 def _remove(connection: sqlite3.Connection, ids: Collection[str], stages: Collection[str]) -> Removed:

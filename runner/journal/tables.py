@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
-from cbtrun.errors import StageError, StopRun
+from cbtrun.errors import StageError
+from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
+from cbtrun.plain_files import strange
 
 FORMAT = 3
 
@@ -33,34 +37,107 @@ UPGRADES: Mapping[int, str] = {
     2: "",  # TABLES makes what is new
 }
 """Format -> what makes it the next one."""
+EARLIER = (",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'")
+"""Columns that earlier formats lack, as `_bare` writes them."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to the journal at `path`, made or brought to this format if need be.
 
     WAL with `synchronous=FULL`: each commit is on the disk before it returns, also through a power cut. Raises
-    StageError when the file is damaged or of a later format, StopRun when the disk refuses.
+    StageError when the file is damaged, of a later format or holds what no journal does, StopRun when the disk refuses.
     """
-    try:
+    refuse_strange_journal(path)
+    with told(path):
         connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+        _trust_nothing(connection, path)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         _upgrade(connection, path)
-    except sqlite3.DatabaseError as error:
-        if any(word in str(error) for word in ("full", "readonly", "unable to open", "locked")):
-            raise StopRun(f"{path}: cannot be written ({error})") from error
-        raise _damaged(path, str(error)) from error
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, also where nothing could be written: on a full disk or in a read-only folder.
+
+    Raises as `connect` does.
+    """
+    refuse_strange_journal(path)
+    with told(path):
+        connection = _read_only(path, "mode=ro")
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            wal = Path(f"{path}-wal")
+            if wal.exists() and wal.stat().st_size:
+                raise  # what is in it would be missed
+            connection.close()  # there is no room for SQLite's shared memory, and nobody writes: it can do without
+            connection = _read_only(path, "immutable=1")
+        _trust_nothing(connection, path)
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _read_only(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)
+
+
+def refuse_strange_journal(path: Path) -> None:
+    """Raises StageError when the journal or a file beside it is a link, a pipe, or has a second name."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        file = Path(f"{path}{end}")
+        try:
+            found = file.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if what := strange(found, Path(f"journal.sqlite{end}")):
+            raise StageError(f"{file} is {what}; a journal is a plain file with a single name")
+
+
+def _trust_nothing(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StageError when a journal holds triggers, views or tables that we did not make: they would run with ours."""
+    connection.execute("PRAGMA trusted_schema=OFF")
+    _format(connection, path)
+    known = _schema(TABLES)
+    for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
+        own = kind == "index" and sql is None and table in known
+        if not own and (kind != "table" or _bare(sql) not in known.get(name, ())):
+            raise StageError(
+                f"{path}: holds {kind} '{str(name)[:60]}', which is not of this version's journals; it is not read"
+            )
+
+
+@cache
+def _schema(tables: str) -> dict[str, tuple[str, ...]]:
+    """Table -> how it may be written down: made new, and in each earlier format."""
+    made = sqlite3.connect(":memory:")
+    made.executescript(tables)
+    found = {name: _bare(sql) for name, sql in made.execute("SELECT name, sql FROM sqlite_master WHERE type='table'")}
+    made.close()
+    earlier = found
+    for column in EARLIER:
+        earlier = {name: form.replace(column, "") for name, form in earlier.items()}
+    return {name: (form, earlier[name]) for name, form in found.items()}
+
+
+def _bare(sql: object) -> str:
+    """A definition without what does not matter: white space and case."""
+    return "".join(str(sql).split()).casefold()
+
+
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = _format(connection, path)
     if found == FORMAT:
         return
-    if found not in (0, *UPGRADES):
-        raise StageError(f"{path}: written by another version of cbtrun (format {found}, this one reads {FORMAT})")
     steps = "".join(UPGRADES[old] for old in range(found, FORMAT)) if found else ""
     connection.executescript(f"BEGIN IMMEDIATE; {steps} {TABLES} PRAGMA user_version={FORMAT}; COMMIT;")
+
+
+def _format(connection: sqlite3.Connection, path: Path) -> int:
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found not in (0, FORMAT, *UPGRADES):
+        raise StageError(f"{path}: written by another version of cbtrun (format {found}, this one reads {FORMAT})")
+    return found
 
 
 def faults_in_file(connection: sqlite3.Connection, *, thorough: bool = False) -> list[str]:
@@ -69,18 +146,14 @@ def faults_in_file(connection: sqlite3.Connection, *, thorough: bool = False) ->
     try:
         found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(20)")]
     except sqlite3.DatabaseError as error:
+        if code_of(error) not in (*DAMAGE, None):
+            raise
         return [str(error)]
     return [] if found == ["ok"] else found
 
 
 def check_file(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StageError when the file is damaged."""
-    if found := faults_in_file(connection):
-        raise _damaged(path, found[0])
-
-
-def _damaged(path: Path, what: str) -> StageError:
-    return StageError(
-        f"{path}: damaged or not a journal ({what}); `cbtrun journal export` saves what can be read, "
-        "or move it away to start afresh"
-    )
+    """Raises StageError when the file is damaged, StopRun when the disk refuses."""
+    with told(path):
+        if found := faults_in_file(connection):
+            raise damaged(path, found[0])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Table = NDArray[np.float64]  # (sessions, raters), points; NaN where a score is missing
 
 METHOD = "F, Shrout & Fleiss 1979"
+NO_VARIANCE = "no variance to take a share of: sessions do not differ beyond what raters differ by"
 
 
 @dataclass(frozen=True)
@@ -79,25 +80,38 @@ def intraclass_correlations(table: Table) -> Correlations:
     if squares.residual <= tiny and squares.raters <= tiny:
         perfect = Estimated(1.0, None, "perfect agreement: no interval")
         return Correlations(perfect, perfect, perfect)
-    return _correlations(squares)
+    return _correlations(squares, tiny)
 
 
 def _none(why: str) -> Correlations:
     return Correlations(Estimated(None, note=why), Estimated(None, note=why), Estimated(None, note=why))
 
 
-def _correlations(squares: MeanSquares) -> Correlations:
+def _correlations(squares: MeanSquares, tiny: float) -> Correlations:
+    """tiny: squared points that are nothing but rounding."""
     n, k, bms, jms, ems = squares.n, squares.k, squares.sessions, squares.raters, squares.residual
-    single = (bms - ems) / (bms + (k - 1) * ems + k * (jms - ems) / n)
-    average = (bms - ems) / (bms + (jms - ems) / n)
-    limits = _agreement_limits(squares, single)
-    stepped = None if limits is None else tuple(_stepped_up(limit, k) for limit in limits)
-    consistency = (bms - ems) / (bms + (k - 1) * ems)
+    above = bms - ems
+    single = _ratio(above, bms + (k - 1) * ems + k * (jms - ems) / n, tiny)
+    average = _ratio(above, bms + (jms - ems) / n, tiny)
+    consistency = _ratio(above, bms + (k - 1) * ems, tiny)
+    limits = None if single is None else _agreement_limits(squares, single)
+    stepped = None if limits is None or average is None else tuple(_stepped_up(limit, k) for limit in limits)
     return Correlations(
-        Estimated(single, _interval(limits)),
-        Estimated(average, _interval(stepped)),
-        Estimated(consistency, _interval(_consistency_limits(squares))),
+        _estimated(single, limits),
+        _estimated(average, stepped),
+        _estimated(consistency, _consistency_limits(squares)),
     )
+
+
+def _ratio(above: float, below: float, tiny: float) -> float | None:
+    """A share of variance; none where the variance that it is a share of is nothing, or negative as estimates may be."""
+    return above / below if below > tiny else None
+
+
+def _estimated(value: float | None, limits: tuple[float, ...] | None) -> Estimated:
+    if value is None:
+        return Estimated(None, note=NO_VARIANCE)
+    return Estimated(value, _interval(limits))
 
 
 def _agreement_limits(squares: MeanSquares, rho: float) -> tuple[float, ...] | None:

@@ -56,7 +56,8 @@ def kappa_of_pair(first: Array, second: Array) -> float | None:
     if a.size < 2 or np.ptp(np.concatenate([a, b])) == 0:
         return None
     if not _are_whole(a, b) or np.ptp(np.concatenate([a, b])) >= LARGEST_TABLE:
-        return float(weighted_kappas(a, b, np.ones((1, a.size)))[0])
+        kappa = float(weighted_kappas(a, b, np.ones((1, a.size)))[0])
+        return kappa if np.isfinite(kappa) else None  # scores that differ by next to nothing
     from statsmodels.stats.inter_rater import cohens_kappa
 
     lowest = int(min(a.min(), b.min()))

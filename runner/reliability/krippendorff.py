@@ -36,6 +36,8 @@ def krippendorff_alpha(table: Table, level: Literal["ordinal", "interval"], seed
     if values.size < 2:
         return Estimated(None, note="all scores are the same")
     whole = float(_alphas(values, counts, np.ones((1, counts.shape[0])), level)[0])
+    if not np.isfinite(whole):  # they differ by less than a disagreement that can be divided by
+        return Estimated(None, note="all scores are the same")
     if counts.shape[0] < FEWEST:
         return Estimated(whole, note=f"no interval: fewer than {FEWEST} sessions")
     if counts.size > LARGEST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -154,6 +155,8 @@ def _by_repeat(values: Singles) -> tuple[list[str], Table]:
 
 
 def _stored(name: str, found: Estimated, n: int) -> Coefficient:
+    if found.value is not None and not math.isfinite(found.value):
+        found = Estimated(None, note="not defined for these scores")
     value = None if found.value is None else stored_float(found.value)
     return Coefficient(name=name, value=value, interval=_rounded(found.interval), n=n, note=found.note or "")
 

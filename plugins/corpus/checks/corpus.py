@@ -12,6 +12,7 @@ from cbtrun.errors import StageError
 from cbtrun.plugins.corpus.checks.copies import copies
 from cbtrun.plugins.corpus.checks.transcript import Fault, faults
 from cbtrun.records import Transcript
+from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.context import StageContext
@@ -68,5 +69,4 @@ def write_checks(path: Path, found: Mapping[str, Sequence[Fault]], options: Mapp
         "on_fail": options["on_fail"],
         "checks": {check: {"failed": counts[check], "examples": examples[check]} for check in sorted(counts)},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -23,7 +23,15 @@
   };
   const rows = () =>
     fields.map((field) => [sheet, field.dataset.session, rater.value.trim(), field.dataset.item, value(field), comment(field).value]);
-  const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  // A spreadsheet computes what begins like a formula: an apostrophe makes it text. What was opened again is without it.
+  const formula = /^'*[=@+\-\t\r\n\uff1d\uff20\uff0b\uff0d]/;
+  const number = /^[-+]?[\d.,]+$/;
+  const asText = (cell) => (formula.test(cell) && !number.test(cell) ? `'${cell}` : cell);
+  const bare = (cell) => (cell.startsWith("'") && asText(cell.slice(1)) === cell ? cell.slice(1) : cell);
+  const quoted = (said) => {
+    const cell = asText(said);
+    return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  };
   const table = () => [columns, ...rows()].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
 
   const parse = (text) => {
@@ -46,7 +54,7 @@
   const fill = (text) => {
     const [head, ...body] = parse(text.replace(/^\ufeff/, ""));
     if (!head || columns.some((name) => !head.includes(name))) return "This is not a file that this form saved.";
-    const at = (row, name) => row[head.indexOf(name)] ?? "";
+    const at = (row, name) => bare(row[head.indexOf(name)] ?? "");
     if (body.some((row) => at(row, "sheet") !== sheet)) return "This file belongs to another sheet.";
     const byPlace = new Map(fields.map((field) => [`${field.dataset.session}/${field.dataset.item}`, field]));
     for (const row of body) {
