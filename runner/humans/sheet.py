@@ -144,7 +144,9 @@ def make_sheet(run: RatedRun, count: int, by: Sequence[str], *, new: bool) -> Sh
         path.rename(path.with_name(f"sheet-key-{secrets.token_hex(4)}.csv"))
         key = Key({})
     secret = key.secret if key.codes else secrets.token_hex(16)
-    return draw_sheet(run.sessions, count, by, secret, key.codes)
+    silent = {session.id for session in run.sessions if not session.turns}  # forgotten: there is nothing to rate
+    kept = {code: id_ for code, id_ in key.codes.items() if id_ not in silent}
+    return draw_sheet([one for one in run.sessions if one.id not in silent], count, by, secret, kept)
 
 
 def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> Iterator[str]:
