@@ -21,14 +21,14 @@ class Parts:
     errors: list[Exception] = field(default_factory=list)
     """To be raised once everything else is written."""
 
-    def make(self, part: str, make: Callable[[], T], instead: T) -> T:
-        """A part, or what stands instead of it. Every call was paid for by now: no fault may cost the other parts."""
+    def make(self, part: str, make: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        """A part, or nothing. Every call was paid for by now: no fault may cost the other parts."""
         try:
             return make()
         except Exception as error:
             self.failures.append(Failure(stage=STAGE, unit=part, reason=f"{type(error).__name__}: {error}"))
             self.lose(part, error)
-            return instead
+            return ()
 
     def lose(self, part: str, error: Exception) -> None:
         """Note the error of a part that is told of elsewhere."""

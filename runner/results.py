@@ -245,7 +245,7 @@ def build_results(
             placed,
             levels,
             study,
-            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, study), ()),
+            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, study)),
             made,
         )
         for name, one in rated.items()
@@ -391,9 +391,9 @@ def _set_results(
             )
             for outcome, kind, title in titled
         ),
-        reliability=parts.make(f"reliability of ratings.{name}", reliability, ()),
+        reliability=parts.make(f"reliability of ratings.{name}", reliability),
         diagnostics=diagnostics,
-        filled=parts.make(f"filled totals of ratings.{name}", filled, ()),
+        filled=parts.make(f"filled totals of ratings.{name}", filled),
     )
 
 

@@ -31,21 +31,24 @@ class Salvage:
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """Each readable call once, sorted by key."""
-        found: dict[bytes, tuple[object, ...]] = {}
+        found: dict[str, tuple[object, ...]] = {}
         for row in self._raw():
             try:
-                found[bytes(row[0])] = tuple(one.decode() if isinstance(one, bytes) else one for one in row)
-            except (UnicodeDecodeError, TypeError):
+                read = tuple(one.decode() if isinstance(one, bytes) else one for one in row)
+            except UnicodeDecodeError:
                 self.unreadable += 1
+            else:
+                found[str(read[0])] = read
         for key in sorted(found):
             yield found[key]
 
     def _raw(self) -> Iterator[tuple[object, ...]]:
         """Rows by the first signs of their keys, which are digests: a stretch that fails is asked for in smaller ones."""
         self.connection.text_factory = bytes
-        waiting, failures, seen = deque([("", "")]), 0, set()
+        waiting, failures = deque([""]), 0
+        seen: set[object] = set()
         while waiting:
-            start, _ = waiting.popleft()
+            start = waiting.popleft()
             whole, rows = self._stretch(start)
             for row in rows:
                 if row[0] not in seen:
@@ -55,7 +58,7 @@ class Salvage:
                 continue
             failures += 1
             if failures < MOST_FAILURES and len(start) < 6:
-                waiting.extend((start + sign, "") for sign in HEX)
+                waiting.extend(start + sign for sign in HEX)
             else:
                 self.gaps += 1
 
