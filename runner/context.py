@@ -125,12 +125,15 @@ class StageContext:
     """Units that may be under way at once."""
     failures: list[Failure] = field(default_factory=list)
     """Units of this stage that could not be finished; `each` adds to it."""
+    forgotten: frozenset[str] = frozenset()
+    """Ids of those whose words were taken out of the run: nobody plays them any more."""
     facts: RunFacts = field(default_factory=lambda: RunFacts())
     """What the run came to so far, for the report."""
 
     def personas(self, name: str) -> Sequence[Persona]:
         """The personas of a set, without those who were forgotten. Each is read anew when it is looked at."""
-        return self.inputs.present_personas(name)
+        everybody = self.inputs.personas(name)
+        return [one for one in everybody if one.id not in self.forgotten] if self.forgotten else everybody
 
     def corpus(self, name: str) -> list[Transcript]:
         """The transcripts of a corpus."""

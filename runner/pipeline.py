@@ -326,6 +326,7 @@ class _Run:
             models=OpenModels(desk, self._open_model, self._engine_of),
             tell=self._teller(stage, tally),
             concurrency=self.options.concurrency,
+            forgotten=frozenset(one for stone in self.stones for one in stone.ids if stage.block != "report"),
             facts=self._facts() if stage.block == "report" else RunFacts(),
         )
 

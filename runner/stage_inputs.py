@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import tombstones
 from cbtrun.plain_files import inside
 from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.record_list import RecordList
@@ -50,12 +49,6 @@ class Inputs:
     def personas(self, name: str) -> RecordList[Persona]:
         """The personas of a set; each is read anew when it is looked at."""
         return self._lines("personas", name, Persona)
-
-    def present_personas(self, name: str) -> Sequence[Persona]:
-        """The personas of a set who have not been forgotten: nobody plays the others any more."""
-        everybody = self.personas(name)
-        gone = {one for stone in tombstones(self._folder) for one in stone.ids}
-        return [one for one in everybody if one.id not in gone] if gone else everybody
 
     def corpus(self, name: str) -> list[Transcript]:
         """The transcripts of a corpus."""

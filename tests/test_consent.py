@@ -1,6 +1,7 @@
 """Words of real people leave the machine only with consent: by whatever route, and whoever says that nobody is real."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
 from cbtrun.models import ChatMessage, Draw, Reply, Request
 from cbtrun.origins import mark_taught
+from cbtrun.plugins import tiny
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.testing import StudyProject
@@ -215,9 +217,10 @@ def test_a_model_that_was_tuned_on_real_people_elsewhere_counts_as_theirs(
         + RATED
     )
     models = 'models:\n  taught: {using: transformers, model: "./taught"}\n'
-    files = files_with(study) | {"taught/config.json": "{}"}
+    files = files_with(study)
     files["study.yaml"] = files["study.yaml"].replace("models:\n", models, 1)
     project = study_project(files)
+    shutil.copytree(Path(str(tiny.__file__)).with_name("model"), project.folder / "taught")
     mark_taught(project.folder / "taught")
     monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
     outcome = project.run("study.yaml")

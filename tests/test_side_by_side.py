@@ -190,7 +190,7 @@ def test_a_folder_of_progress_is_gone_when_nothing_runs(tmp_path: Path) -> None:
 def test_jobs_side_by_side_load_their_tokenizers_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     loading, most = 0, 0
 
-    def load(*_: object) -> object:
+    def load(*_: object, **__: object) -> object:
         nonlocal loading, most
         loading += 1
         most = max(most, loading)

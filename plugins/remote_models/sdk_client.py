@@ -7,8 +7,8 @@ cannot hold the key: it knows a placeholder.
 
 from __future__ import annotations
 
-import importlib
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, ServerFault, ServerTrouble
@@ -31,7 +31,7 @@ class SdkTransport:
 
     async def handle_async_request(self, request: Any) -> Any:
         """The answer to a request of the SDK, when it is a 200 with JSON in it. Raises what `raise_refusal` raises."""
-        httpx = importlib.import_module(type(request).__module__.partition(".")[0])
+        httpx = sys.modules[type(request).__module__.partition(".")[0]]  # httpx, or the fork that the SDK stands on
         headers = {name: value for name, value in request.headers.items() if name.lower() in HEADERS}
         answer = await self._door.transport.ask(request.method, str(request.url), headers, await request.aread())
         if answer.status != 200:

@@ -49,5 +49,5 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
         export_adapter(source, target)
     if f"tune.{chosen[0].name.partition('@')[0]}" in real_people_in(study, registry):
         mark_taught(target)
-        click.echo("It was tuned on words of real people and may say them: it carries a note that says so.")
+        click.echo("It may say words of real people that it was tuned on, and carries a note that says so.")
     click.echo(f"{target}: {'merged model' if merge else 'adapter'} '{adapter}'")
