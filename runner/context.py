@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun
+from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun, WouldAsk
 from cbtrun.records import Failure
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ class RunFacts:
     """The pre-registration; none where nothing was registered."""
     real_people: bool = False
     """Whether the sessions may hold words of real people."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> version of cbtrun that made it, with the first digits of the digest over the code that decided it."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> why it is left as other code made it."""
 
 
 @dataclass
@@ -211,7 +215,7 @@ class StageContext:
             for index, unit in waiting:
                 try:
                     results[index] = await work(unit)
-                except (StopRun, ConsentMissing):
+                except (StopRun, ConsentMissing, WouldAsk):
                     raise
                 except CbtrunError as error:
                     stage = f"{self.stage}.{self.name}" if self.name else self.stage

@@ -6,6 +6,7 @@
     ├── PluginError        a plugin is unknown, broken or not allowed to load
     ├── ModelError         a model could not be opened, or refused a request for good
     ├── StageError         a stage cannot go on with what it was given
+    │   └── WouldAsk       a stage that is done again from kept replies alone would need a new one
     ├── StatisticsError    the numbers do not fit the method
     └── StopRun            a limit was reached or a server is down; the same command goes on (exit 4)
         └── AccessRefused  a server takes no call of ours: a key, an address or a setting is wrong (exit 2)
@@ -84,6 +85,10 @@ class ModelError(CbtrunError):
 
 class StageError(CbtrunError):
     """A stage cannot go on with what it was given."""
+
+
+class WouldAsk(StageError):
+    """New code asks what was not asked before: the stage stays as it is until the user says --redo. Ends the stage."""
 
 
 class StatisticsError(CbtrunError):

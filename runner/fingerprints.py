@@ -1,19 +1,21 @@
-"""The fingerprint of a stage: one digest over all that decides its output.
+"""The fingerprint of a stage: one digest over all that a study says for it, and one over the code that decides it.
 
-Its own block, the blocks of the models it talks to, the digests of what it reads (outputs of other stages, files,
-rubrics), the study's seed, and the source of the plugins that take part. Same fingerprint, same output: nothing to do.
+In the fingerprint: its own block, the blocks of the models it talks to, the digests of what it reads (outputs of other
+stages, files, rubrics), the study's seed, and, where a number comes of it, the versions of the libraries that compute it.
+The code stands apart (run/sources.py), since new code is no reason to pay again: see run/up_to_date.py.
 """
 
 from __future__ import annotations
 
-import ast
+import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cbtrun.digests import digest, file_digest, tree_digest
+from cbtrun.run.sources import code_digest
 from cbtrun.stages import Stage
 
 if TYPE_CHECKING:
@@ -21,18 +23,25 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
+COMPUTING = ("numpy", "scipy", "statsmodels")
+"""Libraries whose version can change a number of an analysis or of the results."""
+RESULTS = Stage("results", "", {}, ())
+"""results.json: made by the engine itself, from all that the other stages wrote."""
+_RESULTS_CODE = ("cbtrun.results", "cbtrun.result_parts")
+
 
 def stage_fingerprint(
-    stage: Stage, study: Study, registry: Registry, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str]
+    stage: Stage, study: Study, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str], also: object = None
 ) -> str:
-    """SHA-256 over all that decides a stage's output. outputs: stage id -> digest of what it wrote."""
+    """SHA-256 over all that a study says for a stage. outputs: stage id -> digest of what it wrote. also: anything else."""
     from cbtrun.ratings.rubric import rubric_digest
 
+    if stage is RESULTS:
+        return digest({"study": study.data, "reads": dict(outputs), "libraries": _libraries(), "also": also})
     blocks = [(stage.block, stage.name)]
     if stage.block == "sessions":
         blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
     references = {one for block in blocks for one in study.references(*block)}
-    models = _models(study, {one.name for one in references if one.kind in ("models", "tune")})
     return digest(
         {
             "block": study.block(stage.block, stage.name),
@@ -40,13 +49,48 @@ def stage_fingerprint(
             "study": study.data if stage.block == "report" else None,
             "seed": study.seed,
             "reads": {need: outputs.get(need) for need in stage.needs},
+            "results": outputs.get(RESULTS.id) if stage.block == "report" else None,
             "aggregates": _aggregates(stage, study),
-            "models": {name: study.block("models", name) for name in models},
+            "models": {name: study.block("models", name) for name in models_of(stage, study)},
             "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
             "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
-            "plugins": {using: registry.digest(using) for using in _plugins(stage, study, models)},
+            "libraries": _libraries() if stage.block == "analysis" else None,
+            "also": also,
         }
     )
+
+
+def stage_code(stage: Stage, study: Study, registry: Registry) -> str:
+    """SHA-256 over the code that decides a stage: its plugin's, and that of the models it talks to."""
+    if stage is RESULTS:
+        return code_digest(_RESULTS_CODE)
+    using = {stage.options["using"], *(study.data["models"][name]["using"] for name in models_of(stage, study))}
+    return digest({name: registry.digest(name) for name in sorted(using)})
+
+
+def models_of(stage: Stage, study: Study) -> list[str]:
+    """The models that a stage talks to, and the base models of the tune jobs that it talks to."""
+    blocks = [(stage.block, stage.name)] if stage is not RESULTS else []
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    found = set()
+    for one in (one for block in blocks for one in study.references(*block)):
+        if one.kind == "models":
+            found.add(one.name)
+        elif one.kind == "tune":
+            found |= {base.name for base in study.references("tune", one.name) if base.kind == "models"}
+    return sorted(found)
+
+
+def _libraries() -> dict[str, str]:
+    return {name: found for name in COMPUTING if (found := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _aggregates(stage: Stage, study: Study) -> dict[str, str]:
@@ -64,82 +108,23 @@ def path_digest(path: Path) -> str:
 
 
 def plugin_digest(plugin: object, module: ModuleType | None) -> str:
-    """SHA-256 over a plugin's module, the modules of its own package that it imports, and its templates.
+    """SHA-256 over the statements of a plugin's module and of all that it imports from its own package and from cbtrun.
 
-    A plugin whose output depends on other files too lists them in a function `fingerprint_files() -> list[Path]`.
+    Data beside these modules counts too. A plugin that reads files elsewhere lists them in a function
+    `fingerprint_files() -> list[Path]`.
     """
     source = getattr(module, "__file__", None)
     if module is None or source is None:
         return ""
-    files = sorted(_with_imports(Path(source), _package_of(module.__name__, Path(source))))
-    more: list[Path] = getattr(plugin, "fingerprint_files", list)()
-    return digest([[path.name, file_digest(path)] for path in [*files, *more]])
+    alone = Path(source).parent if "." not in module.__name__ else None  # a one-file plugin may import its neighbours
+    return digest([code_digest([module.__name__], alone), [[one.name, path_digest(one)] for one in _listed(plugin)]])
 
 
-@dataclass(frozen=True)
-class _Package:
-    """The package whose modules count as a plugin's own."""
-
-    name: str
-    folder: Path
+def _listed(plugin: object) -> Iterator[Path]:
+    listed = getattr(plugin, "fingerprint_files", None)
+    yield from listed() if callable(listed) else ()
 
 
-def _package_of(module: str, source: Path) -> _Package:
-    """`cbtrun.plugins` for what ships with cbtrun, the top-level package for others, the folder of a one-file plugin."""
-    depth = 2 if module.startswith("cbtrun.plugins.") else 1
-    parts = module.split(".")
-    inner = len(parts) - depth - (source.name != "__init__.py")
-    return _Package(".".join(parts[:depth]), source.parents[max(0, inner)])
-
-
-def _with_imports(source: Path, package: _Package) -> set[Path]:
-    """A source file and, through its imports, the files of its package that it needs."""
-    found, waiting = {source}, [source]
-    while waiting:
-        new = {*_files_of(waiting.pop(), package)} - found
-        found |= new
-        waiting += new
-    return found
-
-
-def _files_of(source: Path, package: _Package) -> Iterator[Path]:
-    """The files of the package that a source file imports itself."""
-    for stem in {*_imported(source, package)}:
-        yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
-
-
-def _imported(source: Path, package: _Package) -> Iterator[Path]:
-    """Where the modules that a file imports would lie in its package, without their ending; others' lie nowhere."""
-    for node in ast.walk(ast.parse(source.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (_inside(name.name, package, source.parent) for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                stem = source.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            else:
-                stem = _inside(node.module or "", package, source.parent)
-            yield stem
-            yield from (stem / name.name for name in node.names)
-
-
-def _inside(module: str, package: _Package, beside: Path) -> Path:
-    """A module of the package, or one beside the file that imports it, as one-file plugins have."""
-    if module == package.name or module.startswith(f"{package.name}."):
-        return package.folder.joinpath(*module.removeprefix(package.name).strip(".").split("."))
-    return beside.joinpath(*module.split("."))
-
-
-def _models(study: Study, names: set[str]) -> list[str]:
-    """The models among names, and the base models of the tune jobs among them."""
-    found = set()
-    for name in names:
-        if name in (study.data.get("models") or {}):
-            found.add(name)
-        elif name in (study.data.get("tune") or {}):
-            found |= {one.name for one in study.references("tune", name) if one.kind == "models"}
-    return sorted(found)
-
-
-def _plugins(stage: Stage, study: Study, models: list[str]) -> list[str]:
-    own: Any = stage.options["using"]
-    return sorted({own, *(study.data["models"][name]["using"] for name in models)})
+def module_of(plugin: object) -> ModuleType | None:
+    """The module that a plugin is, or that its class stands in."""
+    return plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))

@@ -134,10 +134,11 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
     from cbtrun.digests import file_digest
+    from cbtrun.forget.tombstones import stood_for, tombstones
     from cbtrun.stage_inputs import OUTPUTS, output_path
 
     mark = journal.stage(stage.id)
     if mark is None or stage.block not in OUTPUTS:
         return mark is not None
     path = output_path(folder, stage.block, stage.name)
-    return path.exists() and file_digest(path) == mark.output
+    return path.exists() and stood_for(tombstones(folder), file_digest(path)) == mark.output

@@ -104,15 +104,12 @@ class Registry:
         return self._manager.get_plugin(using)
 
     def digest(self, using: str) -> str:
-        """SHA-256 of the source of a plugin: its module, what it imports from its own package, its templates."""
+        """SHA-256 over the statements of a plugin: its module, what it reaches by imports, and the data beside them."""
         if using not in self._digests:
-            import inspect
-
-            from cbtrun.fingerprints import plugin_digest
+            from cbtrun.fingerprints import module_of, plugin_digest
 
             plugin = self.plugin(using)
-            module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))
-            self._digests[using] = plugin_digest(plugin, module)
+            self._digests[using] = plugin_digest(plugin, module_of(plugin))
         return self._digests[using]
 
     def listing(self) -> list[tuple[str, list[str]]]:

@@ -19,7 +19,17 @@ from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import ServerTerms, priced
 from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import CbtrunError, ConsentMissing, ModelError, Place, Problem, RateLimited, ServerTrouble, StopRun
+from cbtrun.errors import (
+    CbtrunError,
+    ConsentMissing,
+    ModelError,
+    Place,
+    Problem,
+    RateLimited,
+    ServerTrouble,
+    StopRun,
+    WouldAsk,
+)
 from cbtrun.journal.journal import Call, Fault, Journal
 from cbtrun.models import EngineShare, Model, Reply, Request
 
@@ -74,6 +84,8 @@ class CallDesk:
     budget: Budget | None = None
     withheld: Callable[[str], str | None] = lambda model: None  # noqa: ARG005 - anything may be sent, whatever the model
     """Model -> why what this stage says may not be sent to it, in words; none where it may."""
+    replays: Callable[[str], bool] = lambda model: False  # noqa: ARG005 - every model may be asked
+    """Whether a model is answered from the journal alone: only the code has changed since the stage was paid for."""
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
 
@@ -110,6 +122,8 @@ class CallDesk:
         # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
         if why := self.withheld(name):
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
+        if self.replays(name):
+            raise WouldAsk(f"model '{name}' would be asked anew")
         seeded = replace(
             request, seed=derive_seed(self.seed, key), label="", about=""
         )  # no model hears whose call it is

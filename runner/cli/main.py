@@ -104,6 +104,12 @@ def cli() -> None:
 @click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
 @click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made.")
 @click.option(
+    "--redo",
+    multiple=True,
+    metavar="STAGE",
+    help="Do a stage again by today's code (`tune.NAME`, `ratings.NAME`, `sessions` ...), though that may cost calls or a training.",
+)
+@click.option(
     "--concurrency",
     type=click.IntRange(1),
     default=256,
@@ -136,7 +142,7 @@ def run(
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
-        run_options = RunOptions(keys=keys, **options)
+        run_options = RunOptions(keys=keys, redo=frozenset(options.pop("redo")), **options)
         check_consent(study, registry, run_options.consent_remote)
         check_keys(study, run_options.keys, offline=run_options.offline)
         folder = RunFolder(runs / study.name)
@@ -288,7 +294,9 @@ def say_outcome(outcome: Outcome) -> int:
         click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
     if outcome.failures:
         click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
-    elif not outcome.done:
+    for stage, why in outcome.kept.items():
+        click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
+    if not outcome.failures and not outcome.done:
         click.echo("Nothing to do: every stage is up to date.")
     if outcome.folder.results.exists():
         click.echo(f"results: {outcome.folder.results}")

@@ -68,6 +68,10 @@ class StageMark:
     output: str
     """SHA-256 of the stage's output."""
     units: int
+    code: str = ""
+    """SHA-256 over the code that decided it; empty in a journal of an earlier version."""
+    version: str = ""
+    """Version of cbtrun that made it."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +146,22 @@ class Journal:
 
     def stage(self, stage: str) -> StageMark | None:
         """The mark of a finished stage, or none."""
-        row = self._reader.execute("SELECT fingerprint, output, units FROM stages WHERE stage = ?", (stage,)).fetchone()
+        row = self._reader.execute(
+            "SELECT fingerprint, output, units, code, version FROM stages WHERE stage = ?", (stage,)
+        ).fetchone()
         return None if row is None else StageMark(*row)
 
     def mark_stage(self, stage: str, mark: StageMark) -> None:
         """Note that a stage is finished."""
-        row = (stage, mark.fingerprint, mark.output, mark.units)
-        self._writer.change("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?)", row)
+        row = (stage, mark.fingerprint, mark.output, mark.units, mark.code, mark.version)
+        self._writer.change("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def marks(self) -> dict[str, StageMark]:
+        """Stage -> its mark, of every stage that is finished."""
+        rows = self._reader.execute(
+            "SELECT stage, fingerprint, output, units, code, version FROM stages ORDER BY stage"
+        )
+        return {stage: StageMark(*mark) for stage, *mark in rows}
 
     def unmark_stage(self, stage: str) -> None:
         """Note that a stage has to be done again."""

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS faults (
     label TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT 'refused'
 );
 CREATE TABLE IF NOT EXISTS stages (
-    stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
+    stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL,
+    code TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS about (key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (started REAL PRIMARY KEY, last REAL NOT NULL);
@@ -34,10 +35,14 @@ UPGRADES: Mapping[int, str] = {
     1: """ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT '';
           ALTER TABLE faults ADD COLUMN label TEXT NOT NULL DEFAULT '';
           ALTER TABLE faults ADD COLUMN kind TEXT NOT NULL DEFAULT 'refused';""",
-    2: "",  # TABLES makes what is new
+    2: """ALTER TABLE stages ADD COLUMN code TEXT NOT NULL DEFAULT '';
+          ALTER TABLE stages ADD COLUMN version TEXT NOT NULL DEFAULT '';""",
 }
 """Format -> what makes it the next one."""
-EARLIER = (",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'")
+EARLIER = (
+    *(",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'"),
+    *(",codetextnotnulldefault''", ",versiontextnotnulldefault''"),
+)
 """Columns that earlier formats lack, as `_bare` writes them."""
 
 

@@ -1,0 +1,78 @@
+"""The models of a study as its stages open them: a base by itself, or with an adapter that a tune job made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.consent import is_embedded
+from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
+from cbtrun.plain_files import inside
+from cbtrun.ratings.rubric import rubric_digest
+from cbtrun.stage_inputs import Inputs, output_path
+
+if TYPE_CHECKING:
+    from cbtrun.calls.secrets import KeyRing
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.registry import Registry
+    from cbtrun.run_folder import RunFolder
+    from cbtrun.study.spec import Study
+
+
+@dataclass
+class StudyModels:
+    """Opens models by the names that a study's stages use."""
+
+    study: Study
+    registry: Registry
+    folder: RunFolder
+    inputs: Inputs
+    rubrics: Mapping[str, Rubric]
+    keys: KeyRing
+    broken: set[str]
+    """Ids of stages that have failed: a failed tune job has no adapters."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """What the models of one run share, such as an engine."""
+
+    def open(self, name: str) -> Model:
+        """A model of the study, or the model of a tune job (`job` or `job@seed`)."""
+        context = self._context(name)
+        model: Model = self.registry.run("models", context.options["using"], context)
+        return model
+
+    def engine_of(self, name: str) -> EngineShare | None:
+        """The engine that must be open for a model, if it has one."""
+        context = self._context(name)
+        return self.registry.engine(context.options["using"], context)
+
+    def embedded(self) -> list[str]:
+        """Names of the models that ship with cbtrun."""
+        return [name for name in self.study.data.get("models") or {} if is_embedded(self.study, self.registry, name)]
+
+    def _context(self, name: str) -> ModelContext:
+        job, _, seed = name.partition("@")
+        folder = adapter_digest = None
+        if job in (self.study.data.get("tune") or {}):
+            chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
+            name, folder, adapter_digest = chosen.base, str(inside(self.folder.path, chosen.folder)), chosen.digest
+        return ModelContext(
+            name,
+            self.study.options("models", name),
+            {rubric_digest(rubric): rubric for rubric in self.rubrics.values()},
+            folder,
+            adapter_digest,
+            self.keys,
+            self._tuned(),
+            self.shared,
+        )
+
+    def _tuned(self) -> list[TunedAdapter]:
+        """Every adapter that is there: of jobs that have failed or are still to come there are none."""
+        jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
+        return [
+            TunedAdapter(str(inside(self.folder.path, one.folder)), self.study.options("models", one.base))
+            for job in jobs
+            if f"tune.{job}" not in self.broken
+            for one in self.inputs.adapters(job)
+        ]

@@ -1,0 +1,44 @@
+"""What the command line decides about a run, and how the run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cbtrun.calls.calls import Tally
+from cbtrun.calls.secrets import KeyRing
+from cbtrun.records import Failure
+from cbtrun.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line decides, and the study does not."""
+
+    offline: bool = False
+    """Answer from the journal alone."""
+    consent_remote: bool = False
+    """Real people's words may go to a remote model."""
+    concurrency: int = 256
+    """Units under way at once."""
+    take_over: bool = False
+    """Go on in a folder that another spec file made."""
+    redo: frozenset[str] = frozenset()
+    """Ids of stages that are done again by today's code, though that may cost calls or a training."""
+    keys: KeyRing = field(default_factory=KeyRing)
+    """Where keys of servers come from, and where each may go."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    folder: RunFolder
+    failures: list[Failure] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """Ids of the stages that did something."""
+    up_to_date: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Stage -> why it stays as other code made it: doing it again would be paid for."""
+    tally: Tally = field(default_factory=Tally)
+    report: Path | None = None

@@ -1,0 +1,335 @@
+"""The stages of one run at work: each looked at, done if it has to be, written, and marked as done."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from threading import Event, RLock
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.calls.budget import budget_of
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.server_gate import ServerGates
+from cbtrun.consent import is_embedded, is_remote, refusal
+from cbtrun.context import RunFacts, StageContext, StageNote
+from cbtrun.digests import derive_seed, digest, file_digest
+from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
+from cbtrun.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
+from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
+from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.origins import real_people_in
+from cbtrun.plain_files import inside
+from cbtrun.progress import ProgressFile
+from cbtrun.records import Failure
+from cbtrun.registered import promise_of, registration_digest
+from cbtrun.result_parts import Parts
+from cbtrun.results import build_results, results_bytes
+from cbtrun.run.models import StudyModels
+from cbtrun.run.options import Outcome, RunOptions
+from cbtrun.run.up_to_date import Due, due
+from cbtrun.run_folder import RunFolder, write_atomically, write_records
+from cbtrun.run_lock import lock_of
+from cbtrun.side_by_side import Wave, run_side_by_side
+from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
+from cbtrun.stages import Stage
+from cbtrun.version import __version__
+
+if TYPE_CHECKING:
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+GOES_ON = ("sessions", "report")
+"""Blocks that run even if something they read has failed: other arms can be simulated, and a report shows what there is."""
+
+
+class StagesAtWork:
+    """One run in progress: what its stages share, and what became of each."""
+
+    def __init__(
+        self, study: Study, registry: Registry, folder: RunFolder, options: RunOptions, journal: Journal
+    ) -> None:
+        self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
+        self._progress = ProgressFile(folder.progress)
+        self._books = RLock()
+        """Around everything but the plugins' work, which may go on in several threads."""
+        self._stopping = Event()
+        self.lost = Parts()
+        """What a fault of ours cost: told when everything else is written."""
+        self.rubrics: Mapping[str, Rubric] = study.rubrics()
+        self.inputs = Inputs(folder, study.data, self.rubrics)
+        self.outputs: dict[str, str] = {}
+        self.broken: set[str] = set()
+        self.outcome = Outcome(folder)
+        self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
+        self._gates = ServerGates()
+        self._budget = budget_of(study.data, journal.spent())
+        self._stones = tombstones(folder)
+        self._theirs = real_people_in(study, registry)
+
+    def together(self, wave: Wave) -> None:
+        """Do the stages of a wave, as many at once as it allows; failures come in the order of the study."""
+        if wave.at_once == 1:
+            for stage in wave.stages:
+                self.do(stage)
+            return
+        failures, self.outcome.failures = self.outcome.failures, []
+        try:
+            run_side_by_side([partial(self.do, stage) for stage in wave.stages], wave.at_once, self._stop)
+        finally:
+            order = [stage.id for stage in wave.stages]
+            self.outcome.failures = [*failures, *sorted(self.outcome.failures, key=lambda one: order.index(one.stage))]
+
+    def do(self, stage: Stage) -> None:
+        """Do a stage, if it has to be done."""
+        if self._stopping.is_set():
+            return
+        with self._books:
+            now = self._as_it_is(stage)
+            wanted = self._due(stage, now)
+        if wanted.what == "nothing":
+            self._leave(stage, now, "up to date")
+        elif wanted.what == "keep":
+            self._keep(stage, wanted.why)
+        elif not self._lacks_what_it_reads(stage):
+            self._work(stage, now, wanted)
+
+    def results(self) -> None:
+        """Write results.json, a stage of our own: made from what the others wrote, and from what failed in them."""
+        failed = [failure.model_dump() for failure in self.outcome.failures]
+        now = StageMark(*self._prints(RESULTS, failed), code=stage_code(RESULTS, self.study, self.registry))
+        kept = self.journal.stage(RESULTS.id)
+        output = file_digest(self.folder.results) if self.folder.results.exists() else None
+        if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
+            self.outputs[RESULTS.id] = kept.output
+            return
+        self.journal.unmark_stage(RESULTS.id)
+        sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
+        results = build_results(
+            self.study.data,
+            self.study.digest,
+            sessions,
+            self.inputs.rated(),
+            self.inputs.comparisons(),
+            self.outcome.failures,
+            self.lost,
+        )
+        self.outcome.failures += self.lost.failures
+        write_atomically(self.folder.results, results_bytes(results).decode())
+        self.outputs[RESULTS.id] = file_digest(self.folder.results)
+        if not self.lost.failures:  # a part that a fault of ours cost is made again
+            self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+
+    def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
+        """Make the report again from what the stages wrote, whether or not they are finished."""
+        context = self._context(stage, Tally(), Due("work"))
+        context.options = {**context.options, **options}
+        written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
+        self.outcome.done.append(stage.id)
+        self.outcome.report = next(iter(written), None)
+        return written
+
+    def _prints(self, stage: Stage, also: object = None) -> tuple[str, str, int]:
+        return stage_fingerprint(stage, self.study, self.rubrics, self.outputs, also), "", 0
+
+    def _as_it_is(self, stage: Stage) -> StageMark:
+        """Fingerprint and code of a stage as the study and cbtrun are now."""
+        promise = registration_digest(self.folder) or None if stage.block == "report" else None
+        return StageMark(*self._prints(stage, promise), code=stage_code(stage, self.study, self.registry))
+
+    def _due(self, stage: Stage, now: StageMark) -> Due:
+        talks = stage.block not in ("tune", "report") and bool(models_of(stage, self.study))
+        redo = stage.id in self.options.redo
+        kept, output = self.journal.stage(stage.id), self._output_digest(stage)
+        return due(kept, now, output, trains=stage.block == "tune", talks=talks, redo=redo)
+
+    def _leave(self, stage: Stage, now: StageMark, state: str) -> None:
+        """Leave a stage as it is: what it wrote is what the others read."""
+        kept = self.journal.stage(stage.id) or now
+        self.outputs[stage.id] = kept.output
+        self.outcome.up_to_date.append(stage.id)
+        self._tell(StageNote(stage.id, state, kept.units, kept.units), "stage_finished")
+
+    def _keep(self, stage: Stage, why: str) -> None:
+        self.outcome.kept[stage.id] = why
+        self._leave(stage, StageMark("", "", 0), "up to date")
+
+    def _lacks_what_it_reads(self, stage: Stage) -> bool:
+        missing = [need for need in stage.needs if need in self.broken]
+        if not missing or stage.block in GOES_ON:
+            return False
+        with self._books:
+            self.journal.unmark_stage(stage.id)
+            reason = f"needs {', '.join(missing)}, which failed"
+            self._break(stage, [Failure(stage=stage.id, unit="", reason=reason)])
+        return True
+
+    def _break(self, stage: Stage, failures: list[Failure]) -> None:
+        """A stage without output: what an earlier run left there would be of another study."""
+        self.broken.add(stage.id)
+        self.outcome.done.append(stage.id)
+        self.outcome.failures += failures
+        if stage.block in OUTPUTS:
+            output_path(self.folder, stage.block, stage.name).unlink(missing_ok=True)
+            self.inputs.forget(stage.block, stage.name)
+        self._tell(StageNote(stage.id, "failed"), "stage_finished")
+
+    def _work(self, stage: Stage, now: StageMark, wanted: Due) -> None:
+        tally = Tally()
+        if wanted.what == "work":
+            self.journal.unmark_stage(stage.id)
+        if stage.block == "tune" and stage.id in self.options.redo:  # a job goes on from what it finds in its folder
+            shutil.rmtree(self.folder.path / "adapters" / stage.name, ignore_errors=True)
+        context = self._context(stage, tally, wanted)
+        context.folder.mkdir(parents=True, exist_ok=True)
+        self._tell(StageNote(stage.id, "running"), "stage_started")
+        try:
+            result = self.registry.run(stage.block, stage.options["using"], context)
+            with self._books:
+                self._write(stage, result)
+        except WouldAsk as error:
+            with self._books:
+                self._keep(stage, f"{wanted.why}, and {error}")
+            return
+        except StopRun:
+            self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+            raise
+        except SpecError:
+            raise
+        except Exception as error:
+            self._fail(stage, context, tally, error)
+            return
+        with self._books:
+            self._finish(stage, now, context, tally, len(result))
+
+    def _fail(self, stage: Stage, context: StageContext, tally: Tally, error: Exception) -> None:
+        """A stage that raised: its own failure, or in an analysis a fault of ours, which must cost no other part."""
+        if not isinstance(error, CbtrunError):
+            if stage.block != "analysis":
+                raise error
+            self.lost.lose(stage.id, error)
+        with self._books:
+            if self._stopping.is_set():
+                self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+            else:
+                self.journal.unmark_stage(stage.id)
+                context.fail("", str(error) or type(error).__name__)
+                self._break(stage, context.failures)
+
+    def _write(self, stage: Stage, result: Any) -> None:
+        """Write what a plugin gave."""
+        if stage.block == "report":
+            self.outcome.report = next(iter(result), None)
+            names = [path.relative_to(self.folder.path).as_posix() for path in result]
+            write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
+        else:
+            kept = without_forgotten(self._stones, stage.block, result)
+            write_records(output_path(self.folder, stage.block, stage.name), kept)
+            self.inputs.forget(stage.block, stage.name)
+
+    def _finish(self, stage: Stage, now: StageMark, context: StageContext, tally: Tally, units: int) -> None:
+        """Mark a stage as done, if nothing failed."""
+        self.outcome.done.append(stage.id)
+        self.outcome.failures += context.failures
+        self.outcome.tally.add(tally)
+        self.outputs[stage.id] = self._output_digest(stage) or ""
+        if context.failures:
+            self.journal.unmark_stage(stage.id)
+        else:
+            self.journal.mark_stage(stage.id, self._mark(now, self.outputs[stage.id], units))
+        self._tell(_note(stage, "incomplete" if context.failures else "done", units, tally), "stage_finished")
+
+    def _mark(self, now: StageMark, output: str, units: int) -> StageMark:
+        return StageMark(now.fingerprint, output, units, now.code, __version__)
+
+    def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
+        desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
+        if stage.id in self._theirs and not self.options.consent_remote:
+            desk.withheld = partial(self._withheld, stage.id)
+        if wanted.what == "replay":
+            desk.replays = self._costs
+        own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
+        reports = stage.block == "report"
+        return StageContext(
+            stage=stage.block,
+            name=stage.name,
+            options=self.study.options(stage.block, stage.name),
+            study=self.study.data,
+            seed=derive_seed(self.study.seed, stage.id),
+            folder=own_folder,
+            inputs=self.inputs,
+            models=OpenModels(desk, self.models.open, self.models.engine_of),
+            tell=self._teller(stage, tally),
+            concurrency=self.options.concurrency,
+            forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
+            facts=self._facts() if reports else RunFacts(),
+        )
+
+    def _withheld(self, stage: str, model: str) -> str | None:
+        """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
+        return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
+    def _costs(self, model: str) -> bool:
+        """Whether a call costs money or a GPU's time: an embedded model is asked again for nothing."""
+        known = self.study.data.get("models") or {}
+        bases = [model] if model in known else [one.name for one in self.study.references("tune", model.partition("@")[0]) if one.kind == "models"]  # fmt: skip
+        return not all(is_embedded(self.study, self.registry, base) for base in bases)
+
+    def _facts(self) -> RunFacts:
+        usage, failures = self.journal.usage(), tuple(self.outcome.failures)
+        promise = promise_of(self.study, self.folder, self.journal.first_run())
+        made = {stage: f"{mark.version} ({mark.code[:8]})" for stage, mark in self.journal.marks().items() if mark.code}
+        return RunFacts(
+            lock=lock_of(self.folder),
+            usage=usage,
+            failures=failures,
+            retries=self.journal.retries(),
+            embedded=self.models.embedded(),
+            promise=promise,
+            real_people="sessions" in self._theirs,
+            made_by=made,
+            kept=dict(self.outcome.kept),
+        )
+
+    def _stop(self) -> None:
+        """Make the stages in other threads return; what they had not finished is for the next run."""
+        self._stopping.set()
+        self.registry.stop()
+
+    def _teller(self, stage: Stage, tally: Tally) -> Callable[[int, int | None, str], None]:
+        def tell(done: int, total: int | None, detail: str) -> None:
+            self._tell(_note(stage, "running", done, tally, total, detail), "stage_advanced")
+
+        return tell
+
+    def _tell(self, note: StageNote, observer: str) -> None:
+        with self._books:
+            self.registry.tell(observer, note)
+            self._progress.show(note)
+
+    @property
+    def _report_list(self) -> Path:
+        return self.folder.path / "report.files"
+
+    def _output_digest(self, stage: Stage) -> str | None:
+        """SHA-256 of what a stage wrote, or none when some of it is not there."""
+        if stage.block != "report":
+            path = output_path(self.folder, stage.block, stage.name)
+            # A file without a person who was forgotten stands for the one it was: nothing that reads it is done again.
+            return stood_for(self._stones, file_digest(path)) if path.exists() else None
+        if not self._report_list.exists():
+            return None
+        files = [inside(self.folder.path, line) for line in self._report_list.read_text().splitlines()]
+        if not all(file.exists() for file in files):
+            return None
+        self.outcome.report = next(iter(files), None)
+        return digest([file_digest(file) for file in files])
+
+
+def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
+    tokens = tally.tokens_in + tally.tokens_out
+    return StageNote(
+        stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()
+    )
