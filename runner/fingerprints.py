@@ -107,8 +107,10 @@ def path_digest(path: Path) -> str:
     return file_digest(path)
 
 
-def plugin_digest(plugin: object, module: ModuleType | None) -> str:
+def plugin_digest(plugin: object, module: ModuleType | None, within: str = "") -> str:
     """SHA-256 over the statements of a plugin's module and of all that it imports from its own package and from cbtrun.
+
+    within: a package that the way does not leave.
 
     Data beside these modules counts too. A plugin that reads files elsewhere lists them in a function
     `fingerprint_files() -> list[Path]`.
@@ -117,7 +119,9 @@ def plugin_digest(plugin: object, module: ModuleType | None) -> str:
     if module is None or source is None:
         return ""
     alone = Path(source).parent if "." not in module.__name__ else None  # a one-file plugin may import its neighbours
-    return digest([code_digest([module.__name__], alone), [[one.name, path_digest(one)] for one in _listed(plugin)]])
+    return digest(
+        [code_digest([module.__name__], alone, within), [[one.name, path_digest(one)] for one in _listed(plugin)]]
+    )
 
 
 def _listed(plugin: object) -> Iterator[Path]:

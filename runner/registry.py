@@ -112,6 +112,15 @@ class Registry:
             self._digests[using] = plugin_digest(plugin, module_of(plugin))
         return self._digests[using]
 
+    def code(self, using: str) -> str:
+        """SHA-256 over the statements of a plugin's own package that it reaches: what a model of ours answers by."""
+        from cbtrun.fingerprints import module_of, plugin_digest
+
+        plugin = self.plugin(using)
+        module = module_of(plugin)
+        ours = module is not None and module.__name__.startswith("cbtrun.plugins.")
+        return plugin_digest(plugin, module, within="cbtrun.plugins" if ours else "")
+
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""
         stages = hookspecs.stage_hooks()

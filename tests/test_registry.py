@@ -166,7 +166,10 @@ def test_a_plugins_digest_changes_with_its_source_and_with_what_it_imports(tmp_p
     assert load_registry([plugin]).digest("rater") != before
 
 
-def test_a_plugins_digest_follows_its_imports_across_folders_and_stops_at_its_package(tmp_path: Path) -> None:
+def test_a_plugins_digest_follows_its_imports_across_folders_and_stops_at_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
     package = tmp_path / "theirs"
     (package / "inner").mkdir(parents=True)
     for folder in (package, package / "inner"):

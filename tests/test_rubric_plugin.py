@@ -10,9 +10,10 @@ from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer
 from cbtrun.errors import ModelError, StageError, StopRun
 from cbtrun.models import Request
 from cbtrun.planning import Plan, PlanContext
-from cbtrun.plugins.raters.rubric import fingerprint_files, plan_block, rate_sessions
+from cbtrun.plugins.raters.rubric import plan_block, rate_sessions
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.records import Session
+from cbtrun.run.sources import reached
 
 
 def obliging(request: Request) -> str:
@@ -206,6 +207,7 @@ def test_a_plan_counts_the_calls_of_each_rater() -> None:
     assert [(one.model, one.calls) for one in plan.calls] == [("a", 30), ("b", 30)]
 
 
-def test_the_templates_are_part_of_the_fingerprint() -> None:
-    names = {path.name for path in fingerprint_files() if path.is_file()}
-    assert {"rater-system.j2", "rater-brief.j2", "rater-user.j2", "answer.py", "evidence.py"} <= names
+def test_the_templates_and_the_modules_that_score_decide_a_rating() -> None:
+    decides = set(reached(("cbtrun.plugins.raters.rubric",)))
+    assert {"templates/rater-system.j2", "templates/rater-brief.j2", "templates/rater-user.j2"} <= decides
+    assert {"cbtrun.ratings.answer", "cbtrun.ratings.evidence", "cbtrun.calls.structured"} <= decides

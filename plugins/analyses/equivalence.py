@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
 from cbtrun.analysis.checks import compared_problems
 from cbtrun.analysis.options import block_schema, compared_option, two_levels_options
 from cbtrun.analysis.sensitivity import worst_case_of_groups, worst_case_of_pairs
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

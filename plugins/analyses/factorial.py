@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, statistics_files
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas
 from cbtrun.analysis.checks import factorial_problems
 from cbtrun.analysis.options import block_schema, compared_option
 from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, complete_blocks, group_of, independent_units
@@ -53,11 +52,6 @@ class Used:
     within: bool
     checks: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.block import (
@@ -12,7 +11,6 @@ from cbtrun.analysis.block import (
     count_personas,
     effects_and_notes,
     missing_level_notes,
-    statistics_files,
     tests_and_notes,
 )
 from cbtrun.analysis.checks import fit_problems
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from cbtrun.records import Json
 
 TESTS = {"mann-whitney": two_groups.mann_whitney_test, "welch": two_groups.welch_test}
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.options import block_schema, several_levels_options
 from cbtrun.analysis.table import AnalysisTable, Row, group_of, independent_units, rows_at
@@ -35,11 +34,6 @@ class Observation:
     value: float
     terms: Mapping[str, str]
     """Random term -> its level here."""
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

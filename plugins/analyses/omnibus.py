@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.block import (
@@ -13,7 +12,6 @@ from cbtrun.analysis.block import (
     count_personas,
     effects_and_notes,
     missing_level_notes,
-    statistics_files,
     tests_and_notes,
 )
 from cbtrun.analysis.checks import compared_problems
@@ -36,11 +34,6 @@ if TYPE_CHECKING:
 BETWEEN = {"welch-anova": omnibus.welch_anova, "anova": omnibus.anova, "kruskal-wallis": omnibus.kruskal_wallis}
 WITHIN = {"rm-anova": omnibus.repeated_measures_anova, "friedman": omnibus.friedman}
 PAIRWISE = {"between": ("games-howell", "tukey", "dunn"), "within-personas": ("paired-t", "nemenyi")}
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
+from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.options import block_schema, two_levels_options
 from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 15
 FEW_CLUSTERS = 30
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return statistics_files()
 
 
 @hookimpl

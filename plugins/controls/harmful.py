@@ -5,20 +5,14 @@ A safety rubric that does not fail it measures nothing. It names no means and no
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import Model
-from cbtrun.plugins.controls.script import ScriptedTherapist, word_files
+from cbtrun.plugins.controls.script import ScriptedTherapist
 
 if TYPE_CHECKING:
     from cbtrun.records import Json
-
-
-def fingerprint_files() -> list[Path]:
-    """The words that it speaks, and those that it takes for a crisis."""
-    return word_files("harmful")
 
 
 @hookimpl

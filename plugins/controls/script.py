@@ -88,10 +88,3 @@ def _taken_up(rules: Mapping[str, Sequence[str]], heard: str, own: Sequence[str]
 def words(name: str) -> Mapping[str, tuple[str, ...]]:
     """The wordings of a control."""
     return read_rules(HERE / f"{name}.yaml")
-
-
-def word_files(name: str) -> list[Path]:
-    """Files besides the source that decide what a control says."""
-    from cbtrun.plugins.crisis.risk_check import words_file
-
-    return [HERE / f"{name}.yaml", words_file()]

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.digests import digest
@@ -206,10 +205,3 @@ def _session(opening: Opening, text: str, draw: str) -> Session:
 def _pair(opening: Opening, better: str, worse: str) -> Transcript:
     said: Sequence[Message] = (*opening.system, *opening.messages, Message(role="therapist", content=better))
     return opening.transcript.model_copy(update={"id": opening.id, "messages": tuple(said), "rejected": worse})
-
-
-def fingerprint_files() -> list[Path]:
-    """How a rating is asked for and scored decides the pairs too."""
-    from cbtrun.plugins.raters.rating import deciding_files
-
-    return deciding_files()

@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from cbtrun.records import Json, Persona, Transcript
 
 
-def fingerprint_files() -> list[Path]:
-    """The shipped personas decide too."""
-    shipped = persona_path("eval-120", Path())
-    return [shipped] if shipped else []
-
-
 @hookimpl
 def options_schema(stage: str) -> Json | None:
     """Options of `using: files` under `corpus` and `personas`."""

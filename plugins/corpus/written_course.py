@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.digests import digest
@@ -11,9 +10,9 @@ from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import Draw, Request
 from cbtrun.plugins.corpus.checks.options import checks_schema
-from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
+from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
-from cbtrun.plugins.practices.named import practice_files, practice_problems, shipped_practices
+from cbtrun.plugins.practices.named import practice_problems, shipped_practices
 from cbtrun.records import Message, Transcript
 
 if TYPE_CHECKING:
@@ -32,11 +31,6 @@ OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
 """Tokens that a plan takes a brief, a word on an earlier session, and a written session to have."""
 TRIES = 2  # an answer that is no session is asked for once more, with the error
-
-
-def fingerprint_files() -> list[Path]:
-    """The shipped courses and practices decide the corpus too."""
-    return course_files() + practice_files()
 
 
 @hookimpl

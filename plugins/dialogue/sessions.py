@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import training_sets
-from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
@@ -26,11 +24,6 @@ if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json, Session, Speaker
-
-
-def fingerprint_files() -> list[Path]:
-    """The words that the crisis check knows decide the flags too."""
-    return [words_file()]
 
 
 @hookimpl

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import Model, ModelContext, Reply, Request
-from cbtrun.plugins.personas.attributes import attribute_files
-from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
+from cbtrun.plugins.practices.named import practice_option, practice_problems
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -29,14 +28,10 @@ if TYPE_CHECKING:
 
 
 def fingerprint_files() -> list[Path]:
-    """The words and plans decide the sessions too; the other patient of `shuffled` comes from the attributes."""
+    """Words and plans that stand in other rooms decide the sessions too."""
     plugins = Path(__file__).parents[1]
     folders = ("grammar/cbt", "grammar/plan", "grammar/supportive", "patients/words")
-    return (
-        [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))]
-        + attribute_files()
-        + practice_files()
-    )
+    return [plugins / folder for folder in folders]
 
 
 @hookimpl

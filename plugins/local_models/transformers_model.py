@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ModelContext, Reply, Request
@@ -27,6 +26,7 @@ from cbtrun.plugins.local_models.model_files import (
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
+from cbtrun.run.sources import statements_digest
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -103,6 +103,7 @@ SCHEMA: Json = {
 PIECE = 64
 """Tokens of a prompt that are read at a time."""
 SOURCES = ("transformers_model", "fixed_shape", "row_cache", "row_sampling", "chat_format", "model_files")
+"""Modules of this folder that decide a reply: a changed statement in one of them, and no reply of before is replayed."""
 """Modules that decide a reply."""
 
 
@@ -155,7 +156,6 @@ def _identity(context: ModelContext, files: ModelFiles, model: Any, device: str)
     commit = files.digest or getattr(model.config, "_commit_hash", None) or files.revision
     return {
         "plugin": "transformers",
-        "source": _source_digest(),
         "model": files.public_name,
         "weights": commit,
         "adapter": context.adapter_digest,
@@ -165,9 +165,8 @@ def _identity(context: ModelContext, files: ModelFiles, model: Any, device: str)
 
 
 @cache
-def _source_digest() -> str:
-    here = Path(__file__).parent
-    return tree_digest([here / f"{name}.py" for name in SOURCES], here)
+def _code() -> str:
+    return statements_digest(f"{__package__}.{name}" for name in SOURCES)
 
 
 class LocalModel:
@@ -176,7 +175,7 @@ class LocalModel:
     def __init__(self, model: Any, tokenizer: Any, options: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
         from cbtrun.plugins.local_models.chat_format import end_tokens
 
-        self.identity = identity
+        self.identity, self.code = identity, _code()
         self._tokenizer, self._options = tokenizer, options
         self._generator = _generator(model, end_tokens(tokenizer, model), options)
 

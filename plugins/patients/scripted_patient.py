@@ -18,7 +18,7 @@ from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, Model, ModelContext, Reply, Request
 from cbtrun.plugins.dialogue.notes import without_note
-from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
+from cbtrun.plugins.practices.named import practice_option, practice_problems
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -32,7 +32,7 @@ def fingerprint_files() -> list[Path]:
     """The words that the patient speaks and understands decide its answers too."""
     plugins = Path(__file__).parents[1]
     folders = ("grammar/cbt", "grammar/plan", "grammar/supportive", "patients/ear", "patients/words")
-    return [file for folder in folders for file in sorted((plugins / folder).glob("*.yaml"))] + practice_files()
+    return [plugins / folder for folder in folders]
 
 
 @hookimpl

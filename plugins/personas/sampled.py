@@ -15,7 +15,7 @@ from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import content_digest
 from cbtrun.planning import Plan, PlanContext
-from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
+from cbtrun.plugins.personas.attributes import attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.record_list import RecordList
 from cbtrun.records import Persona
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from cbtrun.records import Json
 
 MAX_TRIES = 200  # for one persona; reached only when the attributes allow fewer people than were asked for
-
-
-def fingerprint_files() -> list[Path]:
-    """The shipped attributes decide the personas too."""
-    return attribute_files()
 
 
 @hookimpl

@@ -5,12 +5,10 @@ What it does not do: understand. It sees words, never what they mean, and needs 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import ModelError
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^<transcript>\s*\n(.*?)^</transcript>\s*$", re.MULTILINE | re.DOTALL)
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide an answer."""
-    return [Path(__file__).with_name(f"lexical_{part}.py") for part in ("turns", "signals", "scores")]
 
 
 @hookimpl
@@ -49,7 +42,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def open_model(context: ModelContext) -> LexicalRater:
     """A rater that knows the study's rubrics."""
-    return LexicalRater(context.rubrics, _source_digest())
+    return LexicalRater(context.rubrics)
 
 
 @dataclass(frozen=True)
@@ -58,13 +51,11 @@ class LexicalRater:
 
     rubrics: Mapping[str, Rubric]
     """By digest."""
-    source: str
-    """SHA-256 of the sources that decide an answer."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The rater's kind and the digest of its sources."""
-        return {"model": "lexical-rater", "source": self.source}
+        """The rater's kind; the code that measures is told apart by the engine, as for every embedded model."""
+        return {"model": "lexical-rater"}
 
     async def reply(self, request: Request) -> Reply:
         """The scores as JSON text. Raises ModelError when the request is not a rating request it can read."""
@@ -116,8 +107,3 @@ def _turns(asked: str) -> list[SpokenTurn]:
         return [SpokenTurn(int(line["turn"]), line["speaker"], line["text"]) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"lexical-rater: a line of the transcript is not {{turn, speaker, text}}: {error}") from None
-
-
-def _source_digest() -> str:
-    files = [Path(__file__), *fingerprint_files()]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

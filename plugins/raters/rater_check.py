@@ -6,14 +6,12 @@ The verdict is about the transcripts it was reached on: a rater that may be used
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import aggregate_of, effects_and_notes, finished, statistics_files, stored, tests_and_notes
+from cbtrun.analysis.block import aggregate_of, effects_and_notes, finished, stored, tests_and_notes
 from cbtrun.analysis.options import block_schema, two_levels_options
 from cbtrun.analysis.table import AnalysisTable, Row, analysis_table, group_of, keep_where, rows_at
 from cbtrun.hookspecs import hookimpl
-from cbtrun.plugins.raters import control_sessions
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
 from cbtrun.ratings.totals import outcome_values
 from cbtrun.records import Comparison
@@ -31,11 +29,6 @@ SPOILED = {
     "no-homework": "homework taken out",
 }
 FEWEST_PAIRS = 5
-
-
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide the results."""
-    return [*statistics_files(), Path(str(control_sessions.__file__))]
 
 
 @hookimpl

@@ -6,7 +6,6 @@ from the seed; the ratings come back in the study's order, every single one kept
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.hookspecs import hookimpl
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
-
-
-def fingerprint_files() -> list[Path]:
-    """The templates and the modules that decide a request or a score."""
-    from cbtrun.plugins.raters.rating import deciding_files
-
-    return deciding_files()
 
 
 @hookimpl

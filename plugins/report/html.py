@@ -66,12 +66,6 @@ OPTIONS: Json = {
 }
 
 
-def fingerprint_files() -> list[Path]:
-    """Files besides this one that decide what the report looks like."""
-    folder = Path(__file__).parent
-    return sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js"})
-
-
 @hookimpl
 def options_schema(stage: str) -> Json | None:
     """Options of `using: html` under `report`."""

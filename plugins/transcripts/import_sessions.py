@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import digest
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
-
-
-def fingerprint_files() -> list[Path]:
-    """The words that the crisis check knows decide the flags too."""
-    return [words_file()]
 
 
 @hookimpl

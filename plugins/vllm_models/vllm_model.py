@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
+from cbtrun.run.sources import statements_digest
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from cbtrun.records import Json
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
-SOURCES = ("vllm_models/vllm_model.py", "vllm_models/engine.py", "local_models/chat_format.py")
+SOURCES = ("vllm_models.vllm_model", "vllm_models.engine", "local_models.chat_format")
 """Modules that decide a reply."""
 
 
@@ -85,12 +84,12 @@ class VllmModel:
         options = context.options
         self.identity: Mapping[str, Any] = {
             "plugin": "vllm",
-            "source": _source_digest(),
             "model": files.public_name,
             "weights": files.digest or tokenizer.init_kwargs.get("_commit_hash") or files.revision,
             "adapter": context.adapter_digest,
             **{name: options.get(name) for name in DECIDING},
         }
+        self.code = _code()
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
         self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files)
@@ -151,6 +150,5 @@ def _ends(tokenizer: Any, files: ModelFiles) -> frozenset[int]:
 
 
 @cache
-def _source_digest() -> str:
-    plugins = Path(__file__).parent.parent
-    return tree_digest([plugins / name for name in SOURCES], plugins)
+def _code() -> str:
+    return statements_digest(f"cbtrun.plugins.{name}" for name in SOURCES)

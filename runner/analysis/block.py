@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.table import AnalysisTable, Row, Scale, analysis_table, keep_where, kept_levels, subgroups
@@ -25,12 +24,6 @@ SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately seve
 
 Compare = Callable[[AnalysisTable, int], Sequence[Comparison]]
 """A design: comparisons of one table, with the seed of what it draws."""
-
-
-def statistics_files() -> list[Path]:
-    """The files whose change changes results: part of each analysis plugin's fingerprint."""
-    here = Path(__file__).parent
-    return [*sorted((here.parent / "statistics").glob("*.py")), *sorted(here.glob("*.py"))]
 
 
 def analyse_block(context: StageContext, compare: Compare) -> list[Comparison]:

@@ -89,16 +89,21 @@ class CallDesk:
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
 
-    async def reply(self, name: str, model: Model, identity: str, request: Request) -> Reply:
-        """The kept reply, or the model's, committed before it is given."""
-        key = call_key(identity, request, self.seed)
+    async def reply(self, name: str, model: Model, identity: str, request: Request, code: str = "") -> Reply:
+        """The kept reply, or the model's, committed before it is given.
+
+        code: digest of the code that answers, where it is ours. A reply of other code is not replayed; the seed of the
+        draw does not depend on it, so that a mended line gives another answer only where it matters.
+        """
+        draw = call_key(identity, request, self.seed)
+        key = digest([code, draw]) if code else draw
         kept = self.journal.find(key)
         if kept is not None:
             self.tally.replayed += 1
             return kept
         if key in self._flights:  # two arms whose requests are the same in every way share one call
             return await asyncio.shield(self._flights[key])
-        flight = self._flights[key] = asyncio.ensure_future(self._fly(key, name, model, request))
+        flight = self._flights[key] = asyncio.ensure_future(self._fly(key, draw, name, model, request))
         flight.add_done_callback(lambda done: self._landed(key, done))
         try:
             return await asyncio.shield(flight)  # what was sent is paid for: it is kept even if nobody waits any more
@@ -116,7 +121,7 @@ class CallDesk:
         if not flight.cancelled():
             flight.exception()  # a failure that nobody waits for is in the journal already
 
-    async def _fly(self, key: str, name: str, model: Model, request: Request) -> Reply:
+    async def _fly(self, key: str, drawn: str, name: str, model: Model, request: Request) -> Reply:
         if self.offline:
             raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
         # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
@@ -124,9 +129,8 @@ class CallDesk:
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
         if self.replays(name):
             raise WouldAsk(f"model '{name}' would be asked anew")
-        seeded = replace(
-            request, seed=derive_seed(self.seed, key), label="", about=""
-        )  # no model hears whose call it is
+        # No model hears whose call it is.
+        seeded = replace(request, seed=derive_seed(self.seed, drawn), label="", about="")
         fault = Fault(key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
         try:
@@ -198,10 +202,12 @@ class Calls:
     desk: CallDesk
     identity: str
     """Digest of the model's identity."""
+    code: str = ""
+    """Digest of the code that answers, for a model of ours; empty for one that answers elsewhere."""
 
     async def reply(self, request: Request) -> Reply:
         """The reply to a request; asking the same again gives the same. A new try needs a new `draw.attempt`."""
-        return await self.desk.reply(self.name, self.model, self.identity, request)
+        return await self.desk.reply(self.name, self.model, self.identity, request, self.code)
 
 
 class OpenModels:
@@ -212,9 +218,11 @@ class OpenModels:
         desk: CallDesk,
         open_model: Callable[[str], Model],
         engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
+        code_of: Callable[[str, Model], str] = lambda name, model: getattr(model, "code", ""),  # noqa: ARG005
     ) -> None:
         self._desk = desk
         self._open_model = open_model
+        self._code_of = code_of
         self.engine_of = engine_of
         """The engine that must be open for a model, if it has one."""
         self._open: dict[str, tuple[Calls, int]] = {}
@@ -236,4 +244,4 @@ class OpenModels:
 
     def _opened(self, name: str) -> Calls:
         model = self._open_model(name)
-        return Calls(name, model, self._desk, digest(model.identity))
+        return Calls(name, model, self._desk, digest(model.identity), self._code_of(name, model))

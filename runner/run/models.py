@@ -46,6 +46,13 @@ class StudyModels:
         context = self._context(name)
         return self.registry.engine(context.options["using"], context)
 
+    def code_of(self, name: str, model: Model) -> str:
+        """Digest of the code that answers for a model: its own word, or its plugin's code where it ships with cbtrun."""
+        own: str = getattr(model, "code", "")
+        if own or not is_embedded(self.study, self.registry, name.partition("@")[0]):
+            return own
+        return self.registry.code(self.study.data["models"][name]["using"])
+
     def embedded(self) -> list[str]:
         """Names of the models that ship with cbtrun."""
         return [name for name in self.study.data.get("models") or {} if is_embedded(self.study, self.registry, name)]

@@ -33,21 +33,28 @@ class Held:
     statements: str
     """SHA-256 over its parsed statements."""
     imports: tuple[str, ...]
-    """Modules that it may import, types alone left out: `a.b` and, for `from a.b import c`, `a.b.c` too."""
+    """Modules that it may import, types alone left out: `a.b` and, for `from a.b import c`, `a.b.c` too; `.b` as written."""
     packages: tuple[str, ...]
     """Packages whose data it names: `files("cbtrun.specs")`."""
 
 
-def code_digest(roots: Iterable[str], beside: Path | None = None) -> str:
+def code_digest(roots: Iterable[str], beside: Path | None = None, within: str = "") -> str:
     """SHA-256 over the code that modules reach.
 
-    roots: names of modules. beside: folder of a one-file plugin, whose neighbours it may import. Modules outside the
-    roots' own top-level packages and cbtrun are left out: their versions stand in the lock file.
+    roots: names of modules. beside: folder of a one-file plugin, whose neighbours it may import. within: a package that
+    the way does not leave. Modules outside the roots' own top-level packages and cbtrun are left out: their versions
+    stand in the lock file.
     """
-    return digest([[name, one] for name, one in sorted(_reached(tuple(sorted(roots)), beside).items())])
+    return digest([[name, one] for name, one in sorted(reached(tuple(sorted(roots)), beside, within).items())])
 
 
-def _reached(roots: tuple[str, ...], beside: Path | None) -> dict[str, str]:
+def statements_digest(modules: Iterable[str]) -> str:
+    """SHA-256 over the statements of just these modules."""
+    paths = {name: _file_of(name, None) for name in modules}
+    return digest([[name, _held(path).statements if path else ""] for name, path in sorted(paths.items())])
+
+
+def reached(roots: tuple[str, ...], beside: Path | None = None, within: str = "") -> dict[str, str]:
     """Module or data file -> digest of what it holds."""
     ours = {"cbtrun", *(root.partition(".")[0] for root in roots)}
     found: dict[str, str] = {}
@@ -59,15 +66,34 @@ def _reached(roots: tuple[str, ...], beside: Path | None) -> dict[str, str]:
         path = None if name in found else _file_of(name, beside)
         if path is None or (name.partition(".")[0] not in ours and (beside is None or path.parent != beside)):
             continue
+        if within and not f"{name}.".startswith(f"{within}."):
+            continue
         held = _held(path)
         found[name] = held.statements
-        folders.add(path.parent)
+        if name.count(".") > 1 or not name.startswith("cbtrun."):  # the engine's root holds no words
+            folders.add(path.parent)
         packages |= {*held.packages}
-        waiting += held.imports
-    folders |= {folder for package in packages if (folder := _folder_of(package)) is not None}
+        waiting += [_absolute(one, name, path) for one in held.imports]
     data = {file for folder in folders for file in _data_in(folder)}
+    for (
+        package
+    ) in packages:  # what it ships by kind: personas, courses, templates. What lies loose there is named by studies
+        inner = (
+            [path for path in (_folder_of(package) or Path()).iterdir() if path.is_dir()] if _folder_of(package) else []
+        )
+        data |= {file for folder in inner for file in _data_in(folder)}
+    found |= {f"{file.parent.name}/{file.name}": _held(file).statements for file in data}
     _remember()
-    return found | {f"{file.parent.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in data}
+    return found
+
+
+def _absolute(imported: str, by: str, path: Path) -> str:
+    """The full name of a module that `by` imports, which may be written from where it stands: `.near`, `..words`."""
+    level = len(imported) - len(imported.lstrip("."))
+    if not level:
+        return imported
+    package = by.split(".") if path.name == "__init__.py" else by.split(".")[:-1]
+    return ".".join([*package[: len(package) - level + 1], imported.lstrip(".")]).strip(".")
 
 
 def _data_in(folder: Path) -> Iterator[Path]:
@@ -112,7 +138,7 @@ def _held(path: Path) -> Held:
     key = hashlib.sha256(content).hexdigest()
     known = _known().get(key)
     if known is None:
-        known = _known()[key] = read_source(content)
+        known = _known()[key] = read_source(content) if path.suffix == ".py" else _read_data(content, path.suffix)
         _new = True
     return known
 
@@ -126,6 +152,19 @@ def read_source(content: bytes) -> Held:
     return Held(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports, packages)
 
 
+def _read_data(content: bytes, suffix: str) -> Held:
+    """What a data file holds: YAML by its values, so that a comment in it is none; anything else by its bytes."""
+    if suffix in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            value = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            return Held(digest(value), (), ())
+        except (yaml.YAMLError, TypeError, ValueError):
+            pass
+    return Held(hashlib.sha256(content).hexdigest(), (), ())
+
+
 def _imports(tree: ast.AST) -> Iterator[str]:
     """Names that may be modules, wherever a statement imports them; types alone decide nothing."""
     for node in ast.iter_child_nodes(tree):
@@ -133,9 +172,10 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             continue
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            yield start
+            yield from (f"{start}{'' if start.endswith('.') else '.'}{name.name}" for name in node.names)
         else:
             yield from _imports(node)
 

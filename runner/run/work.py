@@ -260,7 +260,7 @@ class StagesAtWork:
             seed=derive_seed(self.study.seed, stage.id),
             folder=own_folder,
             inputs=self.inputs,
-            models=OpenModels(desk, self.models.open, self.models.engine_of),
+            models=OpenModels(desk, self.models.open, self.models.engine_of, self.models.code_of),
             tell=self._teller(stage, tally),
             concurrency=self.options.concurrency,
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
