@@ -161,4 +161,6 @@ def run_environment(facts: RunFacts) -> Environment:
             for one in facts.usage
         ),
         retries=facts.retries,
+        made_by=facts.made_by,
+        kept=facts.kept,
     )

@@ -56,6 +56,10 @@ class Environment:
     stages: tuple[StageCost, ...] = ()
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> whom they are counted for (an arm, empty where there is none) -> tries that failed and were made again."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> version of cbtrun and code that made it."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> why it is left as other code made it."""
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,10 @@ class StagesAtWork:
 
     def _as_it_is(self, stage: Stage) -> StageMark:
         """Fingerprint and code of a stage as the study and cbtrun are now."""
-        promise = registration_digest(self.folder) or None if stage.block == "report" else None
-        return StageMark(*self._prints(stage, promise), code=stage_code(stage, self.study, self.registry))
+        also = None
+        if stage.block == "report":  # it names the promise, and the code of each stage
+            also = [registration_digest(self.folder), self._made_by(), self.outcome.kept]
+        return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
         talks = stage.block not in ("tune", "report") and bool(models_of(stage, self.study))
@@ -280,7 +282,6 @@ class StagesAtWork:
     def _facts(self) -> RunFacts:
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
         promise = promise_of(self.study, self.folder, self.journal.first_run())
-        made = {stage: f"{mark.version} ({mark.code[:8]})" for stage, mark in self.journal.marks().items() if mark.code}
         return RunFacts(
             lock=lock_of(self.folder),
             usage=usage,
@@ -289,9 +290,18 @@ class StagesAtWork:
             embedded=self.models.embedded(),
             promise=promise,
             real_people="sessions" in self._theirs,
-            made_by=made,
+            made_by=self._made_by(),
             kept=dict(self.outcome.kept),
         )
+
+    def _made_by(self) -> dict[str, str]:
+        """Stage -> version of cbtrun that made it, and the code that decided it."""
+        marks = self.journal.marks()
+        return {
+            stage: f"{mark.version} ({mark.code[:8]})"
+            for stage, mark in marks.items()
+            if mark.code and stage != "report"
+        }
 
     def _stop(self) -> None:
         """Make the stages in other threads return; what they had not finished is for the next run."""
