@@ -20,7 +20,7 @@ from cbtrun.pipeline import RunOptions, run_study
 from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 
 STEPS_PROFILED = 80
 PROFILE_AFTER_SECONDS = 20

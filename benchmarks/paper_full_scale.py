@@ -39,13 +39,13 @@ from cbtrun.plugins.mock_server.protocols import Body
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 
 ROOT = Path(__file__).parent.parent
 TUNE = '''
 """A tune job that trains nothing: one adapter's record for each seed."""
 from cbtrun.hookspecs import hookimpl
-from cbtrun.planning import Plan
+from cbtrun.contract.plans import Plan
 from cbtrun.records import Adapter
 
 NAMES = {"base": "models", "corpus": "corpus"}

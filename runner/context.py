@@ -14,9 +14,10 @@ from cbtrun.records import Failure
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.journal.journal import Usage
+    from cbtrun.ratings.rated import RatedSet
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
-    from cbtrun.results import RatedSet, Results
+    from cbtrun.results import Results
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from cbtrun.planning import Plan
+    from cbtrun.contract.plans import Plan
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 

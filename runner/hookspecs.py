@@ -15,9 +15,9 @@ import pluggy
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext, StageNote
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.errors import Problem
     from cbtrun.models import EngineShare, Model, ModelContext
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
 
 hookspec = pluggy.HookspecMarker("cbtrun")

@@ -11,7 +11,7 @@ from cbtrun.journal.tables import connect_to_read
 from cbtrun.progress import duration
 
 if TYPE_CHECKING:
-    from cbtrun.planning import Plan, PlannedCalls
+    from cbtrun.contract.plans import Plan, PlannedCalls
     from cbtrun.run_folder import RunFolder
 
 ASSUMED_SECONDS = 3.0

@@ -18,18 +18,19 @@ WIDTH = 100  # of a command's help text, in characters
 MADE = "<!-- Made by `cbtrun schema --write` from {source}; edit that instead. -->\n"
 
 
-def reference_pages(registry: Registry) -> dict[str, str]:
+def reference_pages(registry: Registry, commands: click.Group) -> dict[str, str]:
     """File name -> page."""
-    return {"study.md": study_page(registry), "commands.md": commands_page()}
+    return {"study.md": study_page(registry), "commands.md": commands_page(commands)}
 
 
-def write_reference(docs: Path, registry: Registry) -> list[Path]:
+def write_reference(docs: Path, registry: Registry, commands: click.Group) -> list[Path]:
     """Write the pages under docs/reference/; gives the files."""
     folder = docs / "reference"
     folder.mkdir(exist_ok=True)
-    for name, text in reference_pages(registry).items():
+    pages = reference_pages(registry, commands)
+    for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in reference_pages(registry)]
+    return [folder / name for name in pages]
 
 
 def study_page(registry: Registry) -> str:
@@ -120,12 +121,10 @@ def _range(option: Mapping[str, Any]) -> str:
     return "".join(f", {part}" for part in parts if part)
 
 
-def commands_page() -> str:
+def commands_page(commands: click.Group) -> str:
     """The help of every command, as `--help` prints it."""
-    from cbtrun.cli.main import cli
-
     lines = [MADE.format(source="the commands' help"), "# Commands", ""]
-    for name, command in _commands(cli, "cbtrun"):
+    for name, command in _commands(commands, "cbtrun"):
         lines += [f"## `{name}`", "", "```", _help(command, name), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 

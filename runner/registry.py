@@ -17,8 +17,8 @@ from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.models import EngineShare, ModelContext
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json
 
 GROUP = "cbtrun"
@@ -108,7 +108,7 @@ class Registry:
         if using not in self._digests:
             import inspect
 
-            from cbtrun.fingerprints import plugin_digest
+            from cbtrun.contract.plugin_digest import plugin_digest
 
             plugin = self.plugin(using)
             module = plugin if isinstance(plugin, ModuleType) else inspect.getmodule(type(plugin))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cbtrun.errors import StageError
+from cbtrun.errors import Place, SpecError, StageError
 from cbtrun.hookspecs import stage_hooks
 from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.version import __version__
@@ -57,6 +57,25 @@ def local_plugins_of(folder: RunFolder) -> list[Path]:
     lock = lock_of(folder)
     start = Path(lock.get("spec", {}).get("file", ".")).parent
     return [start / name for name in lock.get("resolved", {}).get("plugins") or []]
+
+
+def study_of_run(folder: RunFolder, registry: Registry) -> Study:
+    """The study that a run folder holds, from its lock file. Nothing is checked again: its files may be gone.
+
+    Raises SpecError when the folder has no lock file.
+    """
+    from cbtrun.study.checks import unchecked_study
+    from cbtrun.study.overrides import Written
+    from cbtrun.study.spec import node_of
+    from cbtrun.study.yaml_source import Located
+
+    lock = lock_of(folder)
+    if "resolved" not in lock:
+        raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
+    place = Place(str(folder.lock_file))
+    spec = lock["spec"]
+    written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
+    return unchecked_study(written, registry)
 
 
 def hardware() -> dict[str, Any]:

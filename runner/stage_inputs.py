@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import tombstones
 from cbtrun.plain_files import inside
+from cbtrun.ratings.rated import RatedSet
 from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
-from cbtrun.results import RatedSet, Results, read_results
+from cbtrun.results import Results, read_results
 from cbtrun.run_folder import RunFolder
 
 if TYPE_CHECKING:

@@ -16,8 +16,10 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
+from cbtrun.ratings.rated import RatedSet
 from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import (
     Comparison,
     Effect,
@@ -32,7 +34,7 @@ from cbtrun.records import (
     Test,
     Turn,
 )
-from cbtrun.results import RatedSet, build_results, clustered_interval
+from cbtrun.results import build_results, clustered_interval
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

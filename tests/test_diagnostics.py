@@ -10,7 +10,8 @@ from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
 from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.ratings.rubric import Item, Rubric, Total, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import ItemScore, Quote, Rating, Session
 
 FOUR = Rubric(

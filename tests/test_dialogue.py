@@ -18,7 +18,7 @@ from cbtrun.errors import ModelError, Place, StopRun
 from cbtrun.journal.journal import Journal
 from cbtrun.models import Reply, Request
 from cbtrun.plugins.dialogue import sessions as dialogue
-from cbtrun.plugins.dialogue.endings import takes_leave
+from cbtrun.plugins.wording.farewell import takes_leave
 from cbtrun.records import Adapter, Persona, Session, Situation
 
 DEFAULTS = {name: option["default"] for name, option in dialogue.SCHEMA["properties"].items() if "default" in option}

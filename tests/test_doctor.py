@@ -122,7 +122,7 @@ def test_a_server_that_does_not_answer_stops_the_study(project: StudyProject) ->
 def test_missing_extras_gpu_and_licences_stop_a_qlora_study(
     study_project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cbtrun.plugins.tuning.tune_memory.gpu_memory", list)
+    monkeypatch.setattr("cbtrun.plugins.local_models.gpus.gpu_memory", list)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     monkeypatch.setattr("cbtrun.doctor.machine.is_cached", lambda _: False)
     study = STUDY.replace("personas:\n", "personas:\n  train: {using: sampled, attributes: depression, count: 3}\n")

@@ -11,7 +11,8 @@ from cbtrun.gpu_hours import gpu_lines, gpu_speeds
 from cbtrun.planning import plan_study
 from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.registry import Registry, load_registry
-from cbtrun.study.spec import Study, load_study
+from cbtrun.study.load import load_study
+from cbtrun.study.spec import Study
 
 SPECS = Path(str(files("cbtrun.specs")))
 

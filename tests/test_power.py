@@ -19,7 +19,7 @@ from cbtrun.analysis.study_power import PlannedTest, planned_tests
 from cbtrun.planning import plan_study
 from cbtrun.registry import load_registry
 from cbtrun.statistics.equivalence import equivalence_of_pairs
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

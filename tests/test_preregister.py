@@ -13,7 +13,7 @@ from cbtrun.context import Promise
 from cbtrun.registered import keep_registration, promise_of
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

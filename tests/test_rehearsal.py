@@ -16,7 +16,7 @@ from cbtrun.registry import load_registry
 from cbtrun.rehearsal.run import rehearsal_keys
 from cbtrun.rehearsal.scaling import scale
 from cbtrun.rehearsal.study import rehearsed
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 from cbtrun.testing import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]

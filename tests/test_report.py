@@ -29,7 +29,8 @@ from cbtrun.plugins.report.inputs import (
     may_show_transcripts,
 )
 from cbtrun.plugins.report.limitations import _measured
-from cbtrun.plugins.report.page import Plates, make_tables, render_page
+from cbtrun.plugins.report.page import make_tables, render_page
+from cbtrun.plugins.report.page_parts import Plates
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import forest_plates, groups_plates
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from report_studies import ctrs, made_up_study
 
+from cbtrun.ratings.rated import rubric_facts
 from cbtrun.results import (
     Results,
     build_results,
@@ -21,7 +22,6 @@ from cbtrun.results import (
     reason_kind,
     results_bytes,
     results_schema,
-    rubric_facts,
 )
 
 

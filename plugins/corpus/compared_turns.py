@@ -23,7 +23,7 @@ from cbtrun.run_folder import write_atomically
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.context import StageContext
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.plugins.raters.rating import RatingWork
     from cbtrun.records import Json
 
@@ -103,7 +103,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Two turns and two ratings for each opening."""
-    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.contract.plans import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "corpus":
         return None

@@ -15,8 +15,8 @@ from cbtrun.plugins.transcripts.transcript_table import read_table
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json, Persona, Transcript
 
 
@@ -66,7 +66,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """As many personas as the file gives; no model is called."""
     if context.stage != "personas":
         return None
-    from cbtrun.planning import Plan
+    from cbtrun.contract.plans import Plan
 
     path = persona_path(context.options["path"], Path.cwd())
     return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None

@@ -13,7 +13,8 @@ from cbtrun.models import Draw, Request
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
-from cbtrun.plugins.practices.named import practice_files, practice_problems, shipped_practices
+from cbtrun.plugins.practices.checks import practice_problems
+from cbtrun.plugins.practices.named import practice_files, shipped_practices
 from cbtrun.records import Message, Transcript
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
     from cbtrun.records import Json, Persona
@@ -140,7 +141,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """One call for each persona and session, each told of more sessions before it."""
     if context.stage != "corpus":
         return None
-    from cbtrun.planning import Plan, PlannedCalls
+    from cbtrun.contract.plans import Plan, PlannedCalls
 
     options, personas = context.options, context.units(f"personas.{context.options['personas']}")
     path = course_path(options["course"])

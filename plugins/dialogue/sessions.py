@@ -24,7 +24,7 @@ from cbtrun.plugins.dialogue.units import Therapist, Waiting
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.context import BlockContext, StageContext
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.records import Json, Session, Speaker
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from cbtrun.models import ChatMessage
-from cbtrun.plugins.grammar.course import homework_outcome
+from cbtrun.plugins.patients.homework import homework_outcome
 from cbtrun.records import Persona
 
 TRUST_A_SESSION, MOST_TRUST = 0.03, 0.2

@@ -18,7 +18,8 @@ from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.models import ChatMessage, Model, ModelContext, Reply, Request
 from cbtrun.plugins.dialogue.notes import without_note
-from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
+from cbtrun.plugins.practices.checks import practice_problems
+from cbtrun.plugins.practices.named import practice_files, practice_option
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.plans import Plan, PlanContext
 from cbtrun.digests import derive_seed
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.persona_sets import content_digest
-from cbtrun.planning import Plan, PlanContext
 from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.record_list import RecordList

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cbtrun.context import Promise
+from cbtrun.ratings.rated import RatedSet
 from cbtrun.records import Comparison, Failure, Persona, Session
-from cbtrun.results import RatedSet, Results
+from cbtrun.results import Results
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

@@ -22,7 +22,7 @@ from cbtrun.records import Session, Turn
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.records import Json
 
 MOST_PROBLEMS = 20
@@ -127,7 +127,7 @@ def run_sessions(context: StageContext) -> list[Session]:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """As many sessions as the file holds, and no calls."""
-    from cbtrun.planning import Plan
+    from cbtrun.contract.plans import Plan
 
     path = Path(context.options["path"])
     sessions = len(_grouped(read_table(path), context.options["columns"]["session"]))

@@ -15,7 +15,7 @@ from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_se
 from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
-    from cbtrun.plugins.tuning.sft_training import Trained
+    from cbtrun.plugins.tuning.trained import Trained
 
 LOCK = "adapter.lock.yaml"
 LOG = "training-log.jsonl"

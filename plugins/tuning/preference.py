@@ -16,8 +16,8 @@ from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Json
 
 SCHEMA: Json = {

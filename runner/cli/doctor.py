@@ -31,7 +31,7 @@ def doctor(
 ) -> int:
     """Say what would stop a study on this machine, one line a check, and what to do. Exit 2 if anything would."""
     from cbtrun.calls.secrets import key_ring
-    from cbtrun.cli.main import load
+    from cbtrun.cli.shared import load
     from cbtrun.doctor.doctor import doctor_checks
 
     study, registry = load(spec, sets, allow_local_plugins)

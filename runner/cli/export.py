@@ -24,8 +24,8 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     from cbtrun.records import Adapter
     from cbtrun.registry import load_registry
     from cbtrun.run_folder import RunFolder, read_records
+    from cbtrun.run_lock import study_of_run
     from cbtrun.stage_inputs import output_path
-    from cbtrun.study.spec import study_of_run
 
     folder = RunFolder(run_folder)
     registry = load_registry()

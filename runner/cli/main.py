@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,12 +18,18 @@ from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
 from cbtrun.cli.runs import compare, view
+from cbtrun.cli.shared import (
+    allow_host_option,
+    load,
+    plugins_option,
+    rehearse_option,
+    run_argument,
+    runs_option,
+    say_outcome,
+    set_option,
+    spec_argument,
+)
 from cbtrun.version import __version__
-
-if TYPE_CHECKING:
-    from cbtrun.pipeline import Outcome
-    from cbtrun.registry import Registry
-    from cbtrun.study.spec import Study
 
 
 class StudyGroup(click.Group):
@@ -35,47 +41,6 @@ class StudyGroup(click.Group):
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
-
-
-spec_argument = click.argument("spec", type=click.Path(path_type=Path))
-run_argument = click.argument(
-    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
-set_option = click.option(
-    "sets",
-    "--set",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
-)
-runs_option = click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder that holds the run folders.",
-)
-plugins_option = click.option(
-    "--allow-local-plugins",
-    is_flag=True,
-    help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.",
-)
-
-
-rehearse_option = click.option(
-    "--rehearse",
-    is_flag=True,
-    help="Run the same file with embedded stand-ins for its models and small counts, into a folder of its own.",
-)
-
-
-allow_host_option = click.option(
-    "allow_hosts",
-    "--allow-host",
-    multiple=True,
-    metavar="[NAME=]HOST",
-    help="Let the key in environment variable NAME (without it: any key that the study names) go to HOST. Vendors' own hosts need no leave.",
-)
 
 
 @click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -231,7 +196,7 @@ def schema(write: bool) -> None:
     if write:
         with as_file(files("cbtrun.schemas")) as folder:
             docs = folder.parent / "docs"  # there in a checkout alone
-            pages = write_reference(docs, load_registry()) if docs.is_dir() else []
+            pages = write_reference(docs, load_registry(), cli) if docs.is_dir() else []
             for path in (*write_schemas(folder, load_registry()), *pages):
                 click.echo(f"wrote {path}")
     else:
@@ -258,43 +223,6 @@ def _new(kind: str) -> None:
 
 for _kind in _KINDS:
     _new(_kind)
-
-
-def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
-    """The checked study and the plugins it may use."""
-    from cbtrun.study.spec import load_study, local_plugins
-
-    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
-    return load_study(spec, sets, registry=registry), registry
-
-
-def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:
-    """Every installed plugin, the study's own files if the user allows them, and the progress display."""
-    from cbtrun.errors import PluginError
-    from cbtrun.registry import load_registry
-
-    if local and not allow_local:
-        names = ", ".join(map(str, local))
-        raise PluginError(
-            f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
-        )
-    return load_registry(local, [("progress", watching)] if watching else [])
-
-
-def say_outcome(outcome: Outcome) -> int:
-    """Print how a run ended. Returns the exit code."""
-    for failure in outcome.failures:
-        unit = f" {failure.unit}" if failure.unit else ""
-        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
-    if outcome.failures:
-        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
-    elif not outcome.done:
-        click.echo("Nothing to do: every stage is up to date.")
-    if outcome.folder.results.exists():
-        click.echo(f"results: {outcome.folder.results}")
-    if outcome.report is not None:
-        click.echo(f"report:  {outcome.report}")
-    return 3 if outcome.failures else 0
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -61,8 +61,9 @@ def clock_check() -> Check:
 
 def gpu_checks(study: Study) -> Iterator[Check]:
     """Whether each tune job finds enough memory on the GPUs that are here."""
+    from cbtrun.plugins.local_models.gpus import gpu_memory
     from cbtrun.plugins.local_models.model_files import weights_place
-    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, gpu_memory, settings_that_help, shape_of
+    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, settings_that_help, shape_of
 
     cards = gpu_memory()
     there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
