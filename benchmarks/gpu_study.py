@@ -14,7 +14,7 @@ import gpu_profile
 import yaml
 from gpu_plugin import ENGINES, WATCH, Note, Plugin, start_clock
 
-from cbtrun.context import StageContext
+from cbtrun.contexts import StageContext
 from cbtrun.errors import StopRun
 from cbtrun.pipeline import RunOptions, run_study
 from cbtrun.plugins.vllm_models.shared_engine import SharedEngine

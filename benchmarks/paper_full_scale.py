@@ -46,7 +46,7 @@ TUNE = '''
 """A tune job that trains nothing: one adapter's record for each seed."""
 from cbtrun.hookspecs import hookimpl
 from cbtrun.contract.plans import Plan
-from cbtrun.records import Adapter
+from cbtrun.contract.records import Adapter
 
 NAMES = {"base": "models", "corpus": "corpus"}
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.models import Model, Reply, Request
 from cbtrun.errors import ModelError
-from cbtrun.models import Model, Reply, Request
 
 SIDE_BY_SIDE = 6  # replies asked for at once
 SECRET_NAME = re.compile(r"(_KEY|_TOKEN|_SECRET|PASSWORD)$")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest, file_digest, tree_digest
+from cbtrun.contract.digests import digest, file_digest, tree_digest
 from cbtrun.stages import Stage
 
 if TYPE_CHECKING:

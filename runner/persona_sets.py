@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.records import Persona
 from cbtrun.errors import StageError
-from cbtrun.records import Persona
 
 if TYPE_CHECKING:
     from cbtrun.stage_inputs import Inputs

@@ -21,20 +21,20 @@ from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.secrets import KeyRing
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.consent import is_embedded, is_remote, refusal
-from cbtrun.context import RunFacts, StageContext, StageNote
-from cbtrun.digests import derive_seed, digest, file_digest
+from cbtrun.contexts import RunFacts, StageContext, StageNote
+from cbtrun.contract.digests import derive_seed, digest, file_digest
+from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter
+from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.trouble import told
-from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.origins import real_people_in
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.plain_files import inside
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.records import Failure
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
 from cbtrun.result_parts import STAGE as PARTS
 from cbtrun.result_parts import Parts

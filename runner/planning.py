@@ -90,7 +90,7 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
-    from cbtrun.digests import file_digest
+    from cbtrun.contract.digests import file_digest
     from cbtrun.stage_inputs import OUTPUTS, output_path
 
     mark = journal.stage(stage.id)

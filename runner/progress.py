@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from cbtrun.context import StageNote
+    from cbtrun.contexts import StageNote
 
 PLAIN_SECONDS, LIVE_SECONDS, FILE_SECONDS = 10.0, 0.1, 1.0
 """How often a stage in progress gives a plain line, is drawn over, and is written down for other processes."""

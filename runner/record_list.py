@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar, cast, overload
 
-from cbtrun.records import Record
+from cbtrun.contract.records import Record
 
 R = TypeVar("R", bound=Record)
 

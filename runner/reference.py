@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import click
 
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
     from cbtrun.registry import Registry
 
 WIDTH = 100  # of a command's help text, in characters

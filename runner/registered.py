@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.context import Promise
-from cbtrun.digests import file_digest
+from cbtrun.contexts import Promise
+from cbtrun.contract.digests import file_digest
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.stage_inputs import output_path

@@ -16,10 +16,10 @@ from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
+    from cbtrun.contract.models import EngineShare, ModelContext
     from cbtrun.contract.plans import Plan, PlanContext
-    from cbtrun.models import EngineShare, ModelContext
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cbtrun.records import Failure
+from cbtrun.contract.records import Failure
 
 T = TypeVar("T")
 STAGE = "results"

@@ -14,10 +14,10 @@ from functools import partial
 from statistics import fmean, median, stdev
 from typing import Any, Final, Literal
 
+from cbtrun.contract.records import Comparison, Failure, Group, Interval, Record, Session
 from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.missing_scores import FilledMeans, filled_means
 from cbtrun.ratings.rated import Placed, PlacedSession, RatedSet, RubricFacts
-from cbtrun.records import Comparison, Failure, Group, Interval, Record, Session
 from cbtrun.reliability.of_ratings import Kind, reliability_of
 from cbtrun.reliability.records import Reliability
 from cbtrun.result_parts import Parts
@@ -163,7 +163,7 @@ def read_results(text: str | bytes) -> Results:
 
 def results_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of results.json, committed as schemas/results.schema.json."""
-    from cbtrun.record_schema import record_schema
+    from cbtrun.contract.record_schema import record_schema
 
     return record_schema(Results, mode="serialization")
 

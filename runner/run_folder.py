@@ -12,10 +12,10 @@ from typing import TextIO, TypeVar
 
 from pydantic import TypeAdapter
 
+from cbtrun.contract.records import Record
 from cbtrun.errors import StageError
 from cbtrun.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
 from cbtrun.record_list import lines_of
-from cbtrun.records import Record
 
 R = TypeVar("R", bound=Record)
 

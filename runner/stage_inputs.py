@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import tombstones
 from cbtrun.plain_files import inside
 from cbtrun.ratings.rated import RatedSet
 from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.record_list import RecordList
-from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.results import Results, read_results
 from cbtrun.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ import pytest
 from chat_calls import KEY, QUICK
 
 from cbtrun.calls.secrets import KeyRing
-from cbtrun.models import Model, ModelContext
+from cbtrun.contract.models import Model, ModelContext
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai, openai_chat
 from cbtrun.study.schema import with_defaults
 

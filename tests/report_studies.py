@@ -7,20 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cbtrun.digests import digest
-from cbtrun.plugins.report.inputs import (
-    Environment,
-    ReportInput,
-    ReportOptions,
-    StageCost,
-    TrainingPoint,
-    may_show_transcripts,
-)
-from cbtrun.ratings.rated import RatedSet
-from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.ratings.rubric_file import read_rubric
-from cbtrun.records import (
+from cbtrun.contract.digests import digest
+from cbtrun.contract.records import (
     Comparison,
     Effect,
     Group,
@@ -34,6 +22,18 @@ from cbtrun.records import (
     Test,
     Turn,
 )
+from cbtrun.plugins.report.inputs import (
+    Environment,
+    ReportInput,
+    ReportOptions,
+    StageCost,
+    TrainingPoint,
+    may_show_transcripts,
+)
+from cbtrun.ratings.rated import RatedSet
+from cbtrun.ratings.rated_sets import rated_set
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.results import build_results, clustered_interval
 
 THERAPIST = (

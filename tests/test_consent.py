@@ -10,9 +10,9 @@ import pytest
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.consent import is_remote
+from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
-from cbtrun.models import ChatMessage, Draw, Reply, Request
 from cbtrun.origins import mark_taught
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer

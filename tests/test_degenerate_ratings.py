@@ -9,9 +9,9 @@ import pytest
 from rating_fakes import a_session
 from test_diagnostics import FOUR, rating
 
+from cbtrun.contract.records import Rating, Session
 from cbtrun.humans.agree import agreement_report
 from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.records import Rating, Session
 from cbtrun.reliability.icc import NO_VARIANCE, intraclass_correlations
 from cbtrun.reliability.of_ratings import agreement
 from cbtrun.reliability.pairs import PAIRWISE, side_by_side

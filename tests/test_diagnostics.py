@@ -6,13 +6,13 @@ import pytest
 from rating_fakes import a_session
 from test_shipped_rubrics import FOLDER
 
+from cbtrun.contract.records import ItemScore, Quote, Rating, Session
 from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
 from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric
-from cbtrun.records import ItemScore, Quote, Rating, Session
 
 FOUR = Rubric(
     name="four",
@@ -98,7 +98,7 @@ def test_quotes_from_the_start_alone_are_warned_about() -> None:
 
 
 def test_scores_that_rise_over_the_run_are_called_drift() -> None:
-    from cbtrun.digests import derive_seed
+    from cbtrun.contract.digests import derive_seed
     from cbtrun.ratings.order import asking_place
 
     given = sessions(20)

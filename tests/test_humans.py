@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.records import Session, Turn
 from cbtrun.humans.sheet import draw_sheet, make_sheet
-from cbtrun.records import Session, Turn
 from cbtrun.study.rating_sets import rated_run
 from cbtrun.testing import StudyProject
 

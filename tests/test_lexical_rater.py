@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, ModelContext, Request
 from cbtrun.plugins.raters import lexical_rater
 from cbtrun.plugins.raters.lexical_scores import points_for, score_items
 from cbtrun.plugins.raters.lexical_signals import Measured, Measuring

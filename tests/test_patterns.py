@@ -18,6 +18,7 @@ import yaml
 import cbtrun
 import cbtrun.plugins
 from cbtrun.calls.structured import answer_text
+from cbtrun.contract.records import Turn
 from cbtrun.errors import StageError
 from cbtrun.patterns import bounded, pattern_fault
 from cbtrun.plugins.corpus.checks.transcript import OTHER_SPEAKER
@@ -26,7 +27,6 @@ from cbtrun.plugins.fidelity.clinical_register import CHECK
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.wording.phrasing import parse
 from cbtrun.ratings.evidence import plain
-from cbtrun.records import Turn
 
 ROOT = Path(cbtrun.__file__).parent
 PLUGINS = Path(cbtrun.plugins.__file__).parent

@@ -12,8 +12,9 @@ from random import Random
 
 import pytest
 
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Persona
 from cbtrun.errors import ModelError, SpecError
-from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.plugins.corpus.course_messages import Before, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
 from cbtrun.plugins.grammar.author import GrammarAuthor
@@ -25,7 +26,6 @@ from cbtrun.plugins.patients.scripted_patient import ScriptedPatient
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.plugins.practices.practice import named_practice, read_practice
-from cbtrun.records import Persona
 from cbtrun.testing import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cbtrun.context import Promise
+from cbtrun.contexts import Promise
 from cbtrun.registered import keep_registration, promise_of
 from cbtrun.registry import load_registry
 from cbtrun.run_folder import RunFolder

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import cbtrun.context as stage_context
-from cbtrun.context import StageContext, StageNote
+import cbtrun.contexts as stage_context
+from cbtrun.contexts import StageContext, StageNote
 from cbtrun.progress import describe
 
 

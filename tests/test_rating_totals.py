@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rating_fakes import RUBRIC
 
+from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.errors import StageError
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.ratings.totals import (
@@ -16,7 +17,6 @@ from cbtrun.ratings.totals import (
     rating_total,
     total_bounds,
 )
-from cbtrun.records import ItemScore, Rating
 
 COUNTED = RUBRIC.model_copy(update={"items": (*RUBRIC.items, Item(id="times", name="T", asks="?", type="count"))})
 MEAN = RUBRIC.model_copy(update={"total": Total(method="mean", low=0, high=6)})

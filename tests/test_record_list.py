@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.records import Session, Turn
 from cbtrun.record_list import FileLines, RecordList, line_of, lines_of
-from cbtrun.records import Session, Turn
 from cbtrun.run_folder import write_records
 
 

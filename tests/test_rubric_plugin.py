@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer, entry, stage
 
+from cbtrun.contract.models import Request
 from cbtrun.contract.plans import Plan, PlanContext
+from cbtrun.contract.records import Session
 from cbtrun.errors import ModelError, StageError, StopRun
-from cbtrun.models import Request
 from cbtrun.plugins.raters.rubric import fingerprint_files, plan_block, rate_sessions
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.records import Session
 
 
 def obliging(request: Request) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.digests import file_digest
+from cbtrun.contract.digests import file_digest
 from cbtrun.testing import CommandOutcome, StudyProject
 
 ROOT = Path(__file__).parents[1]

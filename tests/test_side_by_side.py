@@ -12,7 +12,7 @@ import pytest
 from test_tune_runs import STUDY as TUNE_STUDY
 from test_tune_runs import project, study_project
 
-from cbtrun.context import StageNote
+from cbtrun.contexts import StageNote
 from cbtrun.plugins.local_models import model_files
 from cbtrun.plugins.tuning import sft, worker_processes
 from cbtrun.progress import Running, describe
@@ -37,7 +37,7 @@ PLUGIN = """
 import threading
 from cbtrun.errors import StageError, StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Adapter
+from cbtrun.contract.records import Adapter
 
 AT_ONCE = 2
 both = threading.Barrier(AT_ONCE, timeout=20)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from spec_plugins import GOLDEN, options, small_registry
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
 from cbtrun.errors import PluginError, SpecError, StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.run_folder import RunFolder

@@ -12,8 +12,8 @@ from chat_calls import KEY, QUICK, request
 from vendor_servers import VendorServer
 
 from cbtrun.calls.secrets import KeyRing
+from cbtrun.contract.models import ModelContext, Reply
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault
-from cbtrun.models import ModelContext, Reply
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai
 from cbtrun.study.schema import with_defaults
 

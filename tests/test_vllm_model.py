@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from tiny_models import make_model
 
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request, TunedAdapter
 from cbtrun.errors import ModelError, StopRun
-from cbtrun.models import ChatMessage, Draw, ModelContext, Request, TunedAdapter
 from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
 from cbtrun.plugins.local_models.gpus import gpu_memory
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer

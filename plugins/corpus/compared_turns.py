@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Message, Session, Transcript, Turn
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.records import Message, Session, Transcript, Turn
 from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import StageContext
+    from cbtrun.contexts import StageContext
     from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json
     from cbtrun.plugins.raters.rating import RatingWork
-    from cbtrun.records import Json
 
 TWICE = (1, 2)
 

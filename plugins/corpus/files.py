@@ -14,10 +14,10 @@ from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_pe
 from cbtrun.plugins.transcripts.transcript_table import read_table
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json, Persona, Transcript
     from cbtrun.errors import Problem
-    from cbtrun.records import Json, Persona, Transcript
 
 
 def fingerprint_files() -> list[Path]:

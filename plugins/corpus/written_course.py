@@ -6,28 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import Draw, Request
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Draw, Request
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import practice_files, shipped_practices
-from cbtrun.records import Message, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json, Persona
     from cbtrun.errors import Problem
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
-    from cbtrun.records import Json, Persona
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800

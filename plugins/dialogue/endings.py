@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cbtrun.contract.records import Turn
 from cbtrun.plugins.wording.farewell import takes_leave
-from cbtrun.records import Turn
 
 
 def both_took_leave(turns: Sequence[Turn]) -> bool:

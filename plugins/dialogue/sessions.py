@@ -23,9 +23,9 @@ from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.plans import Plan, PlanContext
-    from cbtrun.records import Json, Session, Speaker
+    from cbtrun.contract.records import Json, Session, Speaker
 
 
 def fingerprint_files() -> list[Path]:
@@ -67,11 +67,11 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
+    from cbtrun.contract.records import Session
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
     from cbtrun.record_list import RecordList, packed_line
-    from cbtrun.records import Session
 
     options = context.options
     personas = context.personas(options["personas"])

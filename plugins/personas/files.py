@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from cbtrun.contract.records import Json, Persona
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.persona_sets import content_digest
-from cbtrun.records import Json, Persona
 from cbtrun.study.schema import schema_problems
 from cbtrun.study.yaml_source import PlaceOf, read_yaml
 

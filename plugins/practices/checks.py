@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cbtrun.plugins.practices.named import practice_path, shipped_practices
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
     from cbtrun.errors import Problem
 
 

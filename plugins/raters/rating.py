@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls import structured
 from cbtrun.calls.structured import Replies, ask
+from cbtrun.contract.models import AnswerMode, Draw
+from cbtrun.contract.records import ItemScore, Rating, Session
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import FORGOTTEN
-from cbtrun.models import AnswerMode, Draw
 from cbtrun.ratings import answer as rating_answer
 from cbtrun.ratings import evidence, unblinding
 from cbtrun.ratings import request as rating_request
@@ -38,10 +39,9 @@ from cbtrun.ratings.request import (
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.windows import joined_scores, window_flags
 from cbtrun.record_list import RecordList, packed_line
-from cbtrun.records import ItemScore, Rating, Session
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.contexts import StageContext
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"

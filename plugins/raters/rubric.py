@@ -14,9 +14,9 @@ from cbtrun.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.context import StageContext
+    from cbtrun.contexts import StageContext
     from cbtrun.contract.plans import Plan, PlanContext
-    from cbtrun.records import Json, Rating
+    from cbtrun.contract.records import Json, Rating
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""

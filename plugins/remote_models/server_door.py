@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cbtrun.calls.secrets import Secret
-    from cbtrun.models import ModelContext
+    from cbtrun.contract.models import ModelContext
 
 
 class ServerDoor:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cbtrun.context import Promise
+from cbtrun.contexts import Promise
+from cbtrun.contract.records import Comparison, Failure, Persona, Session
 from cbtrun.ratings.rated import RatedSet
-from cbtrun.records import Comparison, Failure, Persona, Session
 from cbtrun.results import Results
 
 TableFormat = Literal["csv", "markdown", "latex"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.records import ItemScore, Rating, Session
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.records import ItemScore, Rating, Session
 from cbtrun.results import reason_kind
 from cbtrun.run_folder import write_atomically
 

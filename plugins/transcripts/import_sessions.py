@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.records import Session, Turn
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.crisis.risk_check import words_file
@@ -18,12 +19,11 @@ from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
 from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table, told
-from cbtrun.records import Session, Turn
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.plans import Plan, PlanContext
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
 
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""

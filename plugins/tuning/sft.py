@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.tuning.training_rows import TrainingRows
     from cbtrun.plugins.tuning.tune_job import Job
-    from cbtrun.records import Adapter, Json
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from cbtrun.calls.hiding import hide
-from cbtrun.models import Reply
+from cbtrun.contract.models import Reply
 
 MOST_TOKENS = 10**9
 """Of one reply: no model reads or says more, and sums over a study stay within what SQLite counts."""

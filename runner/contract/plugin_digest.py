@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from cbtrun.digests import digest, file_digest
+from cbtrun.contract.digests import digest, file_digest
 
 
 def plugin_digest(plugin: object, module: ModuleType | None) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import file_digest
+from cbtrun.contract.digests import file_digest
 from cbtrun.forget.tombstones import (
     StandingSession,
     Tombstone,
@@ -32,7 +32,7 @@ from cbtrun.run_folder import write_records
 from cbtrun.stage_inputs import Inputs, output_path
 
 if TYPE_CHECKING:
-    from cbtrun.records import Record
+    from cbtrun.contract.records import Record
     from cbtrun.registry import Registry
     from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
@@ -125,7 +125,7 @@ def _stone(
     rewritten: Iterable[_Rewritten],
     adapters: tuple[str, ...],
 ) -> Tombstone:
-    from cbtrun.digests import bytes_digest
+    from cbtrun.contract.digests import bytes_digest
     from cbtrun.record_list import lines_of
 
     stones = tombstones(folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from cbtrun.records import Persona, Rating, Record, Session, Transcript
+from cbtrun.contract.records import Persona, Rating, Record, Session, Transcript
 from cbtrun.run_folder import RunFolder, read_records, write_records
 
 FILE = "forgotten.jsonl"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cbtrun.contract.records import Interval
 from cbtrun.csv_cells import csv_text
 from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
-from cbtrun.records import Interval
 from cbtrun.run_folder import write_atomically
 
 COLUMNS = (

@@ -13,10 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.records import Record, Session
 from cbtrun.csv_cells import bare_cell, csv_text
 from cbtrun.errors import SpecError, StageError
 from cbtrun.ratings.unblinding import masked
-from cbtrun.records import Record, Session
 from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:

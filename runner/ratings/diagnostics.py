@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import derive_seed
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.records import Interval, Record, Session
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.order import asking_place
 from cbtrun.ratings.totals import NOT_APPLICABLE
-from cbtrun.records import Interval, Record, Session
 from cbtrun.statistics.samples import stored_float
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from cbtrun.contract.records import Rating, Record, Session
 from cbtrun.ratings.missing_scores import Filled
 from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.records import Rating, Record, Session
 from cbtrun.reliability.of_ratings import Singles
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from cbtrun.contract.records import Json, Record, Speaker
 from cbtrun.ratings.rubric_signals import Signal
-from cbtrun.records import Json, Record, Speaker
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")]
 ItemType = Literal["scale", "yes_no", "category", "count", "text"]
@@ -160,7 +160,7 @@ def rubric_digest(rubric: Rubric) -> str:
 
 def rubric_schema() -> Json:
     """JSON Schema (draft 2020-12) of a rubric file, as schemas/rubric.schema.json holds it."""
-    from cbtrun.record_schema import record_schema
+    from cbtrun.contract.record_schema import record_schema
 
     return _as_written(record_schema(Rubric))
 

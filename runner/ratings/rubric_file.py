@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
+from cbtrun.contract.records import Json
 from cbtrun.errors import Problem, SpecError
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.rubric_checks import rubric_faults
-from cbtrun.records import Json
 from cbtrun.study.schema import schema_problems
 from cbtrun.study.yaml_source import read_yaml
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
 from cbtrun.hookspecs import stage_hooks
 from cbtrun.study.contains import brought_words, settled
@@ -24,7 +24,7 @@ from cbtrun.study.study_schema import SINGLE, base_schema, block_schema
 from cbtrun.study.yaml_source import Steps
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
     from cbtrun.registry import Registry
 
 VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
@@ -193,7 +193,7 @@ class _Checks:
             self._read_rubric(name, file)
 
     def _read_rubric(self, name: str, file: Path) -> None:
-        from cbtrun.digests import file_digest
+        from cbtrun.contract.digests import file_digest
         from cbtrun.ratings.rubric_file import read_rubric
 
         try:

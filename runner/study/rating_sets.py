@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.records import Rating, Session
 from cbtrun.errors import StageError
-from cbtrun.records import Rating, Session
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric

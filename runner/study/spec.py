@@ -58,7 +58,7 @@ class Study:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the resolved study."""
-        from cbtrun.digests import digest
+        from cbtrun.contract.digests import digest
 
         return digest(self.data)
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun
-from cbtrun.records import Failure
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
+    from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.journal.journal import Usage
     from cbtrun.ratings.rated import RatedSet
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.results import Results
     from cbtrun.stage_inputs import Inputs
 

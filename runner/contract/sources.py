@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 
 DATA = frozenset({".yaml", ".yml", ".json", ".jsonl", ".j2", ".jinja", ".txt", ".css", ".js", ".csv", ".mplstyle"})
 """Endings of files that modules read beside themselves. Weights are no part of it: a model's identity has their digest."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
-from cbtrun.records import Json, Record
+from cbtrun.contract.records import Json, Record
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
