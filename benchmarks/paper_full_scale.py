@@ -31,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.plan_costs import CallCost, call_costs
 from cbtrun.planning import plan_study
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
@@ -38,7 +39,6 @@ from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
 from cbtrun.plugins.mock_server.protocols import Body
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.registry import load_registry
-from cbtrun.run_folder import RunFolder
 from cbtrun.study.load import load_study
 
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ from cbtrun.stages import Stage, ordered_stages
 from cbtrun.study.checks import block_context
 
 if TYPE_CHECKING:
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 

@@ -12,7 +12,7 @@ from cbtrun.progress import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.files.run_folder import RunFolder
 
 ASSUMED_SECONDS = 3.0
 """Of a call to a server, where the journal holds none."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cbtrun.contract.plans import Plan, PlanContext
 
 if TYPE_CHECKING:
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.journal import Journal
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.stages import Stage
     from cbtrun.study.spec import Study
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from cbtrun.files.plain_files import write_parts
 from cbtrun.hookspecs import hookimpl
-from cbtrun.plain_files import write_parts
 
 if TYPE_CHECKING:
     from rich.console import Console

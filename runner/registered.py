@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contexts import Promise
 from cbtrun.contract.digests import file_digest
+from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.stage_inputs import output_path
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cbtrun.errors import Place, SpecError, StageError
+from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.hookspecs import stage_hooks
-from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:

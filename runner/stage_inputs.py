@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.errors import StageError
+from cbtrun.files.plain_files import inside
+from cbtrun.files.record_list import RecordList
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.forget.tombstones import tombstones
-from cbtrun.plain_files import inside
 from cbtrun.ratings.rated import RatedSet
 from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.record_list import RecordList
 from cbtrun.results import Results, read_results
-from cbtrun.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

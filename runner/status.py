@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import retries_in
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.journal.trouble import told
 from cbtrun.progress import duration
-from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import lock_of
 
 

@@ -19,10 +19,10 @@ from remote_models import VENDORS, model_of
 
 from cbtrun.calls.hiding import hidden_output
 from cbtrun.errors import AccessRefused
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
 from cbtrun.plugins.mock_server.echoes import ECHOES
 from cbtrun.plugins.mock_server.server import Fault, MockServer
-from cbtrun.run_folder import RunFolder
 from cbtrun.testing import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

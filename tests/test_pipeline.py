@@ -121,7 +121,7 @@ def test_a_run_folder_of_another_spec_is_refused(study_project: Make) -> None:
 
 
 def test_a_second_process_on_the_folder_is_refused(study_project: Make) -> None:
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.files.run_folder import RunFolder
 
     project = made(study_project)
     with RunFolder(project.folder / "runs/s").locked():

@@ -145,8 +145,8 @@ def test_a_smaller_corpus_is_part_of_the_larger_one_and_costs_nothing_more(study
     project.run()
     every, first = (project.read(f"runs/gardens/corpus/{name}.jsonl").splitlines() for name in ("all", "two"))
     assert first == every[:2]
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.journal import Journal
-    from cbtrun.run_folder import RunFolder
 
     assert sum(one.calls for one in Journal(RunFolder(project.folder / "runs/gardens").journal).usage()) == 4
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cbtrun.contract.records import Session, Turn
-from cbtrun.record_list import FileLines, RecordList, line_of, lines_of
-from cbtrun.run_folder import write_records
+from cbtrun.files.record_list import FileLines, RecordList, line_of, lines_of
+from cbtrun.files.run_folder import write_records
 
 
 def session(number: int, words: str) -> Session:

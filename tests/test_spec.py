@@ -12,8 +12,8 @@ from spec_plugins import GOLDEN, options, small_registry
 
 from cbtrun.contexts import BlockContext
 from cbtrun.errors import PluginError, SpecError, StageError
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.hookspecs import hookimpl
-from cbtrun.run_folder import RunFolder
 from cbtrun.run_lock import study_of_run, write_lock
 from cbtrun.study.load import load_study, local_plugins
 from cbtrun.study.overrides import find_path, read_study

@@ -17,8 +17,8 @@ from cbtrun.contract.digests import digest
 from cbtrun.contract.models import ChatMessage, Draw, Request
 from cbtrun.contract.records import Message, Session, Transcript, Turn
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.hookspecs import hookimpl
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls

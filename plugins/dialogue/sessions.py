@@ -68,10 +68,10 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
     from cbtrun.contract.records import Session
+    from cbtrun.files.record_list import RecordList, packed_line
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
-    from cbtrun.record_list import RecordList, packed_line
 
     options = context.options
     personas = context.personas(options["personas"])

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from cbtrun.contract.records import Interval, Test
-from cbtrun.csv_cells import bare_cell
+from cbtrun.files.csv_cells import bare_cell
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 from cbtrun.plugins.report.wording import interval, number, probability
 from cbtrun.results import GroupSummary, clustered_interval

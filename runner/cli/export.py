@@ -19,11 +19,11 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     """
     from cbtrun.contract.records import Adapter
     from cbtrun.errors import StageError
+    from cbtrun.files.plain_files import inside
+    from cbtrun.files.run_folder import RunFolder, read_records
     from cbtrun.origins import mark_taught, real_people_in
-    from cbtrun.plain_files import inside
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.registry import load_registry
-    from cbtrun.run_folder import RunFolder, read_records
     from cbtrun.run_lock import study_of_run
     from cbtrun.stage_inputs import output_path
 

@@ -89,11 +89,11 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.calls.secrets import key_ring
     from cbtrun.consent import check_consent, check_keys
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.machine import check_machine
     from cbtrun.pipeline import RunOptions, run_study
     from cbtrun.progress import progress_for
     from cbtrun.rehearsal.run import rehearsal
-    from cbtrun.run_folder import RunFolder
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
     with ExitStack() as stack:
@@ -133,9 +133,9 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.machine import lacking_here
     from cbtrun.planning import plan_lines
-    from cbtrun.run_folder import RunFolder
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
@@ -149,7 +149,7 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 @run_argument
 def status(run_folder: Path) -> None:
     """Say how far a run is, from any terminal, also while it runs."""
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.status import status_lines
 
     for line in status_lines(RunFolder(run_folder)):

@@ -20,9 +20,9 @@ FIGURES = ("svg", "pdf", "png")
 def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]) -> int:
     """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched."""
     from cbtrun.cli.shared import registry_with, say_outcome
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import remake_report
     from cbtrun.progress import progress_for
-    from cbtrun.run_folder import RunFolder
     from cbtrun.run_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)

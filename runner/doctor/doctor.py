@@ -10,8 +10,8 @@ from cbtrun.doctor.check import Check
 from cbtrun.doctor.machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
 from cbtrun.doctor.servers import server_checks
 from cbtrun.errors import SpecError
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.machine import lacking_here
-from cbtrun.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from cbtrun.calls.secrets import KeyRing

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.digests import file_digest
+from cbtrun.files.plain_files import inside
+from cbtrun.files.run_folder import write_records
 from cbtrun.forget.tombstones import (
     StandingSession,
     Tombstone,
@@ -27,14 +29,12 @@ from cbtrun.forget.tombstones import (
 )
 from cbtrun.forget.whose import Person, person_of, records_of
 from cbtrun.journal.forget import Removed, remove_replies
-from cbtrun.plain_files import inside
-from cbtrun.run_folder import write_records
 from cbtrun.stage_inputs import Inputs, output_path
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Record
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 LEAST_TELLING = 24
@@ -126,7 +126,7 @@ def _stone(
     adapters: tuple[str, ...],
 ) -> Tombstone:
     from cbtrun.contract.digests import bytes_digest
-    from cbtrun.record_list import lines_of
+    from cbtrun.files.record_list import lines_of
 
     stones = tombstones(folder)
     own = {one.id for one in person.sessions}

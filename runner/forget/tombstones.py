@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from cbtrun.contract.records import Persona, Rating, Record, Session, Transcript
-from cbtrun.run_folder import RunFolder, read_records, write_records
+from cbtrun.files.run_folder import RunFolder, read_records, write_records
 
 FILE = "forgotten.jsonl"
 FORGOTTEN = "forgotten"

@@ -14,8 +14,8 @@ from cbtrun.stage_inputs import Inputs, output_path
 from cbtrun.study.schema_words import did_you_mean
 
 if TYPE_CHECKING:
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 

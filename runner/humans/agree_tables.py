@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cbtrun.contract.records import Interval
-from cbtrun.csv_cells import csv_text
+from cbtrun.files.csv_cells import csv_text
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
-from cbtrun.run_folder import write_atomically
 
 COLUMNS = (
     "Outcome",

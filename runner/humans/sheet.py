@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Record, Session
-from cbtrun.csv_cells import bare_cell, csv_text
 from cbtrun.errors import SpecError, StageError
+from cbtrun.files.csv_cells import bare_cell, csv_text
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.ratings.unblinding import masked
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Item, Rubric

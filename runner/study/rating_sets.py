@@ -38,9 +38,9 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
     Raises StageError for an unknown set, a choice that is left open, a stage that was not done, and a rubric that has
     changed since the sessions were rated.
     """
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.ratings.rubric import rubric_digest
     from cbtrun.registry import load_registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.run_lock import study_of_run
     from cbtrun.stage_inputs import Inputs
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.records import Transcript
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.plugins.corpus.checks.copies import copies
 from cbtrun.plugins.corpus.checks.transcript import Fault, faults
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageContext

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from cbtrun.contract.records import Record
 from cbtrun.errors import StageError
-from cbtrun.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
-from cbtrun.record_list import lines_of
+from cbtrun.files.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
+from cbtrun.files.record_list import lines_of
 
 R = TypeVar("R", bound=Record)
 
