@@ -78,8 +78,8 @@ def _talks_to(study: Study, stage: Stage) -> set[str]:
 
 def words_of(study: Study, registry: Registry) -> Iterator[Brought]:
     """Every file or data set that brings words into a study."""
+    from cbtrun.documents.schema import walk
     from cbtrun.study.checks import blocks
-    from cbtrun.study.schema import walk
     from cbtrun.study.spec import block_path
     from cbtrun.study.study_schema import block_schema
 

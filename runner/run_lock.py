@@ -64,10 +64,10 @@ def study_of_run(folder: RunFolder, registry: Registry) -> Study:
 
     Raises SpecError when the folder has no lock file.
     """
+    from cbtrun.documents.yaml_source import Located
     from cbtrun.study.checks import unchecked_study
     from cbtrun.study.overrides import Written
     from cbtrun.study.spec import node_of
-    from cbtrun.study.yaml_source import Located
 
     lock = lock_of(folder)
     if "resolved" not in lock:

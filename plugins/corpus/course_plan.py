@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from cbtrun.contract.records import Record
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import read_yaml
 from cbtrun.errors import SpecError
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import read_yaml
 
 
 class CourseSession(Record):

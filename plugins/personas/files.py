@@ -12,10 +12,10 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from cbtrun.contract.records import Json, Persona
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import PlaceOf, read_yaml
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.persona_sets import content_digest
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import PlaceOf, read_yaml
 
 PERSONA_OPTIONS: Json = {
     "type": "object",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Persona, Session, Transcript
+from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import DERIVED_FROM, Tombstone, is_theirs
 from cbtrun.origins import real_people_in
 from cbtrun.stage_inputs import Inputs, output_path
-from cbtrun.study.schema_words import did_you_mean
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder

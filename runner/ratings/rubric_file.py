@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from cbtrun.contract.records import Json
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import read_yaml
 from cbtrun.errors import Problem, SpecError
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.rubric_checks import rubric_faults
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import read_yaml
 
 if TYPE_CHECKING:
-    from cbtrun.study.yaml_source import Located
+    from cbtrun.documents.yaml_source import Located
 
 
 def read_rubric(path: Path) -> Rubric:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.study.schema import walk
+from cbtrun.documents.schema import walk
 
 RULE = "x-rehearsal"
 MISSING = object()

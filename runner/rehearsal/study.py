@@ -11,14 +11,14 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.documents.schema import with_defaults
+from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
 from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
-from cbtrun.study.schema import with_defaults
 from cbtrun.study.spec import block_path, node_of
 from cbtrun.study.study_schema import block_schema
-from cbtrun.study.yaml_source import Located
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
 from cbtrun.study.study_schema import SINGLE
-from cbtrun.study.yaml_source import Located, Node
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric

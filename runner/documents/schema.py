@@ -13,9 +13,9 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.documents.schema_words import did_you_mean, in_words, known_words, wrong_type
+from cbtrun.documents.yaml_source import PlaceOf, Steps
 from cbtrun.errors import Problem
-from cbtrun.study.schema_words import did_you_mean, in_words, known_words, wrong_type
-from cbtrun.study.yaml_source import PlaceOf, Steps
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from cbtrun.documents.pattern_loops import ambiguous_loop
 from cbtrun.errors import StageError
-from cbtrun.pattern_loops import ambiguous_loop
 
 LONGEST = 5_000
 """Characters of a pattern."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import yaml
 
+from cbtrun.documents.yaml_scalars import Scalar, plain_scalar
 from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.study.yaml_scalars import Scalar, plain_scalar
 
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 100
