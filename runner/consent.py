@@ -10,7 +10,7 @@ from cbtrun.origins import real_people_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cbtrun.calls.secrets import KeyRing
+    from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.calls.secrets import KeyRing
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.consent import is_embedded, is_remote, refusal
 from cbtrun.contexts import RunFacts, StageContext, StageNote
@@ -32,6 +31,7 @@ from cbtrun.fingerprints import stage_fingerprint
 from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.trouble import told
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.origins import real_people_in
 from cbtrun.persona_sets import check_disjoint
 from cbtrun.progress import ProgressFile

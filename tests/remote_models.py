@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from chat_calls import KEY, QUICK
 
-from cbtrun.calls.secrets import KeyRing
 from cbtrun.contract.models import Model, ModelContext
 from cbtrun.documents.schema import with_defaults
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai, openai_chat
 
 PLUGINS: dict[str, Any] = {"openai": openai_chat, "anthropic": anthropic_messages, "google": google_genai}

@@ -17,10 +17,10 @@ from chat_calls import ask
 from network_studies import ALLOW, REPORTED, listening
 from remote_models import VENDORS, model_of
 
-from cbtrun.calls.hiding import hidden_output
 from cbtrun.errors import AccessRefused
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
+from cbtrun.keys.hiding import hidden_output
 from cbtrun.plugins.mock_server.echoes import ECHOES
 from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing import StudyProject

@@ -10,9 +10,9 @@ import pytest
 from chat_calls import KEY, ask, model_at
 from network_studies import ALLOW, REPORTED, STUDY, listening
 
-from cbtrun.calls.addresses import expand_address
-from cbtrun.calls.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.errors import ModelError
+from cbtrun.keys.addresses import expand_address
+from cbtrun.keys.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing import StudyProject
 

@@ -11,10 +11,10 @@ import pytest
 from chat_calls import KEY, QUICK, request
 from vendor_servers import VendorServer
 
-from cbtrun.calls.secrets import KeyRing
 from cbtrun.contract.models import ModelContext, Reply
 from cbtrun.documents.schema import with_defaults
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai
 
 PLUGINS: dict[str, Any] = {"anthropic": anthropic_messages, "google": google_genai}

@@ -20,10 +20,10 @@ from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import Secret
     from cbtrun.contexts import BlockContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
+    from cbtrun.keys.secrets import Secret
 
 DEFAULT_URL = "https://api.anthropic.com"
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body")

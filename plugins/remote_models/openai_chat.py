@@ -20,9 +20,9 @@ from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_reply
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import Secret
     from cbtrun.contexts import BlockContext
     from cbtrun.contract.records import Json
+    from cbtrun.keys.secrets import Secret
 
 PATH = "/chat/completions"
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -87,9 +87,9 @@ def run(
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.calls.secrets import key_ring
     from cbtrun.consent import check_consent, check_keys
     from cbtrun.files.run_folder import RunFolder
+    from cbtrun.keys.secrets import key_ring
     from cbtrun.machine import check_machine
     from cbtrun.pipeline import RunOptions, run_study
     from cbtrun.progress import progress_for
@@ -229,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
     import gc
 
-    from cbtrun.calls.hiding import hidden_output
+    from cbtrun.keys.hiding import hidden_output
 
     gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
     with hidden_output():

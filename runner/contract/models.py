@@ -10,7 +10,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from cbtrun.calls.secrets import KeyRing
+from cbtrun.keys.secrets import KeyRing
 
 Role = Literal["system", "user", "assistant"]
 AnswerMode = Literal["JSON", "TOOLS", "JSON_SCHEMA"]

@@ -14,7 +14,7 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.machine import lacking_here
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import KeyRing
+    from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 

@@ -18,7 +18,7 @@ from cbtrun.doctor.check import Check
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import KeyRing
+    from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.secrets import KeyRing
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.rehearsal.study import URL, rehearsed
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cbtrun.calls.addresses import expand_address, host_of, is_loopback, server_of
-from cbtrun.calls.hiding import HIDDEN, hide, remember
-from cbtrun.calls.proxies import proxy_for
 from cbtrun.errors import ModelError
+from cbtrun.keys.addresses import expand_address, host_of, is_loopback, server_of
+from cbtrun.keys.hiding import HIDDEN, hide, remember
+from cbtrun.keys.proxies import proxy_for
 
 VENDORS: Mapping[str, tuple[str, ...]] = {
     "api.anthropic.com": ("ANTHROPIC_API_KEY",),

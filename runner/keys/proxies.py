@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from cbtrun.calls.addresses import host_of, is_loopback, server_of
-from cbtrun.calls.hiding import remember
 from cbtrun.errors import ModelError
+from cbtrun.keys.addresses import host_of, is_loopback, server_of
+from cbtrun.keys.hiding import remember
 
 
 def proxy_for(
