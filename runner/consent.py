@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import ModelError, Problem, SpecError
-from cbtrun.origins import real_people_in
+from cbtrun.study.origins import real_people_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def check_consent(study: Study, registry: Registry, consent: bool) -> None:
 
     It is found here so that nothing is begun in vain; what holds a request back is the desk that it goes through.
     """
-    from cbtrun.stages import NAMED, ordered_stages
+    from cbtrun.study.graph import NAMED, ordered_stages
 
     if consent:
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.digests import digest, file_digest, tree_digest
-from cbtrun.stages import Stage
+from cbtrun.study.graph import Stage
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cbtrun.errors import Problem, SpecError
 from cbtrun.planning import finished_stages
-from cbtrun.stages import Stage, ordered_stages
 from cbtrun.study.checks import block_context
+from cbtrun.study.graph import Stage, ordered_stages
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder

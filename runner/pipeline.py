@@ -32,8 +32,6 @@ from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.trouble import told
 from cbtrun.keys.secrets import KeyRing
-from cbtrun.origins import real_people_in
-from cbtrun.persona_sets import check_disjoint
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
@@ -43,7 +41,9 @@ from cbtrun.results import build_results, read_results, results_bytes
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves
 from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
-from cbtrun.stages import Stage, ordered_stages
+from cbtrun.study.graph import Stage, ordered_stages
+from cbtrun.study.origins import real_people_in
+from cbtrun.study.persona_sets import check_disjoint
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric

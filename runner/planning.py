@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.journal import Journal
     from cbtrun.registry import Registry
-    from cbtrun.stages import Stage
+    from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
 
 def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
     """Stage id -> what it takes, in order of need; none where the plugin does not say."""
-    from cbtrun.stages import ordered_stages
+    from cbtrun.study.graph import ordered_stages
 
     plans: dict[str, Plan | None] = {}
     for stage in ordered_stages(study):
@@ -57,7 +57,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
 
 def _sensitivity_lines(study: Study) -> Iterator[str]:
     """The assumptions as settings, with the values that they have now."""
-    from cbtrun.study.sensitivity import variables, variation_command
+    from cbtrun.study.variations import variables, variation_command
 
     found = [one.setting for one in variables(study.data) if one.setting]
     if found:
@@ -81,7 +81,7 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
     Says nothing about whether the study was edited since: that is for the run to find out.
     """
     from cbtrun.journal.journal import Journal
-    from cbtrun.stages import ordered_stages
+    from cbtrun.study.graph import ordered_stages
 
     if not folder.journal.exists():
         return set()

@@ -12,7 +12,7 @@ from cbtrun.study.checks import block_context
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
-    from cbtrun.stages import Stage
+    from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
 

@@ -13,9 +13,9 @@ from cbtrun.consent import is_remote
 from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
-from cbtrun.origins import mark_taught
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.study.origins import mark_taught
 from cbtrun.testing import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]

@@ -17,10 +17,10 @@ from cbtrun.contract.records import Persona
 from cbtrun.documents.schema import schema_problems
 from cbtrun.errors import Place, SpecError
 from cbtrun.journal.journal import Journal
-from cbtrun.persona_sets import content_digest
 from cbtrun.plugins.personas import files
 from cbtrun.plugins.personas import written as written_personas
 from cbtrun.plugins.personas.files import persona_path, read_personas
+from cbtrun.study.persona_sets import content_digest
 from cbtrun.testing import StudyProject
 
 

@@ -11,11 +11,11 @@ import pytest
 from families import family_model
 from tiny_models import SENTENCES, make_model
 
-from cbtrun.origins import TAUGHT
 from cbtrun.plugins.local_models import gpus
 from cbtrun.plugins.local_models.model_files import without_known_warnings
 from cbtrun.plugins.tuning import tune_requirements
 from cbtrun.plugins.tuning.tune_requirements import lacking
+from cbtrun.study.origins import TAUGHT
 from cbtrun.testing import StudyProject, study_project
 
 __all__ = ["study_project"]

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
+from cbtrun.study.persona_sets import training_sets
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls

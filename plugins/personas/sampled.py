@@ -16,9 +16,9 @@ from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError, StageError
 from cbtrun.files.record_list import RecordList
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import content_digest
 from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
+from cbtrun.study.persona_sets import content_digest
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

@@ -16,7 +16,7 @@ from cbtrun.contract.models import ChatMessage, Draw, Request
 from cbtrun.contract.records import Persona
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import content_digest
+from cbtrun.study.persona_sets import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

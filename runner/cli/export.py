@@ -21,11 +21,11 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     from cbtrun.errors import StageError
     from cbtrun.files.plain_files import inside
     from cbtrun.files.run_folder import RunFolder, read_records
-    from cbtrun.origins import mark_taught, real_people_in
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.registry import load_registry
     from cbtrun.run_lock import study_of_run
     from cbtrun.stage_inputs import output_path
+    from cbtrun.study.origins import mark_taught, real_people_in
 
     folder = RunFolder(run_folder)
     registry = load_registry()

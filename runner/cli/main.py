@@ -117,7 +117,7 @@ def run(
 @plugins_option
 def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
     """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
-    from cbtrun.stages import ordered_stages
+    from cbtrun.study.graph import ordered_stages
 
     study, _ = load(spec, sets, allow_local_plugins)
     stages = ordered_stages(study)

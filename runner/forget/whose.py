@@ -10,8 +10,8 @@ from cbtrun.contract.records import Persona, Session, Transcript
 from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import DERIVED_FROM, Tombstone, is_theirs
-from cbtrun.origins import real_people_in
 from cbtrun.stage_inputs import Inputs, output_path
+from cbtrun.study.origins import real_people_in
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.stages import ordered_stages
 from cbtrun.study.contains import NONE, REAL, Brought, brought_words
+from cbtrun.study.graph import ordered_stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cbtrun.registry import Registry
-    from cbtrun.stages import Stage
+    from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
 
