@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.journal.journal import Usage
-    from cbtrun.ratings.rated import RatedSet
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.results import Results
+    from cbtrun.results.rated import RatedSet
+    from cbtrun.results.study_results import Results
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")

@@ -35,9 +35,9 @@ from cbtrun.keys.secrets import KeyRing
 from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
-from cbtrun.result_parts import STAGE as PARTS
-from cbtrun.result_parts import Parts
-from cbtrun.results import build_results, read_results, results_bytes
+from cbtrun.results.parts import STAGE as PARTS
+from cbtrun.results.parts import Parts
+from cbtrun.results.study_results import build_results, read_results, results_bytes
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves
 from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path

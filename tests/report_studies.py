@@ -30,11 +30,11 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
-from cbtrun.ratings.rated import RatedSet
-from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric
-from cbtrun.results import build_results, clustered_interval
+from cbtrun.results.rated import RatedSet
+from cbtrun.results.rated_sets import rated_set
+from cbtrun.results.study_results import build_results, clustered_interval
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from report_studies import ctrs, made_up_study
 
-from cbtrun.ratings.rated import rubric_facts
-from cbtrun.results import (
+from cbtrun.results.rated import rubric_facts
+from cbtrun.results.study_results import (
     Results,
     build_results,
     clustered_interval,

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from cbtrun.contexts import Promise
 from cbtrun.contract.records import Comparison, Failure, Persona, Session
-from cbtrun.ratings.rated import RatedSet
-from cbtrun.results import Results
+from cbtrun.results.rated import RatedSet
+from cbtrun.results.study_results import Results
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

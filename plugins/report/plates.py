@@ -22,7 +22,7 @@ from cbtrun.plugins.report.result_tables import (
     titles_by_outcome,
 )
 from cbtrun.plugins.report.wording import contrast
-from cbtrun.results import OutcomeSummary, level_of
+from cbtrun.results.study_results import OutcomeSummary, level_of
 from cbtrun.statistics.wording import level_name
 
 

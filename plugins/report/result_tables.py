@@ -19,7 +19,7 @@ from cbtrun.plugins.report.wording import (
     subgroup,
     with_interval,
 )
-from cbtrun.results import GroupSummary, OutcomeSummary
+from cbtrun.results.study_results import GroupSummary, OutcomeSummary
 
 MEAN = "Mean [95 % CI]"
 MISSING_COLUMN = 3

@@ -10,7 +10,7 @@ from typing import Any
 from cbtrun.contract.records import Persona, Session
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder, read_records
-from cbtrun.results import Results, read_results
+from cbtrun.results.study_results import Results, read_results
 from cbtrun.run_lock import lock_of
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from cbtrun.contract.records import Rating
 from cbtrun.ratings.missing_scores import filled_totals
-from cbtrun.ratings.rated import RatedSet, rubric_facts
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.totals import Aggregate, outcome_names, values_by_outcome
 from cbtrun.reliability.of_ratings import single_values
+from cbtrun.results.rated import RatedSet, rubric_facts
 
 
 def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:

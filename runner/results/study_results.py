@@ -15,12 +15,12 @@ from statistics import fmean, median, stdev
 from typing import Any, Final, Literal
 
 from cbtrun.contract.records import Comparison, Failure, Group, Interval, Record, Session
-from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.missing_scores import FilledMeans, filled_means
-from cbtrun.ratings.rated import Placed, PlacedSession, RatedSet, RubricFacts
 from cbtrun.reliability.of_ratings import Kind, reliability_of
 from cbtrun.reliability.records import Reliability
-from cbtrun.result_parts import Parts
+from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.results.parts import Parts
+from cbtrun.results.rated import Placed, PlacedSession, RatedSet, RubricFacts
 from cbtrun.statistics.student import student_quantile
 
 RESULTS_FORMAT: Final = 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cbtrun.ratings.rated import RatedSet
+    from cbtrun.results.rated import RatedSet
 
 PILED_UP, CORRELATED, ONE_FACTOR, ONE_END, UNSCORED, UNEQUAL, SDS_FROM_NORM = 0.5, 0.3, 0.75, 0.6, 0.05, 0.1, 1.0
 FEWEST = 8
