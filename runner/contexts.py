@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.results.rated import RatedSet
     from cbtrun.results.study_results import Results
-    from cbtrun.stage_inputs import Inputs
+    from cbtrun.run.inputs import Inputs
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")

@@ -27,20 +27,20 @@ from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, SpecError, StageError, StopRun
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
-from cbtrun.fingerprints import stage_fingerprint
-from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.trouble import told
 from cbtrun.keys.secrets import KeyRing
-from cbtrun.progress import ProgressFile
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
 from cbtrun.results.parts import STAGE as PARTS
 from cbtrun.results.parts import Parts
 from cbtrun.results.study_results import build_results, read_results, results_bytes
-from cbtrun.run_lock import lock_of, write_lock
-from cbtrun.side_by_side import Wave, run_side_by_side, waves
-from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
+from cbtrun.run.fingerprints import stage_fingerprint
+from cbtrun.run.inputs import OUTPUTS, Inputs, output_path
+from cbtrun.run.progress import ProgressFile
+from cbtrun.run.promise import keep_registration, personas_made, promise_of, registration_digest
+from cbtrun.run.side_by_side import Wave, run_side_by_side, waves
+from cbtrun.run.study_lock import lock_of, write_lock
+from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.origins import real_people_in
 from cbtrun.study.persona_sets import check_disjoint

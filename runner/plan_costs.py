@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.server_terms import Prices, prices_of
 from cbtrun.journal.tables import connect_to_read
-from cbtrun.progress import duration
+from cbtrun.run.progress import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls

@@ -91,7 +91,7 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
     from cbtrun.contract.digests import file_digest
-    from cbtrun.stage_inputs import OUTPUTS, output_path
+    from cbtrun.run.inputs import OUTPUTS, output_path
 
     mark = journal.stage(stage.id)
     if mark is None or stage.block not in OUTPUTS:

@@ -14,9 +14,9 @@ import pytest
 
 from cbtrun.contract.records import ItemScore, Quote, Rating
 from cbtrun.forget.forgetting import still_holding
-from cbtrun.forget.tombstones import silent_rating
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.run.tombstones import silent_rating
 from cbtrun.testing import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cbtrun.contract.records import Session, Turn
+from cbtrun.humans.rated_run import rated_run
 from cbtrun.humans.sheet import draw_sheet, make_sheet
-from cbtrun.study.rating_sets import rated_run
 from cbtrun.testing import StudyProject
 
 KINDS = ("fine-kind", "other-kind")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cbtrun.contexts import Promise
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.registered import keep_registration, promise_of
 from cbtrun.registry import load_registry
+from cbtrun.run.promise import keep_registration, promise_of
 from cbtrun.study.load import load_study
 from cbtrun.testing import StudyProject
 

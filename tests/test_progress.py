@@ -9,7 +9,7 @@ import pytest
 
 import cbtrun.contexts as stage_context
 from cbtrun.contexts import StageContext, StageNote
-from cbtrun.progress import describe
+from cbtrun.run.progress import describe
 
 
 def test_a_stage_whose_units_take_long_still_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from cbtrun.contract.models import AnswerMode, Draw
 from cbtrun.contract.records import ItemScore, Rating, Session
 from cbtrun.errors import StageError
 from cbtrun.files.record_list import RecordList, packed_line
-from cbtrun.forget.tombstones import FORGOTTEN
 from cbtrun.ratings import answer as rating_answer
 from cbtrun.ratings import evidence, unblinding
 from cbtrun.ratings import request as rating_request
@@ -39,6 +38,7 @@ from cbtrun.ratings.request import (
 )
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.windows import joined_scores, window_flags
+from cbtrun.run.tombstones import FORGOTTEN
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageContext

@@ -11,7 +11,7 @@ from cbtrun.contract.records import Persona, Session
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder, read_records
 from cbtrun.results.study_results import Results, read_results
-from cbtrun.run_lock import lock_of
+from cbtrun.run.study_lock import lock_of
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     from cbtrun.files.run_folder import RunFolder, read_records
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.registry import load_registry
-    from cbtrun.run_lock import study_of_run
-    from cbtrun.stage_inputs import output_path
+    from cbtrun.run.inputs import output_path
+    from cbtrun.run.study_lock import study_of_run
     from cbtrun.study.origins import mark_taught, real_people_in
 
     folder = RunFolder(run_folder)

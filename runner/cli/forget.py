@@ -32,7 +32,7 @@ def forget(run_folder: Path, session: str, plugins: bool) -> int:
     from cbtrun.forget.forgetting import forget_person
     from cbtrun.pipeline import remake_report
     from cbtrun.registry import load_registry
-    from cbtrun.run_lock import local_plugins_of, study_of_run
+    from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)
     registry = load_registry(local_plugins_of(folder) if plugins else [])

@@ -92,8 +92,8 @@ def run(
     from cbtrun.keys.secrets import key_ring
     from cbtrun.machine import check_machine
     from cbtrun.pipeline import RunOptions, run_study
-    from cbtrun.progress import progress_for
     from cbtrun.rehearsal.run import rehearsal
+    from cbtrun.run.progress import progress_for
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 def status(run_folder: Path) -> None:
     """Say how far a run is, from any terminal, also while it runs."""
     from cbtrun.files.run_folder import RunFolder
-    from cbtrun.status import status_lines
+    from cbtrun.run.status import status_lines
 
     for line in status_lines(RunFolder(run_folder)):
         click.echo(line)

@@ -22,8 +22,8 @@ def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]
     from cbtrun.cli.shared import registry_with, say_outcome
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import remake_report
-    from cbtrun.progress import progress_for
-    from cbtrun.run_lock import local_plugins_of, study_of_run
+    from cbtrun.run.progress import progress_for
+    from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)
     registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.contract.digests import file_digest
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import write_records
-from cbtrun.forget.tombstones import (
+from cbtrun.forget.whose import Person, person_of, records_of
+from cbtrun.journal.forget import Removed, remove_replies
+from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.run.tombstones import (
     StandingSession,
     Tombstone,
     set_tombstone,
@@ -27,9 +30,6 @@ from cbtrun.forget.tombstones import (
     stood_for,
     tombstones,
 )
-from cbtrun.forget.whose import Person, person_of, records_of
-from cbtrun.journal.forget import Removed, remove_replies
-from cbtrun.stage_inputs import Inputs, output_path
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Record

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cbtrun.contract.records import Persona, Session, Transcript
 from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import DERIVED_FROM, Tombstone, is_theirs
-from cbtrun.stage_inputs import Inputs, output_path
+from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.run.tombstones import DERIVED_FROM, Tombstone, is_theirs
 from cbtrun.study.origins import real_people_in
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from cbtrun.files.run_folder import write_atomically
 from cbtrun.ratings.unblinding import masked
 
 if TYPE_CHECKING:
+    from cbtrun.humans.rated_run import RatedRun
     from cbtrun.ratings.rubric import Item, Rubric
-    from cbtrun.study.rating_sets import RatedRun
 
 KEY = "sheet-key.csv"
 COLUMNS = ("sheet", "session", "rater", "item", "score", "comment")

@@ -10,7 +10,7 @@ from cbtrun.contract.records import Persona
 from cbtrun.errors import StageError
 
 if TYPE_CHECKING:
-    from cbtrun.stage_inputs import Inputs
+    from cbtrun.run.inputs import Inputs
 
 
 def content_digest(persona: Persona) -> str:

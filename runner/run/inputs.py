@@ -10,10 +10,10 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import inside
 from cbtrun.files.record_list import RecordList
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.forget.tombstones import tombstones
 from cbtrun.results.rated import RatedSet
 from cbtrun.results.rated_sets import rated_set
 from cbtrun.results.study_results import Results, read_results
+from cbtrun.run.tombstones import tombstones
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from cbtrun.contexts import Promise
 from cbtrun.contract.digests import file_digest
 from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.stage_inputs import output_path
+from cbtrun.run.inputs import output_path
 
 if TYPE_CHECKING:
     from cbtrun.analysis.preregistration import Registration

@@ -41,8 +41,8 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.ratings.rubric import rubric_digest
     from cbtrun.registry import load_registry
-    from cbtrun.run_lock import study_of_run
-    from cbtrun.stage_inputs import Inputs
+    from cbtrun.run.inputs import Inputs
+    from cbtrun.run.study_lock import study_of_run
 
     run = RunFolder(folder)
     study = study_of_run(run, load_registry())

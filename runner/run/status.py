@@ -12,8 +12,8 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import retries_in
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.journal.trouble import told
-from cbtrun.progress import duration
-from cbtrun.run_lock import lock_of
+from cbtrun.run.progress import duration
+from cbtrun.run.study_lock import lock_of
 
 
 def status_lines(folder: RunFolder) -> Iterator[str]:
