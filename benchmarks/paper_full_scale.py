@@ -31,9 +31,9 @@ from typing import Any
 
 import yaml
 
+from cbtrun.before.plan import plan_study
+from cbtrun.before.plan_costs import CallCost, call_costs
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.plan_costs import CallCost, call_costs
-from cbtrun.planning import plan_study
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
 from cbtrun.plugins.mock_server.protocols import Body

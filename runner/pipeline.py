@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.before.consent import is_embedded, is_remote, refusal
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
-from cbtrun.consent import is_embedded, is_remote, refusal
 from cbtrun.contexts import RunFacts, StageContext, StageNote
 from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import pytest
 
+from cbtrun.before.consent import is_remote
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.consent import is_remote
 from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal

@@ -87,12 +87,12 @@ def run(
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.consent import check_consent, check_keys
+    from cbtrun.before.consent import check_consent, check_keys
+    from cbtrun.before.lacking import check_machine
+    from cbtrun.before.rehearsal.run import rehearsal
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
-    from cbtrun.machine import check_machine
     from cbtrun.pipeline import RunOptions, run_study
-    from cbtrun.rehearsal.run import rehearsal
     from cbtrun.run.progress import progress_for
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
@@ -133,9 +133,9 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
+    from cbtrun.before.lacking import lacking_here
+    from cbtrun.before.plan import plan_lines
     from cbtrun.files.run_folder import RunFolder
-    from cbtrun.machine import lacking_here
-    from cbtrun.planning import plan_lines
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)

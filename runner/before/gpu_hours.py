@@ -22,7 +22,9 @@ TOKENS_A_SESSION = 1500
 
 def gpu_speeds() -> dict[str, dict[str, Any]]:
     """GPU -> its speeds and where they come from."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load((files("cbtrun") / "gpu_speeds.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = yaml.safe_load(
+        (files("cbtrun.before") / "gpu_speeds.yaml").read_text(encoding="utf-8")
+    )
     return found
 
 

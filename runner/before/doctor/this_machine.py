@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.doctor.check import Check
+from cbtrun.before.doctor.check import Check
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry

@@ -30,9 +30,9 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
 
 def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
     """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
-    from cbtrun.doctor.machine import disk_words
-    from cbtrun.gpu_hours import gpu_lines
-    from cbtrun.plan_costs import call_costs, sum_lines
+    from cbtrun.before.doctor.this_machine import disk_words
+    from cbtrun.before.gpu_hours import gpu_lines
+    from cbtrun.before.plan_costs import call_costs, sum_lines
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.doctor.check import Check
-from cbtrun.doctor.machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
-from cbtrun.doctor.servers import server_checks
+from cbtrun.before.doctor.check import Check
+from cbtrun.before.doctor.servers import server_checks
+from cbtrun.before.doctor.this_machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
+from cbtrun.before.lacking import lacking_here
 from cbtrun.errors import SpecError
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.machine import lacking_here
 
 if TYPE_CHECKING:
     from cbtrun.keys.secrets import KeyRing
@@ -38,7 +38,7 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
 
 
 def _consent(study: Study, registry: Registry) -> Iterator[Check]:
-    from cbtrun.consent import check_consent
+    from cbtrun.before.consent import check_consent
 
     try:
         check_consent(study, registry, consent=False)

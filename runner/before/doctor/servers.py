@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cbtrun.before.doctor.check import Check
 from cbtrun.calls.transport import Answer, Patience, Transport
-from cbtrun.doctor.check import Check
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:

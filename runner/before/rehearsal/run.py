@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cbtrun.before.rehearsal.study import URL, rehearsed
 from cbtrun.keys.secrets import KeyRing
-from cbtrun.rehearsal.study import URL, rehearsed
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbtrun.before.plan import finished_stages
 from cbtrun.errors import Problem, SpecError
-from cbtrun.planning import finished_stages
 from cbtrun.study.checks import block_context
 from cbtrun.study.graph import Stage, ordered_stages
 

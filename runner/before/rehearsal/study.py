@@ -11,10 +11,10 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.before.rehearsal.scaling import Change, scale
 from cbtrun.documents.schema import with_defaults
 from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
-from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
 from cbtrun.study.spec import block_path, node_of
