@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun.cli.main import cli
-from cbtrun.reference import reference_pages
+from cbtrun.cli.reference import reference_pages
 from cbtrun.registry import load_registry
 from cbtrun.testing import StudyProject
 

@@ -189,7 +189,7 @@ def schema(write: bool) -> None:
     import json
     from importlib.resources import as_file, files
 
-    from cbtrun.reference import write_reference
+    from cbtrun.cli.reference import write_reference
     from cbtrun.registry import load_registry
     from cbtrun.study.study_schema import study_schema, write_schemas
 
@@ -215,7 +215,7 @@ def _new(kind: str) -> None:
     @new.command(kind, help=f"Write {_KINDS[kind]} to start from: NAME in the current folder.")
     @click.argument("name")
     def make(name: str) -> None:
-        from cbtrun.scaffolds import write_scaffold
+        from cbtrun.cli.scaffolds import write_scaffold
 
         for line in write_scaffold(kind, name, Path.cwd()):
             click.echo(line)

@@ -1,4 +1,4 @@
-"""For tests of studies and plugins: the command line in process, in a folder of the test's own, and a check of models."""
+"""A folder of a test's own, with a study in it, and the command line run there in process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from cbtrun.conformance import ModelCase, NotConforming, check_model
-
-__all__ = ["CommandOutcome", "ModelCase", "NotConforming", "StudyProject", "check_model", "study_project"]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _plugin(name: str) -> dict[str, str]:
 
 
 def _template(file: str, name: str, module: str = "") -> str:
-    text = resources.files("cbtrun.scaffold_files").joinpath(file).read_text(encoding="utf-8")
+    text = resources.files("cbtrun.cli.scaffold_files").joinpath(file).read_text(encoding="utf-8")
     return text.replace("NAME", name).replace("MODULE", module)
 
 
