@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.results.rated import RatedSet
     from cbtrun.results.study_results import Results
-    from cbtrun.run.inputs import Inputs
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -102,6 +101,40 @@ class RunFacts:
     """Whether the sessions may hold words of real people."""
 
 
+class StageInputs(Protocol):
+    """What earlier stages have written, read from the run folder; `Inputs` is how a run does it."""
+
+    def personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set; each is read anew when it is looked at."""
+
+    def present_personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set who have not been forgotten."""
+
+    def corpus(self, name: str) -> list[Transcript]:
+        """The transcripts of a corpus."""
+
+    def adapters(self, name: str) -> list[Adapter]:
+        """The adapters of a tune job."""
+
+    def sessions(self) -> Sequence[Session]:
+        """Every session; each is read anew when it is looked at."""
+
+    def ratings(self, name: str) -> Sequence[Rating]:
+        """The ratings of a set; each is read anew when it is looked at."""
+
+    def comparisons(self) -> list[Comparison]:
+        """The answers of every analysis that was made."""
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set that was made, with one value for each session and outcome."""
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+
+    def rubric(self, name: str) -> Rubric:
+        """A rubric by the name or path that the study uses."""
+
+
 @dataclass
 class StageContext:
     """A stage at work: its options, what it reads, the models it may talk to, and how it reports."""
@@ -118,7 +151,7 @@ class StageContext:
     """Derived from the study's seed and the stage's name."""
     folder: Path
     """Where the stage may write: the job's own folder for `tune`, the run folder otherwise."""
-    inputs: Inputs
+    inputs: StageInputs
     models: OpenModels
     tell: Callable[[int, int | None, str], None]
     """Called with units done, units in all and a detail for the progress display."""

@@ -10,7 +10,7 @@ from cbtrun.contract.records import Persona
 from cbtrun.errors import StageError
 
 if TYPE_CHECKING:
-    from cbtrun.run.inputs import Inputs
+    from cbtrun.contexts import StageInputs
 
 
 def content_digest(persona: Persona) -> str:
@@ -30,7 +30,7 @@ def training_sets(study: Mapping[str, Any]) -> set[str]:
     return {name for name in study.get("personas") or {} if name in named}
 
 
-def check_disjoint(study: Mapping[str, Any], inputs: Inputs) -> None:
+def check_disjoint(study: Mapping[str, Any], inputs: StageInputs) -> None:
     """Refuse evaluation personas that a corpus was written for too. Raises StageError naming them."""
     evaluation = (study.get("sessions") or {}).get("personas")
     if not isinstance(evaluation, str) or evaluation not in (study.get("personas") or {}):
