@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.before.consent import is_embedded, is_remote, refusal
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
@@ -42,6 +41,7 @@ from cbtrun.run.side_by_side import Wave, run_side_by_side, waves
 from cbtrun.run.study_lock import lock_of, write_lock
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.study.graph import Stage, ordered_stages
+from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
 from cbtrun.study.persona_sets import check_disjoint
 

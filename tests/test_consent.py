@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import pytest
 
-from cbtrun.before.consent import is_remote
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.study.model_kinds import is_remote
 from cbtrun.study.origins import mark_taught
 from cbtrun.testing import StudyProject
 

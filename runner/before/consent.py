@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import ModelError, Problem, SpecError
+from cbtrun.study.model_kinds import is_remote, refusal
 from cbtrun.study.origins import real_people_in
 
 if TYPE_CHECKING:
@@ -13,26 +14,6 @@ if TYPE_CHECKING:
     from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
-
-
-def is_remote(study: Study, registry: Registry, model: str) -> bool:
-    """Whether a model's plugin sends what it is told to another machine (`x-remote` in its schema).
-
-    model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
-    """
-    models = study.data.get("models") or {}
-    job = model.partition("@")[0]
-    if model not in models and job in (study.data.get("tune") or {}):
-        named = [one.name for one in study.references("tune", job) if one.kind == "models"]
-        return any(is_remote(study, registry, base) for base in named)
-    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
-
-
-def is_embedded(study: Study, registry: Registry, model: str) -> bool:
-    """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
-    block = study.data["models"][model]
-    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
-    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
 
 
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:
@@ -57,14 +38,6 @@ def check_consent(study: Study, registry: Registry, consent: bool) -> None:
                     problems.append(Problem(study.place(*one.at), "/".join(path), refusal(one.name, theirs[stage.id])))
     if problems:
         raise SpecError(problems)
-
-
-def refusal(model: str, why: str) -> str:
-    """Why a model is not asked, and what would let it."""
-    return (
-        f"would send words of real people to the remote model '{model}' ({why}); add --consent-remote if you may do "
-        "that, or say `contains: none` in the file that names the data (or --set contains=none) if nobody real speaks in it"
-    )
 
 
 def check_keys(study: Study, keys: KeyRing, *, offline: bool) -> None:
