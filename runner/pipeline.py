@@ -28,13 +28,13 @@ from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.trouble import told
-from cbtrun.keys.secrets import KeyRing
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.results.parts import STAGE as PARTS
 from cbtrun.results.parts import Parts
 from cbtrun.results.study_results import build_results, read_results, results_bytes
 from cbtrun.run.fingerprints import stage_fingerprint
 from cbtrun.run.inputs import OUTPUTS, Inputs, output_path
+from cbtrun.run.options import RunOptions
 from cbtrun.run.progress import ProgressFile
 from cbtrun.run.promise import keep_registration, personas_made, promise_of, registration_digest
 from cbtrun.run.side_by_side import Wave, run_side_by_side, waves
@@ -53,22 +53,6 @@ if TYPE_CHECKING:
 
 GOES_ON = ("sessions", "report")
 """Blocks that run even if something they read has failed: other arms can be simulated, and a report shows what there is."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line decides, and the study does not."""
-
-    offline: bool = False
-    """Answer from the journal alone."""
-    consent_remote: bool = False
-    """Real people's words may go to a remote model."""
-    concurrency: int = 256
-    """Units under way at once."""
-    take_over: bool = False
-    """Go on in a folder that another spec file made."""
-    keys: KeyRing = field(default_factory=KeyRing)
-    """Where keys of servers come from, and where each may go."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cbtrun.before.plan import finished_stages
-from cbtrun.errors import Problem, SpecError
+from cbtrun.errors import Problem
 from cbtrun.study.checks import block_context
 from cbtrun.study.graph import Stage, ordered_stages
 
@@ -29,13 +29,6 @@ def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = No
         for stage, name in asked
         for what in registry.lacking(study.data[stage][name]["using"], block_context(study, stage, name))
     ]
-
-
-def check_machine(study: Study, registry: Registry, folder: RunFolder) -> None:
-    """Raises SpecError, before anything runs, for what the stages that are still to do need and this machine lacks."""
-    problems = lacking_here(study, registry, folder)
-    if problems:
-        raise SpecError(problems)
 
 
 def _models(study: Study, stage: Stage) -> set[str]:

@@ -87,12 +87,13 @@ def run(
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.before.consent import check_consent, check_keys
-    from cbtrun.before.lacking import check_machine
+    from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
+    from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
-    from cbtrun.pipeline import RunOptions, run_study
+    from cbtrun.pipeline import run_study
+    from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
@@ -102,11 +103,9 @@ def run(
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         run_options = RunOptions(keys=keys, **options)
-        check_consent(study, registry, run_options.consent_remote)
-        check_keys(study, run_options.keys, offline=run_options.offline)
         folder = RunFolder(runs / study.name)
-        if not run_options.offline:
-            check_machine(study, registry, folder)
+        if problems := ready(study, registry, folder, run_options):
+            raise SpecError(problems)
         outcome = run_study(study, registry, folder, run_options)
     return say_outcome(outcome)
 
@@ -133,15 +132,16 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
-    from cbtrun.before.lacking import lacking_here
     from cbtrun.before.plan import plan_lines
+    from cbtrun.before.ready import ready
     from cbtrun.files.run_folder import RunFolder
+    from cbtrun.run.options import RunOptions
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
     for line in plan_lines(study, registry, folder):
         click.echo(line)
-    for problem in lacking_here(study, registry, folder):
+    for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from cbtrun.before.doctor.check import Check
 from cbtrun.before.doctor.servers import server_checks
 from cbtrun.before.doctor.this_machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
-from cbtrun.before.lacking import lacking_here
-from cbtrun.errors import SpecError
+from cbtrun.before.ready import ready
 from cbtrun.files.run_folder import RunFolder
+from cbtrun.run.options import RunOptions
 
 if TYPE_CHECKING:
     from cbtrun.keys.secrets import KeyRing
@@ -23,9 +23,12 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
     """One line for each thing that a run of the study needs. online: also ask the servers, which costs nothing."""
     yield Check("ok", "study", f"'{study.name}' has no problems")
     yield from version_checks()
-    yield from (Check("stop", one.path.replace("/", "."), one.what) for one in lacking_here(study, registry))
+    asked = RunOptions(keys=keys)
+    for problem in ready(study, registry, None, asked, ("machine",)):
+        yield Check("stop", problem.path.replace("/", "."), problem.what)
     yield clock_check()
-    yield from _consent(study, registry)
+    for problem in ready(study, registry, None, asked, ("consent",)):
+        yield Check("note", "consent", f"{problem.path} {problem.what}")
     yield from server_checks(study, registry, keys, online=online)
     if not online and any("base_url" in block for block in study.data["models"].values()):
         yield Check(
@@ -35,16 +38,6 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
     yield from weights_checks(study, registry)
     yield from disk_check(study, registry, runs)
     yield from _run_folder(RunFolder(runs / study.name))
-
-
-def _consent(study: Study, registry: Registry) -> Iterator[Check]:
-    from cbtrun.before.consent import check_consent
-
-    try:
-        check_consent(study, registry, consent=False)
-    except SpecError as error:
-        for problem in error.problems:
-            yield Check("note", "consent", f"{problem.path} {problem.what}")
 
 
 def _run_folder(folder: RunFolder) -> Iterator[Check]:
