@@ -27,6 +27,7 @@ lint: $(VENV)/.installed-dev build/typing
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	cd build/typing && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml -p cbtrun
+	cd build/typing && ../../$(VENV)/bin/lint-imports ../../pyproject.toml
 
 schemas: $(VENV)/.installed
 	$(VENV)/bin/cbtrun schema --write

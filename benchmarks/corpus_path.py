@@ -79,7 +79,7 @@ def pack_part(path: Path, tokenizer: Any, max_length: int, file: Any) -> dict[st
 
 def transcripts(path: Path) -> Iterator[Any]:
     """The transcripts of a file, one at a time."""
-    from cbtrun.records import Transcript
+    from cbtrun.contract.records import Transcript
 
     with path.open(encoding="utf-8") as file:
         for line in file:

@@ -16,16 +16,16 @@ from typing import Any
 
 from gpu_models import ADAPTED, write_adapter
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import ContextRoom, EngineShare, ModelContext, Reply, Request
+from cbtrun.contract.records import Adapter, Json
 from cbtrun.errors import StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ContextRoom, EngineShare, ModelContext, Reply, Request
 from cbtrun.plugins.local_models.model_files import adapter_digest
 from cbtrun.plugins.vllm_models import shared_engine, vllm_model
 from cbtrun.plugins.vllm_models.engine import Asked, Made
 from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.options import SCHEMA, engine_key
-from cbtrun.records import Adapter, Json
 
 
 @dataclass

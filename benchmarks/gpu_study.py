@@ -14,13 +14,14 @@ import gpu_profile
 import yaml
 from gpu_plugin import ENGINES, WATCH, Note, Plugin, start_clock
 
-from cbtrun.context import StageContext
+from cbtrun.contexts import StageContext
 from cbtrun.errors import StopRun
-from cbtrun.pipeline import RunOptions, run_study
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.pipeline import run_study
 from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
 from cbtrun.registry import load_registry
-from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
+from cbtrun.run.options import RunOptions
+from cbtrun.study.load import load_study
 
 STEPS_PROFILED = 80
 PROFILE_AFTER_SECONDS = 20

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from cbtrun.analysis.table import AnalysisTable, Row
+from cbtrun.contract.records import Comparison
 from cbtrun.plugins.analyses.independent import compare_independent
 from cbtrun.plugins.analyses.mixed import compare_mixed
 from cbtrun.plugins.analyses.paired import compare_pairs
-from cbtrun.records import Comparison
 from cbtrun.statistics.two_groups import welch_test
 
 PERSONAS, REPEATS, ITEMS = 20, 2, 11

@@ -31,22 +31,22 @@ from typing import Any
 
 import yaml
 
-from cbtrun.plan_costs import CallCost, call_costs
-from cbtrun.planning import plan_study
+from cbtrun.before.plan import plan_study
+from cbtrun.before.plan_costs import CallCost, call_costs
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
 from cbtrun.plugins.mock_server.protocols import Body
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.registry import load_registry
-from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 
 ROOT = Path(__file__).parent.parent
 TUNE = '''
 """A tune job that trains nothing: one adapter's record for each seed."""
 from cbtrun.hookspecs import hookimpl
-from cbtrun.planning import Plan
-from cbtrun.records import Adapter
+from cbtrun.contract.plans import Plan
+from cbtrun.contract.records import Adapter
 
 NAMES = {"base": "models", "corpus": "corpus"}
 

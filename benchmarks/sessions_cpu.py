@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from tiny_models import SENTENCES, make_model
 
-from cbtrun.models import ChatMessage, Draw, ModelContext, Request
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request
 from cbtrun.plugins import tiny
 from cbtrun.plugins.local_models import transformers_model
 from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat

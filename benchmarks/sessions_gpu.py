@@ -85,7 +85,7 @@ def card() -> dict[str, Any]:
     """The GPU's name and the versions that matter."""
     import torch
 
-    from cbtrun.run_lock import package_versions
+    from cbtrun.run.study_lock import package_versions
 
     versions = {name: found for name, found in package_versions().items() if name in ("torch", "vllm", "transformers")}
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

@@ -164,7 +164,7 @@ async def _structured(block: dict[str, Any]) -> str:
     from pydantic import Field
 
     from cbtrun.calls.structured import Answer, ask
-    from cbtrun.models import ChatMessage, Draw, ModelContext, Request
+    from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request
     from cbtrun.plugins.vllm_models import vllm_model
     from cbtrun.plugins.vllm_models.options import SCHEMA
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext, StageNote
+    from cbtrun.contexts import BlockContext, StageContext, StageNote
+    from cbtrun.contract.models import EngineShare, Model, ModelContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
     from cbtrun.errors import Problem
-    from cbtrun.models import EngineShare, Model, ModelContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
 
 hookspec = pluggy.HookspecMarker("cbtrun")
 hookimpl = pluggy.HookimplMarker("cbtrun")

@@ -19,21 +19,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import SpecError, StageError
-from cbtrun.fingerprints import RESULTS
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import Journal
 from cbtrun.journal.trouble import told
-from cbtrun.persona_sets import check_disjoint
-from cbtrun.registered import keep_registration, personas_made
+from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
+from cbtrun.run.promise import keep_registration, personas_made
+from cbtrun.run.side_by_side import waves
+from cbtrun.run.study_lock import write_lock
 from cbtrun.run.work import StagesAtWork
-from cbtrun.run_folder import RunFolder
-from cbtrun.run_lock import write_lock
-from cbtrun.side_by_side import waves
-from cbtrun.stages import ordered_stages
+from cbtrun.study.graph import ordered_stages
+from cbtrun.study.persona_sets import check_disjoint
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
-    from cbtrun.stages import Stage
+    from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
 __all__ = ["Outcome", "RunOptions", "make_personas_alone", "remake_report", "run_study"]

@@ -16,10 +16,10 @@ from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.models import EngineShare, ModelContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json
+    from cbtrun.contexts import BlockContext
+    from cbtrun.contract.models import EngineShare, ModelContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."
@@ -106,7 +106,7 @@ class Registry:
     def digest(self, using: str) -> str:
         """SHA-256 over the statements of a plugin: its module, what it reaches by imports, and the data beside them."""
         if using not in self._digests:
-            from cbtrun.fingerprints import module_of, plugin_digest
+            from cbtrun.contract.plugin_digest import module_of, plugin_digest
 
             plugin = self.plugin(using)
             self._digests[using] = plugin_digest(plugin, module_of(plugin))
@@ -114,7 +114,7 @@ class Registry:
 
     def code(self, using: str) -> str:
         """SHA-256 over the statements of a plugin's own package that it reaches: what a model of ours answers by."""
-        from cbtrun.fingerprints import module_of, plugin_digest
+        from cbtrun.contract.plugin_digest import module_of, plugin_digest
 
         plugin = self.plugin(using)
         module = module_of(plugin)

@@ -10,13 +10,13 @@ from typing import Any
 
 from cbtrun.calls.budget import Budget
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.calls.secrets import KeyRing
+from cbtrun.contract.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
+from cbtrun.documents.schema import with_defaults
 from cbtrun.journal.journal import Journal
-from cbtrun.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.plugins.remote_models.openai_chat import open_model
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
-from cbtrun.study.schema import with_defaults
 
 KEY = "sk-a-key-nobody-may-see"
 QUICK = {"first_wait_seconds": 0.001, "longest_wait_seconds": 0.002}

@@ -2,7 +2,7 @@
 
 import signal
 
-from cbtrun.testing import study_project
+from cbtrun.testing.projects import study_project
 
 __all__ = ["study_project"]
 

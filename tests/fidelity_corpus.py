@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from cbtrun.digests import digest
-from cbtrun.models import Draw, Model, Request
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import Draw, Model, Request
+from cbtrun.contract.records import Persona, Speaker, Turn
 from cbtrun.plugins.controls.script import ScriptedTherapist
 from cbtrun.plugins.corpus.course_messages import author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
@@ -25,7 +26,6 @@ from cbtrun.plugins.grammar.author import GrammarAuthor
 from cbtrun.plugins.patients.scripted_patient import ScriptedPatient
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
-from cbtrun.records import Persona, Speaker, Turn
 
 GOLDEN = Path(__file__).parent / "golden" / "fidelity"
 TURNS = 28  # most turns of a session

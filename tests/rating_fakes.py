@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.context import StageContext
-from cbtrun.models import Reply, Request
+from cbtrun.contexts import StageContext
+from cbtrun.contract.models import Reply, Request
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.raters import rubric as rubric_plugin
 from cbtrun.ratings.rubric import Category, Item, Rubric, Subscale, Total
-from cbtrun.records import Session, Turn
 
 RUBRIC = Rubric(
     name="small",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from chat_calls import KEY, QUICK
 
-from cbtrun.calls.secrets import KeyRing
-from cbtrun.models import Model, ModelContext
+from cbtrun.contract.models import Model, ModelContext
+from cbtrun.documents.schema import with_defaults
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai, openai_chat
-from cbtrun.study.schema import with_defaults
 
 PLUGINS: dict[str, Any] = {"openai": openai_chat, "anthropic": anthropic_messages, "google": google_genai}
 

@@ -7,18 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cbtrun.digests import digest
-from cbtrun.plugins.report.inputs import (
-    Environment,
-    ReportInput,
-    ReportOptions,
-    StageCost,
-    TrainingPoint,
-    may_show_transcripts,
-)
-from cbtrun.ratings.rated_sets import rated_set
-from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
-from cbtrun.records import (
+from cbtrun.contract.digests import digest
+from cbtrun.contract.records import (
     Comparison,
     Effect,
     Group,
@@ -32,7 +22,19 @@ from cbtrun.records import (
     Test,
     Turn,
 )
-from cbtrun.results import RatedSet, build_results, clustered_interval
+from cbtrun.plugins.report.inputs import (
+    Environment,
+    ReportInput,
+    ReportOptions,
+    StageCost,
+    TrainingPoint,
+    may_show_transcripts,
+)
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
+from cbtrun.results.rated import RatedSet
+from cbtrun.results.rated_sets import rated_set
+from cbtrun.results.study_results import build_results, clustered_interval
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

@@ -8,10 +8,10 @@ from typing import Any
 import pluggy
 
 from cbtrun import hookspecs
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
+from cbtrun.contract.records import Json
 from cbtrun.errors import Problem
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Json
 from cbtrun.registry import Registry
 
 GOLDEN = Path(__file__).parent / "golden" / "spec"

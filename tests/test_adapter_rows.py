@@ -17,7 +17,7 @@ import pytest
 import torch
 from tiny_models import make_model
 
-from cbtrun.plugins.tuning.tune_memory import gpu_memory
+from cbtrun.plugins.local_models.gpus import gpu_memory
 from cbtrun.plugins.vllm_models.adapter_rows import adapter_rows, count_on_host, places_of, write_rows
 from cbtrun.plugins.vllm_models.adapters import room_for
 from cbtrun.plugins.vllm_models.engine import Asked, start_engine

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from cbtrun.models import ContextRoom, Reply
+from cbtrun.contract.models import ContextRoom, Reply
+from cbtrun.contract.records import Speaker
 from cbtrun.plugins.dialogue.admission import BEFORE_KNOWN, USED, Admission, Seat
-from cbtrun.records import Speaker
 
 SIDES: tuple[Speaker, Speaker] = ("therapist", "patient")
 START, TURN, TURNS = 200, 94, 20  # tokens, tokens, turns

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
 from cbtrun.errors import Place
 from cbtrun.plugins.analyses import factorial, independent, mixed, omnibus, ordinal, paired
 

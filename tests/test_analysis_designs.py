@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cbtrun.contract.records import Comparison, ItemScore, Rating, Session, Turn
 from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
-from cbtrun.records import Comparison, ItemScore, Rating, Session, Turn
 from cbtrun.statistics.mixed import fit_mixed
 
 PLUGINS = {

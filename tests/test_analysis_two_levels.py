@@ -10,10 +10,10 @@ import pytest
 
 from cbtrun.analysis.block import finished
 from cbtrun.analysis.table import AnalysisTable, analysis_table, keep_where, kept_levels
+from cbtrun.contract.records import Comparison, Session, Turn
 from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses.independent import compare_independent
 from cbtrun.plugins.analyses.paired import compare_pairs
-from cbtrun.records import Comparison, Session, Turn
 
 
 @dataclass(frozen=True)

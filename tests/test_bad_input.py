@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_pipeline import STUDY, TRANSCRIPTS
 
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 

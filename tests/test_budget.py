@@ -16,7 +16,7 @@ from cbtrun.calls.budget import Budget, BudgetLimits, budget_of
 from cbtrun.errors import StopRun
 from cbtrun.journal.journal import Spent
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 PRICES = {"input": 10.0, "output": 10.0}

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from cbtrun.calls.calls import CallDesk, OpenModels, Tally, call_key
+from cbtrun.calls.calls import CallDesk, OpenModels, Tally
+from cbtrun.calls.keys import call_key
+from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ModelError
 from cbtrun.journal.journal import Journal
-from cbtrun.models import ChatMessage, Draw, Reply, Request
 
 REQUEST = Request((ChatMessage("user", "hello"),), Draw("patient", "persona-1"))
 

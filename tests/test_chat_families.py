@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from families import FAMILIES, family_model, family_tokenizer
 
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import ModelError
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, prompt_text, therapist_chat
 from cbtrun.plugins.local_models.chat_marks import marker
 from cbtrun.plugins.local_models.model_files import find_model, load_base, load_tokenizer
 from cbtrun.plugins.tuning.training_rows import training_rows
-from cbtrun.records import Message, Transcript
 
 TURNS = (
     Message(role="system", content="You are a therapist."),

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract import sources
+from cbtrun.contract.sources import read_source
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.run import sources
-from cbtrun.run.sources import read_source
-from cbtrun.testing import CommandOutcome, StudyProject
+from cbtrun.testing.projects import CommandOutcome, StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 Change = Callable[[str], None]

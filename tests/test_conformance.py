@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 
 import cbtrun.rubrics
+from cbtrun.contract.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
+from cbtrun.contract.records import Persona
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
 from cbtrun.plugins.corpus.course_messages import author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
 from cbtrun.plugins.dialogue.phq9 import ASKED, Phq9
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.ratings.request import rendered_example
-from cbtrun.ratings.rubric import read_rubric, rubric_digest
-from cbtrun.records import Persona
+from cbtrun.ratings.rubric import rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.registry import Registry, load_registry
-from cbtrun.testing import ModelCase, NotConforming, check_model
+from cbtrun.testing.model_check import ModelCase, NotConforming, check_model
 
 NOTHING = Request((), Draw("therapist", "x"))
 TOO_LONG = Request((ChatMessage("user", "word " * 20_000),), Draw("therapist", "x"))

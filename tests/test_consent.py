@@ -10,15 +10,15 @@ from typing import ClassVar
 import pytest
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.consent import is_remote
+from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ConsentMissing
 from cbtrun.journal.journal import Journal
-from cbtrun.models import ChatMessage, Draw, Reply, Request
-from cbtrun.origins import mark_taught
 from cbtrun.plugins import tiny
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.study.model_kinds import is_remote
+from cbtrun.study.origins import mark_taught
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 

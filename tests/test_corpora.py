@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from tiny_models import SENTENCES
 
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import SpecError, StageError
 from cbtrun.plugins.corpus import files as files_corpus
 from cbtrun.plugins.corpus import hub as hub_corpus
 from cbtrun.plugins.corpus.checks.copies import copies
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.transcript import faults
-from cbtrun.records import Message, Transcript
 
 CHECKS = {
     "on_fail": "drop",

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from test_dialogue import Speaks, Stage, numbered
 
-from cbtrun.models import Reply, Request
+from cbtrun.contract.models import Reply, Request
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.dialogue.carry import Before, before_text, homework_of, program_summary
 from cbtrun.plugins.dialogue.notes import with_note, without_note
-from cbtrun.records import Session, Turn
 
 CARRY = {"summary": "program", "homework": True, "last_turns": 0, "most": 3}
 ARM = {"a": {"therapist": "m"}}
@@ -155,7 +155,7 @@ def test_an_arm_may_switch_the_reminder_off_and_is_another_draw(stage: Stage) ->
 
 
 def test_a_note_is_taken_off_as_it_was_put_on() -> None:
-    from cbtrun.models import ChatMessage
+    from cbtrun.contract.models import ChatMessage
 
     (noted,) = with_note([ChatMessage("user", "How are you?")], "Be Ida.")
     assert noted.content != "How are you?"
@@ -198,7 +198,7 @@ def test_a_scripted_course_moves_on_with_work_and_not_without() -> None:
 
     from test_dialogue import persona
 
-    from cbtrun.models import ChatMessage
+    from cbtrun.contract.models import ChatMessage
     from cbtrun.plugins.patients.course import answer_phq9, read_course_state
 
     told = "This is session 2 of 6 with your therapist.\nSession 1: {}Your PHQ-9 was 14."

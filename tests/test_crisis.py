@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cbtrun.models import ChatMessage, Draw, Request
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Turn
 from cbtrun.plugins.controls.script import ScriptedTherapist
 from cbtrun.plugins.crisis.risk_check import crisis_flags, risk_of
-from cbtrun.records import Turn
 
 GOLDEN = Path(__file__).parent / "golden" / "crisis"
 DOCS = Path(__file__).parents[1] / "docs" / "safety.md"

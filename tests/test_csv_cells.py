@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from cbtrun.csv_cells import bare_cell, csv_text, text_cell
+from cbtrun.files.csv_cells import bare_cell, csv_text, text_cell
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.context import BlockContext, StageContext
-from cbtrun.digests import digest
+from cbtrun.contexts import BlockContext, StageContext
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import Reply, Request
+from cbtrun.contract.records import Adapter, Persona, Session, Situation
 from cbtrun.errors import ModelError, Place, StopRun
 from cbtrun.journal.journal import Journal
-from cbtrun.models import Reply, Request
 from cbtrun.plugins.dialogue import sessions as dialogue
-from cbtrun.plugins.dialogue.endings import takes_leave
-from cbtrun.records import Adapter, Persona, Session, Situation
+from cbtrun.plugins.wording.farewell import takes_leave
 
 DEFAULTS = {name: option["default"] for name, option in dialogue.SCHEMA["properties"].items() if "default" in option}
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.reference import reference_pages
+from cbtrun.cli.main import cli
+from cbtrun.cli.reference import reference_pages
 from cbtrun.registry import load_registry
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "plugins/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -37,7 +38,7 @@ def commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("name", ["study.md", "commands.md"])
 def test_the_reference_is_fresh(name: str) -> None:
     there = (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
-    assert there == reference_pages(load_registry())[name], "run: cbtrun schema --write"
+    assert there == reference_pages(load_registry(), cli)[name], "run: cbtrun schema --write"
 
 
 def test_every_key_of_the_reference_is_described() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 KEY = "a-key-long-enough-to-be-one"
@@ -122,9 +122,9 @@ def test_a_server_that_does_not_answer_stops_the_study(project: StudyProject) ->
 def test_missing_extras_gpu_and_licences_stop_a_qlora_study(
     study_project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cbtrun.plugins.tuning.tune_memory.gpu_memory", list)
+    monkeypatch.setattr("cbtrun.plugins.local_models.gpus.gpu_memory", list)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    monkeypatch.setattr("cbtrun.doctor.machine.is_cached", lambda _: False)
+    monkeypatch.setattr("cbtrun.before.doctor.this_machine.is_cached", lambda _: False)
     study = STUDY.replace("personas:\n", "personas:\n  train: {using: sampled, attributes: depression, count: 3}\n")
     study = study.replace("  patient:", "  base: {using: transformers, model: meta-llama/Llama-3.1-8B}\n  patient:")
     study += "corpus: {c: {using: written-course, author: talker, personas: train}}\n"
@@ -158,13 +158,13 @@ def test_a_full_disk_stops_the_study(project: StudyProject, monkeypatch: pytest.
     import shutil
 
     full = shutil.disk_usage("/")._replace(free=2**20)
-    monkeypatch.setattr("cbtrun.doctor.machine.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("cbtrun.before.doctor.this_machine.shutil.disk_usage", lambda _: full)
     outcome = project.run("doctor", "study.yaml", *ALLOW)
     assert outcome.code == 2
     assert lines(outcome.out, "disk")[0].startswith("stop  disk: 0 GiB free, about 1 needed")
 
 
 def test_a_clock_before_the_installation_is_wrong(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cbtrun.doctor.machine.time.time", lambda: 0.0)
+    monkeypatch.setattr("cbtrun.before.doctor.this_machine.time.time", lambda: 0.0)
     outcome = project.run("doctor", "study.yaml", *ALLOW)
     assert lines(outcome.out, "clock")[0].startswith("stop  clock: before the day")

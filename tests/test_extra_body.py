@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 STUDY = """

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fidelity_corpus import TURNS, Planted, clean_cases, people, planted
 
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.dialogue.checks import checked, excluding_rules
 from cbtrun.plugins.fidelity.checks import CHECKS, NAMES, fidelity_flags, findings
 from cbtrun.plugins.fidelity.finding import Case
-from cbtrun.records import Session, Turn
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 RECALL, FALSE_ALARMS = 0.9, 0.05

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.records import ItemScore, Quote, Rating
 from cbtrun.forget.forgetting import still_holding
-from cbtrun.forget.tombstones import silent_rating
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.records import ItemScore, Quote, Rating
-from cbtrun.testing import StudyProject
+from cbtrun.run.tombstones import silent_rating
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 

@@ -13,11 +13,11 @@ from statistics import mean
 
 import pytest
 
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Persona
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.plugins.corpus.course_messages import Before, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
-from cbtrun.plugins.dialogue.endings import takes_leave
 from cbtrun.plugins.grammar.author import GrammarAuthor, registers
 from cbtrun.plugins.grammar.brief import Brief, Written, parse_brief
 from cbtrun.plugins.grammar.course import WORDS, plans
@@ -25,9 +25,9 @@ from cbtrun.plugins.grammar.warm import WORDS as SUPPORTIVE_WORDS
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.personas.sampled import draw_personas
+from cbtrun.plugins.wording.farewell import takes_leave
 from cbtrun.plugins.wording.phrasing import Phrasebook, finish, parse, read_rules, slots_of
 from cbtrun.plugins.wording.pronouns import clause, to_you
-from cbtrun.records import Persona
 
 
 @lru_cache(maxsize=1)

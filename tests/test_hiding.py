@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from cbtrun.calls.hiding import hidden_output, hide, remember
-from cbtrun.calls.secrets import KeyRing, environment_without_keys
+from cbtrun.keys.hiding import hidden_output, hide, remember
+from cbtrun.keys.secrets import KeyRing, environment_without_keys
 
 KEY = "sk-hide/This+Key_0123456789"
 WAYS: dict[str, Callable[[str], str]] = {

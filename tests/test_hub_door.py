@@ -15,7 +15,7 @@ import pytest
 from cbtrun.errors import StageError
 from cbtrun.plugins.corpus import hub
 from cbtrun.plugins.corpus.hub_door import card_problems, check_builder, folder_problems
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 STUDY = """

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.records import Session, Turn
+from cbtrun.humans.rated_run import rated_run
 from cbtrun.humans.sheet import draw_sheet, make_sheet
-from cbtrun.records import Session, Turn
-from cbtrun.study.rating_sets import rated_run
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 KINDS = ("fine-kind", "other-kind")
 REAL = Path(__file__).parents[2] / "shared" / "data"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from network_studies import listening
 
-from cbtrun.models import Draw
+from cbtrun.contract.models import Draw
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
-from cbtrun.ratings.rubric import read_rubric
-from cbtrun.records import Session, Turn
-from cbtrun.testing import StudyProject
+from cbtrun.ratings.rubric_file import read_rubric
+from cbtrun.testing.projects import StudyProject
 
 ROWS = [
     json.loads(line) for line in files("cbtrun.specs").joinpath("examples/injections.jsonl").read_bytes().splitlines()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.models import Reply
 from cbtrun.errors import StageError
 from cbtrun.journal.journal import Call, Fault, Journal, StageMark
-from cbtrun.models import Reply
 
 
 def call(key: str, text: str = "hello") -> Call:
@@ -44,7 +44,7 @@ def test_a_kept_reply_survives_a_kill_right_after_keep_returned(tmp_path: Path) 
 import asyncio, os, signal
 from pathlib import Path
 from cbtrun.journal.journal import Call, Journal
-from cbtrun.models import Reply
+from cbtrun.contract.models import Reply
 async def main():
     await Journal(Path({str(tmp_path / "j.sqlite")!r})).keep(Call("k", "s", "m", "r", 1, Reply("paid"), 0.0))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,7 @@ from chat_calls import KEY
 from network_studies import ALLOW, CALLS, STUDY, listening
 
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.testing import CommandOutcome, StudyProject
+from cbtrun.testing.projects import CommandOutcome, StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 RESULTS = "runs/calls/results.json"

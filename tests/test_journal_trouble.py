@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import StageError, StopRun
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import check_journal, export_journal
 from cbtrun.journal.tables import connect, connect_to_read
 from cbtrun.journal.trouble import told, trouble
-from cbtrun.run_folder import RunFolder
 
 CALLS = 400
 Damage = Callable[[Path], None]

@@ -17,13 +17,13 @@ from chat_calls import ask
 from network_studies import ALLOW, REPORTED, listening
 from remote_models import VENDORS, model_of
 
-from cbtrun.calls.hiding import hidden_output
 from cbtrun.errors import AccessRefused
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
+from cbtrun.keys.hiding import hidden_output
 from cbtrun.plugins.mock_server.echoes import ECHOES
 from cbtrun.plugins.mock_server.server import Fault, MockServer
-from cbtrun.run_folder import RunFolder
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 KEY = "sk-echo/Planted/0123456789"

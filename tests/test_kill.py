@@ -32,7 +32,7 @@ COUNTING = """
 import asyncio
 from pathlib import Path
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.raters import lexical_rater
 

@@ -43,7 +43,7 @@ analysis: {main: {using: paired, outcome: ctrs.total, factor: tuning, levels: [c
 COUNTING = """
 from pathlib import Path
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 from cbtrun.hookspecs import hookimpl
 
 

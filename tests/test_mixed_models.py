@@ -11,7 +11,7 @@ from network_studies import ALLOW, listening
 from tiny_models import make_model
 
 from cbtrun.plugins.mock_server.server import MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 STUDY = """
 cbtrun: 1

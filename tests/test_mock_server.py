@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from network_studies import listening
 
-from cbtrun.models import ChatMessage, Draw, ModelContext, Request
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.controls.script import ScriptedTherapist
 from cbtrun.plugins.corpus.course_messages import author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
@@ -24,7 +25,6 @@ from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.plugins.raters import lexical_rater
 from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
-from cbtrun.records import Session, Turn
 
 ANSWERS = EmbeddedAnswers.of_folders()
 STUDY = """

@@ -19,7 +19,7 @@ from cbtrun.plugins.local_models.model_door import check_model_folder, folder_pr
 from cbtrun.plugins.local_models.model_files import ModelFiles, find_model, load_base, load_tokenizer, with_adapter
 from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
 from cbtrun.plugins.tuning.model_export import export_adapter
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 STUDY = """

@@ -13,7 +13,7 @@ import pytest
 from network_studies import ALLOW, CALLS, REPORTED, STUDY, listening
 
 from cbtrun.plugins.mock_server.server import Fault, MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 LOW = ("tries=4", "faults_to_stop=12")
 MakeProject = Callable[[Mapping[str, str]], StudyProject]

@@ -29,8 +29,8 @@ ALLOWED = {
     ("runner/registry.py", "spec_from_file_location"): "a study's own plugins, with --allow-local-plugins",
     ("plugins/corpus/hub.py", "load_dataset_builder"): "reader and files are looked at before any is opened",
     ("plugins/vllm_models/engine.py", "AsyncEngineArgs"): "arguments are a typed list, trust_remote_code is False",
-    ("runner/run_lock.py", "subprocess"): "nvidia-smi, its words fixed",
-    ("plugins/tuning/tune_memory.py", "subprocess"): "nvidia-smi, its words fixed",
+    ("runner/run/study_lock.py", "subprocess"): "nvidia-smi, its words fixed",
+    ("plugins/local_models/gpus.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/tuning/worker_processes.py", "subprocess"): "our own module, by python_module",
     ("plugins/tiny/tokens.py", "multiprocessing"): "how the embedded model was made; no study leads there",
     (
@@ -150,7 +150,7 @@ def test_processes_of_ours_are_started_by_fixed_words_in_a_safe_path() -> None:
     (call,) = calls("plugins/tuning/worker_processes.py", "Popen")
     assert ast.unparse(call.args[0]).startswith("python_module(")
     assert "child_environment(" in next(ast.unparse(one.value) for one in call.keywords if one.arg == "env")
-    for path in ("runner/run_lock.py", "plugins/tuning/tune_memory.py"):
+    for path in ("runner/run/study_lock.py", "plugins/local_models/gpus.py"):
         (call,) = calls(path, "run")
         text = (ROOT / path).read_text()
         assert "nvidia-smi" in text

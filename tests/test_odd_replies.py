@@ -14,9 +14,9 @@ from remote_models import VENDORS, model_of
 
 from cbtrun.calls.budget import Budget, BudgetLimits, Reserve
 from cbtrun.calls.kept_replies import MOST_TOKENS, keepable
+from cbtrun.contract.models import Reply
 from cbtrun.errors import ModelError, ServerFault, StopRun
 from cbtrun.journal.journal import Call, Journal
-from cbtrun.models import Reply
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")  # inside Google's SDK
 DEEP = b"[" * 200_000 + b"]" * 200_000

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.gpu_hours import gpu_lines, gpu_speeds
-from cbtrun.planning import plan_study
+from cbtrun.before.gpu_hours import gpu_lines, gpu_speeds
+from cbtrun.before.plan import plan_study
 from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.registry import Registry, load_registry
-from cbtrun.study.spec import Study, load_study
+from cbtrun.study.load import load_study
+from cbtrun.study.spec import Study
 
 SPECS = Path(str(files("cbtrun.specs")))
 

@@ -18,15 +18,15 @@ import yaml
 import cbtrun
 import cbtrun.plugins
 from cbtrun.calls.structured import answer_text
+from cbtrun.contract.records import Turn
+from cbtrun.documents.patterns import bounded, pattern_fault
 from cbtrun.errors import StageError
-from cbtrun.patterns import bounded, pattern_fault
 from cbtrun.plugins.corpus.checks.transcript import OTHER_SPEAKER
 from cbtrun.plugins.dialogue.notes import without_note
 from cbtrun.plugins.fidelity.clinical_register import CHECK
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.wording.phrasing import parse
 from cbtrun.ratings.evidence import plain
-from cbtrun.records import Turn
 
 ROOT = Path(cbtrun.__file__).parent
 PLUGINS = Path(cbtrun.plugins.__file__).parent
@@ -98,7 +98,7 @@ def test_a_sound_pattern_is_taken(pattern: str) -> None:
 
 
 def test_a_slow_pattern_meets_the_time_limit_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cbtrun.patterns.SECONDS", 0.05)
+    monkeypatch.setattr("cbtrun.documents.patterns.SECONDS", 0.05)
     with pytest.raises(
         StageError, match=r"one of the regular expressions 'a\*a\*a\*a\*\[bc\]' takes longer than 0.05 s"
     ):

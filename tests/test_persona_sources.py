@@ -11,17 +11,17 @@ import pytest
 from test_dialogue import Speaks, persona
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.context import StageContext
+from cbtrun.contexts import StageContext
+from cbtrun.contract.models import Request
+from cbtrun.contract.records import Persona
+from cbtrun.documents.schema import schema_problems
 from cbtrun.errors import Place, SpecError
 from cbtrun.journal.journal import Journal
-from cbtrun.models import Request
-from cbtrun.persona_sets import content_digest
 from cbtrun.plugins.personas import files
 from cbtrun.plugins.personas import written as written_personas
 from cbtrun.plugins.personas.files import persona_path, read_personas
-from cbtrun.records import Persona
-from cbtrun.study.schema import schema_problems
-from cbtrun.testing import StudyProject
+from cbtrun.study.persona_sets import content_digest
+from cbtrun.testing.projects import StudyProject
 
 
 def place(*_: str | int, key: bool = False) -> Place:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError, StageError
-from cbtrun.persona_sets import content_digest, shared_personas
 from cbtrun.plugins.personas import sampled
 from cbtrun.plugins.personas.attributes import Attributes, attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import balance, draw_personas
 from cbtrun.plugins.personas.thought_kinds import thought_kind
-from cbtrun.records import Persona
+from cbtrun.study.persona_sets import content_digest, shared_personas
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 
@@ -121,7 +121,7 @@ def test_a_run_folder_of_another_spec_is_refused(study_project: Make) -> None:
 
 
 def test_a_second_process_on_the_folder_is_refused(study_project: Make) -> None:
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.files.run_folder import RunFolder
 
     project = made(study_project)
     with RunFolder(project.folder / "runs/s").locked():
@@ -178,7 +178,7 @@ def test_a_part_of_the_results_that_fails_by_our_fault_loses_no_other_and_is_mad
 ) -> None:
     project = made(study_project)
     with monkeypatch.context() as patched:
-        patched.setattr("cbtrun.results.reliability_of", lambda *_: 1 / 0)
+        patched.setattr("cbtrun.results.study_results.reliability_of", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError) as crash:
             project.run()
     assert crash.value.__notes__ == [

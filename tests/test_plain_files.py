@@ -13,9 +13,9 @@ import pytest
 from test_pipeline import STUDY, TRANSCRIPTS
 
 from cbtrun.errors import StageError
-from cbtrun.plain_files import inside, open_plain, write_parts
-from cbtrun.run_folder import RunFolder, write_atomically
-from cbtrun.testing import StudyProject
+from cbtrun.files.plain_files import inside, open_plain, write_parts
+from cbtrun.files.run_folder import RunFolder, write_atomically
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[dict[str, str]], StudyProject]
 COMMANDS = {
@@ -220,6 +220,6 @@ def test_a_lock_file_with_anything_in_it_names_no_process(tmp_path: Path) -> Non
 
 
 def test_files_keep_the_rights_that_the_users_umask_gives(tmp_path: Path) -> None:
-    code = "import os,sys,pathlib; os.umask(0o027); from cbtrun.run_folder import write_atomically; write_atomically(pathlib.Path(sys.argv[1]), 'x')"
+    code = "import os,sys,pathlib; os.umask(0o027); from cbtrun.files.run_folder import write_atomically; write_atomically(pathlib.Path(sys.argv[1]), 'x')"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")], check=True)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640

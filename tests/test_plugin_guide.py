@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun import hookspecs
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "plugins/README.md").read_text(encoding="utf-8")

@@ -16,11 +16,11 @@ from cbtrun.analysis import power
 from cbtrun.analysis.power_words import Wanted, effect_curve, published_sd
 from cbtrun.analysis.rank_power import mann_whitney_power, odds_power, wilcoxon_power
 from cbtrun.analysis.study_power import PlannedTest, planned_tests
-from cbtrun.planning import plan_study
+from cbtrun.before.plan import plan_study
 from cbtrun.registry import load_registry
 from cbtrun.statistics.equivalence import equivalence_of_pairs
-from cbtrun.study.spec import load_study
-from cbtrun.testing import StudyProject
+from cbtrun.study.load import load_study
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,9 @@ from random import Random
 
 import pytest
 
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Persona
 from cbtrun.errors import ModelError, SpecError
-from cbtrun.models import ChatMessage, Draw, Request
 from cbtrun.plugins.corpus.course_messages import Before, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
 from cbtrun.plugins.grammar.author import GrammarAuthor
@@ -25,8 +26,7 @@ from cbtrun.plugins.patients.scripted_patient import ScriptedPatient
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.plugins.practices.practice import named_practice, read_practice
-from cbtrun.records import Persona
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 
@@ -145,8 +145,8 @@ def test_a_smaller_corpus_is_part_of_the_larger_one_and_costs_nothing_more(study
     project.run()
     every, first = (project.read(f"runs/gardens/corpus/{name}.jsonl").splitlines() for name in ("all", "two"))
     assert first == every[:2]
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.journal import Journal
-    from cbtrun.run_folder import RunFolder
 
     assert sum(one.calls for one in Journal(RunFolder(project.folder / "runs/gardens").journal).usage()) == 4
 
@@ -190,7 +190,7 @@ def test_an_unknown_practice_is_reported_where_it_is_named(study_project: Make) 
 def test_the_miti_rubric_tells_motivational_interviewing_from_advice() -> None:
     from cbtrun.plugins.raters.lexical_scores import score_items
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-    from cbtrun.ratings.rubric import read_rubric
+    from cbtrun.ratings.rubric_file import read_rubric
 
     rubric = read_rubric(Path(__file__).parents[1] / "rubrics/miti.yaml")
     names = [item.id for item in rubric.items]

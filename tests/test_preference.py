@@ -11,13 +11,13 @@ import pytest
 from test_sft import defaults, tokenizer_of, transcript
 from tiny_models import SENTENCES, make_model
 
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import StageError
 from cbtrun.plugins.corpus.compared_turns import openings_of
 from cbtrun.plugins.tuning import preference
 from cbtrun.plugins.tuning.preference_rows import preference_rows
 from cbtrun.plugins.tuning.preference_training import orpo_row
-from cbtrun.records import Message, Transcript
-from cbtrun.testing import StudyProject, study_project
+from cbtrun.testing.projects import StudyProject, study_project
 
 __all__ = ["study_project"]
 Make = Callable[[Mapping[str, str]], StudyProject]

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cbtrun.context import Promise
-from cbtrun.registered import keep_registration, promise_of
+from cbtrun.contexts import Promise
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.registry import load_registry
-from cbtrun.run_folder import RunFolder
-from cbtrun.study.spec import load_study
-from cbtrun.testing import StudyProject
+from cbtrun.run.promise import keep_registration, promise_of
+from cbtrun.study.load import load_study
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 ROOT = Path(__file__).parents[1]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import cbtrun.context as stage_context
-from cbtrun.context import StageContext, StageNote
-from cbtrun.progress import describe
+import cbtrun.contexts as stage_context
+from cbtrun.contexts import StageContext, StageNote
+from cbtrun.run.progress import describe
 
 
 def test_a_stage_whose_units_take_long_still_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from rating_fakes import a_session
 
+from cbtrun.contract.records import Session
 from cbtrun.plugins.raters.control_sessions import lenders, shuffled_turns, with_controls, without_homework
-from cbtrun.records import Session
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[dict[str, str]], StudyProject]
 TALK = (

@@ -8,12 +8,12 @@ import pytest
 from rating_fakes import EVERY_TYPE, RUBRIC, ScriptedRater, a_session, absent, answer, entry
 
 from cbtrun.calls.structured import answer_schema, ask
-from cbtrun.models import Draw, Reply
+from cbtrun.contract.models import Draw, Reply
+from cbtrun.contract.records import ItemScore, Quote
 from cbtrun.ratings.answer import answer_form, item_scores
 from cbtrun.ratings.evidence import TurnsSearched
 from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.records import ItemScore, Quote
 
 
 def scored(*script: str | Reply, rubric: Rubric = RUBRIC, tries: int = 2, calls: int | None = None) -> list[ItemScore]:

@@ -6,7 +6,7 @@ import re
 import pytest
 from rating_fakes import EVERY_TYPE, RUBRIC, TURNS, a_session
 
-from cbtrun.models import Draw
+from cbtrun.contract.models import Draw
 from cbtrun.ratings.request import (
     ShownTurn,
     Window,

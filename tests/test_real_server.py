@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 TINY = Path(str(files("cbtrun.plugins"))) / "tiny" / "model"

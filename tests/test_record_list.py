@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.record_list import FileLines, RecordList, line_of, lines_of
-from cbtrun.records import Session, Turn
-from cbtrun.run_folder import write_records
+from cbtrun.contract.records import Session, Turn
+from cbtrun.files.record_list import FileLines, RecordList, line_of, lines_of
+from cbtrun.files.run_folder import write_records
 
 
 def session(number: int, words: str) -> Session:

@@ -13,8 +13,8 @@ import pluggy
 import pytest
 
 from cbtrun import hookspecs
+from cbtrun.contract.plugin_digest import plugin_digest
 from cbtrun.errors import PluginError
-from cbtrun.fingerprints import plugin_digest
 from cbtrun.hookspecs import hookimpl
 from cbtrun.registry import GROUP, OUR_OTHERS, OUR_STAGES, Registry, load_registry
 

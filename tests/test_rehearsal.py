@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.before.rehearsal.run import rehearsal_keys
+from cbtrun.before.rehearsal.scaling import scale
+from cbtrun.before.rehearsal.study import rehearsed
 from cbtrun.errors import ModelError
 from cbtrun.plugins.tiny.families import stand_in_for, stand_ins
 from cbtrun.registry import load_registry
-from cbtrun.rehearsal.run import rehearsal_keys
-from cbtrun.rehearsal.scaling import scale
-from cbtrun.rehearsal.study import rehearsed
-from cbtrun.study.spec import load_study
-from cbtrun.testing import StudyProject
+from cbtrun.study.load import load_study
+from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rating_fakes import RUBRIC
 
+from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.records import ItemScore, Rating
 from cbtrun.reliability.bland_altman import limits_of_agreement, severity_of_raters
 from cbtrun.reliability.icc import intraclass_correlations
 from cbtrun.reliability.kappa import kappa_of_pair, quadratic_kappa, weighted_kappas

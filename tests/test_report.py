@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from report_studies import made_up_study
 
+from cbtrun.contract.records import Failure, Interval, ItemScore, Quote, Turn
 from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.figure_style import save_figure
@@ -29,7 +30,8 @@ from cbtrun.plugins.report.inputs import (
     may_show_transcripts,
 )
 from cbtrun.plugins.report.limitations import _measured
-from cbtrun.plugins.report.page import Plates, make_tables, render_page
+from cbtrun.plugins.report.page import make_tables, render_page
+from cbtrun.plugins.report.page_parts import Plates
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plates import forest_plates, groups_plates
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
@@ -37,7 +39,6 @@ from cbtrun.plugins.report.tables import Row, Table, is_too_wide_for_a_phone
 from cbtrun.plugins.report.training import training_log
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.plugins.report.write import write_all
-from cbtrun.records import Failure, Interval, ItemScore, Quote, Turn
 from cbtrun.reliability.records import Coefficient, Reliability
 from cbtrun.statistics.sentences import sentence_of
 

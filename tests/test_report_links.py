@@ -14,7 +14,8 @@ from report_studies import made_up_study
 
 from cbtrun.plugins.report.behind import behind, behind_comparison, rated_sessions, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
-from cbtrun.plugins.report.page import Tables, make_tables
+from cbtrun.plugins.report.page import make_tables
+from cbtrun.plugins.report.page_parts import Tables
 from cbtrun.plugins.report.result_tables import by_contrast
 from cbtrun.plugins.report.tables import cell_link
 from cbtrun.plugins.report.write import write_all

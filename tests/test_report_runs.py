@@ -13,14 +13,14 @@ import yaml
 from report_studies import made_up_study
 
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import write_records
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import make_plates, make_tables, render_page
 from cbtrun.plugins.report.result_tables import tidy_sessions
 from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text, differences
 from cbtrun.plugins.report.run_server import file_answer, file_of, make_server
 from cbtrun.plugins.report.transcripts import pack_sessions
-from cbtrun.results import results_bytes
-from cbtrun.run_folder import write_records
+from cbtrun.results.study_results import results_bytes
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 from markupsafe import Markup
 from report_studies import made_up_study
 
-from cbtrun import records
+from cbtrun.contract import records
+from cbtrun.contract.records import Effect, Interval
 from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
 from cbtrun.plugins.report.tables import Row, Table, as_csv, as_latex, as_markdown
 from cbtrun.plugins.report.wording import (
@@ -24,7 +25,6 @@ from cbtrun.plugins.report.wording import (
 from cbtrun.plugins.report.wording import (
     test as worded_test,
 )
-from cbtrun.records import Effect, Interval
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from report_studies import ctrs, made_up_study
 
-from cbtrun.results import (
+from cbtrun.results.rated import rubric_facts
+from cbtrun.results.study_results import (
     Results,
     build_results,
     clustered_interval,
@@ -21,7 +22,6 @@ from cbtrun.results import (
     reason_kind,
     results_bytes,
     results_schema,
-    rubric_facts,
 )
 
 

@@ -10,11 +10,11 @@ import pytest
 from test_dialogue import DEFAULTS, Inputs, Speaks, numbered
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.context import StageContext
+from cbtrun.contexts import StageContext
+from cbtrun.contract.models import EngineShare
+from cbtrun.contract.records import Session
 from cbtrun.journal.journal import Journal
-from cbtrun.models import EngineShare
 from cbtrun.plugins.dialogue import sessions as dialogue
-from cbtrun.records import Session
 
 
 class Machine:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.digests import file_digest
-from cbtrun.testing import CommandOutcome, StudyProject
+from cbtrun.contract.digests import file_digest
+from cbtrun.testing.projects import CommandOutcome, StudyProject
 
 ROOT = Path(__file__).parents[1]
 STUDY = f"""

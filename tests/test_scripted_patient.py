@@ -9,10 +9,11 @@ from statistics import mean
 
 import pytest
 
-from cbtrun.digests import derive_seed
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Persona, Turn
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.plugins.dialogue.endings import both_took_leave, takes_leave
+from cbtrun.plugins.dialogue.endings import both_took_leave
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_system, view
 from cbtrun.plugins.patients.answer import ANSWERS, STORY
 from cbtrun.plugins.patients.hearing import hear, senseless
@@ -21,8 +22,8 @@ from cbtrun.plugins.patients.scripted_patient import ScriptedPatient, read_perso
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.personas.sampled import draw_personas
+from cbtrun.plugins.wording.farewell import takes_leave
 from cbtrun.plugins.wording.phrasing import read_rules
-from cbtrun.records import Persona, Turn
 
 LISTENER = (
     "Hello, good to see you. How has your mood been this week, from zero to ten?",

@@ -10,11 +10,11 @@ import pytest
 from chat_calls import KEY, ask, model_at
 from network_studies import ALLOW, REPORTED, STUDY, listening
 
-from cbtrun.calls.addresses import expand_address
-from cbtrun.calls.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.errors import ModelError
+from cbtrun.keys.addresses import expand_address
+from cbtrun.keys.secrets import KeyRing, Secret, key_ring, read_dotenv
 from cbtrun.plugins.mock_server.server import Fault, MockServer
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 
@@ -187,7 +187,7 @@ def test_no_byte_of_a_run_folder_or_of_the_output_holds_the_key(
 
 
 def _telling(body: Mapping[str, object]) -> str:
-    from cbtrun.plugins.mock_server.server import default_answer
+    from cbtrun.plugins.mock_server.answers import default_answer
 
     answer = default_answer(body)
     return answer if answer.startswith("{") else f"{answer} By the way, your key is {KEY}."

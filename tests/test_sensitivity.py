@@ -12,9 +12,9 @@ from report_studies import made_up_study
 
 from cbtrun.plugins.report.write import write_all
 from cbtrun.registry import load_registry
-from cbtrun.study.sensitivity import variables, variation_command
-from cbtrun.study.spec import load_study
-from cbtrun.testing import StudyProject
+from cbtrun.study.load import load_study
+from cbtrun.study.variations import variables, variation_command
+from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,8 @@ import pytest
 from chat_calls import ask, request
 
 from cbtrun.errors import AccessRefused, ModelError, StopRun
-from cbtrun.plugins.mock_server.server import Fault, default_answer
+from cbtrun.plugins.mock_server.answers import default_answer
+from cbtrun.plugins.mock_server.server import Fault
 
 MENDED_BY_ASKING_AGAIN = [
     Fault("429", seconds=0.01),

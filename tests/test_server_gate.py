@@ -11,8 +11,8 @@ import pytest
 
 from cbtrun.calls.server_gate import Clock, ServerGate, ServerGates
 from cbtrun.calls.server_terms import ServerLimits, ServerTerms
+from cbtrun.contract.models import Reply
 from cbtrun.errors import ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
-from cbtrun.models import Reply
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cbtrun.contract.records import Session, Turn
 from cbtrun.plugins.report.fidelity_tables import wilson
 from cbtrun.plugins.report.limitations import _edges
 from cbtrun.plugins.report.session_curves import agenda_words, turn_measures
-from cbtrun.records import Session, Turn
 
 
 def session(*texts: str) -> Session:

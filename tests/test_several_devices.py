@@ -17,10 +17,11 @@ from test_tune_runs import STUDY, project, study_project
 from tiny_models import make_model
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.tuning import tune_job, tune_memory, worker_processes
+from cbtrun.plugins.local_models import gpus as machine_gpus
+from cbtrun.plugins.tuning import tune_job, worker_processes
 from cbtrun.plugins.tuning.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning.worker_processes import run_together
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 __all__ = ["project", "study_project"]
 
@@ -193,7 +194,7 @@ def test_jobs_wait_for_the_gpus_they_ask_for_and_give_them_back() -> None:
 
 def test_more_gpus_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(tune_memory, "gpu_memory", lambda: [80.0, 80.0])
+    monkeypatch.setattr(machine_gpus, "gpu_memory", lambda: [80.0, 80.0])
     assert device_count({"device": "auto", "devices": "all"}) == 2
     with pytest.raises(StageError, match="devices: 4 were asked for, and this machine has 2; use devices: all"):
         device_count({"device": "auto", "devices": 4})

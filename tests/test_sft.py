@@ -17,14 +17,14 @@ import pytest
 import yaml
 from tiny_models import SENTENCES, make_model, make_tokenizer
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
+from cbtrun.contract.models import ChatMessage, ModelContext
+from cbtrun.contract.records import Adapter, Message, Transcript
 from cbtrun.errors import ModelError, Place, StageError
-from cbtrun.models import ChatMessage, ModelContext
 from cbtrun.plugins.local_models import transformers_model
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow, training_rows
-from cbtrun.records import Adapter, Message, Transcript
 
 SYSTEM = Message(role="system", content="You listen.")
 
@@ -248,7 +248,7 @@ def test_nothing_is_printed(job: Tuning, capfd: pytest.CaptureFixture[str]) -> N
 def test_the_tuned_model_talks_otherwise_than_its_base(job: Tuning, train_embeddings: bool) -> None:
     import asyncio
 
-    from cbtrun.models import Draw, Reply, Request
+    from cbtrun.contract.models import Draw, Reply, Request
 
     job.options["lora"]["train_embeddings"] = train_embeddings
     job.options["max_steps"] = 40

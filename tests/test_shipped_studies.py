@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 pytestmark = pytest.mark.slow
 SPECS = Path(__file__).parents[1] / "specs"

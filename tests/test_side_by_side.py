@@ -12,11 +12,11 @@ import pytest
 from test_tune_runs import STUDY as TUNE_STUDY
 from test_tune_runs import project, study_project
 
-from cbtrun.context import StageNote
+from cbtrun.contexts import StageNote
 from cbtrun.plugins.local_models import model_files
 from cbtrun.plugins.tuning import sft, worker_processes
-from cbtrun.progress import Running, describe
-from cbtrun.testing import StudyProject
+from cbtrun.run.progress import Running, describe
+from cbtrun.testing.projects import StudyProject
 
 __all__ = ["project", "study_project"]
 Make = Callable[[Mapping[str, str]], StudyProject]
@@ -37,7 +37,7 @@ PLUGIN = """
 import threading
 from cbtrun.errors import StageError, StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Adapter
+from cbtrun.contract.records import Adapter
 
 AT_ONCE = 2
 both = threading.Barrier(AT_ONCE, timeout=20)
@@ -176,7 +176,7 @@ def test_every_stage_in_progress_has_a_line_of_its_own() -> None:
 
 
 def test_a_folder_of_progress_is_gone_when_nothing_runs(tmp_path: Path) -> None:
-    from cbtrun.progress import ProgressFile
+    from cbtrun.run.progress import ProgressFile
 
     shown = ProgressFile(tmp_path / "progress")
     for name in ("a", "b"):

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from spec_plugins import GOLDEN, options, small_registry
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
 from cbtrun.errors import PluginError, SpecError, StageError
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.hookspecs import hookimpl
-from cbtrun.run_folder import RunFolder
-from cbtrun.run_lock import write_lock
+from cbtrun.run.study_lock import study_of_run, write_lock
+from cbtrun.study.load import load_study, local_plugins
 from cbtrun.study.overrides import find_path, read_study
-from cbtrun.study.spec import Study, load_study, local_plugins, study_of_run
+from cbtrun.study.spec import Study
 
 STUDY = """\
 cbtrun: 1

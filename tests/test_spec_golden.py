@@ -12,7 +12,7 @@ import pytest
 from spec_plugins import GOLDEN, small_registry
 
 from cbtrun.errors import SpecError
-from cbtrun.study.spec import load_study
+from cbtrun.study.load import load_study
 
 CASES = sorted(GOLDEN.glob("*.yaml"))
 

@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from spec_plugins import small_registry
 
+from cbtrun.documents.schema import schema_problems, walk, with_defaults
+from cbtrun.documents.yaml_source import Located, parse_yaml
 from cbtrun.registry import load_registry
-from cbtrun.study.schema import schema_problems, walk, with_defaults
 from cbtrun.study.study_schema import REFRESH, base_schema, generated_schemas, study_schema
-from cbtrun.study.yaml_source import Located, parse_yaml
 
 SHIPPED = [load_registry, small_registry]
 

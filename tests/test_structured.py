@@ -9,8 +9,8 @@ from pydantic import ValidationInfo, model_validator
 from rating_fakes import ScriptedRater
 
 from cbtrun.calls.structured import Answer, Answered, Mode, answer_schema, ask
+from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ModelError, StopRun
-from cbtrun.models import ChatMessage, Draw, Reply, Request
 
 MODES: list[Mode] = ["JSON", "TOOLS", "JSON_SCHEMA"]
 REQUEST = Request((ChatMessage("system", "Count."), ChatMessage("user", "How many?")), Draw("rater", "subject"))

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tiny_models import SENTENCES, make_model, make_tokenizer
 
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Reply, Request
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, ModelContext, Reply, Request
 from cbtrun.plugins.local_models import transformers_model
 from cbtrun.plugins.local_models.model_files import find_model, load_base
 

@@ -11,11 +11,11 @@ from chat_calls import KEY, request
 from raw_server import RawServer, answer_of, whole
 from remote_models import VENDORS, model_of
 
-from cbtrun.calls.proxies import proxy_for
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.transport import Transport
+from cbtrun.contract.models import Reply
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault
-from cbtrun.models import Reply
+from cbtrun.keys.proxies import proxy_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")  # inside Google's SDK
 CODES = (301, 302, 303, 307, 308)

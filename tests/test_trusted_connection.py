@@ -11,9 +11,9 @@ import trustme
 from aiohttp import web
 from chat_calls import KEY, options, request
 
-from cbtrun.calls.secrets import KeyRing
+from cbtrun.contract.models import ModelContext
 from cbtrun.errors import AccessRefused
-from cbtrun.models import ModelContext
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.remote_models.openai_chat import open_model
 
 

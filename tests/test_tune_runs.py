@@ -11,11 +11,12 @@ import pytest
 from families import family_model
 from tiny_models import SENTENCES, make_model
 
-from cbtrun.origins import TAUGHT
+from cbtrun.plugins.local_models import gpus
 from cbtrun.plugins.local_models.model_files import without_known_warnings
-from cbtrun.plugins.tuning import tune_memory, tune_requirements
+from cbtrun.plugins.tuning import tune_requirements
 from cbtrun.plugins.tuning.tune_requirements import lacking
-from cbtrun.testing import StudyProject, study_project
+from cbtrun.study.origins import TAUGHT
+from cbtrun.testing.projects import StudyProject, study_project
 
 __all__ = ["study_project"]
 Make = Callable[[Mapping[str, str]], StudyProject]
@@ -113,7 +114,7 @@ def test_a_base_that_has_changed_is_not_merged_into(project: StudyProject) -> No
 def test_a_plan_says_what_memory_a_tuning_needs_and_what_is_there(
     project: StudyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune_memory, "gpu_memory", lambda: [0.5])
+    monkeypatch.setattr(gpus, "gpu_memory", lambda: [0.5])
     project.write("study.yaml", STUDY.replace(", device: cpu", ""))
     out = project.run("plan", "study.yaml").out
     assert re.search(
@@ -126,7 +127,7 @@ def test_a_plan_says_what_memory_a_tuning_needs_and_what_is_there(
 def test_a_training_that_cannot_fit_is_refused_before_it_starts(
     project: StudyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune_memory, "gpu_memory", lambda: [0.5])
+    monkeypatch.setattr(gpus, "gpu_memory", lambda: [0.5])
     project.write("study.yaml", STUDY.replace(", device: cpu", ""))
     outcome = project.run()
     assert outcome.code == 3

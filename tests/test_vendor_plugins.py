@@ -11,11 +11,11 @@ import pytest
 from chat_calls import KEY, QUICK, request
 from vendor_servers import VendorServer
 
-from cbtrun.calls.secrets import KeyRing
+from cbtrun.contract.models import ModelContext, Reply
+from cbtrun.documents.schema import with_defaults
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault
-from cbtrun.models import ModelContext, Reply
+from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai
-from cbtrun.study.schema import with_defaults
 
 PLUGINS: dict[str, Any] = {"anthropic": anthropic_messages, "google": google_genai}
 NAMES = {"anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from tiny_models import make_model
 
+from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request, TunedAdapter
 from cbtrun.errors import ModelError, StopRun
-from cbtrun.models import ChatMessage, Draw, ModelContext, Request, TunedAdapter
 from cbtrun.plugins.local_models.chat_format import prompt_text, request_chat
+from cbtrun.plugins.local_models.gpus import gpu_memory
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
-from cbtrun.plugins.tuning.tune_memory import gpu_memory
 from cbtrun.plugins.vllm_models import engine as vllm_engine
 from cbtrun.plugins.vllm_models import requirements, vllm_model
 from cbtrun.plugins.vllm_models.adapters import AdapterRoom, room_for
 from cbtrun.plugins.vllm_models.engine import Asked, Made, engine_arguments, environment_of
 from cbtrun.plugins.vllm_models.options import SCHEMA
-from cbtrun.testing import StudyProject
+from cbtrun.testing.projects import StudyProject
 
 DEFAULTS = {name: one["default"] for name, one in SCHEMA["properties"].items() if "default" in one}
 Project = Callable[[Mapping[str, str]], StudyProject]

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from cbtrun.analysis.block import aggregate_of
-from cbtrun.results import read_results
-from cbtrun.testing import StudyProject
+from cbtrun.results.study_results import read_results
+from cbtrun.testing.projects import StudyProject
 
 DOCS = Path(__file__).parents[1] / "docs" / "write-a-rubric.md"
 Project = Callable[[dict[str, str]], StudyProject]

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from cbtrun.digests import derive_seed, digest
+from cbtrun.contract.digests import derive_seed, digest
+from cbtrun.contract.models import Reply, Request
+from cbtrun.contract.records import Persona, Transcript
 from cbtrun.errors import CbtrunError, SpecError
-from cbtrun.models import Reply, Request
 from cbtrun.plugins.corpus import written_course
 from cbtrun.plugins.corpus.course_messages import REGISTERS, author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
@@ -26,7 +27,6 @@ from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.plugins.practices.named import shipped_practices
 from cbtrun.plugins.practices.practice import named_practice
-from cbtrun.records import Persona, Transcript
 
 ReplyTo = Callable[[Request], Awaitable[Reply]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.documents.yaml_scalars import plain_scalar
+from cbtrun.documents.yaml_source import MAX_BYTES, Located, read_yaml
 from cbtrun.errors import SpecError
-from cbtrun.study.yaml_scalars import plain_scalar
-from cbtrun.study.yaml_source import MAX_BYTES, Located, read_yaml
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from cbtrun.analysis.checks import compared_problems
 from cbtrun.analysis.options import block_schema, compared_option, two_levels_options
 from cbtrun.analysis.sensitivity import worst_case_of_groups, worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable, are_averaged, group_of, independent_units, pair_by_persona, rows_at
+from cbtrun.contract.records import Comparison
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.records import Comparison
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 
 @hookimpl

@@ -11,16 +11,16 @@ from cbtrun.analysis.block import analyse_block, common_fields, count_personas
 from cbtrun.analysis.checks import factorial_problems
 from cbtrun.analysis.options import block_schema, compared_option
 from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, complete_blocks, group_of, independent_units
+from cbtrun.contract.records import Comparison, Effect
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.records import Comparison, Effect
 from cbtrun.statistics import assumptions, effect_sizes, omnibus
 from cbtrun.statistics.factorial import Contrast, Part, between_contrast, contrast_rows, within_contrast
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 PARTS: tuple[Part, ...] = ("first", "second", "interaction")
 

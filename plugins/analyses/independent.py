@@ -18,15 +18,15 @@ from cbtrun.analysis.noise import independent_noise
 from cbtrun.analysis.options import block_schema, tests_option, two_levels_options
 from cbtrun.analysis.sensitivity import worst_case_of_groups
 from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
+from cbtrun.contract.records import Comparison
 from cbtrun.errors import StatisticsError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison
 from cbtrun.statistics import assumptions, bootstrap, effect_sizes, two_groups
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 TESTS = {"mann-whitney": two_groups.mann_whitney_test, "welch": two_groups.welch_test}
 

@@ -11,15 +11,15 @@ from cbtrun.analysis.block import analyse_block, common_fields, count_personas, 
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.options import block_schema, several_levels_options
 from cbtrun.analysis.table import AnalysisTable, Row, group_of, independent_units, rows_at
+from cbtrun.contract.records import Comparison, Effect, Interval, Test
 from cbtrun.errors import StatisticsError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison, Effect, Interval, Test
 from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "session")
 FEW = 5

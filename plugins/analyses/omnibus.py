@@ -18,17 +18,17 @@ from cbtrun.analysis.checks import compared_problems
 from cbtrun.analysis.options import block_schema, compared_option, several_levels_options
 from cbtrun.analysis.pairs import PairOfLevels, pairs_between, pairs_within
 from cbtrun.analysis.table import AnalysisTable, are_averaged, complete_blocks, group_of, independent_units, rows_at
+from cbtrun.contract.records import Comparison
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.records import Comparison
 from cbtrun.statistics import assumptions, omnibus
 from cbtrun.statistics.samples import Sized, Tested
 from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
     from cbtrun.statistics.omnibus import Blocks
 
 BETWEEN = {"welch-anova": omnibus.welch_anova, "anova": omnibus.anova, "kruskal-wallis": omnibus.kruskal_wallis}

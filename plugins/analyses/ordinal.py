@@ -9,15 +9,15 @@ from cbtrun.analysis.block import analyse_block, common_fields, count_personas, 
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.options import block_schema, two_levels_options
 from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
+from cbtrun.contract.records import Comparison
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 MOST_CATEGORIES = 15
 FEW_CLUSTERS = 30

@@ -18,14 +18,14 @@ from cbtrun.analysis.noise import paired_noise
 from cbtrun.analysis.options import block_schema, tests_option, two_levels_options
 from cbtrun.analysis.sensitivity import worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable, Pairing, group_of, pair_by_persona, rows_at
+from cbtrun.contract.records import Comparison
 from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison
 from cbtrun.statistics import assumptions, bootstrap, effect_sizes, paired
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
-    from cbtrun.records import Json
 
 TESTS = {"t": paired.paired_t_test, "wilcoxon": paired.wilcoxon_test}
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.models import Model
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model
 from cbtrun.plugins.controls.script import ScriptedTherapist
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
 
 
 @hookimpl

@@ -12,19 +12,19 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Message, Session, Transcript, Turn
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.records import Message, Session, Transcript, Turn
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import StageContext
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.contexts import StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json
     from cbtrun.plugins.raters.rating import RatingWork
-    from cbtrun.records import Json
 
 TWICE = (1, 2)
 
@@ -102,7 +102,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Two turns and two ratings for each opening."""
-    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.contract.plans import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "corpus":
         return None

@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
+from cbtrun.contract.records import Record
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import read_yaml
 from cbtrun.errors import SpecError
-from cbtrun.records import Record
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import read_yaml
 
 
 class CourseSession(Record):

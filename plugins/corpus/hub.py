@@ -15,9 +15,9 @@ from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schem
 from cbtrun.plugins.transcripts.transcript_table import Row, Table
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json, Transcript
     from cbtrun.errors import Problem
-    from cbtrun.records import Json, Transcript
 
 
 @hookimpl

@@ -5,27 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import Draw, Request
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import SpecError, StageError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Draw, Request
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
-from cbtrun.plugins.practices.named import practice_problems, shipped_practices
-from cbtrun.records import Message, Transcript
+from cbtrun.plugins.practices.checks import practice_problems
+from cbtrun.plugins.practices.named import shipped_practices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json, Persona
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
-    from cbtrun.records import Json, Persona
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
@@ -134,7 +135,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """One call for each persona and session, each told of more sessions before it."""
     if context.stage != "corpus":
         return None
-    from cbtrun.planning import Plan, PlannedCalls
+    from cbtrun.contract.plans import Plan, PlannedCalls
 
     options, personas = context.options, context.units(f"personas.{context.options['personas']}")
     path = course_path(options["course"])

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ChatMessage, Request
+from cbtrun.contract.records import Speaker, Turn
 from cbtrun.errors import StageError
-from cbtrun.models import ChatMessage, Request
 from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
-from cbtrun.records import Speaker, Turn
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ConfigDict, Field
 
 from cbtrun.calls.structured import Answer, ask
-from cbtrun.models import ChatMessage, Draw, Request
+from cbtrun.contract.models import ChatMessage, Draw, Request
 
 if TYPE_CHECKING:
     from cbtrun.calls.structured import Replies

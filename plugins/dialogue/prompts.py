@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cbtrun.models import ChatMessage
-from cbtrun.records import Persona, Speaker, Turn
+from cbtrun.contract.models import ChatMessage
+from cbtrun.contract.records import Persona, Speaker, Turn
 from cbtrun.templates.prompts import filled, used_variables
 
 PATIENT_SYSTEM = """\

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
+from cbtrun.study.persona_sets import training_sets
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Session, Speaker
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json, Session, Speaker
 
 
 @hookimpl
@@ -60,11 +60,11 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
+    from cbtrun.contract.records import Session
+    from cbtrun.files.record_list import RecordList, packed_line
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
-    from cbtrun.record_list import RecordList, packed_line
-    from cbtrun.records import Session
 
     options = context.options
     personas = context.personas(options["personas"])

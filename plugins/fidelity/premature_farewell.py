@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cbtrun.plugins.dialogue.endings import takes_leave
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, straight
+from cbtrun.plugins.wording.farewell import takes_leave
 
 PART = 0.6  # of the session's possible turns: a farewell later than that may be the patient's to begin
 FEWEST_TURNS = 10  # of a session whose limit is not known

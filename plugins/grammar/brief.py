@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from cbtrun.contract.models import Request
+from cbtrun.contract.records import Persona, Record
 from cbtrun.errors import ModelError
-from cbtrun.models import Request
-from cbtrun.records import Persona, Record
 
 
 class SessionPlan(Record):

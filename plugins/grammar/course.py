@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from cbtrun.plugins.grammar.brief import Brief, Memory, Written, remember
+from cbtrun.plugins.patients.homework import homework_outcome
 from cbtrun.plugins.patients.voice import Voice, open_voice
 from cbtrun.plugins.personas.material import MATERIAL
 from cbtrun.plugins.wording.phrasing import Phrasebook, finish, read_rules
@@ -128,15 +129,6 @@ def _opening(memory: Memory, voice: Voice, brief: Brief, rng: Random) -> list[St
                 Step("hw_learn", "hw_insight") if outcome == "hw_done" else Step("hw_obstacle_ask", "hw_obstacle")
             )
     return steps
-
-
-def homework_outcome(style: str, rng: Random) -> str:
-    """Whether a patient of this engagement style has done the homework: hw_done, hw_partly or hw_not."""
-    done = {"compliant": 0.75, "open": 0.6, "overtalkative": 0.4, "guarded": 0.45, "sceptical": 0.35}.get(style, 0.25)
-    draw = rng.random()
-    if draw < done:
-        return "hw_done"
-    return "hw_partly" if draw < done + (1 - done) * 0.5 else "hw_not"
 
 
 def _offers(techniques: Sequence[str], voice: Voice, memory: Memory, rng: Random) -> dict[str, str]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ChatMessage
+from cbtrun.contract.records import Message
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage
-from cbtrun.records import Message
 
 if TYPE_CHECKING:
     from cbtrun.templates.chat import RenderedChat

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest, file_digest, tree_digest
+from cbtrun.contract.digests import digest, file_digest, tree_digest
 from cbtrun.errors import ModelError
 from cbtrun.plugins import tiny
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
@@ -22,7 +22,7 @@ from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
     from cbtrun.errors import Problem
 
 FORMATS = ("float32", "bfloat16", "float16")

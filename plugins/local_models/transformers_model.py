@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ChatMessage, ModelContext, Reply, Request
+from cbtrun.contract.sources import statements_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, ModelContext, Reply, Request
 from cbtrun.plugins.local_models.model_files import (
     ModelFiles,
     find_model,
@@ -26,13 +27,12 @@ from cbtrun.plugins.local_models.model_files import (
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
-from cbtrun.run.sources import statements_digest
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.local_models.fixed_shape import Generator
-    from cbtrun.records import Json
 
 SCHEMA: Json = {
     "type": "object",
@@ -124,7 +124,7 @@ def lacking_here(context: BlockContext) -> list[str]:
     """A GPU, where one is asked for."""
     if context.stage != "models" or context.options["device"] != "cuda":
         return []
-    from cbtrun.plugins.tuning.device_pool import visible_gpus
+    from cbtrun.plugins.local_models.gpus import visible_gpus
 
     return [] if visible_gpus(context.options) else ["device: cuda needs an NVIDIA GPU, and there is none here"]
 

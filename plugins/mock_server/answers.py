@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import derive_seed
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.models import ChatMessage, Draw, Model, ModelContext, Request
 from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, Model, ModelContext, Request
 from cbtrun.plugins.mock_server.protocols import Body, wanted_schema
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class EmbeddedAnswers:
     def of_folders(cls, folders: Sequence[Path] = ()) -> EmbeddedAnswers:
         """Answers by the shipped rubrics and those in further folders."""
         from cbtrun.plugins.raters.shipped_rubrics import rubric_folders
-        from cbtrun.ratings.rubric import read_rubric, rubric_digest
+        from cbtrun.ratings.rubric import rubric_digest
+        from cbtrun.ratings.rubric_file import read_rubric
 
         files = [file for folder in (rubric_folders(), *folders) for file in sorted(folder.glob("*.yaml"))]
         rubrics = [read_rubric(file) for file in files]
@@ -130,8 +131,8 @@ def _asks_for_summary(request: Request) -> bool:
 
 def _summary(request: Request) -> str:
     """What a therapist's model keeps of a session, found by the program that summarises without a model."""
+    from cbtrun.contract.records import Turn
     from cbtrun.plugins.dialogue.carry import program_summary
-    from cbtrun.records import Turn
 
     speakers = {"assistant": "therapist", "user": "patient"}
     said = [one for one in request.messages[:-1] if one.role != "system"]

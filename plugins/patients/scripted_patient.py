@@ -14,18 +14,19 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ChatMessage, Model, ModelContext, Reply, Request
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Model, ModelContext, Reply, Request
 from cbtrun.plugins.dialogue.notes import without_note
-from cbtrun.plugins.practices.named import practice_option, practice_problems
+from cbtrun.plugins.practices.checks import practice_problems
+from cbtrun.plugins.practices.named import practice_option
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
+    from cbtrun.contract.records import Json, Persona
     from cbtrun.errors import Problem
     from cbtrun.plugins.patients.manner import Manner
     from cbtrun.plugins.practices.practice import Practice
-    from cbtrun.records import Json, Persona
 
 
 def fingerprint_files() -> list[Path]:
@@ -108,7 +109,7 @@ def read_persona(messages: Sequence[ChatMessage]) -> Persona:
     """The persona that stands as JSON in the system message. Raises ModelError."""
     from pydantic import ValidationError
 
-    from cbtrun.records import Persona
+    from cbtrun.contract.records import Persona
 
     system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")

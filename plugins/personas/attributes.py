@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import Located, read_yaml
 from cbtrun.errors import Problem, SpecError
 from cbtrun.plugins.wording.phrasing import parse
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import Located, read_yaml
 
 Weights = Mapping[str, float]
 

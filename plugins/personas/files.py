@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from cbtrun.contract.records import Json, Persona
+from cbtrun.documents.schema import schema_problems
+from cbtrun.documents.yaml_source import PlaceOf, read_yaml
 from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.persona_sets import content_digest
-from cbtrun.records import Json, Persona
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import PlaceOf, read_yaml
+from cbtrun.study.persona_sets import content_digest
 
 PERSONA_OPTIONS: Json = {
     "type": "object",

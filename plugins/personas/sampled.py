@@ -10,21 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import derive_seed
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.plans import Plan, PlanContext
+from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError, StageError
+from cbtrun.files.record_list import RecordList
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import content_digest
-from cbtrun.planning import Plan, PlanContext
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
-from cbtrun.record_list import RecordList
-from cbtrun.records import Persona
+from cbtrun.study.persona_sets import content_digest
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.personas.attributes import Attributes
-    from cbtrun.records import Json
 
 MAX_TRIES = 200  # for one persona; reached only when the attributes allow fewer people than were asked for
 

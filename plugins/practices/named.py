@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.errors import Problem
+from typing import Any, cast
 
 
 def shipped_practices() -> list[str]:
@@ -37,25 +33,6 @@ def practice_option(description: str) -> Mapping[str, Any]:
         "x-words": False,
         "description": f"{description} The name of a shipped practice ({names}) or the path of your own (.yaml).",
     }
-
-
-def practice_problems(context: BlockContext, key: str = "practice", known: tuple[str, ...] = ()) -> list[Problem]:
-    """What is wrong with the practice that a block names. known: words that the option may have beside practices."""
-    name = context.options.get(key)
-    if name is None or name in known:
-        return []
-    path = practice_path(name)
-    if path is None:
-        shipped = ", ".join((*known, *shipped_practices()))
-        return [context.problem(f"no practice '{name}'; there are: {shipped}, or the path of your own", key)]
-    from cbtrun.errors import SpecError
-    from cbtrun.plugins.practices.practice import read_practice
-
-    try:
-        read_practice(path)
-    except SpecError as error:
-        return list(error.problems)
-    return []
 
 
 def _shipped_folder() -> Path:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from cbtrun.digests import derive_seed, digest
-from cbtrun.records import Session, Turn
+from cbtrun.contract.digests import derive_seed, digest
+from cbtrun.contract.records import Session, Turn
 
 KINDS = ("shuffled", "swapped", "no-homework")
 FACTOR, NONE, OF = "control", "none", "control_of"

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ModelContext, Reply, Request
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ModelContext, Reply, Request
 
 if TYPE_CHECKING:
+    from cbtrun.contract.records import Json
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.records import Json
 
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cbtrun.patterns import BoundedPatterns, bounded
+from cbtrun.documents.patterns import BoundedPatterns, bounded
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
 from cbtrun.ratings.rubric_signals import Carried, Echo, Phrases, Ratio, Repeated, Signal, Words
 

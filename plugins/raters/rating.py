@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.structured import Replies, ask
+from cbtrun.contract.models import AnswerMode, Draw
+from cbtrun.contract.records import ItemScore, Rating, Session
 from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import FORGOTTEN
-from cbtrun.models import AnswerMode, Draw
+from cbtrun.files.record_list import RecordList, packed_line
 from cbtrun.ratings.answer import AnswerForm, answer_form, item_scores, unscored
 from cbtrun.ratings.evidence import TurnsSearched
 from cbtrun.ratings.order import asking_place
@@ -29,11 +30,10 @@ from cbtrun.ratings.request import (
 )
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.windows import joined_scores, window_flags
-from cbtrun.record_list import RecordList, packed_line
-from cbtrun.records import ItemScore, Rating, Session
+from cbtrun.run.tombstones import FORGOTTEN
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.contexts import StageContext
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"

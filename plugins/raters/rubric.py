@@ -13,9 +13,9 @@ from cbtrun.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.context import StageContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Rating
+    from cbtrun.contexts import StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Json, Rating
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
@@ -102,7 +102,7 @@ OPTIONS: Json = {
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater and repeat (and item, if asked one by one)."""
-    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.contract.plans import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "ratings":
         return None

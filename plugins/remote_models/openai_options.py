@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cbtrun.calls.server_terms import TERMS_OPTIONS
-from cbtrun.records import Json
+from cbtrun.contract.records import Json
 
 SCHEMA: Json = {
     "type": "object",

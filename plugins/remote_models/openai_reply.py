@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from cbtrun.calls.kept_replies import bounded_cost, is_count, one_line
 from cbtrun.calls.transport import Answer
+from cbtrun.contract.models import Reply, Request
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, StopRun
-from cbtrun.models import Reply, Request
 
 SHOWN = 300
 """Characters of a server's own words that a message shows."""

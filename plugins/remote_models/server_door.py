@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.addresses import server_of
 from cbtrun.calls.server_terms import ServerTerms, terms_of
 from cbtrun.calls.transport import Patience, Transport
+from cbtrun.keys.addresses import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cbtrun.calls.secrets import Secret
-    from cbtrun.models import ModelContext
+    from cbtrun.contract.models import ModelContext
+    from cbtrun.keys.secrets import Secret
 
 
 class ServerDoor:

@@ -10,7 +10,7 @@ from cbtrun.errors import ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
 
 SHARED = (
     "temperature",

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
+from cbtrun.contract.records import Comparison, Session
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.records import Comparison, Session
-from cbtrun.results import grouping_levels, level_of, reason_kind
+from cbtrun.results.study_results import grouping_levels, level_of, reason_kind
 
 Levels = Mapping[str, str | Sequence[str]]
 ROWS = "rows"

@@ -10,9 +10,9 @@ from cbtrun.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cbtrun.context import RunFacts, StageContext
+    from cbtrun.contexts import RunFacts, StageContext
+    from cbtrun.contract.records import Json
     from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions
-    from cbtrun.records import Json
 
 OPTIONS: Json = {
     "type": "object",

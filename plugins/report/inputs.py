@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cbtrun.context import Promise
-from cbtrun.records import Comparison, Failure, Persona, Session
-from cbtrun.results import RatedSet, Results
+from cbtrun.contexts import Promise
+from cbtrun.contract.records import Comparison, Failure, Persona, Session
+from cbtrun.results.rated import RatedSet
+from cbtrun.results.study_results import Results
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

@@ -23,6 +23,7 @@ from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_
 from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
+from cbtrun.plugins.report.page_parts import Plates, Tables
 from cbtrun.plugins.report.persona_balance import balance_table
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
@@ -34,10 +35,10 @@ from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.retries import retries_table
 from cbtrun.plugins.report.session_list import list_sessions
-from cbtrun.plugins.report.tables import Table, cell_link, is_too_wide_for_a_phone, narrow_widths
+from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.training import training_plates
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
-from cbtrun.study.sensitivity import variables, variation_command
+from cbtrun.study.variations import variables, variation_command
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,55 +59,6 @@ class PageFigure:
     caption: str
     wide: str
     narrow: str
-
-
-@dataclass(frozen=True)
-class Plates:
-    """The study's figures, by the section that shows them."""
-
-    groups: tuple[Plate, ...]
-    contrasts: tuple[Plate, ...]
-    items: tuple[Plate, ...]
-    breakdown: tuple[Plate, ...]
-    training: tuple[Plate, ...]
-    courses: tuple[Plate, ...] = ()
-    limitations: tuple[Plate, ...] = ()
-
-    def all(self) -> tuple[Plate, ...]:
-        """Every plate, in the page's order."""
-        return (
-            *self.groups,
-            *self.contrasts,
-            *self.items,
-            *self.breakdown,
-            *self.courses,
-            *self.limitations,
-            *self.training,
-        )
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The study's tables, by the section that shows them."""
-
-    groups: Table
-    other_groupings: tuple[Table, ...]
-    comparisons: Table
-    items: Table
-    more: tuple[Table, ...] = ()
-    """Persona groups, reliability, published values: where the study has them."""
-    cost: Table | None = None
-    """On the page alone: it differs from run to run."""
-
-    def all(self) -> tuple[Table, ...]:
-        """Every table of results that has rows."""
-        return tuple(
-            one for one in (self.groups, *self.other_groupings, self.comparisons, self.items, *self.more) if one.rows
-        )
-
-    def named(self, name: str) -> Table | None:
-        """The table of that name, where the study has it."""
-        return next((one for one in self.all() if one.name == name), None)
 
 
 def make_plates(given: ReportInput) -> Plates:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from cbtrun.analysis.power_words import Wanted, effect_curve, planned_alike, size_curve
 from cbtrun.analysis.study_power import PlannedTest
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, Plate, group_colour, group_marker, save_figure
 from cbtrun.plugins.report.plain_text import shortened
 from cbtrun.plugins.report.tables import as_csv
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from cbtrun.plugins.report.tables import Row, Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cbtrun.plugins.report.page import Plates, Tables
+    from cbtrun.plugins.report.page_parts import Plates, Tables
 
 STAMP = "REHEARSAL"
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.records import Persona, Session
 from cbtrun.errors import StageError
-from cbtrun.records import Persona, Session
-from cbtrun.results import Results, read_results
-from cbtrun.run_folder import RunFolder, read_records
-from cbtrun.run_lock import lock_of
+from cbtrun.files.run_folder import RunFolder, read_records
+from cbtrun.results.study_results import Results, read_results
+from cbtrun.run.study_lock import lock_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RunFiles:
 
     def people(self) -> dict[str, str]:
         """Persona id, or session id where it has no persona -> what must be equal for two runs to share them."""
-        from cbtrun.digests import digest
+        from cbtrun.contract.digests import digest
 
         files = sorted((self.folder / "personas").glob("*.jsonl"))
         personas = [one for path in files for one in read_records(path, Persona)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.records import Comparison, Effect, Interval, Test
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.records import Comparison, Effect, Interval, Test
 from cbtrun.statistics.wording import decimals_of, level_name
 
 if TYPE_CHECKING:

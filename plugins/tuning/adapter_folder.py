@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import StageError
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
 from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
-    from cbtrun.plugins.tuning.sft_training import Trained
+    from cbtrun.plugins.tuning.trained import Trained
 
 LOCK = "adapter.lock.yaml"
 LOG = "training-log.jsonl"

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from cbtrun.errors import StageError
-from cbtrun.plugins.tuning import tune_memory
-
-
-def visible_gpus(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the GPUs that a job may use, as CUDA_VISIBLE_DEVICES takes them; none for `device: cpu`."""
-    if options["device"] == "cpu":
-        return ()
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return tuple(name for name in chosen.split(",") if name.strip() not in ("", "-1"))
-    return tuple(str(place) for place in range(len(tune_memory.gpu_memory())))
+from cbtrun.plugins.local_models.gpus import visible_gpus
 
 
 def planned_devices(options: Mapping[str, Any]) -> int:

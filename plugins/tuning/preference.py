@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
@@ -15,10 +15,10 @@ from cbtrun.plugins.tuning.training_rows import held_out_personas
 from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Adapter, Json
 
 SCHEMA: Json = {
     "type": "object",

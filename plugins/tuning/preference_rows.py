@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import StageError
 from cbtrun.plugins.local_models.chat_format import therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marker, marker
-from cbtrun.records import Message, Transcript
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.contract.digests import digest
 from cbtrun.errors import StageError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.plans import Plan, PlanContext
+    from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.tuning.training_rows import TrainingRows
     from cbtrun.plugins.tuning.tune_job import Job
-    from cbtrun.records import Adapter, Json
 
 
 @hookimpl
@@ -53,7 +53,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     if context.stage != "tune":
         return None
-    from cbtrun.planning import Plan
+    from cbtrun.contract.plans import Plan
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.device_pool import planned_devices
     from cbtrun.plugins.tuning.tune_memory import memory_note
@@ -69,7 +69,8 @@ def stages_at_once(context: BlockContext) -> int | None:
     """As many jobs as there are GPUs for; without a GPU they train in this process, one after the other."""
     if context.stage != "tune":
         return None
-    from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
+    from cbtrun.plugins.local_models.gpus import visible_gpus
+    from cbtrun.plugins.tuning.device_pool import planned_devices
 
     return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
 

@@ -13,6 +13,7 @@ from cbtrun.plugins.local_models.model_files import torch_device, without_known_
 from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
 from cbtrun.plugins.tuning.sft_watch import Tell, curves, watcher
 from cbtrun.plugins.tuning.trackers import add_trackers, by_transformers
+from cbtrun.plugins.tuning.trained import Trained
 from cbtrun.plugins.tuning.training_rows import TrainingRow
 
 if TYPE_CHECKING:
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
     from peft import LoraConfig
 
     from cbtrun.plugins.tuning.preference_rows import PreferenceRow
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished training run."""
-
-    model: Any
-    """The PEFT model, its adapter not merged."""
-    log: tuple[dict[str, Any], ...]
-    """One entry a step: step, loss, learning_rate, tokens (seen so far, padding left out), held_out_loss at times."""
-    commit: str | None
-    """The base's commit on the hub."""
-    weights: dict[str, Any] | None = None
-    """All weights, where the model holds only its share of them."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from cbtrun.errors import StageError
-from cbtrun.plain_files import open_plain
+from cbtrun.files.plain_files import open_plain
 from cbtrun.plugins.tuning.adapter_folder import keep_only
 
 Tell = Callable[[int, int, str], None]

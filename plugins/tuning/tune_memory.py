@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cbtrun.errors import StageError
+from cbtrun.plugins.local_models import gpus
 
 GIB = 2**30
 NF4_BITS = {True: 4.127, False: 4.5}
@@ -155,16 +155,6 @@ def _layer_bytes(shape: Shape, options: Mapping[str, Any], half: int) -> float:
     return found
 
 
-def gpu_memory() -> list[float]:
-    """Memory of each GPU that is there, in GiB; empty without one. Asks nvidia-smi: torch would take seconds."""
-    try:
-        asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
-        return [float(line) / 1024 for line in said.splitlines() if line.strip()]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return []
-
-
 MARGIN = 1.25
 """How far the estimate may be off: only what needs more than this many times the memory is refused."""
 
@@ -174,7 +164,7 @@ def memory_note(name: str, source: str, options: Mapping[str, Any], devices: int
     shape = shape_of(source)
     if shape is None:
         return f"tune.{name}: GPU memory not estimated, the model's config.json is not on this machine"
-    cards = [] if options["device"] == "cpu" else gpu_memory()
+    cards = [] if options["device"] == "cpu" else gpus.gpu_memory()
     need = estimate(shape, options, devices)
     there = f"; each GPU here has {min(cards):.1f} GiB" if cards else "; there is no GPU here"
     help_ = f"; what helps: {'; '.join(settings_that_help(options))}" if cards and need.gib > 0.95 * min(cards) else ""
@@ -185,7 +175,7 @@ def memory_note(name: str, source: str, options: Mapping[str, Any], devices: int
 
 def check_memory(source: str, options: Mapping[str, Any], devices: int) -> None:
     """Raises StageError, before anything is loaded, for a training that cannot fit into the GPU that is there."""
-    cards = [] if options["device"] == "cpu" else gpu_memory()
+    cards = [] if options["device"] == "cpu" else gpus.gpu_memory()
     shape = shape_of(source) if cards else None
     if shape is None:
         return

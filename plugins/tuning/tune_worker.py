@@ -18,7 +18,7 @@ from cbtrun.errors import CbtrunError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_tokenizer
 
 if TYPE_CHECKING:
-    from cbtrun.plugins.tuning.sft_training import Trained
+    from cbtrun.plugins.tuning.trained import Trained
 
 MODULE = "cbtrun.plugins.tuning.tune_worker"
 PLAN, ROWS, HELD_OUT, ADAPTER, TRAINED = "plan.json", "rows.jsonl", "held-out.jsonl", "adapter", "trained.json"

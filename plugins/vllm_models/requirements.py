@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.plugins.tuning.tune_memory import gpu_memory
+from cbtrun.plugins.local_models.gpus import gpu_memory
 
 EXTRA = "vLLM is not installed here; pip install 'cbtrun[vllm]'"
 

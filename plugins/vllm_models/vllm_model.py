@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
+from cbtrun.contract.sources import statements_digest
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
-from cbtrun.run.sources import statements_digest
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
+    from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.local_models.model_files import ModelFiles
     from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
-    from cbtrun.records import Json
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 SOURCES = ("vllm_models.vllm_model", "vllm_models.engine", "local_models.chat_format")

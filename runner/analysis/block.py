@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.table import AnalysisTable, Row, Scale, analysis_table, keep_where, kept_levels, subgroups
-from cbtrun.digests import derive_seed
-from cbtrun.records import Comparison, Effect, Test
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.records import Comparison, Effect, Test
 from cbtrun.statistics.multiplicity import Correction, adjusted_p
 from cbtrun.statistics.samples import Sized, Tested, stored_float
 from cbtrun.statistics.sentences import sentence_of
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.contexts import StageContext
+    from cbtrun.contract.records import Persona
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.ratings.totals import Aggregate
-    from cbtrun.records import Persona
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
 SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.analysis.block import PERSONA_ATTRIBUTES
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
+    from cbtrun.contexts import BlockContext
     from cbtrun.errors import Problem
 
 BUILT_IN = ("arm", "persona", "patient", "repeat", *(f"persona.{name}" for name in (*PERSONA_ATTRIBUTES, "severity")))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cbtrun.analysis.table import AnalysisUnit, Pairing, Row
-from cbtrun.records import Effect
+from cbtrun.contract.records import Effect
 from cbtrun.statistics.judge_noise import JudgeNoise, RatedSession, judge_noise, reliable_effect
 from cbtrun.statistics.samples import as_sample
 

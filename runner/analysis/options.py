@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cbtrun.records import Json
+from cbtrun.contract.records import Json
 
 
 def outcome_options() -> Json:

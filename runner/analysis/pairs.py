@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Test
+from cbtrun.contract.records import Test
 from cbtrun.statistics import effect_sizes, paired, pairwise, two_groups
 from cbtrun.statistics.samples import Estimated, Sized
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from cbtrun.contract.records import Record
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Record
 
 PairTest = Literal["t", "wilcoxon"]
 GroupTest = Literal["welch", "mann-whitney"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import Field
 
-from cbtrun.digests import canonical, digest
+from cbtrun.contract.digests import canonical, digest
+from cbtrun.contract.records import Json, Record
 from cbtrun.errors import StageError
-from cbtrun.records import Json, Record
 
 REGISTRATION_FORMAT = 1
 FROZEN = ("seed", "analysis", "ratings", "arms", "personas", "sessions", "tune", "corpus", "models")

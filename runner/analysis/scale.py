@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cbtrun.analysis.table import Scale
+from cbtrun.contract.records import Rating
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.totals import Aggregate, Value, counted_items, item_value, outcome_values, rating_total
-from cbtrun.records import Rating
 
 
 def outcome_scale(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cbtrun.analysis.table import Row
-from cbtrun.records import Bounds
+from cbtrun.contract.records import Bounds
 
 
 def worst_case_of_groups(first: Sequence[Row], second: Sequence[Row]) -> Bounds | None:

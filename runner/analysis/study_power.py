@@ -27,7 +27,7 @@ from cbtrun.analysis.subgroup_levels import SubgroupLevels, subgroup_levels
 from cbtrun.errors import StatisticsError
 
 if TYPE_CHECKING:
-    from cbtrun.planning import Plan
+    from cbtrun.contract.plans import Plan
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.study.spec import Study
 

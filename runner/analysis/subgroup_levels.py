@@ -66,7 +66,7 @@ def _comparable(arms: Sequence[Mapping[str, str]], by: str, options: Mapping[str
 
 def _persona_levels(attribute: str) -> int | None:
     """Levels that an attribute of personas can have; none where it may be any text."""
-    from cbtrun.records import Persona
+    from cbtrun.contract.records import Persona
 
     if attribute == "severity":
         return SEVERITIES

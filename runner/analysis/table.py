@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from cbtrun.contract.records import Group, Session
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Group, Session
 from cbtrun.statistics.samples import describe
 
 NOT_RATED = "not rated"

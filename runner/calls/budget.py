@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cbtrun.calls.server_terms import Prices, ServerTerms
+from cbtrun.contract.models import Reply, Request
 from cbtrun.errors import StopRun
 from cbtrun.journal.journal import Spent
-from cbtrun.models import Reply, Request
 
 UNBOUNDED_REPLY = 1024
 """Tokens that are set aside for a reply to which nobody set a bound."""

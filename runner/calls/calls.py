@@ -18,7 +18,8 @@ from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import ServerTerms, priced
-from cbtrun.digests import derive_seed, digest
+from cbtrun.contract.digests import derive_seed, digest
+from cbtrun.contract.models import EngineShare, Model, Reply, Request
 from cbtrun.errors import (
     CbtrunError,
     ConsentMissing,
@@ -31,7 +32,6 @@ from cbtrun.errors import (
     WouldAsk,
 )
 from cbtrun.journal.journal import Call, Fault, Journal
-from cbtrun.models import EngineShare, Model, Reply, Request
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cbtrun.calls.hiding import hide
-from cbtrun.models import Reply
+from cbtrun.contract.models import Reply
+from cbtrun.keys.hiding import hide
 
 MOST_TOKENS = 10**9
 """Of one reply: no model reads or says more, and sums over a study stay within what SQLite counts."""

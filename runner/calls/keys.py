@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cbtrun.digests import digest
-from cbtrun.models import ChatMessage, Request
+from cbtrun.contract.digests import digest
+from cbtrun.contract.models import ChatMessage, Request
 
 
 def call_key(identity: str, request: Request, seed: int) -> str:

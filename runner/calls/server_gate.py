@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from cbtrun.calls.server_terms import ServerLimits, ServerTerms, strictest
+from cbtrun.contract.models import Reply
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
-from cbtrun.models import Reply
 
 
 @dataclass(frozen=True)

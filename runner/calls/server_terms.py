@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cbtrun.models import Reply
-from cbtrun.records import Json
+from cbtrun.contract.models import Reply
+from cbtrun.contract.records import Json
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from cbtrun.models import AnswerMode, ChatMessage, Reply, Request
+from cbtrun.contract.models import AnswerMode, ChatMessage, Reply, Request
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion

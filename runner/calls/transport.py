@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.addresses import server_of
-from cbtrun.calls.hiding import hide
 from cbtrun.errors import AccessRefused, ServerFault
+from cbtrun.keys.addresses import server_of
+from cbtrun.keys.hiding import hide
 
 if TYPE_CHECKING:
     import aiohttp

@@ -30,9 +30,9 @@ def doctor(
     spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, allow_hosts: tuple[str, ...], online: bool
 ) -> int:
     """Say what would stop a study on this machine, one line a check, and what to do. Exit 2 if anything would."""
-    from cbtrun.calls.secrets import key_ring
-    from cbtrun.cli.main import load
-    from cbtrun.doctor.doctor import doctor_checks
+    from cbtrun.before.doctor.doctor import doctor_checks
+    from cbtrun.cli.shared import load
+    from cbtrun.keys.secrets import key_ring
 
     study, registry = load(spec, sets, allow_local_plugins)
     stops = 0

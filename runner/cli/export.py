@@ -17,15 +17,15 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
 
     Weights are safetensors. A merged model has its base's number format, tokenizer and chat template.
     """
+    from cbtrun.contract.records import Adapter
     from cbtrun.errors import StageError
-    from cbtrun.origins import mark_taught, real_people_in
-    from cbtrun.plain_files import inside
+    from cbtrun.files.plain_files import inside
+    from cbtrun.files.run_folder import RunFolder, read_records
     from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
-    from cbtrun.records import Adapter
     from cbtrun.registry import load_registry
-    from cbtrun.run_folder import RunFolder, read_records
-    from cbtrun.stage_inputs import output_path
-    from cbtrun.study.spec import study_of_run
+    from cbtrun.run.inputs import output_path
+    from cbtrun.run.study_lock import study_of_run
+    from cbtrun.study.origins import mark_taught, real_people_in
 
     folder = RunFolder(run_folder)
     registry = load_registry()

@@ -28,12 +28,11 @@ def forget(run_folder: Path, session: str, plugins: bool) -> int:
     Scores and every n stay as they are: a tombstone (RUN/forgotten.jsonl) stands where the person stood, and stays there
     when the study runs again. Adapters that were trained on them, and files outside RUN, are named and left to you.
     """
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.forget.forgetting import forget_person
     from cbtrun.pipeline import remake_report
     from cbtrun.registry import load_registry
-    from cbtrun.run_folder import RunFolder
-    from cbtrun.run_lock import local_plugins_of
-    from cbtrun.study.spec import study_of_run
+    from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)
     registry = load_registry(local_plugins_of(folder) if plugins else [])

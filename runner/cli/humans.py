@@ -52,8 +52,8 @@ def sheet(
     codes and the order come from a secret in the key, never from the study. The key is written beside the run, not into the
     folder of the sheets: give the folder away, keep the key. While the key is there, the same codes are written again.
     """
+    from cbtrun.humans.rated_run import rated_run
     from cbtrun.humans.sheet import make_sheet, write_sheet
-    from cbtrun.study.rating_sets import rated_run
 
     run = rated_run(run_folder, set_name)
     drawn = make_sheet(run, count, strata, new=new)
@@ -120,8 +120,8 @@ def agree(
     from cbtrun.humans.agree import agreement_report
     from cbtrun.humans.agree_tables import agreement_lines, write_agreement
     from cbtrun.humans.human_ratings import Mapped, read_ratings
+    from cbtrun.humans.rated_run import rated_run
     from cbtrun.humans.sheet import read_key
-    from cbtrun.study.rating_sets import rated_run
 
     run = rated_run(run_folder, set_name)
     codes = read_key(key or run_folder / "sheet-key.csv").codes

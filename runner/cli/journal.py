@@ -31,8 +31,8 @@ def export(run_folder: Path, file: Path) -> None:
 
     Of a damaged journal every reply that can still be read, and how much cannot.
     """
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import export_journal
-    from cbtrun.run_folder import RunFolder
 
     found = export_journal(RunFolder(run_folder), file)
     click.echo(f"{file}: {found.calls:,} calls")
@@ -49,8 +49,8 @@ def export(run_folder: Path, file: Path) -> None:
 @file_argument
 def import_(run_folder: Path, file: Path) -> None:
     """Add the replies in FILE to RUN's journal: all or none. RUN is made if it is not there."""
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import import_journal
-    from cbtrun.run_folder import RunFolder
 
     found = import_journal(RunFolder(run_folder), file)
     click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already")
@@ -61,8 +61,8 @@ def import_(run_folder: Path, file: Path) -> None:
 def check(run_folder: Path) -> None:
     """Read all of RUN's journal and say what is broken in it."""
     from cbtrun.errors import StageError
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import check_journal
-    from cbtrun.run_folder import RunFolder
 
     folder = RunFolder(run_folder)
     if found := check_journal(folder):
@@ -74,8 +74,8 @@ def check(run_folder: Path) -> None:
 @run_argument
 def compact(run_folder: Path) -> None:
     """Make the file of RUN's journal as small as it can be; nothing in it changes."""
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import compact_journal
-    from cbtrun.run_folder import RunFolder
 
     before, after = compact_journal(RunFolder(run_folder))
     click.echo(f"{run_folder}: {before / 2**20:,.1f} MiB, now {after / 2**20:,.1f} MiB")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,12 +18,18 @@ from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
 from cbtrun.cli.runs import compare, view
+from cbtrun.cli.shared import (
+    allow_host_option,
+    load,
+    plugins_option,
+    rehearse_option,
+    run_argument,
+    runs_option,
+    say_outcome,
+    set_option,
+    spec_argument,
+)
 from cbtrun.version import __version__
-
-if TYPE_CHECKING:
-    from cbtrun.pipeline import Outcome
-    from cbtrun.registry import Registry
-    from cbtrun.study.spec import Study
 
 
 class StudyGroup(click.Group):
@@ -35,47 +41,6 @@ class StudyGroup(click.Group):
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
-
-
-spec_argument = click.argument("spec", type=click.Path(path_type=Path))
-run_argument = click.argument(
-    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
-set_option = click.option(
-    "sets",
-    "--set",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
-)
-runs_option = click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder that holds the run folders.",
-)
-plugins_option = click.option(
-    "--allow-local-plugins",
-    is_flag=True,
-    help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.",
-)
-
-
-rehearse_option = click.option(
-    "--rehearse",
-    is_flag=True,
-    help="Run the same file with embedded stand-ins for its models and small counts, into a folder of its own.",
-)
-
-
-allow_host_option = click.option(
-    "allow_hosts",
-    "--allow-host",
-    multiple=True,
-    metavar="[NAME=]HOST",
-    help="Let the key in environment variable NAME (without it: any key that the study names) go to HOST. Vendors' own hosts need no leave.",
-)
 
 
 @click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -128,13 +93,14 @@ def run(
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.calls.secrets import key_ring
-    from cbtrun.consent import check_consent, check_keys
-    from cbtrun.machine import check_machine
-    from cbtrun.pipeline import RunOptions, run_study
-    from cbtrun.progress import progress_for
-    from cbtrun.rehearsal.run import rehearsal
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.before.ready import ready
+    from cbtrun.before.rehearsal.run import rehearsal
+    from cbtrun.errors import SpecError
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.keys.secrets import key_ring
+    from cbtrun.pipeline import run_study
+    from cbtrun.run.options import RunOptions
+    from cbtrun.run.progress import progress_for
 
     study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
     with ExitStack() as stack:
@@ -143,11 +109,9 @@ def run(
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         run_options = RunOptions(keys=keys, redo=frozenset(options.pop("redo")), **options)
-        check_consent(study, registry, run_options.consent_remote)
-        check_keys(study, run_options.keys, offline=run_options.offline)
         folder = RunFolder(runs / study.name)
-        if not run_options.offline:
-            check_machine(study, registry, folder)
+        if problems := ready(study, registry, folder, run_options):
+            raise SpecError(problems)
         outcome = run_study(study, registry, folder, run_options)
     return say_outcome(outcome)
 
@@ -158,7 +122,7 @@ def run(
 @plugins_option
 def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
     """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
-    from cbtrun.stages import ordered_stages
+    from cbtrun.study.graph import ordered_stages
 
     study, _ = load(spec, sets, allow_local_plugins)
     stages = ordered_stages(study)
@@ -174,15 +138,16 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
-    from cbtrun.machine import lacking_here
-    from cbtrun.planning import plan_lines
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.before.plan import plan_lines
+    from cbtrun.before.ready import ready
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.run.options import RunOptions
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
     for line in plan_lines(study, registry, folder):
         click.echo(line)
-    for problem in lacking_here(study, registry, folder):
+    for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 
@@ -190,8 +155,8 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 @run_argument
 def status(run_folder: Path) -> None:
     """Say how far a run is, from any terminal, also while it runs."""
-    from cbtrun.run_folder import RunFolder
-    from cbtrun.status import status_lines
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.run.status import status_lines
 
     for line in status_lines(RunFolder(run_folder)):
         click.echo(line)
@@ -230,14 +195,14 @@ def schema(write: bool) -> None:
     import json
     from importlib.resources import as_file, files
 
-    from cbtrun.reference import write_reference
+    from cbtrun.cli.reference import write_reference
     from cbtrun.registry import load_registry
     from cbtrun.study.study_schema import study_schema, write_schemas
 
     if write:
         with as_file(files("cbtrun.schemas")) as folder:
             docs = folder.parent / "docs"  # there in a checkout alone
-            pages = write_reference(docs, load_registry()) if docs.is_dir() else []
+            pages = write_reference(docs, load_registry(), cli) if docs.is_dir() else []
             for path in (*write_schemas(folder, load_registry()), *pages):
                 click.echo(f"wrote {path}")
     else:
@@ -256,7 +221,7 @@ def _new(kind: str) -> None:
     @new.command(kind, help=f"Write {_KINDS[kind]} to start from: NAME in the current folder.")
     @click.argument("name")
     def make(name: str) -> None:
-        from cbtrun.scaffolds import write_scaffold
+        from cbtrun.cli.scaffolds import write_scaffold
 
         for line in write_scaffold(kind, name, Path.cwd()):
             click.echo(line)
@@ -266,50 +231,11 @@ for _kind in _KINDS:
     _new(_kind)
 
 
-def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
-    """The checked study and the plugins it may use."""
-    from cbtrun.study.spec import load_study, local_plugins
-
-    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
-    return load_study(spec, sets, registry=registry), registry
-
-
-def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:
-    """Every installed plugin, the study's own files if the user allows them, and the progress display."""
-    from cbtrun.errors import PluginError
-    from cbtrun.registry import load_registry
-
-    if local and not allow_local:
-        names = ", ".join(map(str, local))
-        raise PluginError(
-            f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
-        )
-    return load_registry(local, [("progress", watching)] if watching else [])
-
-
-def say_outcome(outcome: Outcome) -> int:
-    """Print how a run ended. Returns the exit code."""
-    for failure in outcome.failures:
-        unit = f" {failure.unit}" if failure.unit else ""
-        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
-    if outcome.failures:
-        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
-    for stage, why in outcome.kept.items():
-        click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
-    if not outcome.failures and not outcome.done:
-        click.echo("Nothing to do: every stage is up to date.")
-    if outcome.folder.results.exists():
-        click.echo(f"results: {outcome.folder.results}")
-    if outcome.report is not None:
-        click.echo(f"report:  {outcome.report}")
-    return 3 if outcome.failures else 0
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
     import gc
 
-    from cbtrun.calls.hiding import hidden_output
+    from cbtrun.keys.hiding import hidden_output
 
     gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
     with hidden_output():

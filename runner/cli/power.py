@@ -55,9 +55,9 @@ def power(
     """
     from cbtrun.analysis.power_words import Wanted, power_lines, published_sd
     from cbtrun.analysis.study_power import PlannedTest, planned_tests
-    from cbtrun.cli.main import load
+    from cbtrun.before.plan import plan_study
+    from cbtrun.cli.shared import load
     from cbtrun.errors import StatisticsError
-    from cbtrun.planning import plan_study
     from cbtrun.plugins.report.power_curve import write_curves
 
     study, registry = load(spec, sets, allow_local_plugins)

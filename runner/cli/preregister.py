@@ -21,9 +21,9 @@ def preregister(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool, pa
     from datetime import UTC, datetime
 
     from cbtrun.analysis.preregistration import write_registration
-    from cbtrun.cli.main import load
+    from cbtrun.cli.shared import load
     from cbtrun.pipeline import make_personas_alone
-    from cbtrun.registered import register_study, registration_beside
+    from cbtrun.run.promise import register_study, registration_beside
 
     study, registry = load(spec, sets, allow_local_plugins)
     personas = make_personas_alone(study, registry)

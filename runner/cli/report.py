@@ -19,12 +19,11 @@ FIGURES = ("svg", "pdf", "png")
 )  # fmt: skip
 def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]) -> int:
     """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched."""
-    from cbtrun.cli.main import registry_with, say_outcome
+    from cbtrun.cli.shared import registry_with, say_outcome
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import remake_report
-    from cbtrun.progress import progress_for
-    from cbtrun.run_folder import RunFolder
-    from cbtrun.run_lock import local_plugins_of
-    from cbtrun.study.spec import study_of_run
+    from cbtrun.run.progress import progress_for
+    from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)
     registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())

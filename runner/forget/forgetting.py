@@ -14,8 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import file_digest
-from cbtrun.forget.tombstones import (
+from cbtrun.contract.digests import file_digest
+from cbtrun.files.plain_files import inside
+from cbtrun.files.run_folder import write_records
+from cbtrun.forget.whose import Person, person_of, records_of
+from cbtrun.journal.forget import Removed, remove_replies
+from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.run.tombstones import (
     StandingSession,
     Tombstone,
     set_tombstone,
@@ -25,16 +30,11 @@ from cbtrun.forget.tombstones import (
     stood_for,
     tombstones,
 )
-from cbtrun.forget.whose import Person, person_of, records_of
-from cbtrun.journal.forget import Removed, remove_replies
-from cbtrun.plain_files import inside
-from cbtrun.run_folder import write_records
-from cbtrun.stage_inputs import Inputs, output_path
 
 if TYPE_CHECKING:
-    from cbtrun.records import Record
+    from cbtrun.contract.records import Record
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 LEAST_TELLING = 24
@@ -125,8 +125,8 @@ def _stone(
     rewritten: Iterable[_Rewritten],
     adapters: tuple[str, ...],
 ) -> Tombstone:
-    from cbtrun.digests import bytes_digest
-    from cbtrun.record_list import lines_of
+    from cbtrun.contract.digests import bytes_digest
+    from cbtrun.files.record_list import lines_of
 
     stones = tombstones(folder)
     own = {one.id for one in person.sessions}

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.records import Persona, Session, Transcript
+from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import DERIVED_FROM, Tombstone, is_theirs
-from cbtrun.origins import real_people_in
-from cbtrun.records import Persona, Session, Transcript
-from cbtrun.stage_inputs import Inputs, output_path
-from cbtrun.study.schema_words import did_you_mean
+from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.run.tombstones import DERIVED_FROM, Tombstone, is_theirs
+from cbtrun.study.origins import real_people_in
 
 if TYPE_CHECKING:
+    from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 

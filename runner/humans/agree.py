@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import derive_seed
+from cbtrun.contract.digests import derive_seed
+from cbtrun.contract.records import Interval, Rating, Record
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Interval, Rating, Record
 from cbtrun.reliability.of_ratings import Kind, agreement, single_values
 from cbtrun.reliability.records import Reliability, Severity
 from cbtrun.statistics.samples import Estimated, stored_float

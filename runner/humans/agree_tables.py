@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cbtrun.csv_cells import csv_text
+from cbtrun.contract.records import Interval
+from cbtrun.files.csv_cells import csv_text
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
-from cbtrun.records import Interval
-from cbtrun.run_folder import write_atomically
 
 COLUMNS = (
     "Outcome",

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cbtrun.csv_cells import bare_cell
+from cbtrun.contract.records import ItemScore, Rating
+from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.files.csv_cells import bare_cell
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 from cbtrun.ratings.totals import NOT_APPLICABLE
-from cbtrun.records import ItemScore, Rating
-from cbtrun.study.schema_words import did_you_mean, known_words
 
 if TYPE_CHECKING:
     from cbtrun.plugins.transcripts.transcript_table import Row, Table

@@ -13,15 +13,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.csv_cells import bare_cell, csv_text
+from cbtrun.contract.records import Record, Session
 from cbtrun.errors import SpecError, StageError
+from cbtrun.files.csv_cells import bare_cell, csv_text
+from cbtrun.files.run_folder import write_atomically
 from cbtrun.ratings.unblinding import masked
-from cbtrun.records import Record, Session
-from cbtrun.run_folder import write_atomically
 
 if TYPE_CHECKING:
+    from cbtrun.humans.rated_run import RatedRun
     from cbtrun.ratings.rubric import Item, Rubric
-    from cbtrun.study.rating_sets import RatedRun
 
 KEY = "sheet-key.csv"
 COLUMNS = ("sheet", "session", "rater", "item", "score", "comment")

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cbtrun.errors import StageError
+from cbtrun.files.plain_files import write_parts
+from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
-from cbtrun.plain_files import write_parts
-from cbtrun.run_folder import RunFolder
 
 FORMAT = 1
 FIELDS = [

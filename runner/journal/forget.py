@@ -12,7 +12,7 @@ from cbtrun.journal.tables import connect
 from cbtrun.journal.trouble import told
 
 if TYPE_CHECKING:
-    from cbtrun.run_folder import RunFolder
+    from cbtrun.files.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from cbtrun.contract.models import Reply
 from cbtrun.journal.tables import FORMAT, check_file, connect
 from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
-from cbtrun.models import Reply
 
 __all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
 

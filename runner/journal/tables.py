@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cbtrun.errors import StageError
+from cbtrun.files.plain_files import strange
 from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
-from cbtrun.plain_files import strange
 
 FORMAT = 3
 

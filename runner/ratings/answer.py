@@ -15,11 +15,11 @@ from pydantic import model_validator as validated
 from pydantic_core import PydanticCustomError
 
 from cbtrun.calls.structured import Answer, Answered, Attempt, answer_text, explain
+from cbtrun.contract.records import ItemScore
 from cbtrun.ratings.evidence import Lookup, TurnsSearched
 from cbtrun.ratings.request import lowest_answer
 from cbtrun.ratings.rubric import Item
 from cbtrun.ratings.totals import NOT_APPLICABLE
-from cbtrun.records import ItemScore
 
 EVIDENCE_NOT_FOUND = "evidence not found"
 NOT_SCORED = "not scored by the rater"

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from cbtrun.contract.records import Quote
 from cbtrun.ratings.request import ShownTurn
-from cbtrun.records import Quote
 
 SHORTEST_WORDS, SHORTEST_CHARACTERS = 3, 8
 

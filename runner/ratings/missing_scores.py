@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from cbtrun.contract.records import Rating, Record
 from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.totals import Aggregate, Missing, values_by_outcome
-from cbtrun.records import Rating, Record
 from cbtrun.statistics.samples import stored_float
 
 RULES: tuple[Missing, ...] = ("prorated", "lowest", "highest")

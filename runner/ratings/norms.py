@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from cbtrun.records import Record
+from cbtrun.contract.records import Record
 
 
 class Norm(Record):

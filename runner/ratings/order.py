@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cbtrun.digests import digest
-from cbtrun.records import Session
+from cbtrun.contract.digests import digest
+from cbtrun.contract.records import Session
 
 
 def asking_place(session: Session, repeat: int, seed: int) -> tuple[int, str]:

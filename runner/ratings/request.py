@@ -14,10 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cbtrun.models import ChatMessage, Draw, Request
+from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.contract.records import Session, Speaker, Turn
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 from cbtrun.ratings.unblinding import masked, unblinding
-from cbtrun.records import Session, Speaker, Turn
 
 if TYPE_CHECKING:
     from jinja2 import Environment

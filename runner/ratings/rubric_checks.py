@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.ratings.rubric import Item, Rubric, Total
 from cbtrun.ratings.rubric_signals import Words, named_signals
-from cbtrun.study.schema_words import did_you_mean, known_words
 
 
 class Fault(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from cbtrun.patterns import check_pattern
-from cbtrun.records import Record, Speaker
+from cbtrun.contract.records import Record, Speaker
+from cbtrun.documents.patterns import check_pattern
 
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(check_pattern)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Literal, NamedTuple
 
+from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.errors import StageError
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
-from cbtrun.records import ItemScore, Rating
 
 Aggregate = Literal["mean", "median"]
 Missing = Literal["none", "prorated", "lowest", "highest"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cbtrun.contract.records import ItemScore
 from cbtrun.ratings.request import Window
 from cbtrun.ratings.rubric import Item
-from cbtrun.records import ItemScore
 
 RULES = {
     "scale": "mean of the windows, weighted by their turns",

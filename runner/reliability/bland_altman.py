@@ -6,7 +6,7 @@ import math
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval
+from cbtrun.contract.records import Interval
 from cbtrun.reliability.records import Limits, Severity
 from cbtrun.statistics.samples import LEVEL
 

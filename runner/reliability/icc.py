@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval
+from cbtrun.contract.records import Interval
 from cbtrun.statistics.samples import LEVEL, Estimated
 
 if TYPE_CHECKING:

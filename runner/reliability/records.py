@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cbtrun.records import Interval, Record
+from cbtrun.contract.records import Interval, Record
 
 
 class Coefficient(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval
+from cbtrun.contract.records import Interval
 from cbtrun.statistics.samples import LEVEL, Estimated
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval
+from cbtrun.contract.records import Interval
 from cbtrun.statistics.samples import LEVEL
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.consent import is_embedded
-from cbtrun.models import EngineShare, Model, ModelContext, TunedAdapter
-from cbtrun.plain_files import inside
+from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter
+from cbtrun.files.plain_files import inside
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.stage_inputs import Inputs, output_path
+from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.study.model_kinds import is_embedded
 
 if TYPE_CHECKING:
-    from cbtrun.calls.secrets import KeyRing
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.keys.secrets import KeyRing
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
     from cbtrun.study.spec import Study
 
 

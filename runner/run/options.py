@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbtrun.calls.calls import Tally
-from cbtrun.calls.secrets import KeyRing
-from cbtrun.records import Failure
-from cbtrun.run_folder import RunFolder
+from cbtrun.contract.records import Failure
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.keys.secrets import KeyRing
 
 
 @dataclass(frozen=True)

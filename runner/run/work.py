@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
-from cbtrun.consent import is_embedded, is_remote, refusal
-from cbtrun.context import RunFacts, StageContext, StageNote
-from cbtrun.digests import derive_seed, digest, file_digest
+from cbtrun.contexts import RunFacts, StageContext, StageNote
+from cbtrun.contract.digests import derive_seed, digest, file_digest
+from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
-from cbtrun.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
-from cbtrun.forget.tombstones import stood_for, tombstones, without_forgotten
+from cbtrun.files.plain_files import inside
+from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
-from cbtrun.origins import real_people_in
-from cbtrun.plain_files import inside
-from cbtrun.progress import ProgressFile
-from cbtrun.records import Failure
-from cbtrun.registered import promise_of, registration_digest
-from cbtrun.result_parts import Parts
-from cbtrun.results import build_results, results_bytes
+from cbtrun.results.parts import Parts
+from cbtrun.results.study_results import build_results, results_bytes
+from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
+from cbtrun.run.inputs import OUTPUTS, Inputs, output_path
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
+from cbtrun.run.progress import ProgressFile
+from cbtrun.run.promise import promise_of, registration_digest
+from cbtrun.run.side_by_side import Wave, run_side_by_side
+from cbtrun.run.study_lock import lock_of
+from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.run.up_to_date import Due, due
-from cbtrun.run_folder import RunFolder, write_atomically, write_records
-from cbtrun.run_lock import lock_of
-from cbtrun.side_by_side import Wave, run_side_by_side
-from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
-from cbtrun.stages import Stage
+from cbtrun.study.graph import Stage
+from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
+from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:

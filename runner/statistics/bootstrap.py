@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval
+from cbtrun.contract.records import Interval
 from cbtrun.statistics.samples import LEVEL, Estimated, as_sample, has_no_spread
 
 if TYPE_CHECKING:

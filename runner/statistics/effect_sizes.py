@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Effect, Interval
+from cbtrun.contract.records import Effect, Interval
 from cbtrun.statistics.noncentral import noncentrality_limits, small_sample_factor
 from cbtrun.statistics.samples import LEVEL, Sized, as_sample, has_no_spread
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.records import Interval, Test
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Interval, Test
 from cbtrun.statistics.samples import as_sample, has_no_spread
 
 if TYPE_CHECKING:

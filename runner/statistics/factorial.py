@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from cbtrun.records import Interval, Test
+from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, as_sample
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cbtrun.records import Effect, Interval
+from cbtrun.contract.records import Effect, Interval
 from cbtrun.statistics.samples import as_sample
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.records import Interval, Test
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, as_sample
 
 if TYPE_CHECKING:

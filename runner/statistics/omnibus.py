@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Effect, Interval, Test
+from cbtrun.contract.records import Effect, Interval, Test
 from cbtrun.statistics.samples import LEVEL, Sized, Tested, as_sample, has_no_spread
 
 if TYPE_CHECKING:

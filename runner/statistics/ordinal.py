@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.records import Effect, Interval, Test
+from cbtrun.contract.records import Effect, Interval, Test
 from cbtrun.statistics.samples import LEVEL, as_sample
 
 if TYPE_CHECKING:

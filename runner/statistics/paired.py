@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval, Test
+from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, Estimated, Tested, as_sample, has_no_spread
 from cbtrun.statistics.two_groups import EXACT_UP_TO
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cbtrun.records import Interval, Test
+from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, Estimated, as_sample, has_no_spread
 
 if TYPE_CHECKING:

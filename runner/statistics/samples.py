@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.records import Effect, Interval, Test
 from cbtrun.errors import StatisticsError
-from cbtrun.records import Effect, Interval, Test
 
 if TYPE_CHECKING:
     import numpy as np

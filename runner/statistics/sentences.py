@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cbtrun.records import Comparison
+from cbtrun.contract.records import Comparison
 from cbtrun.statistics.wording import counts_text, difference_sentence, interval_text, level_name, p_value, points
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cbtrun.records import Comparison, Effect, Interval, Test
+from cbtrun.contract.records import Comparison, Effect, Interval, Test
 
 TEST_NAMES = {
     "mann-whitney": "Mann-Whitney",

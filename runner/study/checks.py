@@ -11,20 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.context import BlockContext
+from cbtrun.contexts import BlockContext
+from cbtrun.documents.schema import Part, schema_problems, walk, with_defaults
+from cbtrun.documents.schema_words import did_you_mean, known_words
+from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
 from cbtrun.hookspecs import stage_hooks
 from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
-from cbtrun.study.schema import Part, schema_problems, walk, with_defaults
-from cbtrun.study.schema_words import did_you_mean, known_words
 from cbtrun.study.spec import Study, block_path
 from cbtrun.study.study_schema import SINGLE, base_schema, block_schema
-from cbtrun.study.yaml_source import Steps
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.contract.records import Json
     from cbtrun.registry import Registry
 
 VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
@@ -193,8 +193,8 @@ class _Checks:
             self._read_rubric(name, file)
 
     def _read_rubric(self, name: str, file: Path) -> None:
-        from cbtrun.digests import file_digest
-        from cbtrun.ratings.rubric import read_rubric
+        from cbtrun.contract.digests import file_digest
+        from cbtrun.ratings.rubric_file import read_rubric
 
         try:
             rubric = read_rubric(file)

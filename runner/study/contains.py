@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cbtrun.documents.schema import Part
+from cbtrun.documents.yaml_source import Steps
 from cbtrun.study.references import is_path
-from cbtrun.study.schema import Part
-from cbtrun.study.yaml_source import Steps
 
 BRINGING = ("personas", "corpus", "sessions")
 """Stages whose blocks may read words that somebody said."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cbtrun.documents.schema_words import did_you_mean, got
+from cbtrun.documents.yaml_source import Located, Node, parse_yaml, read_yaml
 from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.study.schema_words import did_you_mean, got
-from cbtrun.study.yaml_source import Located, Node, parse_yaml, read_yaml
 
 SET = "--set "
 """How the place of a value from the command line begins."""

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.documents.schema import Part
+from cbtrun.documents.schema_words import did_you_mean, got, known_words
+from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import PluginError
-from cbtrun.study.schema import Part
-from cbtrun.study.schema_words import did_you_mean, got, known_words
-from cbtrun.study.yaml_source import Steps
 
 BLOCKS = {
     "models": "model",

@@ -9,16 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import Place, SpecError
-from cbtrun.study.overrides import Written, read_study
+from cbtrun.documents.yaml_source import Located, Node
+from cbtrun.errors import Place
 from cbtrun.study.references import Reference
 from cbtrun.study.study_schema import SINGLE
-from cbtrun.study.yaml_source import Located, Node
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.registry import Registry
-    from cbtrun.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Study:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the resolved study."""
-        from cbtrun.digests import digest
+        from cbtrun.contract.digests import digest
 
         return digest(self.data)
 
@@ -86,51 +83,9 @@ class Study:
 
     def rubrics(self) -> dict[str, Rubric]:
         """Each rubric that the study uses, by the name or path that `data` has for it."""
-        from cbtrun.ratings.rubric import read_rubric
+        from cbtrun.ratings.rubric_file import read_rubric
 
         return {name: read_rubric(path) for name, path in self.rubric_files.items()}
-
-
-def load_study(path: str | Path, sets: Sequence[str] = (), *, registry: Registry) -> Study:
-    """A study, checked in full: keys, values, names, files, and what each plugin finds wrong with its blocks.
-
-    sets: `path.to.key=value` texts of the command line. Raises SpecError with all problems at once, in file order.
-    """
-    from cbtrun.study.checks import check_study
-
-    return check_study(read_study(path, sets), registry)
-
-
-def local_plugins(path: str | Path, sets: Sequence[str] = ()) -> list[Path]:
-    """The Python files under `plugins`, to be loaded (with consent) before the study can be checked.
-
-    What is wrong with the entries themselves is left to `load_study`: here a wrong one is left out.
-    """
-    written = read_study(path, sets)
-    listed = written.document.value.get("plugins")
-    found = []
-    for index, name in enumerate(listed if isinstance(listed, list) else []):
-        if isinstance(name, str) and name:
-            file = written.folder_of(written.document.place("plugins", index)) / name
-            found += [Path(os.path.normpath(file))] if file.is_file() else []
-    return found
-
-
-def study_of_run(folder: RunFolder, registry: Registry) -> Study:
-    """The study that a run folder holds, from its lock file. Nothing is checked again: its files may be gone.
-
-    Raises SpecError when the folder has no lock file.
-    """
-    from cbtrun.run_lock import lock_of
-    from cbtrun.study.checks import unchecked_study
-
-    lock = lock_of(folder)
-    if "resolved" not in lock:
-        raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
-    place = Place(str(folder.lock_file))
-    spec = lock["spec"]
-    written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
-    return unchecked_study(written, registry)
 
 
 def block_path(stage: str, name: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.records import Json
 from cbtrun.hookspecs import stage_hooks
-from cbtrun.records import Json
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
@@ -69,10 +69,10 @@ def study_schema(registry: Registry) -> Json:
 
 def record_schemas() -> dict[str, Json]:
     """File name -> JSON Schema of each record that people may write by hand or read elsewhere."""
+    from cbtrun.contract.record_schema import record_schema
+    from cbtrun.contract.records import Persona, Rating, Record, Session, Transcript
     from cbtrun.ratings.rubric import rubric_schema
-    from cbtrun.record_schema import record_schema
-    from cbtrun.records import Persona, Rating, Record, Session, Transcript
-    from cbtrun.results import results_schema
+    from cbtrun.results.study_results import results_schema
 
     records: dict[str, type[Record]] = {
         "persona": Persona,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from report_studies import made_up_study
 
+from cbtrun.contract.records import ItemScore, Quote, Turn
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.write import write_all
-from cbtrun.records import ItemScore, Quote, Turn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cbtrun.contract.records import Session, Turn
 from cbtrun.humans.sheet import draw_sheet, form_page
-from cbtrun.ratings.rubric import find_rubric, read_rubric
-from cbtrun.records import Session, Turn
+from cbtrun.ratings.rubric_file import find_rubric, read_rubric
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

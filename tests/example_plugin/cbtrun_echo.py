@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.context import BlockContext, StageNote
+from cbtrun.contexts import BlockContext, StageNote
+from cbtrun.contract.models import Model, ModelContext, Reply, Request
 from cbtrun.errors import ModelError, Problem
 from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model, ModelContext, Reply, Request
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.records import Json
+from cbtrun.contract.records import Json
 
 LANGUAGES = ("any", "en", "de", "nl", "fr", "es")
 

@@ -1,0 +1,33 @@
+"""Where words of real people would leave this machine: nobody's words go to a remote model without the user's consent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.errors import Problem
+from cbtrun.study.graph import NAMED, ordered_stages
+from cbtrun.study.model_kinds import is_remote, refusal
+from cbtrun.study.origins import real_people_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+def consent_problems(study: Study, registry: Registry) -> Iterator[Problem]:
+    """Each place from which words of real people would go to a remote model.
+
+    It is found before a run so that nothing is begun in vain; what holds a request back is the desk that it goes through.
+    """
+    theirs = real_people_in(study, registry)
+    for stage in ordered_stages(study):
+        if stage.id not in theirs:
+            continue
+        own = (stage.block, stage.name) if stage.block in NAMED else (stage.block,)
+        arms = [("arms", arm) for arm in study.data.get("arms") or {}] if stage.block == "sessions" else []
+        for path in (own, *arms):
+            for one in study.references(path[0], "".join(path[1:])):
+                if one.kind == "models" and is_remote(study, registry, one.name):
+                    yield Problem(study.place(*one.at), "/".join(path), refusal(one.name, theirs[stage.id]))

@@ -1,0 +1,51 @@
+"""Everything that the doctor looks at, in the order in which a user would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbtrun.before.doctor.check import Check
+from cbtrun.before.doctor.servers import server_checks
+from cbtrun.before.doctor.this_machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
+from cbtrun.before.ready import ready
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.run.options import RunOptions
+
+if TYPE_CHECKING:
+    from cbtrun.keys.secrets import KeyRing
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *, online: bool) -> Iterator[Check]:
+    """One line for each thing that a run of the study needs. online: also ask the servers, which costs nothing."""
+    yield Check("ok", "study", f"'{study.name}' has no problems")
+    yield from version_checks()
+    asked = RunOptions(keys=keys)
+    for problem in ready(study, registry, None, asked, ("machine",)):
+        yield Check("stop", problem.path.replace("/", "."), problem.what)
+    yield clock_check()
+    for problem in ready(study, registry, None, asked, ("consent",)):
+        yield Check("note", "consent", f"{problem.path} {problem.what}")
+    yield from server_checks(study, registry, keys, online=online)
+    if not online and any("base_url" in block for block in study.data["models"].values()):
+        yield Check(
+            "note", "servers", "not asked", "add --online to ask whether they answer, take the keys and have the models"
+        )
+    yield from gpu_checks(study)
+    yield from weights_checks(study, registry)
+    yield from disk_check(study, registry, runs)
+    yield from _run_folder(RunFolder(runs / study.name))
+
+
+def _run_folder(folder: RunFolder) -> Iterator[Check]:
+    pid = folder.held_by()
+    if pid is not None:
+        yield Check(
+            "stop",
+            "run folder",
+            f"process {pid} is running in {folder.path}",
+            "wait for it, or give the study another name (--set study=NAME)",
+        )

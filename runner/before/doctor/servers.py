@@ -1,0 +1,116 @@
+"""Keys and servers: are the keys there and, asked for with `--online`, are they accepted, and do the servers know the models?
+
+A question to a server costs nothing: its list of models, never a completion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from cbtrun.before.doctor.check import Check
+from cbtrun.calls.transport import Answer, Patience, Transport
+from cbtrun.errors import AccessRefused, ModelError, ServerFault
+
+if TYPE_CHECKING:
+    from cbtrun.keys.secrets import KeyRing
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+PATIENCE = Patience(whole_seconds=20.0)
+CLOCK_SECONDS = 300.0
+"""How far our clock may be from a server's: beyond that, certificates and signed requests begin to fail."""
+
+
+def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bool) -> Iterator[Check]:
+    """One line for each remote model, and with `online` one more for its server."""
+    for name, block in study.data["models"].items():
+        if not registry.schema("models", block["using"]).get("x-remote"):
+            continue
+        if "base_url" not in block:
+            yield Check(
+                "note", f"server of {name}", f"'{block['using']}' has no option `base_url`: it was not looked at"
+            )
+            continue
+        try:
+            url = keys.address(block["base_url"])
+            secret = keys.key(block.get("api_key_env"), url)
+            proxy = keys.proxy(block.get("api_key_env"), url)
+        except ModelError as error:
+            yield Check("stop", f"key of {name}", str(error))
+            continue
+        held = f"{block['api_key_env']} is set and may go to {url}" if secret else f"none is needed for {url}"
+        yield Check("ok", f"key of {name}", held)
+        if online:
+            address, headers = _question(
+                str(block["using"]), url, str(block["model"]), secret.reveal() if secret else ""
+            )
+            yield from _asked(name, block, address, Transport(url, headers, PATIENCE, proxy))
+
+
+def _asked(name: str, block: Mapping[str, Any], address: str, transport: Transport) -> Iterator[Check]:
+    subject, model, url = f"server of {name}", str(block["model"]), transport.url
+    try:
+        answer = asyncio.run(_ask(address, transport))
+    except (ServerFault, AccessRefused) as error:
+        yield Check("stop", subject, f"{url} does not answer ({error})", "check the address, the network and the proxy")
+        return
+    if answer.status in (401, 403):
+        yield Check("stop", subject, f"{url} does not accept the key in {block.get('api_key_env')}", "renew it there")
+    elif answer.status >= 500 or answer.status == 429:
+        yield Check("stop", subject, f"{url} answers {answer.status}", "try again later")
+    elif (known := _knows(answer, model)) is False:
+        yield Check("stop", subject, f"{url} has no model '{model}'", "choose one that it lists under /models")
+    elif known is None:
+        yield Check("note", subject, f"{url} answers, but does not list its models ({answer.status})")
+    else:
+        yield Check("ok", subject, f"{url} answers and has '{model}'")
+    yield from _clock(answer)
+
+
+def _question(using: str, url: str, model: str, key: str) -> tuple[str, dict[str, str]]:
+    """Address and headers of the question, in the protocol of the model's plugin."""
+    if using == "google":
+        return f"{url}/v1beta/models/{quote(model)}", {"x-goog-api-key": key}
+    if using == "anthropic":
+        return f"{url}/v1/models/{quote(model)}", {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    return f"{url}/models", {"Authorization": f"Bearer {key}"} if key else {}
+
+
+async def _ask(address: str, transport: Transport) -> Answer:
+    try:
+        return await transport.ask("GET", address, {})
+    finally:
+        await transport.close()
+
+
+def _knows(answer: Answer, model: str) -> bool | None:
+    """Whether a server has a model; none when its answer does not say."""
+    if answer.status == 404 and not answer.text.lstrip().startswith("<"):
+        return False
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    if answer.status != 200 or not isinstance(found, dict):
+        return None
+    listed = found.get("data")
+    if not isinstance(listed, list):
+        return "name" in found or "id" in found or None  # one model, asked for by its name
+    names = {str(one.get("id", "")) for one in listed if isinstance(one, dict)}
+    return model in names or f"models/{model}" in names
+
+
+def _clock(answer: Answer) -> Iterator[Check]:
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return
+    off = abs(time.time() - theirs)
+    if off > CLOCK_SECONDS:
+        yield Check("stop", "clock", f"{off / 60:.0f} minutes from the server's", "set this machine's clock")

@@ -1,0 +1,167 @@
+"""What this machine has: versions, extras, GPU memory, disk, weights and the licences that stand before them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.before.doctor.check import Check
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+OLDEST_PYTHON = (3, 11)
+GIB = 2**30
+GATED: Mapping[str, str] = {
+    "meta-llama/": "the Llama Community License",
+    "mistralai/": "Mistral's terms",
+    "google/gemma": "the Gemma Terms of Use",
+}
+"""Beginnings of names on the hub whose weights are given to those only who accepted a licence there."""
+RECORDS_GIB = 1.0
+"""Journal, transcripts, sessions, ratings and report: docs/paper.md has what a study of 720 sessions took."""
+PACKAGES = ("vllm", "bitsandbytes", "liger-kernel", "google-genai", "anthropic")
+"""What only some studies need; plugins say whether a study lacks one."""
+
+
+def version_checks() -> Iterator[Check]:
+    """Python, cbtrun, and the optional packages that are here."""
+    from cbtrun.version import __version__
+
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Check(
+        "ok" if fits else "stop",
+        "versions",
+        f"cbtrun {__version__}, Python {found}",
+        "" if fits else "use Python 3.11 or newer",
+    )
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield Check("ok", f"package {package}", version(package))
+
+
+def clock_check() -> Check:
+    """A clock that is before our own installation is wrong; TLS would fail without saying why."""
+    installed = Path(str(distribution("cbtrun").locate_file("")))
+    newest = max((path.stat().st_mtime for path in installed.glob("*cbtrun*")), default=0.0)
+    if time.time() + 60 < newest:
+        return Check("stop", "clock", "before the day on which cbtrun was installed", "set this machine's clock")
+    return Check("ok", "clock", time.strftime("%Y-%m-%d %H:%M %Z"))
+
+
+def gpu_checks(study: Study) -> Iterator[Check]:
+    """Whether each tune job finds enough memory on the GPUs that are here."""
+    from cbtrun.plugins.local_models.gpus import gpu_memory
+    from cbtrun.plugins.local_models.model_files import weights_place
+    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, settings_that_help, shape_of
+
+    cards = gpu_memory()
+    there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
+    for name, job in study.data["tune"].items():
+        if job["using"] != "sft":
+            continue
+        shape = shape_of(weights_place(study.data["models"][job["base"]]["model"]))
+        need = estimate(shape, job) if shape else None
+        words = (
+            f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
+        )
+        if cards and need and need.gib > MARGIN * min(cards):
+            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job)))
+        else:
+            yield Check("ok", f"GPU for tune.{name}", words)
+
+
+def weights_checks(study: Study, registry: Registry) -> Iterator[Check]:
+    """Weights on the hub: here already, or to be fetched, and whether a licence stands before them."""
+    for name, model in hub_models(study, registry).items():
+        if is_cached(model):
+            yield Check("ok", f"weights of {name}", f"{model} is in the hub's cache")
+            continue
+        licence = next((words for start, words in GATED.items() if model.startswith(start)), None)
+        if licence and not _hub_token():
+            todo = f"accept them at https://huggingface.co/{model}, then `hf auth login` or set HF_TOKEN"
+            yield Check("stop", f"weights of {name}", f"{model} is given to those only who accepted {licence}", todo)
+        else:
+            accepted = f"; {licence} must have been accepted by the token's owner" if licence else ""
+            yield Check("note", f"weights of {name}", f"{model} will be fetched from the hub{accepted}")
+
+
+def disk_check(study: Study, registry: Registry, runs: Path) -> Iterator[Check]:
+    """Room for the run folder and for the weights that are still to come."""
+    here = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())
+    if not os.access(here, os.W_OK):
+        yield Check("stop", "disk", f"{here} may not be written", "choose another place with --runs")
+        return
+    need, missing = disk_need(study, registry), len(_missing(study, registry))
+    free = shutil.disk_usage(here).free / GIB
+    words = f"{free:,.0f} GiB free, about {need:,.0f} needed ({missing} models to fetch)"
+    yield (
+        Check("ok", "disk", words)
+        if free > need
+        else Check("stop", "disk", words, "free some, or choose another place with --runs and HF_HOME")
+    )
+
+
+def disk_need(study: Study, registry: Registry) -> float:
+    """GiB of records, checkpoints, and weights that are still to be fetched."""
+    weights = sum(map(weights_gib, _missing(study, registry)))
+    jobs = [job for job in study.data["tune"].values() if job.get("base") in hub_models(study, registry)]
+    return RECORDS_GIB + weights + sum(map(checkpoint_gib, jobs))
+
+
+def disk_words(study: Study, registry: Registry) -> str:
+    """The disk that a study takes, for its plan."""
+    missing = _missing(study, registry)
+    weights = sum(map(weights_gib, missing))
+    fetched = f", {weights:,.0f} of them weights to fetch ({len(missing)} models)" if missing else ""
+    return f"~{disk_need(study, registry):,.0f} GiB of disk{fetched}"
+
+
+def _missing(study: Study, registry: Registry) -> list[str]:
+    return [model for model in hub_models(study, registry).values() if not is_cached(model)]
+
+
+def hub_models(study: Study, registry: Registry) -> dict[str, str]:
+    """Name in the study -> name on the hub, of each model whose weights come from there."""
+    found = {}
+    for name, block in study.data["models"].items():
+        model = str(block.get("model", ""))
+        on_hub = registry.schema("models", block["using"]).get("x-weights") or block["using"] == "vllm"
+        if on_hub and not model.startswith("cbtrun:") and not Path(model).expanduser().is_dir():
+            found[name] = model
+    return found
+
+
+def is_cached(model: str) -> bool:
+    """Whether the hub's cache on this machine has a model's settings, and so most likely its weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "config.json"), str)
+
+
+def weights_gib(model: str) -> float:
+    """Size of a model's weights in 16 bits, GiB, by the billions in its name; 16 where the name says none."""
+    billions = re.search(r"(\d+(?:\.\d+)?)b\b", model.lower())
+    return float(billions[1]) * 2e9 / GIB if billions else 16.0
+
+
+def checkpoint_gib(job: Mapping[str, Any]) -> float:
+    """An adapter of a 7-8B model with the optimiser's state, GiB: 42 million weights at rank 16, 12 bytes each, twice."""
+    rank = int((job.get("lora") or {}).get("rank", 16))
+    return 42e6 * rank / 16 * 12 * 2 / GIB
+
+
+def _hub_token() -> bool:
+    from huggingface_hub import get_token
+
+    return bool(get_token())

@@ -1,0 +1,48 @@
+"""What a study needs and this machine lacks: a GPU, an extra. A study may be checked on a laptop and run on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cbtrun.before.plan import finished_stages
+from cbtrun.errors import Problem
+from cbtrun.study.checks import block_context
+from cbtrun.study.graph import Stage, ordered_stages
+
+if TYPE_CHECKING:
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = None) -> list[Problem]:
+    """What this machine lacks for the study, in the order of its file.
+
+    folder: leave out finished tune jobs, and models that only finished stages of this run talk to.
+    """
+    done = finished_stages(study, folder) if folder is not None else set()
+    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in _models(study, stage)}
+    asked = [("models", name) for name in study.data.get("models") or {} if name in talked_to]
+    asked += [("tune", name) for name in study.data.get("tune") or {} if f"tune.{name}" not in done]
+    return [
+        Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
+        for stage, name in asked
+        for what in registry.lacking(study.data[stage][name]["using"], block_context(study, stage, name))
+    ]
+
+
+def _models(study: Study, stage: Stage) -> set[str]:
+    """Models that a stage talks to; a training reads its base's files and does not talk to it."""
+    blocks = [(stage.block, stage.name)]
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    if stage.block == "tune":
+        return set()
+    names = set()
+    for block in blocks:
+        for one in study.references(*block):
+            if one.kind == "models":
+                names.add(one.name)
+            elif one.kind == "tune":
+                names.add(study.data["tune"][one.name]["base"])
+    return names

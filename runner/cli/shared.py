@@ -1,0 +1,92 @@
+"""What several commands share: their options, how they load a study, and how they say how a run ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.run.options import Outcome
+    from cbtrun.study.spec import Study
+
+spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+run_argument = click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+set_option = click.option(
+    "sets",
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
+)
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds the run folders.",
+)
+plugins_option = click.option(
+    "--allow-local-plugins",
+    is_flag=True,
+    help="Load the Python files that the study lists under `plugins:`. They run with your rights: read them first.",
+)
+
+
+rehearse_option = click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Run the same file with embedded stand-ins for its models and small counts, into a folder of its own.",
+)
+
+
+allow_host_option = click.option(
+    "allow_hosts",
+    "--allow-host",
+    multiple=True,
+    metavar="[NAME=]HOST",
+    help="Let the key in environment variable NAME (without it: any key that the study names) go to HOST. Vendors' own hosts need no leave.",
+)
+
+
+def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
+    """The checked study and the plugins it may use."""
+    from cbtrun.study.load import load_study, local_plugins
+
+    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
+    return load_study(spec, sets, registry=registry), registry
+
+
+def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:
+    """Every installed plugin, the study's own files if the user allows them, and the progress display."""
+    from cbtrun.errors import PluginError
+    from cbtrun.registry import load_registry
+
+    if local and not allow_local:
+        names = ", ".join(map(str, local))
+        raise PluginError(
+            f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
+        )
+    return load_registry(local, [("progress", watching)] if watching else [])
+
+
+def say_outcome(outcome: Outcome) -> int:
+    """Print how a run ended. Returns the exit code."""
+    for failure in outcome.failures:
+        unit = f" {failure.unit}" if failure.unit else ""
+        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
+    if outcome.failures:
+        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
+    for stage, why in outcome.kept.items():
+        click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
+    if not outcome.failures and not outcome.done:
+        click.echo("Nothing to do: every stage is up to date.")
+    if outcome.folder.results.exists():
+        click.echo(f"results: {outcome.folder.results}")
+    if outcome.report is not None:
+        click.echo(f"report:  {outcome.report}")
+    return 3 if outcome.failures else 0

@@ -1,0 +1,293 @@
+"""What the runner hands to a plugin's hook."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from cbtrun.contract.records import Failure
+from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun, WouldAsk
+
+if TYPE_CHECKING:
+    from cbtrun.calls.calls import Calls, OpenModels
+    from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.journal.journal import Usage
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.results.rated import RatedSet
+    from cbtrun.results.study_results import Results
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+
+TELL_SECONDS = 1.0
+"""How often a stage in progress says how far it is, whether or not a unit has ended."""
+
+
+@dataclass(frozen=True)
+class BlockContext:
+    """A block of the study, for a plugin that checks it before anything runs."""
+
+    stage: str
+    name: str
+    options: Mapping[str, Any]
+    """The block with defaults filled in; paths are absolute."""
+    study: Mapping[str, Any]
+    """The whole resolved study."""
+    folder: Path
+    """Folder of the study's file."""
+    place: Callable[..., Place]
+    """Where a path inside the block was written: `place("columns", "session")`."""
+    place_in_study: Callable[..., Place]
+    """Where a path from the top of the study was written."""
+
+    def problem(self, what: str, *path: str | int) -> Problem:
+        """A problem at a path inside this block."""
+        parts = [self.stage, *([self.name] if self.name else []), *map(str, path)]
+        return Problem(self.place(*path), "/".join(parts), what)
+
+
+@dataclass(frozen=True)
+class StageNote:
+    """How far a stage is, for observers."""
+
+    stage: str
+    """`ratings.ctrs`, `sessions` ..."""
+    state: str
+    """`running`, `done`, `up to date`, `incomplete` or `failed`."""
+    done: int = 0
+    total: int | None = None
+    detail: str = ""
+    calls: int = 0
+    """Calls that this process made in the stage."""
+    replayed: int = 0
+    """Calls answered from the journal."""
+    tokens: int = 0
+    usd: float = 0.0
+    retries: int = 0
+    """Failed tries that were made again."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A pre-registration, and whether the run kept to it."""
+
+    words: str
+    """One sentence: when it was registered, and how many deviations there are."""
+    deviations: tuple[str, ...] = ()
+    """Each in words; empty where all is as registered."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What belongs in a report and never in results: where and when the study ran, and what it took."""
+
+    lock: Mapping[str, Any] = field(default_factory=dict)
+    """study.lock.yaml: versions, hardware, time of start, digests."""
+    usage: Sequence[Usage] = ()
+    """Calls, tokens, cost and time by stage and model, over all runs."""
+    failures: Sequence[Failure] = ()
+    """Units of all stages that could not be finished in this run."""
+    retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
+    embedded: Sequence[str] = ()
+    """Models of the study that ship with cbtrun."""
+    promise: Promise | None = None
+    """The pre-registration; none where nothing was registered."""
+    real_people: bool = False
+    """Whether the sessions may hold words of real people."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> version of cbtrun that made it, with the first digits of the digest over the code that decided it."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> why it is left as other code made it."""
+
+
+class StageInputs(Protocol):
+    """What earlier stages have written, read from the run folder; `Inputs` is how a run does it."""
+
+    def personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set; each is read anew when it is looked at."""
+
+    def present_personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set who have not been forgotten."""
+
+    def corpus(self, name: str) -> list[Transcript]:
+        """The transcripts of a corpus."""
+
+    def adapters(self, name: str) -> list[Adapter]:
+        """The adapters of a tune job."""
+
+    def sessions(self) -> Sequence[Session]:
+        """Every session; each is read anew when it is looked at."""
+
+    def ratings(self, name: str) -> Sequence[Rating]:
+        """The ratings of a set; each is read anew when it is looked at."""
+
+    def comparisons(self) -> list[Comparison]:
+        """The answers of every analysis that was made."""
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set that was made, with one value for each session and outcome."""
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+
+    def rubric(self, name: str) -> Rubric:
+        """A rubric by the name or path that the study uses."""
+
+
+@dataclass
+class StageContext:
+    """A stage at work: its options, what it reads, the models it may talk to, and how it reports."""
+
+    stage: str
+    """Block of the study: `personas`, `sessions`, `ratings` ..."""
+    name: str
+    """Name of the block; empty for `sessions` and `report`."""
+    options: Mapping[str, Any]
+    """The block with defaults filled in; paths are absolute."""
+    study: Mapping[str, Any]
+    """The whole resolved study."""
+    seed: int
+    """Derived from the study's seed and the stage's name."""
+    folder: Path
+    """Where the stage may write: the job's own folder for `tune`, the run folder otherwise."""
+    inputs: StageInputs
+    models: OpenModels
+    tell: Callable[[int, int | None, str], None]
+    """Called with units done, units in all and a detail for the progress display."""
+    concurrency: int = 256
+    """Units that may be under way at once."""
+    failures: list[Failure] = field(default_factory=list)
+    """Units of this stage that could not be finished; `each` adds to it."""
+    forgotten: frozenset[str] = frozenset()
+    """Ids of those whose words were taken out of the run: nobody plays them any more."""
+    facts: RunFacts = field(default_factory=lambda: RunFacts())
+    """What the run came to so far, for the report."""
+
+    def personas(self, name: str) -> Sequence[Persona]:
+        """The personas of a set, without those who were forgotten. Each is read anew when it is looked at."""
+        everybody = self.inputs.personas(name)
+        return [one for one in everybody if one.id not in self.forgotten] if self.forgotten else everybody
+
+    def corpus(self, name: str) -> list[Transcript]:
+        """The transcripts of a corpus."""
+        return self.inputs.corpus(name)
+
+    def adapters(self, name: str) -> list[Adapter]:
+        """The adapters of a tune job, one for each seed."""
+        return self.inputs.adapters(name)
+
+    def sessions(self) -> Sequence[Session]:
+        """Every session of the study, in the study's order. Each is read anew when it is looked at."""
+        return self.inputs.sessions()
+
+    def ratings(self, name: str) -> Sequence[Rating]:
+        """The ratings of a set."""
+        return self.inputs.ratings(name)
+
+    def comparisons(self) -> list[Comparison]:
+        """The answers of every analysis, in the study's order."""
+        return self.inputs.comparisons()
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set with one value for each session and outcome."""
+        return self.inputs.rated()
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+        return self.inputs.results()
+
+    def rubric(self, name: str) -> Rubric:
+        """A rubric by its name or path."""
+        return self.inputs.rubric(name)
+
+    def rubric_of(self, ratings: str) -> Rubric:
+        """The rubric of a rating set."""
+        return self.rubric(self.study["ratings"][ratings]["rubric"])
+
+    def model(self, name: str) -> AbstractAsyncContextManager[Calls]:
+        """A model, or the model of a tune job (`name` or `name@seed`), open for as long as the block lasts."""
+        return self.models.use(name)
+
+    def advance(self, done: int, total: int | None = None, detail: str = "") -> None:
+        """Show how far the stage is."""
+        self.tell(done, total, detail)
+
+    def fail(self, unit: str, reason: str) -> None:
+        """Note a unit that could not be finished."""
+        stage = f"{self.stage}.{self.name}" if self.name else self.stage
+        self.failures.append(Failure(stage=stage, unit=unit, reason=reason))
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine to its end, from a hook."""
+        import asyncio
+
+        return asyncio.run(work)
+
+    async def each(
+        self,
+        units: Sequence[Unit],
+        work: Callable[[Unit], Awaitable[Result]],
+        name: Callable[[Unit], str] = str,
+    ) -> list[Result | None]:
+        """Work on all units side by side; results in the order of the units.
+
+        A unit that raises CbtrunError becomes a failure and gives None; StopRun, and what is not CbtrunError, ends all.
+        """
+        results: list[Result | None] = [None] * len(units)
+        broken: dict[int, Failure] = {}
+        waiting = iter(enumerate(units))
+        done = 0
+        self.advance(0, len(units))
+
+        async def one_after_another() -> None:
+            nonlocal done
+            for index, unit in waiting:
+                try:
+                    results[index] = await work(unit)
+                except (StopRun, ConsentMissing, WouldAsk):
+                    raise
+                except CbtrunError as error:
+                    stage = f"{self.stage}.{self.name}" if self.name else self.stage
+                    broken[index] = Failure(stage=stage, unit=name(unit), reason=str(error))
+                done += 1
+                self.advance(done, len(units))
+
+        work_on_all = _together([one_after_another() for _ in range(min(self.concurrency, len(units)))])
+        await _while_telling(work_on_all, lambda: self.advance(done, len(units)))
+        self.failures.extend(broken[index] for index in sorted(broken))
+        return results
+
+
+async def _while_telling(work: Coroutine[Any, Any, Result], tell: Callable[[], None]) -> Result:
+    """The result of the work, during which `tell` is called again and again: units take minutes and end together."""
+    import asyncio
+
+    async def tell_again() -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            tell()
+
+    telling = asyncio.ensure_future(tell_again())
+    try:
+        return await work
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """All results in order; the first error cancels the rest and is raised as it is."""
+    import asyncio
+
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

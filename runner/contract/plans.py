@@ -1,0 +1,51 @@
+"""What a stage will take, as its plugin tells it: units, calls, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TURN_TOKENS = 60
+"""Tokens that a plan takes a turn of a session to have."""
+
+
+@dataclass(frozen=True)
+class PlannedCalls:
+    """Calls that a stage will make to one model."""
+
+    model: str
+    calls: int
+    tokens_in: int = 0
+    """Estimate, over all calls."""
+    tokens_out: int = 0
+    """Estimate, over all calls."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one stage will take."""
+
+    units: int
+    """Records that it will write, where that is known."""
+    calls: tuple[PlannedCalls, ...] = ()
+    assumed: tuple[str, ...] = ()
+    """What the estimate rests on, in words."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know first, such as the memory that a stage needs and whether it is there."""
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """A stage, for the plugin that estimates it."""
+
+    stage: str
+    name: str
+    options: Mapping[str, Any]
+    study: Mapping[str, Any]
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    """Stage id -> plan, for the stages that this one reads."""
+
+    def units(self, stage: str) -> int:
+        """Records that an earlier stage will give; 0 when nobody can say."""
+        return self.plans[stage].units if stage in self.plans else 0

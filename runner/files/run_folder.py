@@ -1,0 +1,123 @@
+"""The run folder: where a study's files live, one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from pydantic import TypeAdapter
+
+from cbtrun.contract.records import Record
+from cbtrun.errors import StageError
+from cbtrun.files.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
+from cbtrun.files.record_list import lines_of
+
+R = TypeVar("R", bound=Record)
+
+
+class RunFolder:
+    """`runs/<study>`: paths of its files and safe ways to write them."""
+
+    def __init__(self, path: Path) -> None:
+        """A folder that need not be there yet. Raises StageError when anything in it is no plain file or folder."""
+        refuse_strange_files(path)
+        self.path = path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.sqlite"
+
+    @property
+    def lock_file(self) -> Path:
+        """What ran: the resolved spec, hashes, versions and hardware."""
+        return self.path / "study.lock.yaml"
+
+    @property
+    def results(self) -> Path:
+        """The results, as data."""
+        return self.path / "results.json"
+
+    @property
+    def progress(self) -> Path:
+        """How far the stage in progress is, while one is."""
+        return self.path / "running.txt"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises StageError when another cbtrun holds it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(open_plain(self._pid, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StageError(_held(self.path, _pid_in(file))) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            remove_parts(self.path)
+            yield
+
+    def held_by(self) -> int | None:
+        """Process id of the cbtrun that is running in this folder, or none."""
+        if not self._pid.exists():
+            return None
+        with os.fdopen(open_plain(self._pid, os.O_RDONLY)) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _pid_in(file)
+        return None
+
+    @property
+    def _pid(self) -> Path:
+        return self.path / "running.pid"
+
+
+def _pid_in(file: TextIO) -> int:
+    """The process id that a lock file holds; 0 for anything else."""
+    file.seek(0)
+    found = file.read(20).strip()
+    return int(found) if found.isascii() and found.isdigit() else 0
+
+
+def _held(path: Path, pid: int) -> str:
+    return f"{path}: another cbtrun (process {pid}) is running in this folder; wait for it, or give the study another name (--set study=NAME)"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a reader never sees half of it, also after a kill."""
+    write_lines_atomically(path, [text.encode()])
+
+
+def write_lines_atomically(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts of a file, one after the other, as `write_atomically` does."""
+    write_parts(path, parts)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records as JSON lines, atomically."""
+    write_lines_atomically(path, (line + b"\n" for line in lines_of(records)))
+
+
+def read_records(path: Path, kind: type[R]) -> list[R]:
+    """Records of a JSON-lines file."""
+    with path.open("rb") as file:
+        adapter = TypeAdapter(kind)
+        return [adapter.validate_json(line) for line in file if line.strip()]
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON with sorted keys, atomically; the same value gives the same bytes."""
+    write_atomically(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def newest(paths: Sequence[Path]) -> Path | None:
+    """The path that was written last, or none."""
+    there = [path for path in paths if path.exists()]
+    return max(there, key=lambda path: path.stat().st_mtime, default=None)

@@ -1,0 +1,1 @@
+"""Results: what a study found, from its rated sets to results.json."""

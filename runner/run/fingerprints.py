@@ -1,0 +1,98 @@
+"""The fingerprint of a stage: one digest over all that a study says for it, and one over the code that decides it.
+
+In the fingerprint: its own block, the blocks of the models it talks to, the digests of what it reads (outputs of other
+stages, files, rubrics), the study's seed, and, where a number comes of it, the versions of the libraries that compute it.
+The code stands apart (run/sources.py), since new code is no reason to pay again: see run/up_to_date.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from cbtrun.contract.digests import digest
+from cbtrun.contract.plugin_digest import path_digest
+from cbtrun.contract.sources import code_digest
+from cbtrun.study.graph import Stage
+
+if TYPE_CHECKING:
+    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+COMPUTING = ("numpy", "scipy", "statsmodels")
+"""Libraries whose version can change a number of an analysis or of the results."""
+RESULTS = Stage("results", "", {}, ())
+"""results.json: made by the engine itself, from all that the other stages wrote."""
+_RESULTS_CODE = ("cbtrun.results", "cbtrun.result_parts")
+
+
+def stage_fingerprint(
+    stage: Stage, study: Study, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str], also: object = None
+) -> str:
+    """SHA-256 over all that a study says for a stage. outputs: stage id -> digest of what it wrote. also: anything else."""
+    from cbtrun.ratings.rubric import rubric_digest
+
+    if stage is RESULTS:
+        return digest({"study": study.data, "reads": dict(outputs), "libraries": _libraries(), "also": also})
+    blocks = [(stage.block, stage.name)]
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    references = {one for block in blocks for one in study.references(*block)}
+    return digest(
+        {
+            "block": study.block(stage.block, stage.name),
+            "arms": study.data.get("arms") if stage.block == "sessions" else None,
+            "study": study.data if stage.block == "report" else None,
+            "seed": study.seed,
+            "reads": {need: outputs.get(need) for need in stage.needs},
+            "results": outputs.get(RESULTS.id) if stage.block == "report" else None,
+            "aggregates": _aggregates(stage, study),
+            "models": {name: study.block("models", name) for name in models_of(stage, study)},
+            "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
+            "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
+            "libraries": _libraries() if stage.block == "analysis" else None,
+            "also": also,
+        }
+    )
+
+
+def stage_code(stage: Stage, study: Study, registry: Registry) -> str:
+    """SHA-256 over the code that decides a stage: its plugin's, and that of the models it talks to."""
+    if stage is RESULTS:
+        return code_digest(_RESULTS_CODE)
+    using = {stage.options["using"], *(study.data["models"][name]["using"] for name in models_of(stage, study))}
+    return digest({name: registry.digest(name) for name in sorted(using)})
+
+
+def models_of(stage: Stage, study: Study) -> list[str]:
+    """The models that a stage talks to, and the base models of the tune jobs that it talks to."""
+    blocks = [(stage.block, stage.name)] if stage is not RESULTS else []
+    if stage.block == "sessions":
+        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
+    found = set()
+    for one in (one for block in blocks for one in study.references(*block)):
+        if one.kind == "models":
+            found.add(one.name)
+        elif one.kind == "tune":
+            found |= {base.name for base in study.references("tune", one.name) if base.kind == "models"}
+    return sorted(found)
+
+
+def _libraries() -> dict[str, str]:
+    return {name: found for name in COMPUTING if (found := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _aggregates(stage: Stage, study: Study) -> dict[str, str]:
+    """Rating set -> how its ratings become one value, for an analysis of it: the ratings themselves do not change with it."""
+    sets = study.data.get("ratings") or {}
+    needs = {need.removeprefix("ratings.") for need in stage.needs} if stage.block == "analysis" else set()
+    return {name: sets[name].get("aggregate", "mean") for name in sorted(needs & {*sets})}

@@ -1,0 +1,108 @@
+"""What the stages have written, read back for the stages that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
+from cbtrun.errors import StageError
+from cbtrun.files.plain_files import inside
+from cbtrun.files.record_list import RecordList
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.results.rated import RatedSet
+from cbtrun.results.rated_sets import rated_set
+from cbtrun.results.study_results import Results, read_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cbtrun.ratings.rubric import Rubric
+
+R = TypeVar("R", bound=Record)
+
+OUTPUTS: Mapping[str, tuple[str, type[Record]]] = {
+    "personas": ("personas/{name}.jsonl", Persona),
+    "corpus": ("corpus/{name}.jsonl", Transcript),
+    "tune": ("adapters/{name}/adapters.jsonl", Adapter),
+    "sessions": ("sessions.jsonl", Session),
+    "ratings": ("ratings/{name}.jsonl", Rating),
+    "analysis": ("analysis/{name}.jsonl", Comparison),
+}
+"""Block -> its output in the run folder, and what one line of it is."""
+
+
+def output_path(folder: RunFolder, block: str, name: str) -> Path:
+    """The file that holds the output of a stage."""
+    return inside(folder.path, OUTPUTS[block][0].format(name=name))
+
+
+class Inputs:
+    """The outputs of earlier stages, read once each."""
+
+    def __init__(self, folder: RunFolder, study: Mapping[str, Any], rubrics: Mapping[str, Rubric]) -> None:
+        """study: the resolved study; rubrics: by the name or path that it uses."""
+        self._folder = folder
+        self._study = study
+        self._rubrics = rubrics
+        self._read: dict[tuple[str, str], RecordList[Any]] = {}
+
+    def personas(self, name: str) -> RecordList[Persona]:
+        """The personas of a set; each is read anew when it is looked at."""
+        return self._lines("personas", name, Persona)
+
+    def corpus(self, name: str) -> list[Transcript]:
+        """The transcripts of a corpus."""
+        return self._records("corpus", name, Transcript)
+
+    def adapters(self, name: str) -> list[Adapter]:
+        """The adapters of a tune job."""
+        return self._records("tune", name, Adapter)
+
+    def sessions(self) -> RecordList[Session]:
+        """Every session; each is read anew when it is looked at."""
+        return self._lines("sessions", "", Session)
+
+    def ratings(self, name: str) -> RecordList[Rating]:
+        """The ratings of a set; each is read anew when it is looked at."""
+        return self._lines("ratings", name, Rating)
+
+    def comparisons(self) -> list[Comparison]:
+        """The answers of every analysis that was made."""
+        names = self._study.get("analysis") or {}
+        there = [name for name in names if output_path(self._folder, "analysis", name).exists()]
+        return [one for name in there for one in self._records("analysis", name, Comparison)]
+
+    def rated(self) -> dict[str, RatedSet]:
+        """Every rating set that was made, with one value for each session and outcome."""
+        blocks = self._study.get("ratings") or {}
+        there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
+        return {
+            name: rated_set(
+                self.ratings(name), self.rubric(blocks[name]["rubric"]), blocks[name].get("aggregate", "mean")
+            )
+            for name in there
+        }
+
+    def results(self) -> Results:
+        """What the study found, as results.json has it."""
+        return read_results(self._folder.results.read_bytes())
+
+    def rubric(self, name: str) -> Rubric:
+        """A rubric by the name or path that the study uses."""
+        return self._rubrics[name]
+
+    def forget(self, block: str, name: str) -> None:
+        """Read a stage's output again the next time: it was just written."""
+        self._read.pop((block, name), None)
+
+    def _records(self, block: str, name: str, kind: type[R]) -> list[R]:
+        return list(self._lines(block, name, kind))
+
+    def _lines(self, block: str, name: str, kind: type[R]) -> RecordList[R]:
+        if (block, name) not in self._read:
+            path = output_path(self._folder, block, name)
+            if not path.exists():
+                raise StageError(f"{f'{block}.{name}'.rstrip('.')} was not made")
+            self._read[block, name] = RecordList.read(path, kind)
+        return cast("RecordList[R]", self._read[block, name])

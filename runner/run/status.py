@@ -1,0 +1,54 @@
+"""How far a run is, read from its journal while it may still be written."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+from cbtrun.errors import StageError
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.journal import retries_in
+from cbtrun.journal.tables import connect_to_read
+from cbtrun.journal.trouble import told
+from cbtrun.run.progress import duration
+from cbtrun.run.study_lock import lock_of
+
+
+def status_lines(folder: RunFolder) -> Iterator[str]:
+    """Lines that say which stages are done, what the calls came to, and whether a process is at work."""
+    if not folder.journal.exists():
+        raise StageError(f"{folder.path}: no run folder of cbtrun (there is no {folder.journal.name} in it)")
+    lock = lock_of(folder)
+    pid = folder.held_by()
+    state = f"running (process {pid})" if pid else "not running"
+    yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
+    if pid and folder.progress.exists():
+        yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
+    with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
+        if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
+            yield from _journal_lines(connection)
+
+
+def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
+    for stage, units in connection.execute("SELECT stage, units FROM stages"):
+        yield f"  {stage:<28} done, {units:,} records"
+    query = """SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out), coalesce(sum(usd), 0)
+               FROM calls GROUP BY stage, model ORDER BY stage, model"""
+    for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
+        yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
+    for stage, arms in retries_in(connection).items():
+        counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
+        yield f"  {stage:<28} retries: {counted}"
+    refused = connection.execute("SELECT count(*) FROM faults WHERE kind = 'refused'").fetchone()[0]
+    if refused:
+        yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection)}"
+    seconds, since = connection.execute("SELECT coalesce(sum(last - started), 0), max(last) FROM runs").fetchone()
+    if since is not None:
+        yield f"  at work for {duration(seconds)} in all; last reply {duration(max(0.0, time.time() - since))} ago"
+
+
+def _last_refusal(connection: sqlite3.Connection) -> str:
+    query = "SELECT error FROM faults WHERE kind = 'refused' ORDER BY rowid DESC LIMIT 1"
+    return str(connection.execute(query).fetchone()[0])

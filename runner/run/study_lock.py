@@ -1,0 +1,142 @@
+"""study.lock.yaml: what ran, exactly, and on what. Written at the start of every run.
+
+Times and machine facts live here and nowhere else, so that results.json stays the same wherever a study runs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cbtrun.errors import Place, SpecError, StageError
+from cbtrun.files.run_folder import RunFolder, write_atomically
+from cbtrun.hookspecs import stage_hooks
+from cbtrun.version import __version__
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+PACKAGES = (
+    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm"),
+    *("instructor", "openai", "pydantic", "jsonschema", "pluggy"),
+    *("numpy", "scipy", "statsmodels", "pandas", "matplotlib"),
+)
+
+
+def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
+    """Write the lock file. Raises StageError when the folder was made by another spec file, unless `take_over`."""
+    made_by = lock_of(folder).get("spec", {}).get("file")
+    here = str(study.path.resolve())
+    if made_by not in (None, here) and not take_over:
+        raise StageError(
+            f"{folder.path}: this run folder was made by {made_by}, not by {here}; give the study another name "
+            f"(--set study=NAME), or go on in it with --take-over if the file was only moved"
+        )
+    write_atomically(folder.lock_file, yaml.safe_dump(_content(study, registry), sort_keys=False, allow_unicode=True))
+
+
+def lock_of(folder: RunFolder) -> dict[str, Any]:
+    """What the lock file holds; empty when there is none."""
+    if not folder.lock_file.exists():
+        return {}
+    content: dict[str, Any] = yaml.safe_load(folder.lock_file.read_text(encoding="utf-8")) or {}
+    return content
+
+
+def local_plugins_of(folder: RunFolder) -> list[Path]:
+    """The Python files beside the study that the run was made with."""
+    lock = lock_of(folder)
+    start = Path(lock.get("spec", {}).get("file", ".")).parent
+    return [start / name for name in lock.get("resolved", {}).get("plugins") or []]
+
+
+def study_of_run(folder: RunFolder, registry: Registry) -> Study:
+    """The study that a run folder holds, from its lock file. Nothing is checked again: its files may be gone.
+
+    Raises SpecError when the folder has no lock file.
+    """
+    from cbtrun.documents.yaml_source import Located
+    from cbtrun.study.checks import unchecked_study
+    from cbtrun.study.overrides import Written
+    from cbtrun.study.spec import node_of
+
+    lock = lock_of(folder)
+    if "resolved" not in lock:
+        raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
+    place = Place(str(folder.lock_file))
+    spec = lock["spec"]
+    written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
+    return unchecked_study(written, registry)
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory in GiB, and GPUs as their driver names them."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "gpus": _gpus(),
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed packages that can change a result."""
+    return {name: found for name in PACKAGES if (found := _version(name)) is not None}
+
+
+def _content(study: Study, registry: Registry) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "spec": {"file": str(study.path.resolve()), "digest": study.digest, "sources": dict(study.sources)},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cbtrun": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": package_versions(),
+        "plugins": {using: registry.digest(using) for using in sorted(_plugins(study))},
+        "hardware": hardware(),
+        "resolved": study.data,
+    }
+
+
+def _plugins(study: Study) -> set[str]:
+    """Names of the plugins that the study uses."""
+    stages = [study.data.get(stage) or {} for stage in stage_hooks()]
+    blocks = [block for stage in stages for block in ([stage] if "using" in stage else stage.values())]
+    return {block["using"] for block in blocks}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+def _gpus() -> list[str]:
+    """`name, memory` of each NVIDIA GPU, asked of the driver: importing torch for this would take seconds."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return asked.stdout.splitlines() if asked.returncode == 0 else []

@@ -1,0 +1,37 @@
+"""Which models of a study are asked over a network, which ship with cbtrun, and when one is not asked at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
+
+
+def is_remote(study: Study, registry: Registry, model: str) -> bool:
+    """Whether a model's plugin sends what it is told to another machine (`x-remote` in its schema).
+
+    model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
+    """
+    models = study.data.get("models") or {}
+    job = model.partition("@")[0]
+    if model not in models and job in (study.data.get("tune") or {}):
+        named = [one.name for one in study.references("tune", job) if one.kind == "models"]
+        return any(is_remote(study, registry, base) for base in named)
+    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
+
+
+def is_embedded(study: Study, registry: Registry, model: str) -> bool:
+    """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
+    block = study.data["models"][model]
+    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
+    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
+
+
+def refusal(model: str, why: str) -> str:
+    """Why a model is not asked, and what would let it."""
+    return (
+        f"would send words of real people to the remote model '{model}' ({why}); add --consent-remote if you may do "
+        "that, or say `contains: none` in the file that names the data (or --set contains=none) if nobody real speaks in it"
+    )
