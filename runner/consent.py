@@ -40,7 +40,8 @@ def check_consent(study: Study, registry: Registry, consent: bool) -> None:
 
     It is found here so that nothing is begun in vain; what holds a request back is the desk that it goes through.
     """
-    from cbtrun.stages import NAMED, ordered_stages
+    from cbtrun.stages import ordered_stages
+    from cbtrun.study.stage_kinds import block_path
 
     if consent:
         return
@@ -49,7 +50,7 @@ def check_consent(study: Study, registry: Registry, consent: bool) -> None:
     for stage in ordered_stages(study):
         if stage.id not in theirs:
             continue
-        own = (stage.block, stage.name) if stage.block in NAMED else (stage.block,)
+        own = block_path(stage.block, stage.name)
         arms = [("arms", arm) for arm in study.data.get("arms") or {}] if stage.block == "sessions" else []
         for path in (own, *arms):
             for one in study.references(path[0], "".join(path[1:])):

@@ -80,7 +80,7 @@ def words_of(study: Study, registry: Registry) -> Iterator[Brought]:
     """Every file or data set that brings words into a study."""
     from cbtrun.study.checks import blocks
     from cbtrun.study.schema import walk
-    from cbtrun.study.spec import block_path
+    from cbtrun.study.stage_kinds import block_path
     from cbtrun.study.study_schema import block_schema
 
     for stage, name, block in blocks(study.data):

@@ -42,17 +42,14 @@ from cbtrun.results import build_results, read_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves
-from cbtrun.stage_inputs import OUTPUTS, Inputs, output_path
+from cbtrun.stage_inputs import Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
+from cbtrun.study.stage_kinds import STAGES
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
-
-
-GOES_ON = ("sessions", "report")
-"""Blocks that run even if something they read has failed: other arms can be simulated, and a report shows what there is."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +236,7 @@ class _Run:
             return None
         self.journal.unmark_stage(stage.id)
         missing = [need for need in stage.needs if need in self.broken]
-        if missing and stage.block not in GOES_ON:
+        if missing and not STAGES[stage.block].goes_on:
             self._break(stage, [Failure(stage=stage.id, unit="", reason=f"needs {', '.join(missing)}, which failed")])
             return None
         return fingerprint
@@ -249,7 +246,7 @@ class _Run:
         self.broken.add(stage.id)
         self.outcome.done.append(stage.id)
         self.outcome.failures += failures
-        if stage.block in OUTPUTS:
+        if STAGES[stage.block].output:
             output_path(self.folder, stage.block, stage.name).unlink(missing_ok=True)
             self.inputs.forget(stage.block, stage.name)
         self._tell(StageNote(stage.id, "failed"), "stage_finished")

@@ -134,10 +134,11 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
     from cbtrun.digests import file_digest
-    from cbtrun.stage_inputs import OUTPUTS, output_path
+    from cbtrun.stage_inputs import output_path
+    from cbtrun.study.stage_kinds import STAGES
 
     mark = journal.stage(stage.id)
-    if mark is None or stage.block not in OUTPUTS:
+    if mark is None or not STAGES[stage.block].output:
         return mark is not None
     path = output_path(folder, stage.block, stage.name)
     return path.exists() and file_digest(path) == mark.output

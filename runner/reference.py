@@ -34,7 +34,7 @@ def write_reference(docs: Path, registry: Registry) -> list[Path]:
 
 def study_page(registry: Registry) -> str:
     """Every key of a study, top to bottom, with the options of every plugin that ships."""
-    from cbtrun.hookspecs import stage_hooks
+    from cbtrun.study.stage_kinds import PLUGGED
     from cbtrun.study.study_schema import base_schema
 
     base = base_schema()
@@ -45,7 +45,7 @@ def study_page(registry: Registry) -> str:
         inside = schema if "properties" in schema else schema.get("additionalProperties")
         if isinstance(inside, dict) and "properties" in inside:
             lines += [f"## `{key}`", "", schema["description"], "", *_table(inside), ""]
-        elif key in stage_hooks():
+        elif key in PLUGGED:
             lines += [f"## `{key}`", "", schema["description"], "", *_plugins(registry, key)]
     return "\n".join(lines).rstrip() + "\n"
 

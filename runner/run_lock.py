@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cbtrun.errors import StageError
-from cbtrun.hookspecs import stage_hooks
 from cbtrun.run_folder import RunFolder, write_atomically
+from cbtrun.study.stage_kinds import PLUGGED
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _content(study: Study, registry: Registry) -> dict[str, Any]:
 
 def _plugins(study: Study) -> set[str]:
     """Names of the plugins that the study uses."""
-    stages = [study.data.get(stage) or {} for stage in stage_hooks()]
+    stages = [study.data.get(stage) or {} for stage in PLUGGED]
     blocks = [block for stage in stages for block in ([stage] if "using" in stage else stage.values())]
     return {block["using"] for block in blocks}
 

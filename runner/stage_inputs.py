@@ -13,6 +13,7 @@ from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.results import RatedSet, Results, read_results
 from cbtrun.run_folder import RunFolder
+from cbtrun.study.stage_kinds import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,20 +22,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 
-OUTPUTS: Mapping[str, tuple[str, type[Record]]] = {
-    "personas": ("personas/{name}.jsonl", Persona),
-    "corpus": ("corpus/{name}.jsonl", Transcript),
-    "tune": ("adapters/{name}/adapters.jsonl", Adapter),
-    "sessions": ("sessions.jsonl", Session),
-    "ratings": ("ratings/{name}.jsonl", Rating),
-    "analysis": ("analysis/{name}.jsonl", Comparison),
-}
-"""Block -> its output in the run folder, and what one line of it is."""
-
 
 def output_path(folder: RunFolder, block: str, name: str) -> Path:
     """The file that holds the output of a stage."""
-    return inside(folder.path, OUTPUTS[block][0].format(name=name))
+    return inside(folder.path, STAGES[block].output.format(name=name))
 
 
 class Inputs:

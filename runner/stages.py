@@ -8,14 +8,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import SpecError
+from cbtrun.study.stage_kinds import STAGES
 
 if TYPE_CHECKING:
     from cbtrun.study.spec import Study
-
-NAMED = ("personas", "corpus", "tune", "ratings", "analysis")
-"""Blocks that hold several named stages; `sessions` and `report` are one stage each."""
-
-ORDER = ("personas", "corpus", "tune", "sessions", "ratings", "analysis", "report")
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,22 @@ def ordered_stages(study: Study) -> list[Stage]:
 
 def _depth(stages: Mapping[str, Stage], id_: str) -> int:
     """Place in the usual order, pushed behind everything that the stage needs."""
-    own = ORDER.index(stages[id_].block)
+    own = [*STAGES].index(stages[id_].block)
     return max([own, *(_depth(stages, need) for need in stages[id_].needs)])
 
 
 def _stages(study: Study) -> list[Stage]:
-    found = []
-    for block in ORDER:
-        blocks = study.data.get(block) or {}
-        named = blocks.items() if block in NAMED else [("", blocks)] if blocks else []
-        found += [Stage(block, name, options, _needs(study, block, name)) for name, options in named]
-    return found
+    return [
+        Stage(block, name, options, _needs(study, block, name))
+        for block in STAGES
+        for name, options in _blocks(study, block)
+    ]
+
+
+def _blocks(study: Study, block: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name and options of each block of a kind."""
+    content = study.data.get(block) or {}
+    return [*content.items()] if STAGES[block].named else [("", content)] if content else []
 
 
 def _needs(study: Study, block: str, name: str) -> tuple[str, ...]:
@@ -78,13 +79,14 @@ def _needs(study: Study, block: str, name: str) -> tuple[str, ...]:
         needs.add("sessions")
     if block == "report":
         needs |= {
-            f"{other}.{each}" if other in NAMED else other
-            for other in ORDER[:-1]
-            for each in (study.data.get(other) or {} if other in NAMED else [""] if study.data.get(other) else [])
+            f"{other}.{each}" if each else other
+            for other in STAGES
+            if other != "report"
+            for each, _ in _blocks(study, other)
         }
     return tuple(sorted(needs))
 
 
 def _named(study: Study, block: str, name: str) -> Sequence[str]:
     """Ids of the stages that a block names."""
-    return [f"{one.kind}.{one.name}" for one in study.references(block, name) if one.kind in NAMED]
+    return [f"{one.kind}.{one.name}" for one in study.references(block, name) if one.kind in STAGES]

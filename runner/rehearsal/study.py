@@ -16,7 +16,8 @@ from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
 from cbtrun.study.schema import with_defaults
-from cbtrun.study.spec import block_path, node_of
+from cbtrun.study.spec import node_of
+from cbtrun.study.stage_kinds import block_path
 from cbtrun.study.study_schema import block_schema
 from cbtrun.study.yaml_source import Located
 

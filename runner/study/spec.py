@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.errors import Place, SpecError
 from cbtrun.study.overrides import Written, read_study
 from cbtrun.study.references import Reference
-from cbtrun.study.study_schema import SINGLE
+from cbtrun.study.stage_kinds import block_path, is_named
 from cbtrun.study.yaml_source import Located, Node
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Study:
 
     def block(self, stage: str, name: str = "") -> Mapping[str, Any]:
         """A block with its defaults, as the study has it. Raises KeyError if there is none."""
-        found: Mapping[str, Any] = self.data[stage] if stage in SINGLE else self.data[stage][name]
+        found: Mapping[str, Any] = self.data[stage][name] if is_named(stage) else self.data[stage]
         return found
 
     def options(self, stage: str, name: str = "") -> dict[str, Any]:
@@ -131,11 +131,6 @@ def study_of_run(folder: RunFolder, registry: Registry) -> Study:
     spec = lock["spec"]
     written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
     return unchecked_study(written, registry)
-
-
-def block_path(stage: str, name: str) -> tuple[str, ...]:
-    """The path of a block in the study."""
-    return (stage,) if stage in SINGLE else (stage, name)
 
 
 def with_paths(block: Mapping[str, Any], depth: int, references: Sequence[Reference]) -> dict[str, Any]:
