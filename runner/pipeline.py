@@ -45,6 +45,7 @@ from cbtrun.side_by_side import Wave, run_side_by_side, waves
 from cbtrun.stage_inputs import Inputs, output_path
 from cbtrun.stages import Stage, ordered_stages
 from cbtrun.study.stage_kinds import STAGES
+from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
@@ -316,7 +317,7 @@ class _Run:
             stage=stage.block,
             name=stage.name,
             options=self.study.options(stage.block, stage.name),
-            study=self.study.data,
+            study=StudyView(self.study.data),
             seed=derive_seed(self.study.seed, stage.id),
             folder=own_folder,
             inputs=self.inputs,

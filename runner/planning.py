@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.study.view import StudyView, view_of
+
 if TYPE_CHECKING:
     from cbtrun.journal.journal import Journal
     from cbtrun.registry import Registry
@@ -49,9 +51,13 @@ class PlanContext:
     stage: str
     name: str
     options: Mapping[str, Any]
-    study: Mapping[str, Any]
+    study: StudyView
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """Stage id -> plan, for the stages that this one reads."""
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        object.__setattr__(self, "study", view_of(self.study))
 
     def units(self, stage: str) -> int:
         """Records that an earlier stage will give; 0 when nobody can say."""
@@ -66,7 +72,7 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
     for stage in ordered_stages(study):
         known = {id_: plan for id_, plan in plans.items() if plan is not None}
         options = study.options(stage.block, stage.name)
-        context = PlanContext(stage.block, stage.name, options, study.data, known)
+        context = PlanContext(stage.block, stage.name, options, StudyView(study.data), known)
         plans[stage.id] = registry.plan(options["using"], context)
     return plans
 

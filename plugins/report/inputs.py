@@ -9,6 +9,7 @@ from typing import Any, Literal
 from cbtrun.context import Promise
 from cbtrun.records import Comparison, Failure, Persona, Session
 from cbtrun.results import RatedSet, Results
+from cbtrun.study.view import StudyView, view_of
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]
@@ -101,7 +102,7 @@ class Norm:
 class ReportInput:
     """Everything the report shows."""
 
-    study: Mapping[str, Any]
+    study: StudyView
     """The resolved spec."""
     results: Results
     sessions: tuple[Session, ...]
@@ -126,6 +127,10 @@ class ReportInput:
     show_transcripts: bool = True
     """Whether words of the sessions may stand in the report."""
     options: ReportOptions = ReportOptions()
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        object.__setattr__(self, "study", view_of(self.study))
 
 
 def may_show_transcripts(option: bool | str, *, real_people: bool) -> bool:

@@ -262,10 +262,13 @@ for _kind in _KINDS:
 
 def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
     """The checked study and the plugins it may use."""
-    from cbtrun.study.spec import load_study, local_plugins
+    from cbtrun.study.checks import check_study
+    from cbtrun.study.overrides import read_study
+    from cbtrun.study.spec import local_plugins
 
-    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
-    return load_study(spec, sets, registry=registry), registry
+    written = read_study(spec, sets)
+    registry = registry_with(local_plugins(written), allow_local, watching)
+    return check_study(written, registry), registry
 
 
 def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:

@@ -21,6 +21,7 @@ from cbtrun.study.schema_words import did_you_mean, known_words
 from cbtrun.study.spec import Study
 from cbtrun.study.stage_kinds import PLUGGED, block_path, is_named
 from cbtrun.study.study_schema import base_schema, block_schema
+from cbtrun.study.view import StudyView
 from cbtrun.study.yaml_source import Steps
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class _Checks:
         self._assumptions()
         written = self.written
         return Study(
-            written.path, self.data, written.document, written.sources, tuple(references), dict(self.rubric_files)
+            self.data, written.path, written.document, written.sources, tuple(references), dict(self.rubric_files)
         )
 
     @property
@@ -277,7 +278,8 @@ def block_context(study: Study, stage: str, name: str) -> BlockContext:
     """A block, for the plugin that does it."""
     place: partial[Place] = partial(study.place, *block_path(stage, name))
     options = study.options(stage, name)
-    return BlockContext(stage, name, options, copy.deepcopy(dict(study.data)), study.folder, place, study.place)
+    seen = StudyView(copy.deepcopy(dict(study.data)))
+    return BlockContext(stage, name, options, seen, study.folder, place, study.place)
 
 
 def _kinds(part: Part) -> Sequence[str]:

@@ -13,6 +13,7 @@ from cbtrun.errors import Place, SpecError
 from cbtrun.study.overrides import Written, read_study
 from cbtrun.study.references import Reference
 from cbtrun.study.stage_kinds import block_path, is_named
+from cbtrun.study.view import StudyView
 from cbtrun.study.yaml_source import Located, Node
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from cbtrun.run_folder import RunFolder
 
 
-@dataclass(frozen=True)
-class Study:
-    """One study, resolved. Blocks are named (stage, name); `sessions` and `report` have the empty name."""
+@dataclass(frozen=True, eq=False)
+class Study(StudyView):
+    """One study, resolved, with its files. Blocks are named (stage, name); `sessions` and `report` have the empty name.
+
+    File paths in `data` are relative to `folder`, variables unexpanded.
+    """
 
     path: Path
     """The study's file, as the user gave it."""
-    data: Mapping[str, Any]
-    """Everything the study says, defaults filled in; file paths relative to `folder`, variables unexpanded."""
     document: Located
     """What was written, and where."""
     sources: Mapping[str, str]
@@ -37,21 +39,6 @@ class Study:
     """Everything that any block names, in the study's order."""
     rubric_files: Mapping[str, Path]
     """Rubric, as the study names it -> its file."""
-
-    @property
-    def name(self) -> str:
-        """Name of the study and of its run folder."""
-        return str(self.data["study"])
-
-    @property
-    def title(self) -> str:
-        """The question of the study, or its name."""
-        return str(self.data.get("title") or self.name)
-
-    @property
-    def seed(self) -> int:
-        """Where every random act begins."""
-        return int(self.data["seed"])
 
     @property
     def folder(self) -> Path:
@@ -84,6 +71,28 @@ class Study:
         start = block_path(stage, name)
         return [one for one in self.all_references if one.at[: len(start)] == start]
 
+    def named_by(self, stage: str) -> list[Reference]:
+        """Everything that a stage names, the arms with the sessions that are held in them. stage: `sessions`, `ratings.ctrs` ..."""
+        block, _, name = stage.partition(".")
+        arms = self.arms if block == "sessions" else ()
+        return [*self.references(block, name), *(one for arm in arms for one in self.references("arms", arm))]
+
+    def models_named_by(self, stage: str) -> list[Reference]:
+        """The models and tune jobs that a stage names, where it names them."""
+        return [one for one in self.named_by(stage) if one.kind in ("models", "tune")]
+
+    def talks_to(self, stage: str) -> frozenset[str]:
+        """Models and tune jobs that a stage talks to. A tuning reads its base's files and talks to nobody."""
+        talks = stage.partition(".")[0] != "tune"
+        return frozenset(one.name for one in self.models_named_by(stage)) if talks else frozenset()
+
+    def models_behind(self, name: str) -> frozenset[str]:
+        """The model of a name; for a tune job (`job`, `job@seed`) every model that its block names."""
+        job = self.job_of(name)
+        if job is None:
+            return frozenset({name})
+        return frozenset(one.name for one in self.references("tune", job.name) if one.kind == "models")
+
     def rubrics(self) -> dict[str, Rubric]:
         """Each rubric that the study uses, by the name or path that `data` has for it."""
         from cbtrun.ratings.rubric import read_rubric
@@ -101,12 +110,11 @@ def load_study(path: str | Path, sets: Sequence[str] = (), *, registry: Registry
     return check_study(read_study(path, sets), registry)
 
 
-def local_plugins(path: str | Path, sets: Sequence[str] = ()) -> list[Path]:
+def local_plugins(written: Written) -> list[Path]:
     """The Python files under `plugins`, to be loaded (with consent) before the study can be checked.
 
-    What is wrong with the entries themselves is left to `load_study`: here a wrong one is left out.
+    What is wrong with the entries themselves is left to `check_study`: here a wrong one is left out.
     """
-    written = read_study(path, sets)
     listed = written.document.value.get("plugins")
     found = []
     for index, name in enumerate(listed if isinstance(listed, list) else []):
