@@ -28,15 +28,13 @@ def stage_fingerprint(
     """SHA-256 over all that decides a stage's output. outputs: stage id -> digest of what it wrote."""
     from cbtrun.ratings.rubric import rubric_digest
 
-    blocks = [(stage.block, stage.name)]
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    references = {one for block in blocks for one in study.references(*block)}
-    models = _models(study, {one.name for one in references if one.kind in ("models", "tune")})
+    references = {*study.named_by(stage.id)}
+    named = {one.name for one in study.models_named_by(stage.id)}
+    models = sorted({model for name in named for model in study.models_behind(name)})
     return digest(
         {
             "block": study.block(stage.block, stage.name),
-            "arms": study.data.get("arms") if stage.block == "sessions" else None,
+            "arms": study.blocks("arms") if stage.block == "sessions" else None,
             "study": study.data if stage.block == "report" else None,
             "seed": study.seed,
             "reads": {need: outputs.get(need) for need in stage.needs},
@@ -51,9 +49,8 @@ def stage_fingerprint(
 
 def _aggregates(stage: Stage, study: Study) -> dict[str, str]:
     """Rating set -> how its ratings become one value, for an analysis of it: the ratings themselves do not change with it."""
-    sets = study.data.get("ratings") or {}
     needs = {need.removeprefix("ratings.") for need in stage.needs} if stage.block == "analysis" else set()
-    return {name: sets[name].get("aggregate", "mean") for name in sorted(needs & {*sets})}
+    return {name: study.rating_sets[name].aggregate for name in sorted(needs & {*study.rating_sets})}
 
 
 def path_digest(path: Path) -> str:
@@ -129,17 +126,6 @@ def _inside(module: str, package: _Package, beside: Path) -> Path:
     return beside.joinpath(*module.split("."))
 
 
-def _models(study: Study, names: set[str]) -> list[str]:
-    """The models among names, and the base models of the tune jobs among them."""
-    found = set()
-    for name in names:
-        if name in (study.data.get("models") or {}):
-            found.add(name)
-        elif name in (study.data.get("tune") or {}):
-            found |= {one.name for one in study.references("tune", name) if one.kind == "models"}
-    return sorted(found)
-
-
 def _plugins(stage: Stage, study: Study, models: list[str]) -> list[str]:
     own: Any = stage.options["using"]
-    return sorted({own, *(study.data["models"][name]["using"] for name in models)})
+    return sorted({own, *(study.models[name].using for name in models)})

@@ -105,14 +105,14 @@ def remake_report(
     options: of the report's block, instead of the study's. Raises StageError when the study has no report, or none
     that knows these options.
     """
-    block = study.data.get("report")
-    if not block:
+    using = study.report.using
+    if not using:
         raise StageError(f"{folder.path}: the study has no `report` block")
     if not folder.results.exists():
         raise StageError(f"{folder.path}: there is no {folder.results.name} yet; run the study first")
-    known = registry.schema("report", block["using"]).get("properties", {})
+    known = registry.schema("report", using).get("properties", {})
     if unknown := [name for name in options or {} if name not in known]:
-        raise StageError(f"the report plugin '{block['using']}' cannot write some formats alone: no `{unknown[0]}`")
+        raise StageError(f"the report plugin '{using}' cannot write some formats alone: no `{unknown[0]}`")
     with folder.locked(), Journal(folder.journal) as journal, told(folder.journal):
         run = _Run(study, registry, folder, RunOptions(offline=True), journal)
         return run.outcome, run.report_alone(options or {})
@@ -147,7 +147,7 @@ class _Run:
         self.outcome = Outcome(folder)
         self.gates = ServerGates()
         self.shared: dict[str, Any] = {}
-        self.budget = budget_of(study.data, journal.spent())
+        self.budget = budget_of(study.limits, journal.spent())
         self.stones = tombstones(folder)
         self.theirs = real_people_in(study, registry)
         """Stage -> why its requests may hold words of real people."""
@@ -158,7 +158,7 @@ class _Run:
         for stage in [stage for stage in stages if stage.block == "personas"]:
             self._stage(stage)
         if not self.broken:
-            check_disjoint(self.study.data, self.inputs)
+            check_disjoint(self.study, self.inputs)
         middle = [stage for stage in stages if stage.block not in ("personas", "report")]
         for wave in waves(middle, self.study, self.registry):
             self._wave(wave)
@@ -332,8 +332,7 @@ class _Run:
         return refusal(model, self.theirs[stage]) if is_remote(self.study, self.registry, model) else None
 
     def _facts(self) -> RunFacts:
-        models = self.study.data.get("models") or {}
-        embedded = [name for name in models if is_embedded(self.study, self.registry, name)]
+        embedded = [name for name in self.study.models if is_embedded(self.study, self.registry, name)]
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
         promise = promise_of(self.study, self.folder, self.journal.first_run())
         retries, theirs = self.journal.retries(), "sessions" in self.theirs
@@ -350,10 +349,10 @@ class _Run:
         return self.registry.engine(context.options["using"], context)
 
     def _model_context(self, name: str) -> ModelContext:
-        job, _, seed = name.partition("@")
+        job, seed = self.study.job_of(name), name.partition("@")[2]
         folder = adapter_digest = None
-        if job in (self.study.data.get("tune") or {}):
-            chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
+        if job is not None:
+            chosen = next(one for one in self.inputs.adapters(job.name) if seed in ("", str(one.seed)))
             name, folder, adapter_digest = chosen.base, str(inside(self.folder.path, chosen.folder)), chosen.digest
         return ModelContext(
             name,
@@ -368,7 +367,7 @@ class _Run:
 
     def _tuned(self) -> list[TunedAdapter]:
         """Every adapter that is there: of jobs that have failed or are still to come there are none."""
-        jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
+        jobs = [job for job in self.study.tune_jobs if output_path(self.folder, "tune", job).exists()]
         return [
             TunedAdapter(str(inside(self.folder.path, one.folder)), self.study.options("models", one.base))
             for job in jobs

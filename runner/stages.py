@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import SpecError
-from cbtrun.study.stage_kinds import STAGES
+from cbtrun.study.stage_kinds import STAGES, stage_id
 
 if TYPE_CHECKING:
     from cbtrun.study.spec import Study
@@ -30,7 +30,7 @@ class Stage:
     @property
     def id(self) -> str:
         """`ratings.ctrs`, `sessions` ..."""
-        return f"{self.block}.{self.name}" if self.name else self.block
+        return stage_id(self.block, self.name)
 
 
 def ordered_stages(study: Study) -> list[Stage]:
@@ -60,33 +60,14 @@ def _stages(study: Study) -> list[Stage]:
     return [
         Stage(block, name, options, _needs(study, block, name))
         for block in STAGES
-        for name, options in _blocks(study, block)
+        for name, options in study.blocks(block).items()
     ]
 
 
-def _blocks(study: Study, block: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Name and options of each block of a kind."""
-    content = study.data.get(block) or {}
-    return [*content.items()] if STAGES[block].named else [("", content)] if content else []
-
-
 def _needs(study: Study, block: str, name: str) -> tuple[str, ...]:
-    needs = {*_named(study, block, name)}
-    if block == "sessions":
-        for arm in study.data.get("arms") or {}:
-            needs |= {*_named(study, "arms", arm)}
+    needs = {stage_id(one.kind, one.name) for one in study.named_by(stage_id(block, name)) if one.kind in STAGES}
     if block in ("ratings", "analysis"):
         needs.add("sessions")
     if block == "report":
-        needs |= {
-            f"{other}.{each}" if each else other
-            for other in STAGES
-            if other != "report"
-            for each, _ in _blocks(study, other)
-        }
+        needs |= {stage_id(other, each) for other in STAGES if other != "report" for each in study.blocks(other)}
     return tuple(sorted(needs))
-
-
-def _named(study: Study, block: str, name: str) -> Sequence[str]:
-    """Ids of the stages that a block names."""
-    return [f"{one.kind}.{one.name}" for one in study.references(block, name) if one.kind in STAGES]
