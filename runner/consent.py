@@ -20,19 +20,15 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
 
     model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
     """
-    models = study.data.get("models") or {}
-    job = model.partition("@")[0]
-    if model not in models and job in (study.data.get("tune") or {}):
-        named = [one.name for one in study.references("tune", job) if one.kind == "models"]
-        return any(is_remote(study, registry, base) for base in named)
-    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
+    behind = [study.models[name] for name in study.models_behind(model)]
+    return any(registry.schema("models", one.using).get("x-remote", False) for one in behind)
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
     """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
-    block = study.data["models"][model]
-    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
-    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
+    block = study.models[model]
+    shipped = registry.schema("models", block.using).get("x-embedded", False)
+    return bool(shipped) or block.model.startswith("cbtrun:")
 
 
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:
@@ -50,12 +46,10 @@ def check_consent(study: Study, registry: Registry, consent: bool) -> None:
     for stage in ordered_stages(study):
         if stage.id not in theirs:
             continue
-        own = block_path(stage.block, stage.name)
-        arms = [("arms", arm) for arm in study.data.get("arms") or {}] if stage.block == "sessions" else []
-        for path in (own, *arms):
-            for one in study.references(path[0], "".join(path[1:])):
-                if one.kind == "models" and is_remote(study, registry, one.name):
-                    problems.append(Problem(study.place(*one.at), "/".join(path), refusal(one.name, theirs[stage.id])))
+        for one in study.models_named_by(stage.id):
+            if one.kind == "models" and is_remote(study, registry, one.name):
+                block = "/".join(block_path(*map(str, one.at[:2])))
+                problems.append(Problem(study.place(*one.at), block, refusal(one.name, theirs[stage.id])))
     if problems:
         raise SpecError(problems)
 
@@ -79,13 +73,13 @@ def check_keys(study: Study, keys: KeyRing, *, offline: bool) -> None:
 
 
 def _key_problems(study: Study, keys: KeyRing) -> Iterator[Problem]:
-    for name, block in (study.data.get("models") or {}).items():
-        if not block.get("base_url"):
+    for name, model in study.models.items():
+        if not model.base_url:
             continue
         step = "base_url"
         try:
-            url = keys.address(block["base_url"])
+            url = keys.address(model.base_url)
             step = "api_key_env"
-            keys.key(block.get("api_key_env"), url)
+            keys.key(model.api_key_env or None, url)
         except ModelError as error:
             yield Problem(study.place("models", name, step), f"models/{name}/{step}", str(error))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.errors import Problem, SpecError
 from cbtrun.planning import finished_stages
-from cbtrun.stages import Stage, ordered_stages
+from cbtrun.stages import ordered_stages
 from cbtrun.study.checks import block_context
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = No
     folder: leave out finished tune jobs, and models that only finished stages of this run talk to.
     """
     done = finished_stages(study, folder) if folder is not None else set()
-    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in _models(study, stage)}
-    asked = [("models", name) for name in study.data.get("models") or {} if name in talked_to]
-    asked += [("tune", name) for name in study.data.get("tune") or {} if f"tune.{name}" not in done]
+    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in study.talks_to(stage.id)}
+    bases = {study.base_of(name) for name in talked_to}
+    asked = [("models", name) for name in study.models if name in bases]
+    asked += [("tune", name) for name in study.tune_jobs if f"tune.{name}" not in done]
     return [
         Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
         for stage, name in asked
-        for what in registry.lacking(study.data[stage][name]["using"], block_context(study, stage, name))
+        for what in registry.lacking(study.block(stage, name)["using"], block_context(study, stage, name))
     ]
 
 
@@ -36,20 +37,3 @@ def check_machine(study: Study, registry: Registry, folder: RunFolder) -> None:
     problems = lacking_here(study, registry, folder)
     if problems:
         raise SpecError(problems)
-
-
-def _models(study: Study, stage: Stage) -> set[str]:
-    """Models that a stage talks to; a training reads its base's files and does not talk to it."""
-    blocks = [(stage.block, stage.name)]
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    if stage.block == "tune":
-        return set()
-    names = set()
-    for block in blocks:
-        for one in study.references(*block):
-            if one.kind == "models":
-                names.add(one.name)
-            elif one.kind == "tune":
-                names.add(study.data["tune"][one.name]["base"])
-    return names

@@ -85,7 +85,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
-    costs = call_costs(plans, study.data, folder)
+    costs = call_costs(plans, study, folder)
     yield f"study '{study.name}' in {folder.path}"
     for stage_id, plan in plans.items():
         state = "done" if stage_id in finished else "to do"
@@ -93,7 +93,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
         for cost in costs:
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
-    yield from sum_lines(costs, study.data.get("limits") or {})
+    yield from sum_lines(costs, study.limits)
     yield from (f"  {line}" for line in gpu_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
@@ -108,9 +108,9 @@ def _sensitivity_lines(study: Study) -> Iterator[str]:
     """The assumptions as settings, with the values that they have now."""
     from cbtrun.study.sensitivity import variables, variation_command
 
-    found = [one.setting for one in variables(study.data) if one.setting]
+    found = [one.setting for one in variables(study) if one.setting]
     if found:
-        yield f"  sensitivity: to vary an assumption, {variation_command(study.data, str(study.path))}"
+        yield f"  sensitivity: to vary an assumption, {variation_command(study, str(study.path))}"
         yield from (f"    {setting}" for setting in found)
 
 
@@ -119,8 +119,8 @@ def _power_lines(study: Study, plans: Mapping[str, Plan | None]) -> Iterator[str
     from cbtrun.analysis.power_words import Wanted, power_sentences, published_sd
     from cbtrun.analysis.study_power import planned_tests
 
-    if study.data.get("analysis"):
-        wanted = Wanted(sd=published_sd(study.data))
+    if study.analyses:
+        wanted = Wanted(sd=published_sd(study))
         yield from (f"  {sentence}" for sentence in power_sentences(planned_tests(study, plans), wanted))
 
 

@@ -93,9 +93,7 @@ def _content(study: Study, registry: Registry) -> dict[str, Any]:
 
 def _plugins(study: Study) -> set[str]:
     """Names of the plugins that the study uses."""
-    stages = [study.data.get(stage) or {} for stage in PLUGGED]
-    blocks = [block for stage in stages for block in ([stage] if "using" in stage else stage.values())]
-    return {block["using"] for block in blocks}
+    return {block["using"] for stage in PLUGGED for block in study.blocks(stage).values()}
 
 
 def _version(name: str) -> str | None:

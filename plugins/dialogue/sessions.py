@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import CbtrunError, Problem, StopRun
 from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import training_sets
 from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json, Session, Speaker
+    from cbtrun.study.blocks import Arm
 
 
 def fingerprint_files() -> list[Path]:
@@ -45,7 +45,7 @@ def check_block(context: BlockContext) -> list[Problem]:
     if context.stage != "sessions":
         return []
     personas = context.options.get("personas")
-    seen = [personas] if personas in training_sets(context.study) else []
+    seen = [personas] if personas in context.study.training_sets() else []
     return [
         *(context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas") for name in seen),
         *template_problems(context),
@@ -108,9 +108,9 @@ def _turn_limit(options: Mapping[str, Any]) -> float:
 def _therapists(context: StageContext) -> list[Therapist]:
     """Every arm's therapists, in the order of the study; an arm whose adapters are missing fails alone."""
     found = []
-    for name, arm in (context.study.get("arms") or {}).items():
+    for name, arm in context.study.arms.items():
         try:
-            found += _arm(context, name, arm)
+            found += _arm(context, arm)
         except StopRun:
             raise
         except CbtrunError as error:
@@ -118,20 +118,20 @@ def _therapists(context: StageContext) -> list[Therapist]:
     return found
 
 
-def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Therapist]:
+def _arm(context: StageContext, arm: Arm) -> list[Therapist]:
     options = context.options
     only = Therapist(
-        arm=name,
-        model=arm["therapist"],
-        patient=arm.get("patient") or options["patient"],
-        system=arm.get("system") or options["system"],
-        factors={key: str(level) for key, level in (arm.get("factors") or {}).items()},
-        label=name,
-        reminder=_reminder(arm.get("reminder", options.get("reminder", False))),
+        arm=arm.name,
+        model=arm.therapist,
+        patient=arm.patient or options["patient"],
+        system=arm.system or options["system"],
+        factors=arm.factors,
+        label=arm.name,
+        reminder=_reminder(arm.options.get("reminder", options.get("reminder", False))),
     )
-    if arm["therapist"] not in (context.study.get("tune") or {}):
+    if arm.therapist not in context.study.tune_jobs:
         return [only]
-    seeds = [adapter.seed for adapter in context.adapters(arm["therapist"])]
+    seeds = [adapter.seed for adapter in context.adapters(arm.therapist)]
     if len(seeds) == 1:
         return [only]
     return [
@@ -139,7 +139,7 @@ def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Thera
             only,
             model=f"{only.model}@{seed}",
             factors={**only.factors, "seed": str(seed)},
-            label=f"{name}@{seed}",
+            label=f"{arm.name}@{seed}",
         )
         for seed in seeds
     ]

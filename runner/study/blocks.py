@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class RatingSet:
     using: str
     rubric: str
     """Name or path of its rubric, as the study has it; empty where it rates by none."""
-    aggregate: str
+    aggregate: Literal["mean", "median"]
     """How a session's ratings become one value."""
     mask_identity: bool
     """Whether words that tell which model speaks are hidden from the raters."""
@@ -195,7 +195,7 @@ def sessions_of(block: Mapping[str, Any]) -> SessionsBlock:
 
 def rating_set_of(name: str, block: Mapping[str, Any]) -> RatingSet:
     """The rating set of a block under `ratings`."""
-    aggregate = text(block, "aggregate") or "mean"
+    aggregate: Literal["mean", "median"] = "median" if block.get("aggregate") == "median" else "mean"
     masked = block.get("mask_identity") is True
     return RatingSet(name, text(block, "using"), text(block, "rubric"), aggregate, masked, block)
 

@@ -59,6 +59,11 @@ def is_named(block: str) -> bool:
     return block not in PLUGGED or PLUGGED[block].named
 
 
+def stage_id(block: str, name: str) -> str:
+    """`ratings.ctrs`, `sessions` ..."""
+    return f"{block}.{name}" if name else block
+
+
 def block_path(stage: str, name: str) -> tuple[str, ...]:
     """The path of a block in the study."""
     return (stage, name) if is_named(stage) else (stage,)
