@@ -14,6 +14,7 @@ from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session
 from cbtrun.results import RatedSet, Results, read_results
 from cbtrun.run_folder import RunFolder
 from cbtrun.study.stage_kinds import STAGES
+from cbtrun.study.view import view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ class Inputs:
     def __init__(self, folder: RunFolder, study: Mapping[str, Any], rubrics: Mapping[str, Rubric]) -> None:
         """study: the resolved study; rubrics: by the name or path that it uses."""
         self._folder = folder
-        self._study = study
+        self._study = view_of(study)
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
 
@@ -66,20 +67,14 @@ class Inputs:
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis that was made."""
-        names = self._study.get("analysis") or {}
-        there = [name for name in names if output_path(self._folder, "analysis", name).exists()]
+        there = [name for name in self._study.analyses if output_path(self._folder, "analysis", name).exists()]
         return [one for name in there for one in self._records("analysis", name, Comparison)]
 
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
-        blocks = self._study.get("ratings") or {}
-        there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
-        return {
-            name: rated_set(
-                self.ratings(name), self.rubric(blocks[name]["rubric"]), blocks[name].get("aggregate", "mean")
-            )
-            for name in there
-        }
+        sets = self._study.rating_sets.values()
+        there = [one for one in sets if output_path(self._folder, "ratings", one.name).exists()]
+        return {one.name: rated_set(self.ratings(one.name), self.rubric(one.rubric), one.aggregate) for one in there}
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""
