@@ -125,8 +125,9 @@ def check_block(context: BlockContext) -> list[Problem]:
         count = len(read_course(path).sessions)
     except SpecError as error:
         return list(error.problems)
-    there = (context.study.get("personas") or {}).get(context.options["personas"], {}).get("count")
-    if isinstance(there, int) and context.options.get("courses", 0) > there:
+    patients = context.study.personas.get(context.options["personas"])
+    there = patients.count if patients else None
+    if there is not None and context.options.get("courses", 0) > there:
         return [context.problem(f"the set has {there} personas, got {context.options['courses']}", "courses")]
     sessions = context.options.get("sessions", count)
     most = max(sessions) if isinstance(sessions, list) else sessions

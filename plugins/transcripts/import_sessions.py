@@ -256,8 +256,8 @@ def _column_problems(context: BlockContext, table: Table) -> list[Problem]:
 def _level_problems(context: BlockContext, table: Table) -> list[Problem]:
     """Levels that an analysis names and no session has."""
     problems = []
-    for name, analysis in (context.study.get("analysis") or {}).items():
-        factor = analysis.get("factor")
+    for name, analysis in context.study.analyses.items():
+        factor = analysis.factor
         column = context.options["factors"].get(factor)
         known = sorted({str(row.cells.get(column)) for row in table.rows}) if column else []
         problems += [
@@ -266,7 +266,7 @@ def _level_problems(context: BlockContext, table: Table) -> list[Problem]:
                 f"analysis/{name}/levels/{index}",
                 f"no session has level '{level}' of factor '{factor}'; levels: {', '.join(told(one, '') for one in known)}",
             )
-            for index, level in enumerate(analysis.get("levels") or [])
+            for index, level in enumerate(analysis.levels)
             if known and level not in known
         ]
     return problems

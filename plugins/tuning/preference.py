@@ -107,8 +107,8 @@ def tune_model(context: StageContext) -> list[Adapter]:
 def _job(context: StageContext) -> Job:
     options = {**context.options, **UNPACKED}
     transcripts = context.corpus(options["corpus"])
-    base = context.study["models"][options["base"]]
-    files = find_model(base["model"], base.get("revision"))
+    base = context.study.models[options["base"]]
+    files = find_model(base.model, base.options.get("revision"))
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     pairs, held_out = (

@@ -30,12 +30,10 @@ def check_block(context: BlockContext) -> list[Problem]:
     """A base whose weights are not on this machine."""
     if context.stage != "tune":
         return []
-    base = (context.study.get("models") or {}).get(context.options.get("base"), {})
-    if base.get("using", "transformers") in ("transformers", "vllm"):
+    base = context.study.models.get(context.options.get("base", ""))
+    if base is None or base.using in ("transformers", "vllm"):
         return []
-    return [
-        context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base['using']}`", "base")
-    ]
+    return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
 
 
 @hookimpl
@@ -59,7 +57,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     from cbtrun.plugins.tuning.tune_memory import memory_note
 
     options = context.options
-    source = weights_place(context.study["models"][options["base"]]["model"])
+    source = weights_place(context.study.models[options["base"]].model)
     note = memory_note(context.name, source, options, planned_devices(options))
     return Plan(units=len(options["seeds"]), notes=(note,))
 
@@ -97,8 +95,8 @@ def _job(context: StageContext) -> Job:
 
     options = context.options
     transcripts = context.corpus(options["corpus"])
-    base = context.study["models"][options["base"]]
-    files = find_model(base["model"], base.get("revision"))
+    base = context.study.models[options["base"]]
+    files = find_model(base.model, base.options.get("revision"))
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     rows, held_out = (
