@@ -19,6 +19,7 @@ import yaml
 from cbtrun.errors import StageError
 from cbtrun.run_folder import RunFolder, write_atomically
 from cbtrun.study.stage_kinds import PLUGGED
+from cbtrun.study.view import StudyView
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def local_plugins_of(folder: RunFolder) -> list[Path]:
     """The Python files beside the study that the run was made with."""
     lock = lock_of(folder)
     start = Path(lock.get("spec", {}).get("file", ".")).parent
-    return [start / name for name in lock.get("resolved", {}).get("plugins") or []]
+    return [start / name for name in StudyView(lock.get("resolved", {})).plugins]
 
 
 def hardware() -> dict[str, Any]:

@@ -34,6 +34,7 @@ from cbtrun.study.blocks import (
     text,
     tune_job_of,
 )
+from cbtrun.study.stage_kinds import is_named
 
 B = TypeVar("B")
 
@@ -76,6 +77,11 @@ class StudyView(Mapping[str, Any]):
     def contains(self) -> str:
         """Whether real people speak in the study: `real-people`, `none`, or empty where nobody has said it."""
         return text(self.data, "contains")
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """Python files beside the study that bring plugins of its own."""
+        return tuple(self.data.get("plugins") or ())
 
     @property
     def limits(self) -> Mapping[str, Any]:
@@ -149,8 +155,6 @@ class StudyView(Mapping[str, Any]):
 
     def blocks(self, stage: str) -> Mapping[str, Mapping[str, Any]]:
         """Name -> plain options of each block of a stage; `sessions` and `report` have the empty name."""
-        from cbtrun.study.stage_kinds import is_named
-
         content = mapping(self.data, stage)
         if not is_named(stage):
             return {"": content} if content else {}
