@@ -28,7 +28,7 @@ def is_embedded(study: Study, registry: Registry, model: str) -> bool:
     """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
     block = study.models[model]
     shipped = registry.schema("models", block.using).get("x-embedded", False)
-    return bool(shipped) or block.model.startswith("cbtrun:")
+    return bool(shipped) or block.ships
 
 
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:

@@ -47,7 +47,7 @@ def gpu_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | None]
 def training_work(study: Study, name: str, plans: Mapping[str, Plan | None]) -> float:
     """Tokens that a tune job trains on over all epochs and seeds, times its base's size in the measured models' size."""
     job = study.tune_jobs[name]
-    if job.base not in study.models or not job.corpus or _is_embedded(study, job.base):
+    if job.base not in study.models or not job.corpus or study.models[job.base].ships:
         return 0.0
     options = job.options
     seen = (
@@ -70,14 +70,10 @@ def _row_tokens(options: Mapping[str, Any]) -> int:
     return int(options.get("batch_tokens") or rows * options.get("max_length", 1024))
 
 
-def _is_embedded(study: Study, model: str) -> bool:
-    return study.models[model].model.startswith("cbtrun:")
-
-
 def _is_local(study: Study, registry: Registry, name: str) -> bool:
     """Whether a model, or the base of a tune job, has its weights on this machine and is no toy."""
     base = study.base_of(name)
-    if base not in study.models or _is_embedded(study, base):
+    if base not in study.models or study.models[base].ships:
         return False
     return bool(registry.schema("models", study.models[base].using).get("x-weights"))
 

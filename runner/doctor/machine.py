@@ -134,10 +134,9 @@ def hub_models(study: Study, registry: Registry) -> dict[str, str]:
     """Name in the study -> name on the hub, of each model whose weights come from there."""
     found = {}
     for name, block in study.models.items():
-        model = block.model
         on_hub = registry.schema("models", block.using).get("x-weights") or block.using == "vllm"
-        if on_hub and not model.startswith("cbtrun:") and not Path(model).expanduser().is_dir():
-            found[name] = model
+        if on_hub and not block.ships and not Path(block.model).expanduser().is_dir():
+            found[name] = block.model
     return found
 
 

@@ -25,6 +25,11 @@ class ModelBlock:
     """Variable that holds its key; empty where it needs none."""
     options: Mapping[str, Any]
 
+    @property
+    def ships(self) -> bool:
+        """Whether its weights come with cbtrun: a toy."""
+        return self.model.startswith("cbtrun:")
+
 
 @dataclass(frozen=True)
 class PersonaSet:
