@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cbtrun.contract.records import Failure
 from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun, WouldAsk
+from cbtrun.study.view import StudyView, view_of
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
@@ -35,7 +36,7 @@ class BlockContext:
     name: str
     options: Mapping[str, Any]
     """The block with defaults filled in; paths are absolute."""
-    study: Mapping[str, Any]
+    study: StudyView
     """The whole resolved study."""
     folder: Path
     """Folder of the study's file."""
@@ -43,6 +44,10 @@ class BlockContext:
     """Where a path inside the block was written: `place("columns", "session")`."""
     place_in_study: Callable[..., Place]
     """Where a path from the top of the study was written."""
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        object.__setattr__(self, "study", view_of(self.study))
 
     def problem(self, what: str, *path: str | int) -> Problem:
         """A problem at a path inside this block."""
@@ -111,9 +116,6 @@ class StageInputs(Protocol):
     def personas(self, name: str) -> Sequence[Persona]:
         """The personas of a set; each is read anew when it is looked at."""
 
-    def present_personas(self, name: str) -> Sequence[Persona]:
-        """The personas of a set who have not been forgotten."""
-
     def corpus(self, name: str) -> list[Transcript]:
         """The transcripts of a corpus."""
 
@@ -149,7 +151,7 @@ class StageContext:
     """Name of the block; empty for `sessions` and `report`."""
     options: Mapping[str, Any]
     """The block with defaults filled in; paths are absolute."""
-    study: Mapping[str, Any]
+    study: StudyView
     """The whole resolved study."""
     seed: int
     """Derived from the study's seed and the stage's name."""
@@ -167,6 +169,10 @@ class StageContext:
     """Ids of those whose words were taken out of the run: nobody plays them any more."""
     facts: RunFacts = field(default_factory=lambda: RunFacts())
     """What the run came to so far, for the report."""
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        self.study = view_of(self.study)
 
     def personas(self, name: str) -> Sequence[Persona]:
         """The personas of a set, without those who were forgotten. Each is read anew when it is looked at."""
@@ -207,7 +213,7 @@ class StageContext:
 
     def rubric_of(self, ratings: str) -> Rubric:
         """The rubric of a rating set."""
-        return self.rubric(self.study["ratings"][ratings]["rubric"])
+        return self.rubric(self.study.rating_sets[ratings].rubric)
 
     def model(self, name: str) -> AbstractAsyncContextManager[Calls]:
         """A model, or the model of a tune job (`name` or `name@seed`), open for as long as the block lasts."""

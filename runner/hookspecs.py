@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from cbtrun.study.stage_kinds import PLUGGED
+
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext, StageNote
     from cbtrun.contract.models import EngineShare, Model, ModelContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
     from cbtrun.errors import Problem
+    from cbtrun.study.plans import Plan, PlanContext
 
 hookspec = pluggy.HookspecMarker("cbtrun")
 hookimpl = pluggy.HookimplMarker("cbtrun")
@@ -144,16 +146,7 @@ def run_stopping() -> None:
 
 def stage_hooks() -> dict[str, str]:
     """Block of the study -> the hook that does it."""
-    return {
-        "models": "open_model",
-        "personas": "make_personas",
-        "corpus": "make_corpus",
-        "tune": "tune_model",
-        "sessions": "run_sessions",
-        "ratings": "rate_sessions",
-        "analysis": "analyse",
-        "report": "write_report",
-    }
+    return {block: kind.hook for block, kind in PLUGGED.items()}
 
 
 __all__: Sequence[str] = ("hookimpl", "hookspec", "stage_hooks")

@@ -28,7 +28,7 @@ from cbtrun.run.promise import keep_registration, personas_made
 from cbtrun.run.side_by_side import waves
 from cbtrun.run.study_lock import write_lock
 from cbtrun.run.work import StagesAtWork
-from cbtrun.study.graph import ordered_stages
+from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
     for personas in _of(stages, "personas"):
         run.do(personas)
     if not run.broken:
-        check_disjoint(run.study.data, run.inputs)  # before any training: nobody is in both sets
+        check_disjoint(run.study, run.inputs)  # before any training: nobody is in both sets
     middle = [stage for stage in stages if stage.block not in ("personas", "report")]
     for wave in waves(
         middle, run.study, run.registry
@@ -82,14 +82,14 @@ def remake_report(
     options: of the report's block, instead of the study's. Raises StageError when the study has no report, or none
     that knows these options.
     """
-    block = study.data.get("report")
-    if not block:
+    using = study.report.using
+    if not using:
         raise StageError(f"{folder.path}: the study has no `report` block")
     if not folder.results.exists():
         raise StageError(f"{folder.path}: there is no {folder.results.name} yet; run the study first")
-    known = registry.schema("report", block["using"]).get("properties", {})
+    known = registry.schema("report", using).get("properties", {})
     if unknown := [name for name in options or {} if name not in known]:
-        raise StageError(f"the report plugin '{block['using']}' cannot write some formats alone: no `{unknown[0]}`")
+        raise StageError(f"the report plugin '{using}' cannot write some formats alone: no `{unknown[0]}`")
     with folder.locked(), Journal(folder.journal) as journal, told(folder.journal):
         run = StagesAtWork(study, registry, folder, RunOptions(offline=True), journal)
         (report,) = _of(ordered_stages(study), "report")

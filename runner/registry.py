@@ -14,12 +14,13 @@ import pluggy
 
 from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
+from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext
     from cbtrun.contract.models import EngineShare, ModelContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json
+    from cbtrun.study.plans import Plan, PlanContext
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."
@@ -84,7 +85,7 @@ class Registry:
 
     def run(self, stage: str, using: str, context: object) -> Any:
         """Call the hook of a stage on the plugin named `using`, and on nobody else but wrappers."""
-        hook = hookspecs.stage_hooks()[stage]
+        hook = PLUGGED[stage].hook
         result = self._only(hook, using)(context=context)
         if result is None:
             raise PluginError(f"plugin '{using}' gave nothing back from {hook}; the hook must return its result")
@@ -123,15 +124,14 @@ class Registry:
 
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""
-        stages = hookspecs.stage_hooks()
         self._load(*self._waiting)
         return [
-            (name, [stage for stage in stages if name in self._doing(stage)])
+            (name, [stage for stage in PLUGGED if name in self._doing(stage)])
             for name, _ in sorted(self._manager.list_name_plugin())
         ]
 
     def _doing(self, stage: str) -> list[str]:
-        return [impl.plugin_name for impl in self._implementations(hookspecs.stage_hooks()[stage])]
+        return [impl.plugin_name for impl in self._implementations(PLUGGED[stage].hook)]
 
     def _load(self, *names: str) -> None:
         """Import those plugins that still wait."""

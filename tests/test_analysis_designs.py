@@ -14,6 +14,7 @@ from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.statistics.mixed import fit_mixed
+from cbtrun.study.view import StudyView
 
 PLUGINS = {
     "independent": independent,
@@ -46,7 +47,7 @@ class FakeContext:
     options: Mapping[str, Any]
     sessions_: list[Session]
     ratings_: list[Rating]
-    study: Mapping[str, Any] = field(default_factory=dict)
+    study: StudyView = field(default_factory=lambda: StudyView({}))
     name: str = "main"
     seed: int = 7
 
@@ -135,7 +136,7 @@ def _run(
     given = {"outcome": "mini.total", "items": False, **options}
     assert set(given) <= set(schema["properties"]), "an option that the schema does not know"
     defaults = {name: part["default"] for name, part in schema["properties"].items() if "default" in part}
-    context = FakeContext({**defaults, **given}, *world, study=study or {})
+    context = FakeContext({**defaults, **given}, *world, study=StudyView(study or {}))
     found: list[Comparison] = PLUGINS[using].analyse(context=context)
     for one in found:
         json.dumps(one.model_dump(), allow_nan=False)

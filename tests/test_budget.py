@@ -50,14 +50,14 @@ def test_hours_that_are_over_stop_the_next_call(tmp_path: Path) -> None:
 
 
 def test_what_earlier_runs_spent_counts() -> None:
-    budget = budget_of({"limits": {"tokens": 100, "hours": 1.0}}, Spent(usd=2.0, tokens=90, seconds=3600.0))
+    budget = budget_of({"tokens": 100, "hours": 1.0}, Spent(usd=2.0, tokens=90, seconds=3600.0))
     assert budget is not None
     assert budget.spent_tokens == 90
     assert budget.until <= time.monotonic()
 
 
 def test_a_study_without_limits_has_no_budget() -> None:
-    assert budget_of({"limits": {}}, Spent()) is None
+    assert budget_of({}, Spent()) is None
 
 
 def test_a_cost_that_the_provider_reports_wins_over_the_studys_prices(tmp_path: Path) -> None:

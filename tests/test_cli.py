@@ -133,3 +133,17 @@ def test_an_unknown_option_is_a_users_error(study_project: Make) -> None:
     outcome = study_project({}).run("validate", "--nonsense")
     assert outcome.code == 2
     assert "--nonsense" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_command_reads_each_file_of_the_study_once(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    from cbtrun.study import overrides
+
+    project = study_project({"study.yaml": STUDY, "more.yaml": "extends: study.yaml\n", "t.csv": TRANSCRIPTS})
+    seen: list[str] = []
+    read = overrides.read_yaml
+    monkeypatch.setattr(overrides, "read_yaml", lambda path: seen.append(str(path)) or read(path))
+    assert project.run(command, "more.yaml").code == 0
+    assert sorted(seen) == ["more.yaml", "study.yaml"]

@@ -4,20 +4,22 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
-from cbtrun.errors import ConsentMissing
+from cbtrun.documents.yaml_source import Located, Node
+from cbtrun.errors import ConsentMissing, Place
 from cbtrun.journal.journal import Journal
 from cbtrun.plugins import tiny
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.study.model_kinds import is_remote
 from cbtrun.study.origins import mark_taught
+from cbtrun.study.references import Reference
+from cbtrun.study.spec import Study
 from cbtrun.testing.projects import StudyProject
 
 Make = Callable[[Mapping[str, str]], StudyProject]
@@ -235,15 +237,16 @@ class Schemas:
         return {"x-remote": using == "far"}
 
 
-class Tuned:
-    """The study's part that is asked: a tune job on a remote base and one on a near one."""
-
-    data: ClassVar = {"models": {"a": {"using": "far"}, "b": {"using": "near"}}, "tune": {"t": {}, "u": {}}}
-
-    def references(self, block: str, name: str) -> list[SimpleNamespace]:
-        return [SimpleNamespace(kind="models", name={"t": "a", "u": "b"}[name])]
+def tuned() -> Study:
+    """A study with a tune job on a remote base and one on a near one."""
+    data = {
+        "models": {"a": {"using": "far"}, "b": {"using": "near"}},
+        "tune": {"t": {"base": "a"}, "u": {"base": "b"}},
+    }
+    bases = (Reference("models", "a", ("tune", "t", "base")), Reference("models", "b", ("tune", "u", "base")))
+    return Study(data, Path("x.yaml"), Located(Node({}, Place("x.yaml")), "x.yaml"), {}, bases, {})
 
 
 def test_a_tune_job_is_as_remote_as_its_base() -> None:
-    found = [is_remote(Tuned(), Schemas(), name) for name in ("a", "b", "t@1", "u")]  # type: ignore[arg-type]
+    found = [is_remote(tuned(), Schemas(), name) for name in ("a", "b", "t@1", "u")]  # type: ignore[arg-type]
     assert found == [True, False, True, False]

@@ -25,6 +25,7 @@ from cbtrun.plugins.local_models import transformers_model
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow, training_rows
+from cbtrun.study.view import StudyView
 
 SYSTEM = Message(role="system", content="You listen.")
 
@@ -61,7 +62,7 @@ class Tuning:
     def __post_init__(self) -> None:
         small = {"base": "b", "corpus": "c", "max_steps": 6, "batch_size": 4, "threads": 1, "device": "cpu"}
         self.options = {**defaults(sft.SCHEMA), **small, "learning_rate": 1e-2, **self.options}
-        self.study = {"models": {"b": {"using": "transformers", "model": str(self.base)}}}
+        self.study = StudyView({"models": {"b": {"using": "transformers", "model": str(self.base)}}})
 
     seed: int = 7
 

@@ -256,7 +256,7 @@ def test_local_plugins_are_found_beside_the_file_that_names_them(load: Loads) ->
     load(
         STUDY, **{"b/base.yaml": "plugins: [./mine.py, gone.py]\n", "b/mine.py": "", "x.yaml": "extends: b/base.yaml\n"}
     )
-    assert local_plugins("x.yaml") == [Path("b/mine.py")]
+    assert local_plugins(read_study("x.yaml")) == [Path("b/mine.py")]
 
 
 def seeing(seen: list[BlockContext], error: Exception | None = None) -> object:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from cbtrun.analysis.block import aggregate_of
 from cbtrun.results.study_results import read_results
+from cbtrun.study.view import StudyView
 from cbtrun.testing.projects import StudyProject
 
 DOCS = Path(__file__).parents[1] / "docs" / "write-a-rubric.md"
@@ -39,7 +40,7 @@ def test_a_mistake_in_a_rubric_reads_as_the_docs_show_it(study_project: Project)
 
 
 def test_an_analysis_takes_the_aggregate_of_its_rating_set_unless_it_has_its_own() -> None:
-    study = {"ratings": {"panel": {"aggregate": "median"}, "other": {}}}
+    study = StudyView({"ratings": {"panel": {"aggregate": "median"}, "other": {}}})
     chosen = [
         aggregate_of(SimpleNamespace(study=study, options=options), name)  # type: ignore[arg-type]
         for options, name in (({}, "panel"), ({"aggregate": "mean"}, "panel"), ({}, "other"))

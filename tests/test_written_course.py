@@ -27,6 +27,7 @@ from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.plugins.practices.named import shipped_practices
 from cbtrun.plugins.practices.practice import named_practice
+from cbtrun.study.view import StudyView
 
 ReplyTo = Callable[[Request], Awaitable[Reply]]
 
@@ -178,7 +179,7 @@ def block(**options: Any) -> Any:
         return f"{'/'.join(path)}: {what}"
 
     return SimpleNamespace(
-        options={"course": "depression-20", "personas": "train", **options}, study={}, problem=problem
+        options={"course": "depression-20", "personas": "train", **options}, study=StudyView({}), problem=problem
     )
 
 

@@ -22,9 +22,9 @@ from cbtrun.hookspecs import hookimpl
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.contexts import StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json
     from cbtrun.plugins.raters.rating import RatingWork
+    from cbtrun.study.plans import Plan, PlanContext
 
 TWICE = (1, 2)
 
@@ -102,7 +102,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Two turns and two ratings for each opening."""
-    from cbtrun.contract.plans import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.study.plans import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "corpus":
         return None

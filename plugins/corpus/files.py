@@ -15,9 +15,9 @@ from cbtrun.plugins.transcripts.transcript_table import read_table
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json, Persona, Transcript
     from cbtrun.errors import Problem
+    from cbtrun.study.plans import Plan, PlanContext
 
 
 @hookimpl
@@ -60,7 +60,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """As many personas as the file gives; no model is called."""
     if context.stage != "personas":
         return None
-    from cbtrun.contract.plans import Plan
+    from cbtrun.study.plans import Plan
 
     path = persona_path(context.options["path"], Path.cwd())
     return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None

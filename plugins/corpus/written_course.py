@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from cbtrun.calls.calls import Calls
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json, Persona
     from cbtrun.errors import Problem
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
+    from cbtrun.study.plans import Plan, PlanContext
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
@@ -120,8 +120,9 @@ def check_block(context: BlockContext) -> list[Problem]:
         count = len(read_course(path).sessions)
     except SpecError as error:
         return list(error.problems)
-    there = (context.study.get("personas") or {}).get(context.options["personas"], {}).get("count")
-    if isinstance(there, int) and context.options.get("courses", 0) > there:
+    patients = context.study.personas.get(context.options["personas"])
+    there = patients.count if patients else None
+    if there is not None and context.options.get("courses", 0) > there:
         return [context.problem(f"the set has {there} personas, got {context.options['courses']}", "courses")]
     sessions = context.options.get("sessions", count)
     most = max(sessions) if isinstance(sessions, list) else sessions
@@ -135,7 +136,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """One call for each persona and session, each told of more sessions before it."""
     if context.stage != "corpus":
         return None
-    from cbtrun.contract.plans import Plan, PlannedCalls
+    from cbtrun.study.plans import Plan, PlannedCalls
 
     options, personas = context.options, context.units(f"personas.{context.options['personas']}")
     path = course_path(options["course"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cbtrun.contract.plans import TURN_TOKENS, Plan, PlanContext, PlannedCalls
+from cbtrun.study.plans import TURN_TOKENS, Plan, PlanContext, PlannedCalls
 
 SYSTEM_TOKENS = {"therapist": 200, "patient": 1000}
 """Tokens of the system prompts; the patient's holds a persona."""
@@ -12,17 +12,17 @@ SYSTEM_TOKENS = {"therapist": 200, "patient": 1000}
 
 def planned_sessions(context: PlanContext) -> Plan:
     """Units and calls by model."""
-    options, study = context.options, context.study
+    options, jobs = context.options, context.study.tune_jobs
     patients = context.units(f"personas.{options['personas']}")
     opened = 1 if options.get("opening") else 0
     calls: Counter[str] = Counter()
     tokens_in: Counter[str] = Counter()
     units = 0
-    for arm in (study.get("arms") or {}).values():
-        seeds = len((study.get("tune") or {}).get(arm["therapist"], {}).get("seeds") or [1])
+    for arm in context.study.arms.values():
+        seeds = len(jobs[arm.therapist].seeds) if arm.therapist in jobs else 1
         sessions = patients * options["repeats"] * seeds
         units += sessions
-        models = {"therapist": arm["therapist"], "patient": arm.get("patient") or options["patient"]}
+        models = {"therapist": arm.therapist, "patient": arm.patient or options["patient"]}
         for turn in range(opened, options["max_turns"]):
             opens = options["opens"]
             speaker = opens if turn % 2 == 0 else "patient" if opens == "therapist" else "therapist"

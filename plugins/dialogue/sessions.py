@@ -17,13 +17,13 @@ from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
-from cbtrun.study.persona_sets import training_sets
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json, Session, Speaker
+    from cbtrun.study.blocks import Arm
+    from cbtrun.study.plans import Plan, PlanContext
 
 
 @hookimpl
@@ -38,7 +38,7 @@ def check_block(context: BlockContext) -> list[Problem]:
     if context.stage != "sessions":
         return []
     personas = context.options.get("personas")
-    seen = [personas] if personas in training_sets(context.study) else []
+    seen = [personas] if personas in context.study.training_sets() else []
     return [
         *(context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas") for name in seen),
         *template_problems(context),
@@ -101,9 +101,9 @@ def _turn_limit(options: Mapping[str, Any]) -> float:
 def _therapists(context: StageContext) -> list[Therapist]:
     """Every arm's therapists, in the order of the study; an arm whose adapters are missing fails alone."""
     found = []
-    for name, arm in (context.study.get("arms") or {}).items():
+    for name, arm in context.study.arms.items():
         try:
-            found += _arm(context, name, arm)
+            found += _arm(context, arm)
         except StopRun:
             raise
         except CbtrunError as error:
@@ -111,20 +111,20 @@ def _therapists(context: StageContext) -> list[Therapist]:
     return found
 
 
-def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Therapist]:
+def _arm(context: StageContext, arm: Arm) -> list[Therapist]:
     options = context.options
     only = Therapist(
-        arm=name,
-        model=arm["therapist"],
-        patient=arm.get("patient") or options["patient"],
-        system=arm.get("system") or options["system"],
-        factors={key: str(level) for key, level in (arm.get("factors") or {}).items()},
-        label=name,
-        reminder=_reminder(arm.get("reminder", options.get("reminder", False))),
+        arm=arm.name,
+        model=arm.therapist,
+        patient=arm.patient or options["patient"],
+        system=arm.system or options["system"],
+        factors=arm.factors,
+        label=arm.name,
+        reminder=_reminder(arm.options.get("reminder", options.get("reminder", False))),
     )
-    if arm["therapist"] not in (context.study.get("tune") or {}):
+    if arm.therapist not in context.study.tune_jobs:
         return [only]
-    seeds = [adapter.seed for adapter in context.adapters(arm["therapist"])]
+    seeds = [adapter.seed for adapter in context.adapters(arm.therapist)]
     if len(seeds) == 1:
         return [only]
     return [
@@ -132,7 +132,7 @@ def _arm(context: StageContext, name: str, arm: Mapping[str, Any]) -> list[Thera
             only,
             model=f"{only.model}@{seed}",
             factors={**only.factors, "seed": str(seed)},
-            label=f"{name}@{seed}",
+            label=f"{arm.name}@{seed}",
         )
         for seed in seeds
     ]

@@ -46,9 +46,9 @@ def _templates(context: BlockContext) -> Iterator[_Written]:
     for key in ("system", "patient_system", "reminder"):
         if isinstance(text := context.options.get(key), str):
             yield _Written((context.stage, key), text, context.place(key))
-    for name, arm in (context.study.get("arms") or {}).items():
+    for name, arm in context.study.arms.items():
         for key in ("system", "reminder"):
-            if isinstance(text := arm.get(key), str):
+            if isinstance(text := arm.options.get(key), str):
                 yield _Written(("arms", name, key), text, context.place_in_study("arms", name, key))
 
 
@@ -67,7 +67,8 @@ def _written(context: BlockContext) -> Sequence[Persona]:
     """The patients, where the study names a file of them: a row may lack what the sample has."""
     from cbtrun.plugins.personas.files import persona_path, read_personas
 
-    block = (context.study.get("personas") or {}).get(str(context.options.get("personas"))) or {}
+    chosen = context.study.personas.get(str(context.options.get("personas")))
+    block = chosen.options if chosen else {}
     if not isinstance(path := block.get("path"), str | Path):
         return ()
     found = persona_path(str(path), context.folder)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import derive_seed
-from cbtrun.contract.plans import Plan, PlanContext
 from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError, StageError
 from cbtrun.files.record_list import RecordList
@@ -19,6 +18,7 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.study.persona_sets import content_digest
+from cbtrun.study.plans import Plan, PlanContext
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

@@ -59,11 +59,10 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
     """Controls that are named must be made by the sessions block."""
-    made = (context.study.get("sessions") or {}).get("controls") or []
     return [
         context.problem(f"the sessions have no control '{kind}'; add it under `sessions/controls`", "controls", kind)
         for kind in context.options.get("controls") or {}
-        if kind not in made
+        if kind not in context.study.sessions.controls
     ]
 
 

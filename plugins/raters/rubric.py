@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cbtrun.contexts import StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json, Rating
+    from cbtrun.study.plans import Plan, PlanContext
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
+PLANNED_TURNS = 24
+"""Of a session whose block does not say how long it may be."""
 
 
 @hookimpl
@@ -102,7 +104,7 @@ OPTIONS: Json = {
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater and repeat (and item, if asked one by one)."""
-    from cbtrun.contract.plans import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.study.plans import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "ratings":
         return None
@@ -115,7 +117,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     if options.get("ask", "all") == "item":
         assumed.append(f"ratings.{context.name} asks for each item in a call of its own: calls are times the items")
     count = sessions * repeats
-    turns = (context.study.get("sessions") or {}).get("max_turns", 24)
+    turns = context.study.sessions.max_turns or PLANNED_TURNS
     tokens_in, tokens_out = count * (PLANNED_IN + turns * TURN_TOKENS), count * PLANNED_OUT
     calls = tuple(PlannedCalls(rater, count, tokens_in, tokens_out) for rater in options["raters"])
     return Plan(units=count * len(options["raters"]), calls=calls, assumed=tuple(assumed))

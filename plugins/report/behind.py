@@ -64,7 +64,8 @@ def unscored_items(given: ReportInput) -> dict[str, dict[str, str | list[str]]]:
 
 def behind_comparison(given: ReportInput, one: Comparison) -> dict[str, str | list[str]]:
     """The filter that shows the sessions with a value at a comparison's levels, as far as its analysis keeps them."""
-    options = (given.study.get("analysis") or {}).get(one.analysis) or {}
+    declared = given.study.analyses.get(one.analysis)
+    options = declared.options if declared else {}
     of_two = options.get("levels") if isinstance(options.get("levels"), Mapping) else None
     levels: Levels = {**(of_two or {one.factor: one.levels}), **one.where}
     dropped, by_id = set(options.get("exclude_flags") or ()), {session.id: session for session in given.sessions}
@@ -146,8 +147,7 @@ def _reader(given: ReportInput, name: str) -> Callable[[Session], str | None]:
     if name == "repeat":
         return lambda session: str(session.repeat)
     if name == "patient":
-        arms, block = given.study.get("arms") or {}, given.study.get("sessions") or {}
-        return lambda session: (arms.get(session.arm) or {}).get("patient") or block.get("patient")
+        return lambda session: given.study.patient_in(session.arm) or None
     if name.startswith("persona."):
         from cbtrun.analysis.block import persona_levels
 

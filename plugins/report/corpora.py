@@ -9,6 +9,7 @@ from typing import Any
 
 from cbtrun.plugins.report.inputs import CorpusFacts, ReportInput
 from cbtrun.plugins.report.tables import Row, Table
+from cbtrun.study.view import view_of
 
 NOT_STATED = "not stated"
 
@@ -16,16 +17,16 @@ NOT_STATED = "not stated"
 def corpus_facts(study: Mapping[str, Any], folder: Path) -> tuple[CorpusFacts, ...]:
     """Each corpus of a study as its block and the run folder tell of it; those that were not made are left out."""
     found = []
-    for name, block in (study.get("corpus") or {}).items():
+    for name, corpus in view_of(study).corpora.items():
         path = folder / "corpus" / f"{name}.jsonl"
         if not path.exists():
             continue
         with path.open("rb") as lines:
             count = sum(1 for _ in lines)
         told = {kind: _told(folder / "corpus" / f"{name}.{kind}.json") for kind in ("checks", "pairs")}
-        author = block.get("author") or block.get("therapist") or ""
-        licence = block.get("licence") or ""
-        found.append(CorpusFacts(name, block["using"], author, licence, count, told["checks"], told["pairs"]))
+        author = corpus.options.get("author") or corpus.options.get("therapist") or ""
+        licence = corpus.options.get("licence") or ""
+        found.append(CorpusFacts(name, corpus.using, author, licence, count, told["checks"], told["pairs"]))
     return tuple(found)
 
 

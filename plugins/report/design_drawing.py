@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cbtrun.plugins.report.plain_text import shortened
+from cbtrun.study.view import StudyView, view_of
 
-STAGES = ("personas", "corpus", "tune", "arms", "sessions", "ratings", "analysis")
+ROWS = ("personas", "corpus", "tune", "arms", "sessions", "ratings", "analysis")
 WIDTH, LEFT, CARD_HEIGHT, GAP_X, GAP_Y = 760, 92, 56, 14, 30
 """Pixels; the names of the stages stand left of the cards."""
 WIDEST_CARD, LANE = 200, 9
@@ -53,7 +54,8 @@ class Drawing:
 
 def draw_design(study: Mapping[str, Any]) -> Drawing:
     """The drawing of a resolved study, read from top to bottom."""
-    rows = [cards for block in STAGES if (cards := _cards(study, block))]
+    view = view_of(study)
+    rows = [cards for block in ROWS if (cards := _cards(view, block))]
     placed: dict[str, Card] = {}
     titles = []
     lanes = _long_lines(rows)
@@ -83,16 +85,10 @@ def card_lines(card: Card) -> tuple[str, str, str]:
     )
 
 
-def _cards(study: Mapping[str, Any], block: str) -> list[Card]:
-    content = study.get(block)
-    if not isinstance(content, Mapping) or not content:
-        return []
-    if block == "sessions":
-        return [Card(block, "", _using(content), _facts(block, content), _needs(study, block, content))]
+def _cards(study: StudyView, block: str) -> list[Card]:
     cards = [
-        Card(block, str(name), _using(one), _facts(block, one), _needs(study, block, one))
-        for name, one in content.items()
-        if isinstance(one, Mapping)
+        Card(block, name, _using(one), _facts(block, one), _needs(study, block, one))
+        for name, one in study.blocks(block).items()
     ]
     if len(cards) <= MOST_CARDS:
         return cards
@@ -130,7 +126,7 @@ def _fact(name: str, value: Any) -> str:
     return told.get(name, f"{value} each" if name == "repeats" else str(value))
 
 
-def _needs(study: Mapping[str, Any], block: str, content: Mapping[str, Any]) -> frozenset[str]:
+def _needs(study: StudyView, block: str, content: Mapping[str, Any]) -> frozenset[str]:
     """Cards that a block reads: those it names, and those its place in the flow implies."""
     if block == "ratings":
         return frozenset({"sessions"})
@@ -139,14 +135,14 @@ def _needs(study: Mapping[str, Any], block: str, content: Mapping[str, Any]) -> 
     words = {
         str(word) for value in content.values() for word in (value if isinstance(value, (list, tuple)) else [value])
     }
-    earlier = [other for other in STAGES[: STAGES.index(block)] if other != "sessions"]
-    named = {f"{other}.{name}" for other in earlier for name in (study.get(other) or {}) if str(name) in words}
+    earlier = [other for other in ROWS[: ROWS.index(block)] if other != "sessions"]
+    named = {f"{other}.{name}" for other in earlier for name in study.blocks(other) if name in words}
     if block == "sessions":
-        named |= {f"arms.{name}" for name in study.get("arms") or {}}
-    if block == "corpus" and str(content.get("sessions")) in study[block]:
+        named |= {f"arms.{name}" for name in study.arms}
+    if block == "corpus" and str(content.get("sessions")) in study.corpora:
         named.add(f"{block}.{content['sessions']}")  # the sessions that another corpus began
     if block == "tune":
-        named -= {f"personas.{name}" for name in study.get("personas") or {}}
+        named -= {f"personas.{name}" for name in study.personas}
     return frozenset(named)
 
 

@@ -16,7 +16,7 @@ Z = 1.959964  # of a 95 % interval
 
 def exclusion_table(given: ReportInput) -> Table | None:
     """Sessions excluded by each rule, by arm; none where the study declares no rules."""
-    if not (given.study.get("sessions") or {}).get("exclude"):
+    if not given.study.sessions.options.get("exclude"):
         return None
     rows = []
     for arm, sessions in _by_arm(given.sessions).items():

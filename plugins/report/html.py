@@ -89,16 +89,16 @@ def report_input(context: StageContext) -> ReportInput:
 
     study = context.study
     options = report_options(context.options)
-    personas = [one for name in study.get("personas") or {} for one in context.personas(name)]
+    personas = [one for name in study.personas for one in context.personas(name)]
     return ReportInput(
         study=study,
         results=context.inputs.results(),
-        sessions=tuple(context.sessions()) if study.get("sessions") else (),
+        sessions=tuple(context.sessions()) if study.sessions.using else (),
         rated=context.inputs.rated(),
         personas={one.id: one for one in personas},
         failures=tuple(context.facts.failures),
         environment=run_environment(context.facts),
-        training={name: training_log(context.folder / "adapters" / name) for name in study.get("tune") or {}},
+        training={name: training_log(context.folder / "adapters" / name) for name in study.tune_jobs},
         corpora=corpus_facts(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
@@ -122,13 +122,13 @@ def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], .
     """Rating set -> the messages that its raters get, with an invented transcript; of sets made by `rubric` alone."""
     from cbtrun.ratings.request import rendered_example
 
-    blocks = {name: one for name, one in (context.study.get("ratings") or {}).items() if one.get("using") == "rubric"}
+    sets = {name: one for name, one in context.study.rating_sets.items() if one.using == "rubric"}
     return {
         name: tuple(
             (message.role, message.content)
-            for message in rendered_example(context.rubric_of(name), ask=block.get("ask", "all"))
+            for message in rendered_example(context.rubric_of(name), ask=one.options.get("ask", "all"))
         )
-        for name, block in blocks.items()
+        for name, one in sets.items()
     }
 
 

@@ -10,6 +10,7 @@ from cbtrun.contexts import Promise
 from cbtrun.contract.records import Comparison, Failure, Persona, Session
 from cbtrun.results.rated import RatedSet
 from cbtrun.results.study_results import Results
+from cbtrun.study.view import StudyView, view_of
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]
@@ -106,7 +107,7 @@ class Norm:
 class ReportInput:
     """Everything the report shows."""
 
-    study: Mapping[str, Any]
+    study: StudyView
     """The resolved spec."""
     results: Results
     sessions: tuple[Session, ...]
@@ -131,6 +132,10 @@ class ReportInput:
     show_transcripts: bool = True
     """Whether words of the sessions may stand in the report."""
     options: ReportOptions = ReportOptions()
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        object.__setattr__(self, "study", view_of(self.study))
 
 
 def may_show_transcripts(option: bool | str, *, real_people: bool) -> bool:

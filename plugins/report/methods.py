@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import titles_by_outcome
 from cbtrun.plugins.report.wording import EFFECT_NAMES, contrast
+from cbtrun.study.view import StudyView
 
 CITATIONS = {
     "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",
@@ -38,7 +38,7 @@ def citations(given: ReportInput) -> list[str]:
         if any(test.p_adjusted is not None for one in given.results.comparisons for test in one.tests)
         else set()
     )
-    used |= {"lora"} if given.study.get("tune") else set()
+    used |= {"lora"} if given.study.tune_jobs else set()
     used |= {"clustered"} if _is_clustered(given) else set()
     rubrics = {" ".join(rated.rubric.source.split()) for rated in given.results.ratings.values()}
     return sorted({*rubrics, *(CITATIONS[name] for name in used if name in CITATIONS)})
@@ -46,25 +46,30 @@ def citations(given: ReportInput) -> list[str]:
 
 def _material(given: ReportInput) -> list[str]:
     counts, study = given.results.counts, given.study
-    block = study.get("sessions") or {}
-    if block.get("using") == "import":
+    block = study.sessions
+    if block.using == "import":
         return [f"We rated {counts.sessions} existing therapy sessions."]
-    arms = study.get("arms") or {}
+    arms = study.arms
     told = [f"We simulated {counts.sessions} therapy sessions"]
     told[0] += f" with {counts.personas} simulated patients" if counts.personas else ""
-    told[0] += f" under {len(arms)} arms ({', '.join(map(str, arms))})." if len(arms) > 1 else "."
-    limits = [f"at most {block['max_turns']} turns a session"] if block.get("max_turns") else []
-    limits += [f"{block['repeats']} sessions for each patient and arm"] if block.get("repeats", 1) != 1 else []
+    told[0] += f" under {len(arms)} arms ({', '.join(arms)})." if len(arms) > 1 else "."
+    limits = [f"at most {block.max_turns} turns a session"] if block.max_turns else []
+    limits += [f"{block.repeats} sessions for each patient and arm"] if block.repeats != 1 else []
     return [*told, *([f"There were {' and '.join(limits)}."] if limits else []), *_tuning(study)]
 
 
-def _tuning(study: Mapping[str, Any]) -> Iterator[str]:
-    for name, job in (study.get("tune") or {}).items():
-        lora = job.get("lora") or {}
+def _tuning(study: StudyView) -> Iterator[str]:
+    for name, job in study.tune_jobs.items():
+        options = job.options
+        lora = options.get("lora") or {}
         rank = f" (rank {lora['rank']}, alpha {lora.get('alpha', '–')})" if "rank" in lora else ""
-        steps = f", {job['max_steps']} steps" if job.get("max_steps") else ""
-        rate = f", learning rate {job['learning_rate']:g}" if isinstance(job.get("learning_rate"), (int, float)) else ""
-        yield f"The model {name} was tuned from {job.get('base')} on {job.get('corpus')} with LoRA{rank}{steps}{rate}."
+        steps = f", {options['max_steps']} steps" if options.get("max_steps") else ""
+        rate = (
+            f", learning rate {options['learning_rate']:g}"
+            if isinstance(options.get("learning_rate"), (int, float))
+            else ""
+        )
+        yield f"The model {name} was tuned from {job.base} on {job.corpus} with LoRA{rank}{steps}{rate}."
 
 
 def _ratings(given: ReportInput) -> list[str]:

@@ -14,6 +14,7 @@ from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number, with_interval
 from cbtrun.results.study_results import GroupSummary, describe, level_of
+from cbtrun.study.view import view_of
 
 ASSUMED_SCALE = "on an assumed scale"
 OTHER_SCALE = "on another scale"
@@ -61,7 +62,7 @@ def published_means(study: Mapping[str, Any]) -> list[PublishedMean]:
     """The `levels` of every entry of `compare_with`, in the study's order."""
     return [
         PublishedMean(beside_of(entry), level, told["mean"], told.get("sd"), told.get("n"))
-        for entry in (study.get("compare_with") or {}).values()
+        for entry in view_of(study).compare_with.values()
         for level, told in entry.get("levels", {}).items()
     ]
 

@@ -13,6 +13,7 @@ from cbtrun.plugins.report.published import Beside, beside_of, our_group, scale_
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, probability, with_interval
+from cbtrun.study.view import view_of
 
 IN_A_WORD = 7
 NOT_OURS = (2, 5, IN_A_WORD)
@@ -57,7 +58,7 @@ class Ours:
 
 def published_contrasts(study: Mapping[str, Any]) -> list[PublishedContrast]:
     """The `contrast` of every entry of `compare_with` that has one, in the study's order."""
-    return [_contrast(entry) for entry in (study.get("compare_with") or {}).values() if "contrast" in entry]
+    return [_contrast(entry) for entry in view_of(study).compare_with.values() if "contrast" in entry]
 
 
 def published_contrasts_table(given: ReportInput) -> Table | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugins.report.figure_style import INK, Plate
 from cbtrun.plugins.report.tables import Row, Table
+from cbtrun.study.view import view_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,14 +22,14 @@ STAMP = "REHEARSAL"
 
 def is_rehearsal(study: Mapping[str, Any]) -> bool:
     """Whether a resolved study is one that was made for a rehearsal."""
-    return bool(study.get("rehearsal"))
+    return bool(view_of(study).stand_ins)
 
 
 def rehearsal_table(study: Mapping[str, Any]) -> Table | None:
     """What stands in for what; none for a study that is no rehearsal."""
     if not is_rehearsal(study):
         return None
-    found: Mapping[str, Mapping[str, str]] = study["rehearsal"]
+    found = view_of(study).stand_ins
     rows = [
         Row((kind, name, words), starts=not at)
         for kind, changes in found.items()

@@ -34,7 +34,7 @@ def _rows(given: ReportInput, stage: str, counts: Mapping[str, int]) -> Iterator
 
 def _by_arm(given: ReportInput, counts: Mapping[str, int]) -> dict[str, int]:
     """Arm -> retries: every arm where one is named, in the study's order; then what is counted for no arm."""
-    arms = [str(arm) for arm in given.study.get("arms") or {}]
+    arms = list(given.study.arms)
     found: Counter[str] = Counter()
     for label, retries in counts.items():  # an arm whose model was tuned with several seeds is `arm@seed`
         found[next((arm for arm in arms if label == arm or label.startswith(f"{arm}@")), label)] += retries

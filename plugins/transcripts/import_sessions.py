@@ -21,8 +21,8 @@ from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table, 
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Json
+    from cbtrun.study.plans import Plan, PlanContext
 
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
@@ -121,7 +121,7 @@ def run_sessions(context: StageContext) -> list[Session]:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """As many sessions as the file holds, and no calls."""
-    from cbtrun.contract.plans import Plan
+    from cbtrun.study.plans import Plan
 
     path = Path(context.options["path"])
     sessions = len(_grouped(read_table(path), context.options["columns"]["session"]))
@@ -250,8 +250,8 @@ def _column_problems(context: BlockContext, table: Table) -> list[Problem]:
 def _level_problems(context: BlockContext, table: Table) -> list[Problem]:
     """Levels that an analysis names and no session has."""
     problems = []
-    for name, analysis in (context.study.get("analysis") or {}).items():
-        factor = analysis.get("factor")
+    for name, analysis in context.study.analyses.items():
+        factor = analysis.factor
         column = context.options["factors"].get(factor)
         known = sorted({str(row.cells.get(column)) for row in table.rows}) if column else []
         problems += [
@@ -260,7 +260,7 @@ def _level_problems(context: BlockContext, table: Table) -> list[Problem]:
                 f"analysis/{name}/levels/{index}",
                 f"no session has level '{level}' of factor '{factor}'; levels: {', '.join(told(one, '') for one in known)}",
             )
-            for index, level in enumerate(analysis.get("levels") or [])
+            for index, level in enumerate(analysis.levels)
             if known and level not in known
         ]
     return problems

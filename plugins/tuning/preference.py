@@ -16,9 +16,9 @@ from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
+    from cbtrun.study.plans import Plan, PlanContext
 
 SCHEMA: Json = {
     "type": "object",
@@ -107,8 +107,8 @@ def tune_model(context: StageContext) -> list[Adapter]:
 def _job(context: StageContext) -> Job:
     options = {**context.options, **UNPACKED}
     transcripts = context.corpus(options["corpus"])
-    base = context.study["models"][options["base"]]
-    files = find_model(base["model"], base.get("revision"))
+    base = context.study.models[options["base"]]
+    files = find_model(base.model, base.options.get("revision"))
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     pairs, held_out = (

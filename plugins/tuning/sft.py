@@ -12,11 +12,11 @@ from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.tuning.training_rows import TrainingRows
     from cbtrun.plugins.tuning.tune_job import Job
+    from cbtrun.study.plans import Plan, PlanContext
 
 
 @hookimpl
@@ -30,12 +30,10 @@ def check_block(context: BlockContext) -> list[Problem]:
     """A base whose weights are not on this machine."""
     if context.stage != "tune":
         return []
-    base = (context.study.get("models") or {}).get(context.options.get("base"), {})
-    if base.get("using", "transformers") in ("transformers", "vllm"):
+    base = context.study.models.get(context.options.get("base", ""))
+    if base is None or base.using in ("transformers", "vllm"):
         return []
-    return [
-        context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base['using']}`", "base")
-    ]
+    return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
 
 
 @hookimpl
@@ -53,13 +51,13 @@ def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     if context.stage != "tune":
         return None
-    from cbtrun.contract.plans import Plan
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.device_pool import planned_devices
     from cbtrun.plugins.tuning.tune_memory import memory_note
+    from cbtrun.study.plans import Plan
 
     options = context.options
-    source = weights_place(context.study["models"][options["base"]]["model"])
+    source = weights_place(context.study.models[options["base"]].model)
     note = memory_note(context.name, source, options, planned_devices(options))
     return Plan(units=len(options["seeds"]), notes=(note,))
 
@@ -98,8 +96,8 @@ def _job(context: StageContext) -> Job:
 
     options = context.options
     transcripts = context.corpus(options["corpus"])
-    base = context.study["models"][options["base"]]
-    files = find_model(base["model"], base.get("revision"))
+    base = context.study.models[options["base"]]
+    files = find_model(base.model, base.options.get("revision"))
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     rows, held_out = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.records import Persona
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.ratings.totals import Aggregate
+    from cbtrun.study.view import StudyView
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
 SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
@@ -67,8 +68,8 @@ def outcome_tables(context: StageContext) -> list[AnalysisTable]:
 
 def aggregate_of(context: StageContext, ratings_name: str) -> Aggregate:
     """How a session's ratings become one value: as the analysis says, else as the rating set does."""
-    of_set = ((context.study.get("ratings") or {}).get(ratings_name) or {}).get("aggregate", "mean")
-    chosen: Aggregate = context.options.get("aggregate") or of_set
+    of_set = context.study.rating_sets.get(ratings_name)
+    chosen: Aggregate = context.options.get("aggregate") or (of_set.aggregate if of_set else "mean")
     return chosen
 
 
@@ -87,18 +88,17 @@ def _table(
 
 def _more_levels(context: StageContext, wanted: Sequence[str]) -> dict[str, dict[str, str]]:
     """Session -> its patient model and, where a filter asks for them, its persona's attributes."""
-    arms, block = context.study.get("arms") or {}, context.study.get("sessions") or {}
     attributes = _persona_levels(context) if any(name.startswith("persona.") for name in wanted) else {}
     levels = {}
     for session in context.sessions():
-        patient = (arms.get(session.arm) or {}).get("patient") or block.get("patient")
-        own = {"patient": str(patient)} if patient else {}
+        patient = context.study.patient_in(session.arm)
+        own = {"patient": patient} if patient else {}
         levels[session.id] = {**own, **attributes.get(session.persona or "", {})}
     return levels
 
 
 def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
-    name = (context.study.get("sessions") or {}).get("personas")
+    name = context.study.sessions.personas
     found = {}
     for persona in context.personas(name) if name else []:
         found[persona.id] = persona_levels(persona)
@@ -111,18 +111,18 @@ def persona_levels(persona: Persona) -> dict[str, str]:
     return levels | {"persona.severity": next(band for top, band in SEVERITY if persona.phq9 <= top)}
 
 
-def tuning_notes(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
+def tuning_notes(study: StudyView, comparison: Comparison) -> list[str]:
     """What the comparison does not cover: how much another tuning run of the same model could have differed."""
-    jobs, arms = study.get("tune") or {}, (study.get("arms") or {}).values()
+    jobs = study.tune_jobs
     notes = []
     for level in comparison.levels:
         used = {
-            arm["therapist"]
-            for arm in arms
-            if (arm.get("factors") or {}).get(comparison.factor) == level and arm.get("therapist") in jobs
+            arm.therapist
+            for arm in study.arms.values()
+            if arm.factors.get(comparison.factor) == level and arm.therapist in jobs
         }
         for job in sorted(used):
-            seeds = len(jobs[job].get("seeds") or [1])
+            seeds = len(jobs[job].seeds)
             if seeds == 1:
                 notes.append(f"`{level}`: n = 1 tuning of `{job}`; the interval does not cover how tunings differ")
             elif comparison.design not in ("mixed",):

@@ -11,6 +11,8 @@ from cbtrun.analysis.block import PERSONA_ATTRIBUTES
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext
     from cbtrun.errors import Problem
+    from cbtrun.study.blocks import SessionsBlock
+    from cbtrun.study.view import StudyView
 
 BUILT_IN = ("arm", "persona", "patient", "repeat", *(f"persona.{name}" for name in (*PERSONA_ATTRIBUTES, "severity")))
 
@@ -22,12 +24,12 @@ def fit_problems(context: BlockContext, shared_personas: bool | None, instead: s
     instead: the design that fits where this one does not.
     """
     problems = list(filter_problems(context))
-    sessions = _mapping(context.study.get("sessions"))
+    sessions = context.study.sessions
     using, factor = context.options.get("using", "this design"), context.options.get("factor", "")
     if shared_personas is False and simulated(sessions) and varies_between_arms(context):
         what = f"`{using}` does not fit: every persona has sessions in every arm, so the levels of '{factor}' are not "
         problems.append(context.problem(f"{what}independent; use {instead}", "using"))
-    if shared_personas is True and imported(sessions) and "persona" not in _mapping(sessions.get("columns")):
+    if shared_personas is True and imported(sessions) and "persona" not in _mapping(sessions.options.get("columns")):
         what = f"`{using}` does not fit: the imported sessions have no persona to pair by; map a column to `persona` "
         problems.append(context.problem(f"{what}under `sessions/columns`, or use {instead}", "using"))
     return problems
@@ -49,15 +51,15 @@ def factorial_problems(context: BlockContext) -> list[Problem]:
     for name in levels:
         if name not in factors:
             problems.append(context.problem(f"'{name}' is none of the factors: {', '.join(factors)}", "levels", name))
-    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(context.study.get("arms")).values()]
+    arms = [arm.factors for arm in context.study.arms.values()]
     if not problems and any(factor in arm for factor in factors for arm in arms):
         filled = {tuple(str(arm.get(factor)) for factor in factors) for arm in arms}
         for cell in product(*(levels[factor] for factor in factors)):
             if cell not in filled:
                 named = ", ".join(f"{factor} '{level}'" for factor, level in zip(factors, cell, strict=True))
                 problems.append(context.problem(f"no arm has {named}; a factorial design needs every cell", "levels"))
-        sessions, compared = _mapping(context.study.get("sessions")), context.options.get("compared", "within-personas")
-        if compared == "between" and simulated(sessions):
+        compared = context.options.get("compared", "within-personas")
+        if compared == "between" and simulated(context.study.sessions):
             what = "`compared: between` does not fit: every persona has sessions in every arm; use `within-personas`"
             problems.append(context.problem(what, "compared"))
     return problems
@@ -74,34 +76,28 @@ def filter_problems(context: BlockContext) -> Iterable[Problem]:
         yield context.problem(_unknown(by, known), "by")
 
 
-def known_factors(study: Mapping[str, Any]) -> list[str]:
+def known_factors(study: StudyView) -> list[str]:
     """Every name that a session can have a level of."""
-    sessions = _mapping(study.get("sessions"))
-    arms = [_mapping(_mapping(arm).get("factors")) for arm in _mapping(study.get("arms")).values()]
-    names = {
-        *(name for arm in arms for name in arm),
-        *_mapping(sessions.get("factors")),
-        *_mapping(sessions.get("labels")),
-    }
-    seeds = [job for job in _mapping(study.get("tune")).values() if len(_mapping(job).get("seeds") or []) > 1]
-    course = ["session_number"] if isinstance(sessions.get("sessions"), int) and sessions["sessions"] > 1 else []
+    sessions = study.sessions
+    names = {*(name for arm in study.arms.values() for name in arm.factors), *sessions.factors, *sessions.labels}
+    seeds = [job for job in study.tune_jobs.values() if len(job.seeds) > 1]
+    course = ["session_number"] if sessions.sessions > 1 else []
     return sorted({*names, *BUILT_IN, *course, *(["seed"] if seeds else [])})
 
 
-def simulated(sessions: Mapping[str, Any]) -> bool:
+def simulated(sessions: SessionsBlock) -> bool:
     """Whether the study simulates its sessions, every arm with every persona."""
-    return "personas" in sessions and not imported(sessions)
+    return bool(sessions.personas) and not imported(sessions)
 
 
-def imported(sessions: Mapping[str, Any]) -> bool:
+def imported(sessions: SessionsBlock) -> bool:
     """Whether the sessions come from a file."""
-    return sessions.get("using") == "import"
+    return sessions.using == "import"
 
 
 def varies_between_arms(context: BlockContext) -> bool:
     """Whether the factor is one of the arms', so that its levels share the personas."""
-    arms = _mapping(context.study.get("arms")).values()
-    return any(context.options.get("factor") in _mapping(_mapping(arm).get("factors")) for arm in arms)
+    return any(context.options.get("factor") in arm.factors for arm in context.study.arms.values())
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

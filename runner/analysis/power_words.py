@@ -9,6 +9,7 @@ from typing import Any
 
 from cbtrun.analysis.power import dz_of
 from cbtrun.analysis.study_power import PlannedTest
+from cbtrun.study.view import view_of
 
 STEPS = 10
 SIZES = (5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240)
@@ -126,7 +127,7 @@ def size_curve(one: PlannedTest, wanted: Wanted) -> list[tuple[int, float]]:
 
 def published_sd(study: Mapping[str, Any]) -> float | None:
     """The largest SD of sessions that the study's `compare_with` states; none where it states none."""
-    entries = (study.get("compare_with") or {}).values()
+    entries = view_of(study).compare_with.values()
     levels = [one.get("sd") for entry in entries for one in (entry.get("levels") or {}).values()]
     contrasts = [sd for entry in entries for sd in (entry.get("contrast") or {}).get("sds") or ()]
     return max((sd for sd in [*levels, *contrasts] if sd), default=None)

@@ -13,6 +13,7 @@ from pydantic import Field
 from cbtrun.contract.digests import canonical, digest
 from cbtrun.contract.records import Json, Record
 from cbtrun.errors import StageError
+from cbtrun.study.view import StudyView, view_of
 
 REGISTRATION_FORMAT = 1
 FROZEN = ("seed", "analysis", "ratings", "arms", "personas", "sessions", "tune", "corpus", "models")
@@ -61,13 +62,14 @@ def register(
     """Freeze a resolved study. rubrics, personas: name -> digest. Raises StageError without a time zone or an analysis."""
     if when.tzinfo is None:
         raise StageError("a registration's time needs a time zone")
-    if not study.get("analysis"):
+    view = view_of(study)
+    if not view.analyses:
         raise StageError("nothing to register: the study declares no analysis")
     content = {
         "format": REGISTRATION_FORMAT,
-        "study": str(study.get("study", "")),
+        "study": view.name,
         "registered_at": when.isoformat(timespec="seconds"),
-        "blocks": _frozen(study),
+        "blocks": _frozen(view),
         "rubrics": dict(sorted(rubrics.items())),
         "personas": dict(sorted((personas or {}).items())),
     }
@@ -81,7 +83,7 @@ def deviations(
     personas: Mapping[str, str] | None = None,
 ) -> tuple[Deviation, ...]:
     """Everything that differs from the promise, sorted by path; persona sets count once both sides have made them."""
-    now = _frozen(study)
+    now = _frozen(view_of(study))
     found = list(_differences("", registration.blocks, now))
     found += _differences("rubrics", dict(registration.rubrics), dict(rubrics))
     made = personas or {}
@@ -123,12 +125,12 @@ def read_registration(path: Path) -> Registration:
     return registration
 
 
-def _frozen(study: Mapping[str, Any]) -> Json:
+def _frozen(study: StudyView) -> Json:
     """The blocks of a study that a promise holds."""
     blocks = {name: study[name] for name in FROZEN if study.get(name) is not None}
     models = {
-        name: {key: value for key, value in block.items() if key not in FREE_OF_MODELS}
-        for name, block in (study.get("models") or {}).items()
+        name: {key: value for key, value in model.options.items() if key not in FREE_OF_MODELS}
+        for name, model in study.models.items()
     }
     return _plain(blocks | ({"models": models} if models else {}))
 

@@ -27,8 +27,8 @@ from cbtrun.analysis.subgroup_levels import SubgroupLevels, subgroup_levels
 from cbtrun.errors import StatisticsError
 
 if TYPE_CHECKING:
-    from cbtrun.contract.plans import Plan
     from cbtrun.ratings.rubric import Rubric
+    from cbtrun.study.plans import Plan
     from cbtrun.study.spec import Study
 
 PAIRS, GROUPS, PEOPLE = "pairs", "in each group", "personas"
@@ -123,15 +123,15 @@ def planned_tests(
 def _declared(study: Study, plans: Mapping[str, Plan | None], n: int | None) -> Iterator[Declared]:
     sessions_plan = plans.get("sessions")
     sessions = sessions_plan.units if sessions_plan else None
-    people_plan = plans.get(f"personas.{(study.data.get('sessions') or {}).get('personas')}")
+    people_plan = plans.get(f"personas.{study.sessions.personas}")
     personas = n if n is not None else people_plan.units if people_plan else None
     rubrics = study.rubrics()
-    for name in study.data.get("analysis") or {}:
+    for name, analysis in study.analyses.items():
         options = study.options("analysis", name)
-        rating_set, _, score = str(options["outcome"]).partition(".")
-        rubric = rubrics.get(str((study.data["ratings"][rating_set]).get("rubric", "")))
+        score = analysis.outcome.partition(".")[2]
+        rubric = rubrics.get(study.rating_sets[analysis.rating_set].rubric)
         outcomes = _outcomes(rubric, score) if options.get("items") else 1
-        subgroups = subgroup_levels(study.data, options, personas)
+        subgroups = subgroup_levels(study, options, personas)
         yield Declared(name, options, personas, n or sessions, outcomes, _scores(rubric, score), study.seed, subgroups)
 
 

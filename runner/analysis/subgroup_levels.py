@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
+from cbtrun.study.view import StudyView
+
 ASSUMED = 2
 """Levels of a factor about which the study's text says nothing."""
 SEVERITIES = 5
@@ -21,7 +23,7 @@ class SubgroupLevels:
     """How the count is known, in words; empty without `by`."""
 
 
-def subgroup_levels(study: Mapping[str, Any], options: Mapping[str, Any], personas: int | None) -> SubgroupLevels:
+def subgroup_levels(study: StudyView, options: Mapping[str, Any], personas: int | None) -> SubgroupLevels:
     """Levels of an analysis's `by`. personas: of the study, where known."""
     by = options.get("by")
     if not by:
@@ -40,14 +42,12 @@ def subgroup_levels(study: Mapping[str, Any], options: Mapping[str, Any], person
     return SubgroupLevels(ASSUMED, f"`by: {by}` is assumed to have {ASSUMED} levels: the study’s text does not say")
 
 
-def _kept_arms(study: Mapping[str, Any], where: Mapping[str, str | Sequence[str]]) -> list[dict[str, str]]:
+def _kept_arms(study: StudyView, where: Mapping[str, str | Sequence[str]]) -> list[dict[str, str]]:
     """What the sessions of every arm have in common, of the arms that `where` keeps."""
-    patient = (study.get("sessions") or {}).get("patient")
     found = []
-    for name, arm in (study.get("arms") or {}).items():
-        factors = {factor: str(level) for factor, level in (arm.get("factors") or {}).items()}
-        own = arm.get("patient") or patient
-        found.append({"arm": str(name), **({"patient": str(own)} if own else {}), **factors})
+    for name, arm in study.arms.items():
+        patient = study.patient_in(name)
+        found.append({"arm": name, **({"patient": patient} if patient else {}), **arm.factors})
     kept = {name: [levels] if isinstance(levels, str) else list(levels) for name, levels in where.items()}
     return [arm for arm in found if all(arm[name] in levels for name, levels in kept.items() if name in arm)]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import Problem
-from cbtrun.study.graph import NAMED, ordered_stages
+from cbtrun.study.graph import ordered_stages
 from cbtrun.study.model_kinds import is_remote, refusal
 from cbtrun.study.origins import real_people_in
+from cbtrun.study.stage_kinds import block_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,7 @@ def consent_problems(study: Study, registry: Registry) -> Iterator[Problem]:
     for stage in ordered_stages(study):
         if stage.id not in theirs:
             continue
-        own = (stage.block, stage.name) if stage.block in NAMED else (stage.block,)
-        arms = [("arms", arm) for arm in study.data.get("arms") or {}] if stage.block == "sessions" else []
-        for path in (own, *arms):
-            for one in study.references(path[0], "".join(path[1:])):
-                if one.kind == "models" and is_remote(study, registry, one.name):
-                    yield Problem(study.place(*one.at), "/".join(path), refusal(one.name, theirs[stage.id]))
+        for one in study.models_named_by(stage.id):
+            if one.kind == "models" and is_remote(study, registry, one.name):
+                block = "/".join(block_path(*map(str, one.at[:2])))
+                yield Problem(study.place(*one.at), block, refusal(one.name, theirs[stage.id]))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from cbtrun.contract.plans import Plan
     from cbtrun.registry import Registry
+    from cbtrun.study.plans import Plan
     from cbtrun.study.spec import Study
 
 BILLIONS = 8.0
@@ -30,7 +30,7 @@ def gpu_speeds() -> dict[str, dict[str, Any]]:
 
 def gpu_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | None]) -> Iterator[str]:
     """Hours on each known GPU; nothing for a study without weights from the hub."""
-    training = sum(training_work(study, name, plans) for name in study.data.get("tune") or {})
+    training = sum(training_work(study, name, plans) for name in study.tune_jobs)
     speaking = sum(
         planned.tokens_out * _size(study, planned.model) / BILLIONS
         for plan in plans.values()
@@ -48,15 +48,16 @@ def gpu_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | None]
 
 def training_work(study: Study, name: str, plans: Mapping[str, Plan | None]) -> float:
     """Tokens that a tune job trains on over all epochs and seeds, times its base's size in the measured models' size."""
-    job = study.data["tune"][name]
-    if job.get("base") not in study.data["models"] or "corpus" not in job or _is_embedded(study, job["base"]):
+    job = study.tune_jobs[name]
+    if job.base not in study.models or not job.corpus or study.models[job.base].ships:
         return 0.0
+    options = job.options
     seen = (
-        job["max_steps"] * _row_tokens(job)
-        if job.get("max_steps")
-        else _corpus_tokens(job["corpus"], plans) * job.get("epochs", 1)
+        options["max_steps"] * _row_tokens(options)
+        if options.get("max_steps")
+        else _corpus_tokens(job.corpus, plans) * options.get("epochs", 1)
     )
-    return float(seen) * len(job.get("seeds") or [1]) * _size(study, job["base"]) / BILLIONS
+    return float(seen) * len(job.seeds) * _size(study, job.base) / BILLIONS
 
 
 def _corpus_tokens(corpus: str, plans: Mapping[str, Plan | None]) -> float:
@@ -66,32 +67,20 @@ def _corpus_tokens(corpus: str, plans: Mapping[str, Plan | None]) -> float:
     return float(sum(one.tokens_out for one in plan.calls) or plan.units * TOKENS_A_SESSION)
 
 
-def _row_tokens(job: Mapping[str, Any]) -> int:
-    rows = job.get("batch_size", 1) * job.get("gradient_accumulation", 1)
-    return int(job.get("batch_tokens") or rows * job.get("max_length", 1024))
-
-
-def _is_embedded(study: Study, model: str) -> bool:
-    return str(study.data["models"][model].get("model", "")).startswith("cbtrun:")
+def _row_tokens(options: Mapping[str, Any]) -> int:
+    rows = options.get("batch_size", 1) * options.get("gradient_accumulation", 1)
+    return int(options.get("batch_tokens") or rows * options.get("max_length", 1024))
 
 
 def _is_local(study: Study, registry: Registry, name: str) -> bool:
     """Whether a model, or the base of a tune job, has its weights on this machine and is no toy."""
-    base = _base(study, name)
-    block = study.data["models"].get(base) or {}
-    return (
-        bool(block)
-        and bool(registry.schema("models", block["using"]).get("x-weights"))
-        and not _is_embedded(study, base)
-    )
-
-
-def _base(study: Study, name: str) -> str:
-    job = (study.data.get("tune") or {}).get(name.partition("@")[0])
-    return str(job["base"]) if job else name
+    base = study.base_of(name)
+    if base not in study.models or study.models[base].ships:
+        return False
+    return bool(registry.schema("models", study.models[base].using).get("x-weights"))
 
 
 def _size(study: Study, name: str) -> float:
     """Billions of parameters by the model's name; the measured size where it says none."""
-    found = re.search(r"(\d+(?:\.\d+)?)b\b", str(study.data["models"][_base(study, name)].get("model", "")).lower())
+    found = re.search(r"(\d+(?:\.\d+)?)b\b", study.models[study.base_of(name)].model.lower())
     return float(found[1]) if found else BILLIONS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cbtrun.before.plan import finished_stages
 from cbtrun.errors import Problem
 from cbtrun.study.checks import block_context
-from cbtrun.study.graph import Stage, ordered_stages
+from cbtrun.study.graph import ordered_stages
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder
@@ -21,28 +21,12 @@ def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = No
     folder: leave out finished tune jobs, and models that only finished stages of this run talk to.
     """
     done = finished_stages(study, folder) if folder is not None else set()
-    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in _models(study, stage)}
-    asked = [("models", name) for name in study.data.get("models") or {} if name in talked_to]
-    asked += [("tune", name) for name in study.data.get("tune") or {} if f"tune.{name}" not in done]
+    talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in study.talks_to(stage.id)}
+    bases = {study.base_of(name) for name in talked_to}
+    asked = [("models", name) for name in study.models if name in bases]
+    asked += [("tune", name) for name in study.tune_jobs if f"tune.{name}" not in done]
     return [
         Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
         for stage, name in asked
-        for what in registry.lacking(study.data[stage][name]["using"], block_context(study, stage, name))
+        for what in registry.lacking(study.block(stage, name)["using"], block_context(study, stage, name))
     ]
-
-
-def _models(study: Study, stage: Stage) -> set[str]:
-    """Models that a stage talks to; a training reads its base's files and does not talk to it."""
-    blocks = [(stage.block, stage.name)]
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    if stage.block == "tune":
-        return set()
-    names = set()
-    for block in blocks:
-        for one in study.references(*block):
-            if one.kind == "models":
-                names.add(one.name)
-            elif one.kind == "tune":
-                names.add(study.data["tune"][one.name]["base"])
-    return names

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.plans import Plan, PlanContext
+from cbtrun.study.plans import Plan, PlanContext
+from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder
@@ -23,7 +24,7 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
     for stage in ordered_stages(study):
         known = {id_: plan for id_, plan in plans.items() if plan is not None}
         options = study.options(stage.block, stage.name)
-        context = PlanContext(stage.block, stage.name, options, study.data, known)
+        context = PlanContext(stage.block, stage.name, options, StudyView(study.data), known)
         plans[stage.id] = registry.plan(options["using"], context)
     return plans
 
@@ -36,7 +37,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
-    costs = call_costs(plans, study.data, folder)
+    costs = call_costs(plans, study, folder)
     yield f"study '{study.name}' in {folder.path}"
     for stage_id, plan in plans.items():
         state = "done" if stage_id in finished else "to do"
@@ -44,7 +45,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
         for cost in costs:
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
-    yield from sum_lines(costs, study.data.get("limits") or {})
+    yield from sum_lines(costs, study.limits)
     yield from (f"  {line}" for line in gpu_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
@@ -59,9 +60,9 @@ def _sensitivity_lines(study: Study) -> Iterator[str]:
     """The assumptions as settings, with the values that they have now."""
     from cbtrun.study.variations import variables, variation_command
 
-    found = [one.setting for one in variables(study.data) if one.setting]
+    found = [one.setting for one in variables(study) if one.setting]
     if found:
-        yield f"  sensitivity: to vary an assumption, {variation_command(study.data, str(study.path))}"
+        yield f"  sensitivity: to vary an assumption, {variation_command(study, str(study.path))}"
         yield from (f"    {setting}" for setting in found)
 
 
@@ -70,8 +71,8 @@ def _power_lines(study: Study, plans: Mapping[str, Plan | None]) -> Iterator[str
     from cbtrun.analysis.power_words import Wanted, power_sentences, published_sd
     from cbtrun.analysis.study_power import planned_tests
 
-    if study.data.get("analysis"):
-        wanted = Wanted(sd=published_sd(study.data))
+    if study.analyses:
+        wanted = Wanted(sd=published_sd(study))
         yield from (f"  {sentence}" for sentence in power_sentences(planned_tests(study, plans), wanted))
 
 
@@ -91,11 +92,12 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
     from cbtrun.contract.digests import file_digest
-    from cbtrun.run.inputs import OUTPUTS, output_path
+    from cbtrun.run.inputs import output_path
     from cbtrun.run.tombstones import stood_for, tombstones
+    from cbtrun.study.stage_kinds import STAGES
 
     mark = journal.stage(stage.id)
-    if mark is None or stage.block not in OUTPUTS:
+    if mark is None or not STAGES[stage.block].output:
         return mark is not None
     path = output_path(folder, stage.block, stage.name)
     return path.exists() and stood_for(tombstones(folder), file_digest(path)) == mark.output

@@ -11,8 +11,9 @@ from cbtrun.journal.tables import connect_to_read
 from cbtrun.run.progress import duration
 
 if TYPE_CHECKING:
-    from cbtrun.contract.plans import Plan, PlannedCalls
     from cbtrun.files.run_folder import RunFolder
+    from cbtrun.study.plans import Plan, PlannedCalls
+    from cbtrun.study.view import StudyView
 
 ASSUMED_SECONDS = 3.0
 """Of a call to a server, where the journal holds none."""
@@ -60,7 +61,7 @@ class CallCost:
         return ", ".join(parts)
 
 
-def call_costs(plans: Mapping[str, Plan | None], study: Mapping[str, Any], folder: RunFolder) -> list[CallCost]:
+def call_costs(plans: Mapping[str, Plan | None], study: StudyView, folder: RunFolder) -> list[CallCost]:
     """The cost of every planned kind of call, in the order of the stages."""
     kept = _kept(folder)
     return [
@@ -87,8 +88,9 @@ def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any]) -> Iterator[
         yield f"  assumed: {line}"
 
 
-def _cost(stage: str, planned: PlannedCalls, study: Mapping[str, Any], kept: Kept) -> CallCost:
-    block = (study.get("models") or {}).get(planned.model.partition("@")[0]) or {}
+def _cost(stage: str, planned: PlannedCalls, study: StudyView, kept: Kept) -> CallCost:
+    model = study.models.get(planned.model)
+    block = model.options if model else {}  # of an adapter nobody knows a price
     left = max(0, planned.calls - kept.calls)
     calls = max(1, kept.calls if kept.calls else planned.calls)
     tokens_in = round((kept.tokens_in if kept.calls else planned.tokens_in) / calls * left)

@@ -98,9 +98,9 @@ class Budget:
         return None
 
 
-def budget_of(study: Mapping[str, Any], spent: Spent) -> Budget | None:
-    """The study's budget, less what its runs have spent; none when it sets no limit."""
-    limits = BudgetLimits(**(study.get("limits") or {}))
+def budget_of(limits_of_study: Mapping[str, Any], spent: Spent) -> Budget | None:
+    """The study's budget by its `limits`, less what its runs have spent; none when it sets no limit."""
+    limits = BudgetLimits(**limits_of_study)
     if limits == BudgetLimits():
         return None
     left = float("inf") if limits.hours is None else limits.hours * 3600 - spent.seconds

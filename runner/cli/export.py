@@ -30,8 +30,7 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     folder = RunFolder(run_folder)
     registry = load_registry()
     study = study_of_run(folder, registry)
-    jobs = study.data.get("tune") or {}
-    paths = [output_path(folder, "tune", job) for job in jobs]
+    paths = [output_path(folder, "tune", job) for job in study.tune_jobs]
     made = [one for path in paths if path.exists() for one in read_records(path, Adapter) if isinstance(one, Adapter)]
     chosen = [one for one in made if adapter in (one.name, f"{one.name}@{one.seed}")]
     if len(chosen) != 1:

@@ -61,10 +61,10 @@ def power(
     from cbtrun.plugins.report.power_curve import write_curves
 
     study, registry = load(spec, sets, allow_local_plugins)
-    wanted = Wanted(power, effect, sd or published_sd(study.data), correlation, points)
+    wanted = Wanted(power, effect, sd or published_sd(study), correlation, points)
     if points is not None and wanted.sd is None:
         raise StatisticsError("--points needs an SD: give --sd, or state one under `compare_with`")
-    if not study.data.get("analysis"):
+    if not study.analyses:
         raise StatisticsError(f"{spec}: the study declares no analysis: there is nothing to plan for")
     tests = planned_tests(study, plan_study(study, registry), alpha, n)
     for line in power_lines(study.name, tests, wanted):

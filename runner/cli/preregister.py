@@ -36,6 +36,6 @@ def preregister(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool, pa
     for kind, frozen in (("rubric", registration.rubrics), ("personas", registration.personas)):
         for name, digest in frozen.items():
             click.echo(f"  {kind:<9} {name} {digest[:12]}")
-    loose = [name for name in study.data.get("personas") or {} if name not in personas]
+    loose = [name for name in study.personas if name not in personas]
     if loose:
         click.echo(f"  not made  personas {', '.join(loose)}: a model writes them; their block is frozen")

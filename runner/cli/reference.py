@@ -35,7 +35,7 @@ def write_reference(docs: Path, registry: Registry, commands: click.Group) -> li
 
 def study_page(registry: Registry) -> str:
     """Every key of a study, top to bottom, with the options of every plugin that ships."""
-    from cbtrun.hookspecs import stage_hooks
+    from cbtrun.study.stage_kinds import PLUGGED
     from cbtrun.study.study_schema import base_schema
 
     base = base_schema()
@@ -46,7 +46,7 @@ def study_page(registry: Registry) -> str:
         inside = schema if "properties" in schema else schema.get("additionalProperties")
         if isinstance(inside, dict) and "properties" in inside:
             lines += [f"## `{key}`", "", schema["description"], "", *_table(inside), ""]
-        elif key in stage_hooks():
+        elif key in PLUGGED:
             lines += [f"## `{key}`", "", schema["description"], "", *_plugins(registry, key)]
     return "\n".join(lines).rstrip() + "\n"
 

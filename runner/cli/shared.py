@@ -55,10 +55,13 @@ allow_host_option = click.option(
 
 def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
     """The checked study and the plugins it may use."""
-    from cbtrun.study.load import load_study, local_plugins
+    from cbtrun.study.checks import check_study
+    from cbtrun.study.load import local_plugins
+    from cbtrun.study.overrides import read_study
 
-    registry = registry_with(local_plugins(spec, sets), allow_local, watching)
-    return load_study(spec, sets, registry=registry), registry
+    written = read_study(spec, sets)  # once a command: plugins and checks read the same
+    registry = registry_with(local_plugins(written), allow_local, watching)
+    return check_study(written, registry), registry
 
 
 def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:

@@ -100,9 +100,9 @@ def _rewritten(study: Study, folder: RunFolder, inputs: Inputs, person: Person) 
     if own:
         silent = (silent_session(one) if one.id in own else one for one in inputs.sessions())
         yield file("sessions", "", silent, len(own))
-    for name, block in (study.data.get("ratings") or {}).items():
+    for name, block in study.rating_sets.items():
         if output_path(folder, "ratings", name).exists():
-            rubric = inputs.rubric(block["rubric"])
+            rubric = inputs.rubric(block.rubric)
             of_words = frozenset(item.id for item in rubric.items if item.type == "text")
             given = list(inputs.ratings(name))
             changed = (silent_rating(one, of_words) if one.session in own else one for one in given)
@@ -110,7 +110,7 @@ def _rewritten(study: Study, folder: RunFolder, inputs: Inputs, person: Person) 
     for name, theirs in person.transcripts.items():
         gone = {one.id for one in theirs}
         yield file("corpus", name, (one for one in inputs.corpus(name) if one.id not in gone), len(gone))
-    for name in study.data.get("personas") or {}:
+    for name in study.personas:
         if people and output_path(folder, "personas", name).exists():
             kept = list(inputs.personas(name))
             if any(one.id in people for one in kept):
@@ -158,7 +158,7 @@ def _stages_of(person: Person, ratings: Iterable[str]) -> list[str]:
 
 def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -> Iterator[str]:
     """Adapters that were trained on a corpus with a transcript of theirs."""
-    for job in study.data.get("tune") or {}:
+    for job in study.tune_jobs:
         trained_on = {one.name for one in study.references("tune", job) if one.kind == "corpus"}
         if trained_on & {*person.transcripts} and output_path(folder, "tune", job).exists():
             yield from (f"{one.name} ({one.folder})" for one in inputs.adapters(job))

@@ -58,7 +58,7 @@ def records_of(study: Study, registry: Registry, folder: RunFolder, inputs: Inpu
     """The records of a run that words may stand in."""
 
     def made(block: str) -> list[str]:
-        return [name for name in study.data.get(block) or {} if output_path(folder, block, name).exists()]
+        return [name for name in study.blocks(block) if output_path(folder, block, name).exists()]
 
     theirs = real_people_in(study, registry)
     personas = {name: list(inputs.personas(name)) for name in made("personas")}

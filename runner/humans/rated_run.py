@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Rating, Session
 from cbtrun.errors import StageError
+from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
@@ -19,7 +19,7 @@ class RatedRun:
     """What people's ratings are held against."""
 
     folder: Path
-    study: Mapping[str, Any]
+    study: StudyView
     name: str
     """Name of the rating set."""
     rubric: Rubric
@@ -29,7 +29,7 @@ class RatedRun:
     @property
     def seed(self) -> int:
         """The study's seed."""
-        return int(self.study.get("seed", 0))
+        return self.study.seed
 
 
 def rated_run(folder: Path, set_name: str | None) -> RatedRun:
@@ -46,17 +46,17 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
 
     run = RunFolder(folder)
     study = study_of_run(run, load_registry())
-    blocks = study.data.get("ratings") or {}
+    blocks = study.rating_sets
     name = set_name or (str(next(iter(blocks))) if len(blocks) == 1 else "")
     if name not in blocks:
         known = ", ".join(blocks) or "none"
         raise StageError(f"{folder}: say which rating set with --ratings NAME; the study has: {known}")
     inputs = Inputs(run, study.data, study.rubrics())
-    rubric, ratings = inputs.rubric(blocks[name]["rubric"]), inputs.ratings(name)
+    rubric, ratings = inputs.rubric(blocks[name].rubric), inputs.ratings(name)
     for rating in ratings:
         if rating.rubric_digest != rubric_digest(rubric):
             raise StageError(
                 f"{folder}: rubric '{rubric.name}' has changed since ratings.{name} were made "
                 f"({rating.rubric_digest[:12]} then, {rubric_digest(rubric)[:12]} now); run the study again"
             )
-    return RatedRun(folder, study.data, name, rubric, tuple(inputs.sessions()), tuple(ratings))
+    return RatedRun(folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(ratings))

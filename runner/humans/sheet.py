@@ -172,7 +172,7 @@ def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> I
             "This sheet was drawn from the study's seed by an earlier version: who has the study's file can work out the "
             "key. --new draws another."
         )
-    if run.study.get("contains") == "real-people":
+    if run.study.contains == "real-people":
         yield "The sheets hold words of real people: give them only to those who may read them."
     yield f"then: cbtrun agree {run.folder} ratings-NAME.csv ..."
 

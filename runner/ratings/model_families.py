@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cbtrun.study.view import view_of
+
 FAMILIES = {
     "OpenAI GPT": r"\b(chat-?)?gpt|\bo[1345](-|\b)|openai|davinci",
     "Claude": r"claude|anthropic",
@@ -35,8 +37,6 @@ def family(name: str) -> str | None:
 
 def model_family(study: Mapping[str, Any], name: str) -> str | None:
     """The family of a model of the study, or of the base of a tune job (`job` or `job@seed`)."""
-    job = (study.get("tune") or {}).get(name.partition("@")[0])
-    if job:
-        return model_family(study, str(job.get("base", "")))
-    block = (study.get("models") or {}).get(name) or {}
-    return family(str(block.get("model", "")))
+    view = view_of(study)
+    model = view.models.get(view.base_of(name))
+    return family(model.model) if model else None

@@ -17,6 +17,7 @@ from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.order import asking_place
 from cbtrun.ratings.totals import NOT_APPLICABLE
 from cbtrun.statistics.samples import stored_float
+from cbtrun.study.view import StudyView, view_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +62,8 @@ class SessionFacts:
     """Repeat -> place in the order of asking."""
 
 
-def _facts(
-    name: str, rated: RatedSet, sessions: Iterable[Session], study: Mapping[str, Any]
-) -> dict[str, SessionFacts]:
-    seed = derive_seed(int(study.get("seed", 0)), f"ratings.{name}")
+def _facts(name: str, rated: RatedSet, sessions: Iterable[Session], study: StudyView) -> dict[str, SessionFacts]:
+    seed = derive_seed(study.seed, f"ratings.{name}")
     repeats = sorted({repeat for _, _, repeat in next(iter(rated.singles.values()), {})})
     return {
         session.id: SessionFacts(
@@ -83,7 +82,8 @@ def diagnostics_of(
     name: str, rated: RatedSet, sessions: Sequence[Session], study: Mapping[str, Any]
 ) -> tuple[Diagnostic, ...]:
     """Every diagnostic of a rating set, those of the scale first."""
-    by_id = _facts(name, rated, sessions, study)
+    view = view_of(study)
+    by_id = _facts(name, rated, sessions, view)
     spoken = {
         id: facts for id, facts in by_id.items() if facts.turns
     }  # a forgotten session keeps its score, not its words
@@ -93,9 +93,9 @@ def diagnostics_of(
         *_length(rated, spoken),
         *_evidence_position(rated, spoken),
         *_order_and_drift(rated, spoken),
-        *_self_preference(rated, by_id, study),
+        *_self_preference(rated, by_id, view),
         *_rates_by_arm(rated, by_id),
-        *_unblinding(name, rated, study),
+        *_unblinding(name, rated, view),
         *_against_norms(rated),
     ]
     return tuple(
@@ -232,13 +232,10 @@ def _order_and_drift(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> I
         )
 
 
-def _self_preference(
-    rated: RatedSet, sessions: Mapping[str, SessionFacts], study: Mapping[str, Any]
-) -> Iterator[Diagnostic]:
+def _self_preference(rated: RatedSet, sessions: Mapping[str, SessionFacts], study: StudyView) -> Iterator[Diagnostic]:
     """Whether a rater rates therapists of its own family, and how their scores compare with those of other families."""
     outcome, _ = _overall(rated)
-    arms = study.get("arms") or {}
-    families = {id: _therapist_family(study, arms.get(session.arm) or {}, session) for id, session in sessions.items()}
+    families = {id: _therapist_family(study, session) for id, session in sessions.items()}
     for rater in _raters(rated):
         own = model_family(study, rater)
         if own is None or own not in families.values():
@@ -265,9 +262,10 @@ def _self_preference(
         )
 
 
-def _therapist_family(study: Mapping[str, Any], arm: Mapping[str, Any], session: SessionFacts) -> str | None:
-    if arm.get("therapist"):
-        return model_family(study, str(arm["therapist"]))
+def _therapist_family(study: StudyView, session: SessionFacts) -> str | None:
+    arm = study.arms.get(session.arm or "")
+    if arm is not None:
+        return model_family(study, arm.therapist)
     named = {**session.labels, **session.factors}
     return next((found for key, value in sorted(named.items()) if "model" in key and (found := family(value))), None)
 
@@ -306,13 +304,13 @@ def _group(session: SessionFacts | None) -> str:
     return session.arm or (f"{first} {session.factors[first]}" if first else "all")
 
 
-def _unblinding(name: str, rated: RatedSet, study: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _unblinding(name: str, rated: RatedSet, study: StudyView) -> Iterator[Diagnostic]:
     told, rated_sessions = set(), set()
     for rating in rated.ratings:
         rated_sessions.add(rating.session)
         if any(flag.startswith("unblinding") for flag in rating.flags):
             told.add(rating.session)
-    masked = bool(((study.get("ratings") or {}).get(name) or {}).get("mask_identity", False))
+    masked = name in study.rating_sets and study.rating_sets[name].mask_identity
     warning = (
         f"{len(told)} of {len(rated_sessions)} sessions hold words that tell which model speaks, or that a model speaks, and the "
         "raters saw them. `mask_identity: true` under `ratings` hides them."

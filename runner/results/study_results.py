@@ -22,6 +22,7 @@ from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.results.parts import Parts
 from cbtrun.results.rated import Placed, PlacedSession, RatedSet, RubricFacts
 from cbtrun.statistics.student import student_quantile
+from cbtrun.study.view import StudyView, view_of
 
 RESULTS_FORMAT: Final = 1
 
@@ -119,8 +120,9 @@ def build_results(
 
     parts: takes the parts that cannot be made; without it their errors are raised at the end.
     """
+    view = view_of(study)
     placed = [PlacedSession.of(session) for session in sessions]
-    levels = grouping_levels(study, placed)
+    levels = grouping_levels(view, placed)
     made = parts or Parts()
     ratings = {
         name: _set_results(
@@ -128,8 +130,8 @@ def build_results(
             one,
             placed,
             levels,
-            study,
-            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, study)),
+            view,
+            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, view)),
             made,
         )
         for name, one in rated.items()
@@ -137,15 +139,15 @@ def build_results(
     if parts is None:
         made.raise_first()
     return Results(
-        study=str(study["study"]),
-        title=str(study.get("title", study["study"])),
+        study=view.name,
+        title=view.title,
         question=str(study.get("question", "")),
-        seed=int(study.get("seed", 0)),
+        seed=view.seed,
         spec_digest=spec_digest,
         ratings=ratings,
         comparisons=tuple(comparisons),
         counts=_counts(placed, rated, (*failures, *made.failures)),
-        assumptions={str(path): str(why) for path, why in (study.get("assumptions") or {}).items()},
+        assumptions=dict(view.assumptions),
         flags=_sorted_counts(flag for session in placed for flag in {reason_kind(flag) for flag in session.flags}),
     )
 
@@ -172,7 +174,7 @@ def grouping_levels(study: Mapping[str, Any], sessions: Sequence[Placed]) -> dic
     """Grouping -> its levels: `all`, `arm` where sessions have one, and every factor; levels in the study's order."""
     factors = sorted({factor for session in sessions for factor in session.factors})
     groupings = ["all", *(["arm"] if any(session.arm for session in sessions) else []), *factors]
-    return {grouping: _levels(study, sessions, grouping) for grouping in groupings}
+    return {grouping: _levels(view_of(study), sessions, grouping) for grouping in groupings}
 
 
 def level_of(session: Placed, grouping: str) -> str | None:
@@ -238,7 +240,7 @@ def _set_results(
     rated: RatedSet,
     sessions: Sequence[Placed],
     levels: Mapping[str, tuple[str, ...]],
-    study: Mapping[str, Any],
+    study: StudyView,
     diagnostics: tuple[Diagnostic, ...],
     parts: Parts,
 ) -> RatingSetResults:
@@ -249,7 +251,7 @@ def _set_results(
     titled += [(item.id, item.kind, item.title) for item in rated.rubric.items if item.kind == "subscale"]
     titled += [(item.id, item.kind, item.title) for item in rated.rubric.items if item.kind == "item"]
     titles = {outcome: (kind, title) for outcome, kind, title in titled}
-    reliability = partial(reliability_of, name, titles, rated.singles, int(study.get("seed", 0)))
+    reliability = partial(reliability_of, name, titles, rated.singles, study.seed)
     filled = partial(filled_means, name, rated.values, rated.filled, _members(sessions, levels))
     return RatingSetResults(
         rubric=rated.rubric,
@@ -289,16 +291,14 @@ def _members(sessions: Sequence[Placed], levels: Mapping[str, tuple[str, ...]]) 
     }
 
 
-def _levels(study: Mapping[str, Any], sessions: Sequence[Placed], grouping: str) -> tuple[str, ...]:
+def _levels(study: StudyView, sessions: Sequence[Placed], grouping: str) -> tuple[str, ...]:
     """Levels that occur, in the order of the analyses that name them, then of the arms, then by name."""
     present = {level for session in sessions if (level := level_of(session, grouping)) is not None}
     named: list[str] = []
-    for analysis in (study.get("analysis") or {}).values():
-        if isinstance(analysis, Mapping) and analysis.get("factor") == grouping:
-            named += [str(level) for level in analysis.get("levels") or ()]
-    for arm, block in (study.get("arms") or {}).items():
-        factors = (block or {}).get("factors") or {}
-        named.append(str(arm) if grouping == "arm" else str(factors.get(grouping, "")))
+    for analysis in study.analyses.values():
+        named += analysis.levels if analysis.factor == grouping else ()
+    for name, arm in study.arms.items():
+        named.append(name if grouping == "arm" else arm.factors.get(grouping, ""))
     ordered = [level for level in dict.fromkeys(named) if level in present]
     return (*ordered, *sorted(present - set(ordered)))
 

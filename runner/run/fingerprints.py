@@ -25,7 +25,7 @@ COMPUTING = ("numpy", "scipy", "statsmodels")
 """Libraries whose version can change a number of an analysis or of the results."""
 RESULTS = Stage("results", "", {}, ())
 """results.json: made by the engine itself, from all that the other stages wrote."""
-_RESULTS_CODE = ("cbtrun.results", "cbtrun.result_parts")
+_RESULTS_CODE = ("cbtrun.results.study_results", "cbtrun.results.parts")
 
 
 def stage_fingerprint(
@@ -36,14 +36,11 @@ def stage_fingerprint(
 
     if stage is RESULTS:
         return digest({"study": study.data, "reads": dict(outputs), "libraries": _libraries(), "also": also})
-    blocks = [(stage.block, stage.name)]
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    references = {one for block in blocks for one in study.references(*block)}
+    references = {*study.named_by(stage.id)}
     return digest(
         {
             "block": study.block(stage.block, stage.name),
-            "arms": study.data.get("arms") if stage.block == "sessions" else None,
+            "arms": study.blocks("arms") if stage.block == "sessions" else None,
             "study": study.data if stage.block == "report" else None,
             "seed": study.seed,
             "reads": {need: outputs.get(need) for need in stage.needs},
@@ -62,22 +59,14 @@ def stage_code(stage: Stage, study: Study, registry: Registry) -> str:
     """SHA-256 over the code that decides a stage: its plugin's, and that of the models it talks to."""
     if stage is RESULTS:
         return code_digest(_RESULTS_CODE)
-    using = {stage.options["using"], *(study.data["models"][name]["using"] for name in models_of(stage, study))}
+    using = {stage.options["using"], *(study.models[name].using for name in models_of(stage, study))}
     return digest({name: registry.digest(name) for name in sorted(using)})
 
 
 def models_of(stage: Stage, study: Study) -> list[str]:
     """The models that a stage talks to, and the base models of the tune jobs that it talks to."""
-    blocks = [(stage.block, stage.name)] if stage is not RESULTS else []
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    found = set()
-    for one in (one for block in blocks for one in study.references(*block)):
-        if one.kind == "models":
-            found.add(one.name)
-        elif one.kind == "tune":
-            found |= {base.name for base in study.references("tune", one.name) if base.kind == "models"}
-    return sorted(found)
+    named = {one.name for one in study.models_named_by(stage.id)} if stage is not RESULTS else set()
+    return sorted({model for name in named for model in study.models_behind(name)})
 
 
 def _libraries() -> dict[str, str]:
@@ -93,6 +82,5 @@ def _version(name: str) -> str | None:
 
 def _aggregates(stage: Stage, study: Study) -> dict[str, str]:
     """Rating set -> how its ratings become one value, for an analysis of it: the ratings themselves do not change with it."""
-    sets = study.data.get("ratings") or {}
     needs = {need.removeprefix("ratings.") for need in stage.needs} if stage.block == "analysis" else set()
-    return {name: sets[name].get("aggregate", "mean") for name in sorted(needs & {*sets})}
+    return {name: study.rating_sets[name].aggregate for name in sorted(needs & {*study.rating_sets})}

@@ -13,6 +13,8 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.results.rated import RatedSet
 from cbtrun.results.rated_sets import rated_set
 from cbtrun.results.study_results import Results, read_results
+from cbtrun.study.stage_kinds import STAGES
+from cbtrun.study.view import view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,20 +23,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 
-OUTPUTS: Mapping[str, tuple[str, type[Record]]] = {
-    "personas": ("personas/{name}.jsonl", Persona),
-    "corpus": ("corpus/{name}.jsonl", Transcript),
-    "tune": ("adapters/{name}/adapters.jsonl", Adapter),
-    "sessions": ("sessions.jsonl", Session),
-    "ratings": ("ratings/{name}.jsonl", Rating),
-    "analysis": ("analysis/{name}.jsonl", Comparison),
-}
-"""Block -> its output in the run folder, and what one line of it is."""
-
 
 def output_path(folder: RunFolder, block: str, name: str) -> Path:
     """The file that holds the output of a stage."""
-    return inside(folder.path, OUTPUTS[block][0].format(name=name))
+    return inside(folder.path, STAGES[block].output.format(name=name))
 
 
 class Inputs:
@@ -43,7 +35,7 @@ class Inputs:
     def __init__(self, folder: RunFolder, study: Mapping[str, Any], rubrics: Mapping[str, Rubric]) -> None:
         """study: the resolved study; rubrics: by the name or path that it uses."""
         self._folder = folder
-        self._study = study
+        self._study = view_of(study)
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
 
@@ -69,20 +61,14 @@ class Inputs:
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis that was made."""
-        names = self._study.get("analysis") or {}
-        there = [name for name in names if output_path(self._folder, "analysis", name).exists()]
+        there = [name for name in self._study.analyses if output_path(self._folder, "analysis", name).exists()]
         return [one for name in there for one in self._records("analysis", name, Comparison)]
 
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
-        blocks = self._study.get("ratings") or {}
-        there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
-        return {
-            name: rated_set(
-                self.ratings(name), self.rubric(blocks[name]["rubric"]), blocks[name].get("aggregate", "mean")
-            )
-            for name in there
-        }
+        sets = self._study.rating_sets.values()
+        there = [one for one in sets if output_path(self._folder, "ratings", one.name).exists()]
+        return {one.name: rated_set(self.ratings(one.name), self.rubric(one.rubric), one.aggregate) for one in there}
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""

@@ -49,19 +49,19 @@ class StudyModels:
     def code_of(self, name: str, model: Model) -> str:
         """Digest of the code that answers for a model: its own word, or its plugin's code where it ships with cbtrun."""
         own: str = getattr(model, "code", "")
-        if own or not is_embedded(self.study, self.registry, name.partition("@")[0]):
+        if own or not is_embedded(self.study, self.registry, self.study.base_of(name)):
             return own
-        return self.registry.code(self.study.data["models"][name]["using"])
+        return self.registry.code(self.study.models[name].using)
 
     def embedded(self) -> list[str]:
         """Names of the models that ship with cbtrun."""
-        return [name for name in self.study.data.get("models") or {} if is_embedded(self.study, self.registry, name)]
+        return [name for name in self.study.models if is_embedded(self.study, self.registry, name)]
 
     def _context(self, name: str) -> ModelContext:
-        job, _, seed = name.partition("@")
+        job, seed = self.study.job_of(name), name.partition("@")[2]
         folder = adapter_digest = None
-        if job in (self.study.data.get("tune") or {}):
-            chosen = next(one for one in self.inputs.adapters(job) if seed in ("", str(one.seed)))
+        if job is not None:
+            chosen = next(one for one in self.inputs.adapters(job.name) if seed in ("", str(one.seed)))
             name, folder, adapter_digest = chosen.base, str(inside(self.folder.path, chosen.folder)), chosen.digest
         return ModelContext(
             name,
@@ -76,7 +76,7 @@ class StudyModels:
 
     def _tuned(self) -> list[TunedAdapter]:
         """Every adapter that is there: of jobs that have failed or are still to come there are none."""
-        jobs = [job for job in self.study.data.get("tune") or {} if output_path(self.folder, "tune", job).exists()]
+        jobs = [job for job in self.study.tune_jobs if output_path(self.folder, "tune", job).exists()]
         return [
             TunedAdapter(str(inside(self.folder.path, one.folder)), self.study.options("models", one.base))
             for job in jobs

@@ -54,7 +54,7 @@ def register_study(study: Study, personas: Mapping[str, str], when: datetime) ->
 
 def personas_made(study: Study, folder: RunFolder) -> dict[str, str]:
     """Persona set -> SHA-256 of what is in the run folder."""
-    paths = {name: output_path(folder, "personas", name) for name in study.data.get("personas") or {}}
+    paths = {name: output_path(folder, "personas", name) for name in study.personas}
     return {name: file_digest(path) for name, path in paths.items() if path.exists()}
 
 

@@ -18,7 +18,8 @@ import yaml
 
 from cbtrun.errors import Place, SpecError, StageError
 from cbtrun.files.run_folder import RunFolder, write_atomically
-from cbtrun.hookspecs import stage_hooks
+from cbtrun.study.stage_kinds import PLUGGED
+from cbtrun.study.view import StudyView
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def local_plugins_of(folder: RunFolder) -> list[Path]:
     """The Python files beside the study that the run was made with."""
     lock = lock_of(folder)
     start = Path(lock.get("spec", {}).get("file", ".")).parent
-    return [start / name for name in lock.get("resolved", {}).get("plugins") or []]
+    return [start / name for name in StudyView(lock.get("resolved", {})).plugins]
 
 
 def study_of_run(folder: RunFolder, registry: Registry) -> Study:
@@ -112,9 +113,7 @@ def _content(study: Study, registry: Registry) -> dict[str, Any]:
 
 def _plugins(study: Study) -> set[str]:
     """Names of the plugins that the study uses."""
-    stages = [study.data.get(stage) or {} for stage in stage_hooks()]
-    blocks = [block for stage in stages for block in ([stage] if "using" in stage else stage.values())]
-    return {block["using"] for block in blocks}
+    return {block["using"] for stage in PLUGGED for block in study.blocks(stage).values()}
 
 
 def _version(name: str) -> str | None:

@@ -22,7 +22,7 @@ from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.parts import Parts
 from cbtrun.results.study_results import build_results, results_bytes
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
-from cbtrun.run.inputs import OUTPUTS, Inputs, output_path
+from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
@@ -34,15 +34,14 @@ from cbtrun.run.up_to_date import Due, due
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
+from cbtrun.study.stage_kinds import STAGES
+from cbtrun.study.view import StudyView
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
-
-GOES_ON = ("sessions", "report")
-"""Blocks that run even if something they read has failed: other arms can be simulated, and a report shows what there is."""
 
 
 class StagesAtWork:
@@ -65,7 +64,7 @@ class StagesAtWork:
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
         self._gates = ServerGates()
-        self._budget = budget_of(study.data, journal.spent())
+        self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
         self._theirs = real_people_in(study, registry)
 
@@ -160,7 +159,7 @@ class StagesAtWork:
 
     def _lacks_what_it_reads(self, stage: Stage) -> bool:
         missing = [need for need in stage.needs if need in self.broken]
-        if not missing or stage.block in GOES_ON:
+        if not missing or STAGES[stage.block].goes_on:
             return False
         with self._books:
             self.journal.unmark_stage(stage.id)
@@ -173,7 +172,7 @@ class StagesAtWork:
         self.broken.add(stage.id)
         self.outcome.done.append(stage.id)
         self.outcome.failures += failures
-        if stage.block in OUTPUTS:
+        if STAGES[stage.block].output:
             output_path(self.folder, stage.block, stage.name).unlink(missing_ok=True)
             self.inputs.forget(stage.block, stage.name)
         self._tell(StageNote(stage.id, "failed"), "stage_finished")
@@ -258,7 +257,7 @@ class StagesAtWork:
             stage=stage.block,
             name=stage.name,
             options=self.study.options(stage.block, stage.name),
-            study=self.study.data,
+            study=StudyView(self.study.data),
             seed=derive_seed(self.study.seed, stage.id),
             folder=own_folder,
             inputs=self.inputs,
@@ -275,9 +274,7 @@ class StagesAtWork:
 
     def _costs(self, model: str) -> bool:
         """Whether a call costs money or a GPU's time: an embedded model is asked again for nothing."""
-        known = self.study.data.get("models") or {}
-        bases = [model] if model in known else [one.name for one in self.study.references("tune", model.partition("@")[0]) if one.kind == "models"]  # fmt: skip
-        return not all(is_embedded(self.study, self.registry, base) for base in bases)
+        return not all(is_embedded(self.study, self.registry, base) for base in self.study.models_behind(model))
 
     def _facts(self) -> RunFacts:
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)

@@ -16,12 +16,13 @@ from cbtrun.documents.schema import Part, schema_problems, walk, with_defaults
 from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
-from cbtrun.hookspecs import stage_hooks
 from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
-from cbtrun.study.spec import Study, block_path
-from cbtrun.study.study_schema import SINGLE, base_schema, block_schema
+from cbtrun.study.spec import Study
+from cbtrun.study.stage_kinds import PLUGGED, block_path, is_named
+from cbtrun.study.study_schema import base_schema, block_schema
+from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Json
@@ -83,7 +84,7 @@ class _Checks:
         self._assumptions()
         written = self.written
         return Study(
-            written.path, self.data, written.document, written.sources, tuple(references), dict(self.rubric_files)
+            self.data, written.path, written.document, written.sources, tuple(references), dict(self.rubric_files)
         )
 
     @property
@@ -120,7 +121,7 @@ class _Checks:
             return None  # reported by the base schema
         if self.registry.offers(stage, using):
             return block_schema(stage, self.registry.schema(stage, using))
-        names, hook = self.registry.names(stage), stage_hooks()[stage]
+        names, hook = self.registry.names(stage), PLUGGED[stage].hook
         what = f"no plugin '{using}' does {hook}{did_you_mean(using, names)}; known: {known_words(names)}"
         self._add(what, *path, "using")
         return None
@@ -244,11 +245,11 @@ class _Checks:
 
 def blocks(data: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Stage, name (empty for `sessions` and `report`) and value of each block that a plugin does."""
-    for stage in stage_hooks():
+    for stage in PLUGGED:
         value = data.get(stage)
         if not isinstance(value, dict):
             continue
-        named = [("", value)] if stage in SINGLE else list(value.items())
+        named = list(value.items()) if is_named(stage) else [("", value)]
         yield from ((stage, name, block) for name, block in named if isinstance(block, dict))
 
 
@@ -277,7 +278,8 @@ def block_context(study: Study, stage: str, name: str) -> BlockContext:
     """A block, for the plugin that does it."""
     place: partial[Place] = partial(study.place, *block_path(stage, name))
     options = study.options(stage, name)
-    return BlockContext(stage, name, options, copy.deepcopy(dict(study.data)), study.folder, place, study.place)
+    seen = StudyView(copy.deepcopy(dict(study.data)))
+    return BlockContext(stage, name, options, seen, study.folder, place, study.place)
 
 
 def _kinds(part: Part) -> Sequence[str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import SpecError
+from cbtrun.study.stage_kinds import STAGES, stage_id
 
 if TYPE_CHECKING:
     from cbtrun.study.spec import Study
-
-NAMED = ("personas", "corpus", "tune", "ratings", "analysis")
-"""Blocks that hold several named stages; `sessions` and `report` are one stage each."""
-
-ORDER = ("personas", "corpus", "tune", "sessions", "ratings", "analysis", "report")
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Stage:
     @property
     def id(self) -> str:
         """`ratings.ctrs`, `sessions` ..."""
-        return f"{self.block}.{self.name}" if self.name else self.block
+        return stage_id(self.block, self.name)
 
 
 def ordered_stages(study: Study) -> list[Stage]:
@@ -56,35 +52,22 @@ def ordered_stages(study: Study) -> list[Stage]:
 
 def _depth(stages: Mapping[str, Stage], id_: str) -> int:
     """Place in the usual order, pushed behind everything that the stage needs."""
-    own = ORDER.index(stages[id_].block)
+    own = [*STAGES].index(stages[id_].block)
     return max([own, *(_depth(stages, need) for need in stages[id_].needs)])
 
 
 def _stages(study: Study) -> list[Stage]:
-    found = []
-    for block in ORDER:
-        blocks = study.data.get(block) or {}
-        named = blocks.items() if block in NAMED else [("", blocks)] if blocks else []
-        found += [Stage(block, name, options, _needs(study, block, name)) for name, options in named]
-    return found
+    return [
+        Stage(block, name, options, _needs(study, block, name))
+        for block in STAGES
+        for name, options in study.blocks(block).items()
+    ]
 
 
 def _needs(study: Study, block: str, name: str) -> tuple[str, ...]:
-    needs = {*_named(study, block, name)}
-    if block == "sessions":
-        for arm in study.data.get("arms") or {}:
-            needs |= {*_named(study, "arms", arm)}
+    needs = {stage_id(one.kind, one.name) for one in study.named_by(stage_id(block, name)) if one.kind in STAGES}
     if block in ("ratings", "analysis"):
         needs.add("sessions")
     if block == "report":
-        needs |= {
-            f"{other}.{each}" if other in NAMED else other
-            for other in ORDER[:-1]
-            for each in (study.data.get(other) or {} if other in NAMED else [""] if study.data.get(other) else [])
-        }
+        needs |= {stage_id(other, each) for other in STAGES if other != "report" for each in study.blocks(other)}
     return tuple(sorted(needs))
-
-
-def _named(study: Study, block: str, name: str) -> Sequence[str]:
-    """Ids of the stages that a block names."""
-    return [f"{one.kind}.{one.name}" for one in study.references(block, name) if one.kind in NAMED]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.study.checks import check_study
-from cbtrun.study.overrides import read_study
+from cbtrun.study.overrides import Written, read_study
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
@@ -23,12 +23,11 @@ def load_study(path: str | Path, sets: Sequence[str] = (), *, registry: Registry
     return check_study(read_study(path, sets), registry)
 
 
-def local_plugins(path: str | Path, sets: Sequence[str] = ()) -> list[Path]:
+def local_plugins(written: Written) -> list[Path]:
     """The Python files under `plugins`, to be loaded (with consent) before the study can be checked.
 
-    What is wrong with the entries themselves is left to `load_study`: here a wrong one is left out.
+    What is wrong with the entries themselves is left to `check_study`: here a wrong one is left out.
     """
-    written = read_study(path, sets)
     listed = written.document.value.get("plugins")
     found = []
     for index, name in enumerate(listed if isinstance(listed, list) else []):

@@ -14,19 +14,15 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
 
     model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
     """
-    models = study.data.get("models") or {}
-    job = model.partition("@")[0]
-    if model not in models and job in (study.data.get("tune") or {}):
-        named = [one.name for one in study.references("tune", job) if one.kind == "models"]
-        return any(is_remote(study, registry, base) for base in named)
-    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
+    behind = [study.models[name] for name in study.models_behind(model)]
+    return any(registry.schema("models", one.using).get("x-remote", False) for one in behind)
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
     """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
-    block = study.data["models"][model]
-    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
-    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
+    block = study.models[model]
+    shipped = registry.schema("models", block.using).get("x-embedded", False)
+    return bool(shipped) or block.ships
 
 
 def refusal(model: str, why: str) -> str:

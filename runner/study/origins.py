@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cbtrun.registry import Registry
-    from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
 
@@ -30,11 +29,10 @@ def real_people_in(study: Study, registry: Registry) -> dict[str, str]:
 
     A study that says `contains: real-people` may hold them anywhere: in a prompt or a persona's description as well.
     """
-    contains = study.data.get("contains")
-    if contains == NONE:
+    if study.contains == NONE:
         return {}
     stages = ordered_stages(study)
-    if contains == REAL:
+    if study.contains == REAL:
         return {stage.id: "the study says `contains: real-people`" for stage in stages}
     brought = {one.stage: one for one in words_of(study, registry)}
     taught = _taught_models(study)
@@ -45,7 +43,7 @@ def real_people_in(study: Study, registry: Registry) -> dict[str, str]:
             found[stage.id] = f"{stage.id} reads '{source}', and nobody has said that nobody real speaks in it"
         elif theirs := [need for need in stage.needs if need in found]:
             found[stage.id] = found[theirs[0]]
-        elif speaking := _talks_to(study, stage) & taught:
+        elif speaking := {one.name for one in study.models_named_by(stage.id)} & taught:
             found[stage.id] = f"the model '{min(speaking)}' was tuned on words of real people"
     return found
 
@@ -62,28 +60,21 @@ def mark_taught(folder: Path) -> None:
 def _taught_models(study: Study) -> set[str]:
     """Models whose folder says that they were tuned on words of real people."""
     found = set()
-    for name, block in (study.data.get("models") or {}).items():
-        named = [value for value in block.values() if isinstance(value, str)]
+    for name, model in study.models.items():
+        named = [value for value in model.options.values() if isinstance(value, str)]
         if any((start / value / TAUGHT).is_file() for value in named for start in (study.folder, Path.cwd())):
             found.add(name)
     return found
 
 
-def _talks_to(study: Study, stage: Stage) -> set[str]:
-    blocks = [(stage.block, stage.name)]
-    if stage.block == "sessions":
-        blocks += [("arms", arm) for arm in study.data.get("arms") or {}]
-    return {one.name for block in blocks for one in study.references(*block) if one.kind == "models"}
-
-
 def words_of(study: Study, registry: Registry) -> Iterator[Brought]:
     """Every file or data set that brings words into a study."""
     from cbtrun.documents.schema import walk
-    from cbtrun.study.checks import blocks
-    from cbtrun.study.spec import block_path
+    from cbtrun.study.stage_kinds import PLUGGED, block_path
     from cbtrun.study.study_schema import block_schema
 
-    for stage, name, block in blocks(study.data):
-        schema = block_schema(stage, registry.schema(stage, block["using"]))
-        above = block_path(stage, name)
-        yield from brought_words(replace(part, path=(*above, *part.path)) for part in walk(block, schema))
+    for stage in PLUGGED:
+        for name, block in study.blocks(stage).items():
+            schema = block_schema(stage, registry.schema(stage, block["using"]))
+            above = block_path(stage, name)
+            yield from brought_words(replace(part, path=(*above, *part.path)) for part in walk(block, schema))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import digest
 from cbtrun.contract.records import Persona
@@ -11,6 +11,7 @@ from cbtrun.errors import StageError
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageInputs
+    from cbtrun.study.view import StudyView
 
 
 def content_digest(persona: Persona) -> str:
@@ -24,18 +25,12 @@ def shared_personas(one: Sequence[Persona], other: Sequence[Persona]) -> list[st
     return [f"{known[key]} = {persona.id}" for persona in other if (key := content_digest(persona)) in known]
 
 
-def training_sets(study: Mapping[str, Any]) -> set[str]:
-    """Names of the persona sets that corpora are written for."""
-    named = [block.get("personas") for block in (study.get("corpus") or {}).values()]
-    return {name for name in study.get("personas") or {} if name in named}
-
-
-def check_disjoint(study: Mapping[str, Any], inputs: StageInputs) -> None:
+def check_disjoint(study: StudyView, inputs: StageInputs) -> None:
     """Refuse evaluation personas that a corpus was written for too. Raises StageError naming them."""
-    evaluation = (study.get("sessions") or {}).get("personas")
-    if not isinstance(evaluation, str) or evaluation not in (study.get("personas") or {}):
+    evaluation = study.evaluation_set()
+    if not evaluation:
         return
-    for training in sorted(training_sets(study)):
+    for training in sorted(study.training_sets()):
         shared = shared_personas(inputs.personas(training), inputs.personas(evaluation))
         if shared:
             shown = ", ".join(shared[:5]) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")

@@ -22,16 +22,11 @@ from cbtrun.documents.schema import Part
 from cbtrun.documents.schema_words import did_you_mean, got, known_words
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import PluginError
+from cbtrun.study.stage_kinds import PLUGGED
 
-BLOCKS = {
-    "models": "model",
-    "personas": "persona set",
-    "corpus": "corpus",
-    "tune": "tune job",
-    "arms": "arm",
-    "ratings": "rating set",
-}
-KINDS = {*BLOCKS, "rubrics", "file", "folder", "shipped", "outcome", "factors", "level", "levels"}
+BLOCK_WORDS = {**{block: kind.word for block, kind in PLUGGED.items() if kind.word}, "arms": "arm"}
+"""Block whose names others may use -> what messages call one of them."""
+KINDS = {*BLOCK_WORDS, "rubrics", "file", "folder", "shipped", "outcome", "factors", "level", "levels"}
 PATH_SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 """Endings of files. A name that ends so is a path: no rubric, and nothing that a plugin ships, is called like that."""
 
@@ -123,7 +118,7 @@ def located(folder: Path, written: str) -> Path:
 def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> Iterator[Reference | Wrong]:
     name, found = part.value, []
     for kind in kinds:
-        if kind in BLOCKS:
+        if kind in BLOCK_WORDS:
             found += _named_block(kind, part, names)
         elif kind == "rubrics" and not is_path(name) and name in names.rubrics:
             found.append(Reference(kind, name, part.path))
@@ -140,7 +135,7 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
         elif kind == "file" or kind == "folder" or (kind == "rubrics" and is_path(name)):
             found += _on_disk(kind, part, folder)
     if len(found) > 1:
-        both = " and of a ".join(BLOCKS.get(one.kind, one.kind) for one in found)
+        both = " and of a ".join(BLOCK_WORDS.get(one.kind, one.kind) for one in found)
         yield Wrong(part.path, f"'{name}' is the name of a {both}; give one of them another name")
         return
     if found:
@@ -221,7 +216,9 @@ def _factor_beside(path: Steps, names: Names) -> str:
 
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
     """Why none of the kinds fits a name, and what would."""
-    words = [BLOCKS.get(kind, kind.removesuffix("s")) for kind in kinds if kind not in ("file", "folder", "shipped")]
+    words = [
+        BLOCK_WORDS.get(kind, kind.removesuffix("s")) for kind in kinds if kind not in ("file", "folder", "shipped")
+    ]
     on_disk = [kind for kind in kinds if kind in ("file", "folder")]
     if (on_disk and not words) or ("rubrics" in kinds and is_path(name)):
         return _not_on_disk(on_disk[0] if on_disk else "file", name, folder)

@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
-from cbtrun.study.study_schema import SINGLE
+from cbtrun.study.stage_kinds import block_path, is_named
+from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
 
 
-@dataclass(frozen=True)
-class Study:
-    """One study, resolved. Blocks are named (stage, name); `sessions` and `report` have the empty name."""
+@dataclass(frozen=True, eq=False)
+class Study(StudyView):
+    """One study, resolved, with its files. Blocks are named (stage, name); `sessions` and `report` have the empty name.
+
+    File paths in `data` are relative to `folder`, variables unexpanded.
+    """
 
     path: Path
     """The study's file, as the user gave it."""
-    data: Mapping[str, Any]
-    """Everything the study says, defaults filled in; file paths relative to `folder`, variables unexpanded."""
     document: Located
     """What was written, and where."""
     sources: Mapping[str, str]
@@ -34,21 +36,6 @@ class Study:
     """Everything that any block names, in the study's order."""
     rubric_files: Mapping[str, Path]
     """Rubric, as the study names it -> its file."""
-
-    @property
-    def name(self) -> str:
-        """Name of the study and of its run folder."""
-        return str(self.data["study"])
-
-    @property
-    def title(self) -> str:
-        """The question of the study, or its name."""
-        return str(self.data.get("title") or self.name)
-
-    @property
-    def seed(self) -> int:
-        """Where every random act begins."""
-        return int(self.data["seed"])
 
     @property
     def folder(self) -> Path:
@@ -68,7 +55,7 @@ class Study:
 
     def block(self, stage: str, name: str = "") -> Mapping[str, Any]:
         """A block with its defaults, as the study has it. Raises KeyError if there is none."""
-        found: Mapping[str, Any] = self.data[stage] if stage in SINGLE else self.data[stage][name]
+        found: Mapping[str, Any] = self.data[stage][name] if is_named(stage) else self.data[stage]
         return found
 
     def options(self, stage: str, name: str = "") -> dict[str, Any]:
@@ -81,16 +68,33 @@ class Study:
         start = block_path(stage, name)
         return [one for one in self.all_references if one.at[: len(start)] == start]
 
+    def named_by(self, stage: str) -> list[Reference]:
+        """Everything that a stage names, the arms with the sessions that are held in them. stage: `sessions`, `ratings.ctrs` ..."""
+        block, _, name = stage.partition(".")
+        arms = self.arms if block == "sessions" else ()
+        return [*self.references(block, name), *(one for arm in arms for one in self.references("arms", arm))]
+
+    def models_named_by(self, stage: str) -> list[Reference]:
+        """The models and tune jobs that a stage names, where it names them."""
+        return [one for one in self.named_by(stage) if one.kind in ("models", "tune")]
+
+    def talks_to(self, stage: str) -> frozenset[str]:
+        """Models and tune jobs that a stage talks to. A tuning reads its base's files and talks to nobody."""
+        talks = stage.partition(".")[0] != "tune"
+        return frozenset(one.name for one in self.models_named_by(stage)) if talks else frozenset()
+
+    def models_behind(self, name: str) -> frozenset[str]:
+        """The model of a name; for a tune job (`job`, `job@seed`) every model that its block names."""
+        job = self.job_of(name)
+        if job is None:
+            return frozenset({name})
+        return frozenset(one.name for one in self.references("tune", job.name) if one.kind == "models")
+
     def rubrics(self) -> dict[str, Rubric]:
         """Each rubric that the study uses, by the name or path that `data` has for it."""
         from cbtrun.ratings.rubric_file import read_rubric
 
         return {name: read_rubric(path) for name, path in self.rubric_files.items()}
-
-
-def block_path(stage: str, name: str) -> tuple[str, ...]:
-    """The path of a block in the study."""
-    return (stage,) if stage in SINGLE else (stage, name)
 
 
 def with_paths(block: Mapping[str, Any], depth: int, references: Sequence[Reference]) -> dict[str, Any]:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.records import Json
-from cbtrun.hookspecs import stage_hooks
+from cbtrun.study.stage_kinds import PLUGGED, STAGES, is_named
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
 
-SINGLE = ("sessions", "report")  # stages that a study has one block of, without a name
 REFRESH = "cbtrun schema --write"
 
 
@@ -41,7 +40,7 @@ def block_schema(stage: str, options: Json) -> Json:
 def compose(base: Json, registry: Registry) -> Json:
     """One schema for editors: the base, with every plugin's options under `$defs`, chosen by `using`."""
     schema: Json = json.loads(json.dumps(base))
-    for stage in stage_hooks():
+    for stage in PLUGGED:
         names = registry.names(stage)
         for using in names:
             name = f"{stage}.{using}"
@@ -50,10 +49,10 @@ def compose(base: Json, registry: Registry) -> Json:
         block = _dispatch(stage, names)
         place = schema["properties"][stage]
         place.pop("$ref")
-        if stage in SINGLE:
-            place.update(block)
-        else:
+        if is_named(stage):
             place.update(type="object", propertyNames={"$ref": "#/$defs/name"}, additionalProperties=block)
+        else:
+            place.update(block)
     for unused in ("block", "blocks"):
         schema["$defs"].pop(unused)
     # A study that extends another may leave out anything that the other says.
@@ -70,17 +69,10 @@ def study_schema(registry: Registry) -> Json:
 def record_schemas() -> dict[str, Json]:
     """File name -> JSON Schema of each record that people may write by hand or read elsewhere."""
     from cbtrun.contract.record_schema import record_schema
-    from cbtrun.contract.records import Persona, Rating, Record, Session, Transcript
     from cbtrun.ratings.rubric import rubric_schema
     from cbtrun.results.study_results import results_schema
 
-    records: dict[str, type[Record]] = {
-        "persona": Persona,
-        "transcript": Transcript,
-        "session": Session,
-        "rating": Rating,
-    }
-    schemas = {name: record_schema(record) for name, record in records.items()}
+    schemas = {kind.schema: record_schema(kind.record) for kind in STAGES.values() if kind.schema and kind.record}
     schemas |= {"rubric": rubric_schema(), "results": results_schema()}
     return {f"{name}.schema.json": schema for name, schema in schemas.items()}
 

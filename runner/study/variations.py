@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbtrun.study.overrides import find_path
+from cbtrun.study.view import StudyView, view_of
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,17 @@ class Variable:
 
 def variables(study: Mapping[str, Any]) -> list[Variable]:
     """Every assumption of a resolved study, in its order."""
-    told = study.get("assumptions") or {}
-    return [Variable(str(path), str(why), _setting(study, str(path))) for path, why in told.items()]
+    view = view_of(study)
+    return [Variable(path, why, _setting(view, path)) for path, why in view.assumptions.items()]
 
 
 def variation_command(study: Mapping[str, Any], file: str = "STUDY.yaml") -> str:
     """The command that runs a variation into a study of its own."""
-    name = shlex.quote(f"{study.get('study')}-varied")
+    name = shlex.quote(f"{view_of(study).name}-varied")
     return f"cbtrun {shlex.quote(file)} --set study={name} --set PATH=VALUE"
 
 
-def _setting(study: Mapping[str, Any], path: str) -> str:
+def _setting(study: StudyView, path: str) -> str:
     try:
         value = _value_at(study, path)
     except KeyError:
@@ -40,9 +41,9 @@ def _setting(study: Mapping[str, Any], path: str) -> str:
     return f"--set {shlex.quote(f'{path}={_flow(value)}')}"
 
 
-def _value_at(study: Mapping[str, Any], path: str) -> Any:
-    value: Any = study
-    for step in find_path(study, path):
+def _value_at(study: StudyView, path: str) -> Any:
+    value: Any = study.data
+    for step in find_path(study.data, path):
         value = value[step]
     return value
 

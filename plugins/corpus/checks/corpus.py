@@ -45,8 +45,8 @@ def checked(context: StageContext, transcripts: Sequence[Transcript], options: M
 
 def refuse_evaluated(context: StageContext, transcripts: Sequence[Transcript]) -> None:
     """Raises StageError when a persona of the corpus is one that the study evaluates with."""
-    evaluated = (context.study.get("sessions") or {}).get("personas")
-    if not isinstance(evaluated, str) or evaluated not in (context.study.get("personas") or {}):
+    evaluated = context.study.evaluation_set()
+    if not evaluated:
         return
     shared = sorted({one.persona for one in transcripts} & {persona.id for persona in context.personas(evaluated)})
     if shared:

@@ -30,7 +30,7 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
     for problem in ready(study, registry, None, asked, ("consent",)):
         yield Check("note", "consent", f"{problem.path} {problem.what}")
     yield from server_checks(study, registry, keys, online=online)
-    if not online and any("base_url" in block for block in study.data["models"].values()):
+    if not online and any(model.base_url for model in study.models.values()):
         yield Check(
             "note", "servers", "not asked", "add --online to ask whether they answer, take the keys and have the models"
         )

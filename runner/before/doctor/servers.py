@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cbtrun.before.doctor.check import Check
@@ -20,6 +20,7 @@ from cbtrun.errors import AccessRefused, ModelError, ServerFault
 if TYPE_CHECKING:
     from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
+    from cbtrun.study.blocks import ModelBlock
     from cbtrun.study.spec import Study
 
 PATIENCE = Patience(whole_seconds=20.0)
@@ -29,39 +30,35 @@ CLOCK_SECONDS = 300.0
 
 def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bool) -> Iterator[Check]:
     """One line for each remote model, and with `online` one more for its server."""
-    for name, block in study.data["models"].items():
-        if not registry.schema("models", block["using"]).get("x-remote"):
+    for name, model in study.models.items():
+        if not registry.schema("models", model.using).get("x-remote"):
             continue
-        if "base_url" not in block:
-            yield Check(
-                "note", f"server of {name}", f"'{block['using']}' has no option `base_url`: it was not looked at"
-            )
+        if not model.base_url:
+            yield Check("note", f"server of {name}", f"'{model.using}' has no option `base_url`: it was not looked at")
             continue
         try:
-            url = keys.address(block["base_url"])
-            secret = keys.key(block.get("api_key_env"), url)
-            proxy = keys.proxy(block.get("api_key_env"), url)
+            url = keys.address(model.base_url)
+            secret = keys.key(model.api_key_env or None, url)
+            proxy = keys.proxy(model.api_key_env or None, url)
         except ModelError as error:
             yield Check("stop", f"key of {name}", str(error))
             continue
-        held = f"{block['api_key_env']} is set and may go to {url}" if secret else f"none is needed for {url}"
+        held = f"{model.api_key_env} is set and may go to {url}" if secret else f"none is needed for {url}"
         yield Check("ok", f"key of {name}", held)
         if online:
-            address, headers = _question(
-                str(block["using"]), url, str(block["model"]), secret.reveal() if secret else ""
-            )
-            yield from _asked(name, block, address, Transport(url, headers, PATIENCE, proxy))
+            address, headers = _question(model.using, url, model.model, secret.reveal() if secret else "")
+            yield from _asked(model, address, Transport(url, headers, PATIENCE, proxy))
 
 
-def _asked(name: str, block: Mapping[str, Any], address: str, transport: Transport) -> Iterator[Check]:
-    subject, model, url = f"server of {name}", str(block["model"]), transport.url
+def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Check]:
+    subject, model, url = f"server of {block.name}", block.model, transport.url
     try:
         answer = asyncio.run(_ask(address, transport))
     except (ServerFault, AccessRefused) as error:
         yield Check("stop", subject, f"{url} does not answer ({error})", "check the address, the network and the proxy")
         return
     if answer.status in (401, 403):
-        yield Check("stop", subject, f"{url} does not accept the key in {block.get('api_key_env')}", "renew it there")
+        yield Check("stop", subject, f"{url} does not accept the key in {block.api_key_env}", "renew it there")
     elif answer.status >= 500 or answer.status == 429:
         yield Check("stop", subject, f"{url} answers {answer.status}", "try again later")
     elif (known := _knows(answer, model)) is False:

@@ -67,16 +67,16 @@ def gpu_checks(study: Study) -> Iterator[Check]:
 
     cards = gpu_memory()
     there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
-    for name, job in study.data["tune"].items():
-        if job["using"] != "sft":
+    for name, job in study.tune_jobs.items():
+        if job.using != "sft":
             continue
-        shape = shape_of(weights_place(study.data["models"][job["base"]]["model"]))
-        need = estimate(shape, job) if shape else None
+        shape = shape_of(weights_place(study.models[job.base].model))
+        need = estimate(shape, job.options) if shape else None
         words = (
             f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
         )
         if cards and need and need.gib > MARGIN * min(cards):
-            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job)))
+            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job.options)))
         else:
             yield Check("ok", f"GPU for tune.{name}", words)
 
@@ -115,7 +115,7 @@ def disk_check(study: Study, registry: Registry, runs: Path) -> Iterator[Check]:
 def disk_need(study: Study, registry: Registry) -> float:
     """GiB of records, checkpoints, and weights that are still to be fetched."""
     weights = sum(map(weights_gib, _missing(study, registry)))
-    jobs = [job for job in study.data["tune"].values() if job.get("base") in hub_models(study, registry)]
+    jobs = [job.options for job in study.tune_jobs.values() if job.base in hub_models(study, registry)]
     return RECORDS_GIB + weights + sum(map(checkpoint_gib, jobs))
 
 
@@ -134,11 +134,10 @@ def _missing(study: Study, registry: Registry) -> list[str]:
 def hub_models(study: Study, registry: Registry) -> dict[str, str]:
     """Name in the study -> name on the hub, of each model whose weights come from there."""
     found = {}
-    for name, block in study.data["models"].items():
-        model = str(block.get("model", ""))
-        on_hub = registry.schema("models", block["using"]).get("x-weights") or block["using"] == "vllm"
-        if on_hub and not model.startswith("cbtrun:") and not Path(model).expanduser().is_dir():
-            found[name] = model
+    for name, block in study.models.items():
+        on_hub = registry.schema("models", block.using).get("x-weights") or block.using == "vllm"
+        if on_hub and not block.ships and not Path(block.model).expanduser().is_dir():
+            found[name] = block.model
     return found
 
 

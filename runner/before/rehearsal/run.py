@@ -35,5 +35,5 @@ def rehearsal(study: Study, registry: Registry) -> Iterator[tuple[Study, KeyRing
 
 def rehearsal_keys(study: Study, url: str) -> KeyRing:
     """A key ring with the server's address and, for every key that the study names, a word that is none."""
-    named = {block.get("api_key_env") for block in study.data["models"].values()} - {None}
+    named = {model.api_key_env for model in study.models.values()} - {""}
     return KeyRing({URL: url, **dict.fromkeys(map(str, named), NO_KEY)}, {}, ((None, "127.0.0.1"),))

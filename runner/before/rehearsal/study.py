@@ -17,7 +17,8 @@ from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
-from cbtrun.study.spec import block_path, node_of
+from cbtrun.study.spec import node_of
+from cbtrun.study.stage_kinds import block_path
 from cbtrun.study.study_schema import block_schema
 
 if TYPE_CHECKING:

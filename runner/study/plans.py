@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cbtrun.study.view import StudyView, view_of
+
 TURN_TOKENS = 60
 """Tokens that a plan takes a turn of a session to have."""
 
@@ -42,9 +44,13 @@ class PlanContext:
     stage: str
     name: str
     options: Mapping[str, Any]
-    study: Mapping[str, Any]
+    study: StudyView
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """Stage id -> plan, for the stages that this one reads."""
+
+    def __post_init__(self) -> None:
+        """A plain mapping, as somebody's test may give it, is read as a study too."""
+        object.__setattr__(self, "study", view_of(self.study))
 
     def units(self, stage: str) -> int:
         """Records that an earlier stage will give; 0 when nobody can say."""
