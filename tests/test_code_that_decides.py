@@ -84,7 +84,7 @@ REACHES = {
     "cbtrun.ratings.totals": {"analysis.main", "results"},
     "cbtrun.statistics.two_groups": {"analysis.main"},
     "cbtrun.reliability.icc": {"results"},
-    "cbtrun.ratings.diagnostics": {"results"},
+    "cbtrun.results.diagnostics": {"results"},
 }
 
 
