@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbtrun.contract import marks
 from cbtrun.errors import ModelError, Problem, SpecError
 from cbtrun.origins import real_people_in
 
@@ -25,14 +26,14 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
     if model not in models and job in (study.data.get("tune") or {}):
         named = [one.name for one in study.references("tune", job) if one.kind == "models"]
         return any(is_remote(study, registry, base) for base in named)
-    return bool(registry.schema("models", models[model]["using"]).get("x-remote", False))
+    return marks.is_remote(registry.schema("models", models[model]["using"]))
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
     """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
     block = study.data["models"][model]
-    shipped = registry.schema("models", block["using"]).get("x-embedded", False)
-    return bool(shipped) or str(block.get("model", "")).startswith("cbtrun:")
+    shipped = marks.is_embedded(registry.schema("models", block["using"]))
+    return shipped or str(block.get("model", "")).startswith("cbtrun:")
 
 
 def check_consent(study: Study, registry: Registry, consent: bool) -> None:

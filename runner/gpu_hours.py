@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cbtrun.contract.marks import loads_weights
+
 if TYPE_CHECKING:
     from cbtrun.planning import Plan
     from cbtrun.registry import Registry
@@ -77,11 +79,7 @@ def _is_local(study: Study, registry: Registry, name: str) -> bool:
     """Whether a model, or the base of a tune job, has its weights on this machine and is no toy."""
     base = _base(study, name)
     block = study.data["models"].get(base) or {}
-    return (
-        bool(block)
-        and bool(registry.schema("models", block["using"]).get("x-weights"))
-        and not _is_embedded(study, base)
-    )
+    return bool(block) and loads_weights(registry.schema("models", block["using"])) and not _is_embedded(study, base)
 
 
 def _base(study: Study, name: str) -> str:

@@ -31,12 +31,9 @@ hookimpl = pluggy.HookimplMarker("cbtrun")
 def options_schema(stage: str) -> Json | None:
     """JSON Schema of this plugin's options in a block of `stage` (`models`, `personas`, `corpus` ...), without `using`.
 
-    `"x-names": "models"` on a string says that it names a model (also: personas, corpus, tune, arms, ratings,
-    rubrics, factors, outcome, levels, file, folder); the runner checks the name and orders the stages by it.
-    A file or folder under personas, corpus or sessions counts as words of real people unless `"x-words": False` says that
-    it has none (`"x-words": True` on a name that is no file, such as a data set's, says that it leads to some).
-    Marks on a model's whole schema: `"x-remote": True` for one that sends what it is told to another machine (real
-    people's words go there with consent alone), `"x-weights": True` for one that loads weights here.
+    Marks (contract/marks.py) say what JSON Schema cannot: `"x-names": "models"` on a string says that it names a model, which
+    is checked and orders the stages; `"x-words": False` that a file holds no words of real people. On a model's whole schema
+    `"x-remote": True` says that it sends what it is told to another machine, `"x-weights": True` that it loads weights here.
     """
 
 

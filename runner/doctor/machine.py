@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.marks import loads_weights
 from cbtrun.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def hub_models(study: Study, registry: Registry) -> dict[str, str]:
     found = {}
     for name, block in study.data["models"].items():
         model = str(block.get("model", ""))
-        on_hub = registry.schema("models", block["using"]).get("x-weights") or block["using"] == "vllm"
+        on_hub = loads_weights(registry.schema("models", block["using"]))
         if on_hub and not model.startswith("cbtrun:") and not Path(model).expanduser().is_dir():
             found[name] = model
     return found

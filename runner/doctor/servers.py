@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cbtrun.calls.transport import Answer, Patience, Transport
+from cbtrun.contract.marks import is_remote
 from cbtrun.doctor.check import Check
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
@@ -30,7 +31,7 @@ CLOCK_SECONDS = 300.0
 def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bool) -> Iterator[Check]:
     """One line for each remote model, and with `online` one more for its server."""
     for name, block in study.data["models"].items():
-        if not registry.schema("models", block["using"]).get("x-remote"):
+        if not is_remote(registry.schema("models", block["using"])):
             continue
         if "base_url" not in block:
             yield Check(

@@ -11,6 +11,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.marks import is_remote, loads_weights
 from cbtrun.errors import Place, PluginError
 from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
@@ -52,7 +53,7 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
     Raises PluginError for a remote model that would be asked in earnest.
     """
     schema = registry.schema("models", block["using"])
-    if schema.get("x-remote"):
+    if is_remote(schema):
         if "base_url" not in block:
             raise PluginError(
                 f"nothing can stand in for models of '{block['using']}' in a rehearsal: its models are remote (`x-remote`) "
@@ -62,7 +63,7 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
         for limit in ("requests_per_minute", "tokens_per_minute"):
             (block.get("limits") or {}).pop(limit, None)
         return f"{block.get('model', 'the model')}: embedded models behind a mock server, asked by `{block['using']}`"
-    if schema.get("x-weights") and not str(block["model"]).startswith("cbtrun:"):
+    if loads_weights(schema) and not str(block["model"]).startswith("cbtrun:"):
         words = _weights(block)
         block.update(with_defaults(block, block_schema("models", registry.schema("models", block["using"]))))
         return words

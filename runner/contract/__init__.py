@@ -1,0 +1,1 @@
+"""What stands between the engine and its plugins: marks of schemas, and what hooks are asked with."""
