@@ -10,8 +10,8 @@ import pytest
 
 from cbtrun.errors import SpecError
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
-from cbtrun.plugins.transcripts.transcript_table import read_table
 from cbtrun.records import Session
+from cbtrun.tables.transcript_table import read_table
 
 CSV = """id,n,who,words,quality,topic
 a,2,client,"Not so good, ""really"".",good,sleep

@@ -9,8 +9,8 @@ from typing import Any
 from cbtrun.errors import Problem
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
-from cbtrun.plugins.transcripts.transcript_table import Table
 from cbtrun.records import Json, Message, Transcript
+from cbtrun.tables.transcript_table import Table
 
 NUMBER, PHASE, REJECTED = "session_number", "phase", "rejected"
 

@@ -17,8 +17,8 @@ from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
-from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table, told
 from cbtrun.records import Session, Turn
+from cbtrun.tables.transcript_table import Row, Table, read_table, told
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
