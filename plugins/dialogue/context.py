@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import StageError
-from cbtrun.models import ChatMessage, Request
+from cbtrun.models import ChatMessage, CountsTokens, Request
 from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
 from cbtrun.records import Speaker, Turn
@@ -68,8 +68,8 @@ class Window:
 
     def size(self, messages: tuple[ChatMessage, ...]) -> int:
         """Tokens of a prompt, as the model counts them or as we estimate."""
-        counted: int = getattr(self.calls.model, "count_tokens", estimated_tokens)(messages)
-        return counted
+        model = self.calls.model
+        return model.count_tokens(messages) if isinstance(model, CountsTokens) else estimated_tokens(messages)
 
     async def _summarise(self, turns: Sequence[Turn], request: Request) -> None:
         """Take the turns that are left out, and a few more, into the summary."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls import structured
-from cbtrun.calls.structured import Replies, ask
+from cbtrun.calls.structured import Replies, SpeaksFor, ask
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import FORGOTTEN
-from cbtrun.models import AnswerMode, Draw
+from cbtrun.models import AnswerMode, Draw, HasAnswerMode
 from cbtrun.ratings import answer as rating_answer
 from cbtrun.ratings import evidence, unblinding
 from cbtrun.ratings import request as rating_request
@@ -187,8 +187,8 @@ async def _ask_form(
 
 def answer_mode(calls: Replies) -> AnswerMode | None:
     """How the rater's model gives structured answers, where its block says so."""
-    mode: AnswerMode | None = getattr(getattr(calls, "model", None), "answer_mode", None)
-    return mode
+    model = calls.model if isinstance(calls, SpeaksFor) else None
+    return model.answer_mode if isinstance(model, HasAnswerMode) else None
 
 
 def _rating(unit: Unit, work: RatingWork, scores: Sequence[ItemScore], flags: Sequence[str] = ()) -> Rating:
