@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.doctor.check import Check
+from cbtrun.contract.check import Check
 from cbtrun.doctor.machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
 from cbtrun.doctor.servers import server_checks
 from cbtrun.errors import SpecError

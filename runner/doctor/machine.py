@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.check import Check
 from cbtrun.contract.marks import loads_weights
-from cbtrun.doctor.check import Check
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cbtrun.calls.transport import Answer, Patience, Transport
+from cbtrun.contract.check import Check
 from cbtrun.contract.marks import is_remote
-from cbtrun.doctor.check import Check
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
