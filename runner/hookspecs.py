@@ -15,6 +15,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext, StageNote
+    from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.errors import Problem
     from cbtrun.models import EngineShare, Model, ModelContext
     from cbtrun.planning import Plan, PlanContext
@@ -53,6 +54,16 @@ def lacking_here(context: BlockContext) -> list[str] | None:
 
     `validate` passes all the same, since the study may run elsewhere; `plan` warns; `run` stops before any work.
     """
+
+
+@hookspec(firstresult=True)
+def doctor_checks(context: BlockContext) -> list[Check] | None:
+    """What `cbtrun doctor` says of a block: memory that its work needs and that is there, for one. Cheap, no network."""
+
+
+@hookspec(firstresult=True)
+def server_question(context: ServerContext) -> ServerQuestion | None:
+    """How a server is asked whether it has a model, at no cost; without the hook its `/models` as OpenAI has it."""
 
 
 @hookspec(firstresult=True)

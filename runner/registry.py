@@ -17,6 +17,7 @@ from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext
+    from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.models import EngineShare, ModelContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Json
@@ -67,6 +68,15 @@ class Registry:
     def lacking(self, using: str, context: BlockContext) -> list[str]:
         """What a block of the plugin needs and this machine lacks."""
         return self._only("lacking_here", using)(context=context) or []
+
+    def checks(self, using: str, context: BlockContext) -> list[Check]:
+        """What the plugin has to say of a block to `cbtrun doctor`."""
+        return self._only("doctor_checks", using)(context=context) or []
+
+    def question(self, using: str, context: ServerContext) -> ServerQuestion | None:
+        """How the server of one of the plugin's models is asked for it; none when the plugin does not say."""
+        question: ServerQuestion | None = self._only("server_question", using)(context=context)
+        return question
 
     def engine(self, using: str, context: ModelContext) -> EngineShare | None:
         """The engine that a model of the plugin needs, if any."""

@@ -16,6 +16,7 @@ from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contract.check import Check
     from cbtrun.errors import Problem
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Json
@@ -78,6 +79,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 def lacking_here(context: BlockContext) -> list[str]:
     """As `sft`."""
     return sft.lacking_here(context)
+
+
+@hookimpl
+def doctor_checks(context: BlockContext) -> list[Check]:
+    """As `sft`."""
+    return sft.doctor_checks(context)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
     from cbtrun.context import BlockContext, StageContext
+    from cbtrun.contract.check import Check
     from cbtrun.errors import Problem
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.tuning.training_rows import TrainingRows
@@ -46,6 +47,18 @@ def lacking_here(context: BlockContext) -> list[str]:
     from cbtrun.plugins.tuning.tune_requirements import lacking
 
     return lacking(context.options)
+
+
+@hookimpl
+def doctor_checks(context: BlockContext) -> list[Check]:
+    """Whether the training finds enough GPU memory here."""
+    if context.stage != "tune":
+        return []
+    from cbtrun.plugins.local_models.model_files import weights_place
+    from cbtrun.plugins.tuning.tune_memory import memory_checks
+
+    source = weights_place(context.study["models"][context.options["base"]]["model"])
+    return memory_checks(context.name, source, context.options)
 
 
 @hookimpl

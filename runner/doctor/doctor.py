@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.check import Check
-from cbtrun.doctor.machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
+from cbtrun.doctor.machine import block_checks, clock_check, disk_check, version_checks, weights_checks
 from cbtrun.doctor.servers import server_checks
 from cbtrun.errors import SpecError
 from cbtrun.machine import lacking_here
@@ -31,7 +31,7 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
         yield Check(
             "note", "servers", "not asked", "add --online to ask whether they answer, take the keys and have the models"
         )
-    yield from gpu_checks(study)
+    yield from block_checks(study, registry)
     yield from weights_checks(study, registry)
     yield from disk_check(study, registry, runs)
     yield from _run_folder(RunFolder(runs / study.name))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.check import Check
 from cbtrun.contract.marks import loads_weights
+from cbtrun.study.checks import block_context, blocks
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
@@ -60,25 +61,10 @@ def clock_check() -> Check:
     return Check("ok", "clock", time.strftime("%Y-%m-%d %H:%M %Z"))
 
 
-def gpu_checks(study: Study) -> Iterator[Check]:
-    """Whether each tune job finds enough memory on the GPUs that are here."""
-    from cbtrun.plugins.local_models.model_files import weights_place
-    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, gpu_memory, settings_that_help, shape_of
-
-    cards = gpu_memory()
-    there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
-    for name, job in study.data["tune"].items():
-        if job["using"] != "sft":
-            continue
-        shape = shape_of(weights_place(study.data["models"][job["base"]]["model"]))
-        need = estimate(shape, job) if shape else None
-        words = (
-            f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
-        )
-        if cards and need and need.gib > MARGIN * min(cards):
-            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job)))
-        else:
-            yield Check("ok", f"GPU for tune.{name}", words)
+def block_checks(study: Study, registry: Registry) -> Iterator[Check]:
+    """What plugins have to say of their blocks, in the order of the stages: a tune job's memory, for one."""
+    for stage, name, block in blocks(study.data):
+        yield from registry.checks(block["using"], block_context(study, stage, name))
 
 
 def weights_checks(study: Study, registry: Registry) -> Iterator[Check]:

@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from cbtrun.calls.transport import Answer, Patience, Transport
-from cbtrun.contract.check import Check
+from cbtrun.contract.check import Check, ServerContext, ServerQuestion
 from cbtrun.contract.marks import is_remote
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
@@ -48,10 +47,9 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
         held = f"{block['api_key_env']} is set and may go to {url}" if secret else f"none is needed for {url}"
         yield Check("ok", f"key of {name}", held)
         if online:
-            address, headers = _question(
-                str(block["using"]), url, str(block["model"]), secret.reveal() if secret else ""
-            )
-            yield from _asked(name, block, address, Transport(url, headers, PATIENCE, proxy))
+            asked = ServerContext(url, str(block["model"]), secret.reveal() if secret else "")
+            question = registry.question(block["using"], asked) or _usual_question(asked)
+            yield from _asked(name, block, question.address, Transport(url, question.headers, PATIENCE, proxy))
 
 
 def _asked(name: str, block: Mapping[str, Any], address: str, transport: Transport) -> Iterator[Check]:
@@ -74,13 +72,9 @@ def _asked(name: str, block: Mapping[str, Any], address: str, transport: Transpo
     yield from _clock(answer)
 
 
-def _question(using: str, url: str, model: str, key: str) -> tuple[str, dict[str, str]]:
-    """Address and headers of the question, in the protocol of the model's plugin."""
-    if using == "google":
-        return f"{url}/v1beta/models/{quote(model)}", {"x-goog-api-key": key}
-    if using == "anthropic":
-        return f"{url}/v1/models/{quote(model)}", {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    return f"{url}/models", {"Authorization": f"Bearer {key}"} if key else {}
+def _usual_question(asked: ServerContext) -> ServerQuestion:
+    """The list of models, as most servers have it."""
+    return ServerQuestion(f"{asked.url}/models", {"Authorization": f"Bearer {asked.key}"} if asked.key else {})
 
 
 async def _ask(address: str, transport: Transport) -> Answer:
