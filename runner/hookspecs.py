@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext, StageContext, StageNote
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.errors import Problem
@@ -82,6 +83,11 @@ def stages_at_once(context: BlockContext) -> int | None:
 @hookspec
 def rubric_folders() -> Path:
     """A folder of rubric YAML files that studies may name."""
+
+
+@hookspec(firstresult=True)
+def plan_power(context: PowerContext) -> list[PlannedTest] | None:
+    """What an analysis can find with the units that its study will have, one for each kind of comparison that it makes."""
 
 
 # Stages, in the usual order ------------------------------------------------------------------------------------

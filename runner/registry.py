@@ -16,6 +16,7 @@ from cbtrun import hookspecs
 from cbtrun.errors import PluginError, Problem
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.models import EngineShare, ModelContext
@@ -68,6 +69,11 @@ class Registry:
     def lacking(self, using: str, context: BlockContext) -> list[str]:
         """What a block of the plugin needs and this machine lacks."""
         return self._only("lacking_here", using)(context=context) or []
+
+    def power(self, using: str, context: PowerContext) -> list[PlannedTest] | None:
+        """What an analysis of the plugin can find, or none when the plugin does not say."""
+        planned: list[PlannedTest] | None = self._only("plan_power", using)(context=context)
+        return planned
 
     def checks(self, using: str, context: BlockContext) -> list[Check]:
         """What the plugin has to say of a block to `cbtrun doctor`."""

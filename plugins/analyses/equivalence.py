@@ -18,6 +18,8 @@ from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -50,6 +52,25 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses a comparison that the sessions cannot give, and filters that name nothing."""
     return compared_problems(context)
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Two one-sided tests of levels that are equal."""
+    from cbtrun.analysis.planned import GROUPS, PAIRS, Kind, equal_groups, planned_test
+    from cbtrun.analysis.power import power_of_equivalence
+
+    told: tuple[str, ...] = ("the smallest margin, in SDs, within which two equal levels are shown to be alike",)
+    if context.within:
+        kind, units, cost = Kind("", "tost", "margin", PAIRS, context.personas), 1.0, 1
+    else:
+        n, equal = equal_groups(context)
+        kind, units, cost, told = Kind("", "tost", "margin", GROUPS, n), 0.5, 2, (*told, *equal)
+
+    def power(level: float) -> PowerAt:
+        return lambda n, margin: power_of_equivalence(n * units, cost * (n - 1), margin, level)
+
+    return [planned_test(context, kind, power, more=told)]
 
 
 @hookimpl

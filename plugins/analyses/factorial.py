@@ -19,6 +19,10 @@ from cbtrun.statistics import assumptions, effect_sizes, omnibus
 from cbtrun.statistics.factorial import Contrast, Part, between_contrast, contrast_rows, within_contrast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -85,6 +89,34 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses factors without levels, cells that no arm fills, and comparisons that the sessions cannot give."""
     return factorial_problems(context)
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Each main effect and the interaction, by Hotelling's test within personas or type-3 sums between them."""
+    from cbtrun.analysis.planned import PEOPLE, Kind, equal_groups, planned_test
+    from cbtrun.analysis.power import power_of_f
+
+    first, second = context.options["factors"]
+    sizes = [len(context.options["levels"][one]) for one in (first, second)]
+    degrees = {first: sizes[0] - 1, second: sizes[1] - 1, f"{first} x {second}": (sizes[0] - 1) * (sizes[1] - 1)}
+    cells = sizes[0] * sizes[1]
+    n, told = (context.personas, ()) if context.within else equal_groups(context, cells)
+
+    def power(q: int) -> Callable[[float], PowerAt]:
+        def at_level(level: float) -> PowerAt:
+            if context.within:  # Hotelling; with one degree of freedom the paired t test of the contrast
+                return lambda n, size: power_of_f((q, n - q), n * size**2, level) if n > q else 0.0
+            return lambda n, size: power_of_f((q, cells * (n - 1)), n * cells * size**2, level)
+
+        return at_level
+
+    effect = {True: "dz", False: "D"} if context.within else {True: "f", False: "f"}
+    test, unit = ("hotelling", PEOPLE) if context.within else ("type-3", "in each cell")
+    return [
+        planned_test(context, Kind(part, test, effect[q == 1], unit, n), power(q), len(degrees), told)
+        for part, q in degrees.items()
+    ]
 
 
 @hookimpl

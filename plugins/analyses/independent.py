@@ -26,6 +26,7 @@ from cbtrun.records import Comparison
 from cbtrun.statistics import assumptions, bootstrap, effect_sizes, two_groups
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -51,6 +52,18 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses arms that share their personas, and filters that name nothing."""
     return fit_problems(context, shared_personas=False, instead="`using: paired` with `pair_by: persona`")
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Mann-Whitney of two equal groups, or Welch's test where the block names it first."""
+    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test, power_between_groups
+    from cbtrun.analysis.rank_power import mann_whitney_power
+
+    test = (context.options.get("tests") or ["mann-whitney"])[0]
+    power = power_between_groups if test == "welch" else (lambda level: mann_whitney_power(level, context.seed))
+    n, told = equal_groups(context)
+    return [planned_test(context, Kind("", test, "d", GROUPS, n), power, more=told)]
 
 
 @hookimpl

@@ -18,6 +18,7 @@ from cbtrun.records import Comparison, Effect, Interval, Test
 from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -42,6 +43,9 @@ def fingerprint_files() -> list[Path]:
     return statistics_files()
 
 
+AS_PAIRED = "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before"
+
+
 @hookimpl
 def options_schema(stage: str) -> Json | None:
     """Options of `using: mixed` under `analysis`."""
@@ -64,6 +68,17 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses filters that name nothing; a mixed model fits sessions with and without shared personas."""
     return fit_problems(context, shared_personas=None, instead="")
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Planned as a paired t test of personas' means."""
+    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
+
+    levels = len(context.options["levels"])
+    pairs = levels * (levels - 1) // 2
+    kind = Kind("each pair" if pairs > 1 else "", "t", "dz", PAIRS, context.personas)
+    return [planned_test(context, kind, power_in_pairs, pairs, (AS_PAIRED,))]
 
 
 @hookimpl

@@ -28,6 +28,8 @@ from cbtrun.statistics.samples import Sized, Tested
 from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -81,6 +83,46 @@ def check_block(context: BlockContext) -> list[Problem]:
         what = f"`{pairwise}` does not fit levels that are compared `{compared}`; use {' or '.join(PAIRWISE[compared])}"
         problems.append(context.problem(what, "pairwise"))
     return problems
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """The F test of all levels and, where they are made, the tests of each pair."""
+    from cbtrun.analysis.planned import (
+        GROUPS,
+        PAIRS,
+        PEOPLE,
+        Kind,
+        equal_groups,
+        planned_test,
+        power_between_groups,
+        power_in_pairs,
+    )
+    from cbtrun.analysis.power import power_of_f
+
+    levels = len(context.options["levels"])
+    told: tuple[str, ...] = ("f: SD of the levels’ means over the SD within a level",)
+    if context.within:
+        told = ("f: SD of the levels’ means over the SD of what is left within personas; sphericity is taken to hold",)
+        whole = Kind("all levels", "rm-anova", "f", PEOPLE, context.personas)
+        each = Kind("each pair", "paired t", "dz", PAIRS, context.personas)
+    else:
+        n, equal = equal_groups(context, levels)
+        told = (*told, *equal)
+        whole, each = Kind("all levels", "anova", "f", GROUPS, n), Kind("each pair", "t", "d", GROUPS, n)
+
+    def power(level: float) -> PowerAt:
+        def power_at(n: int, f: float) -> float:
+            error = (levels - 1) * (n - 1) if context.within else levels * (n - 1)
+            return power_of_f((levels - 1, error), n * levels * f**2, level)
+
+        return power_at
+
+    found = [planned_test(context, whole, power, more=told)]
+    if context.options.get("pairwise") != "none":
+        of_pair = power_in_pairs if context.within else power_between_groups
+        found.append(planned_test(context, each, of_pair, comparisons=levels * (levels - 1) // 2))
+    return found
 
 
 @hookimpl

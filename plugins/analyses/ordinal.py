@@ -16,6 +16,7 @@ from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.errors import Problem
     from cbtrun.records import Json
@@ -43,6 +44,20 @@ def check_block(context: BlockContext) -> list[Problem]:
         what = "`ordinal` does not fit a total, which has too many values; name an item, or use `using: paired`"
         problems.append(context.problem(what, "outcome"))
     return problems
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """A Wald test of the odds ratio, simulated."""
+    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test
+    from cbtrun.analysis.rank_power import odds_power
+
+    n: int | None = context.personas
+    told: tuple[str, ...] = ("sessions of one persona are taken as independent: more can be found than this",)
+    if n is None:
+        n, told = equal_groups(context)
+    kind = Kind("", "wald", "odds ratio", GROUPS, n)
+    return [planned_test(context, kind, lambda level: odds_power(level, context.seed, context.scores), more=told)]
 
 
 @hookimpl

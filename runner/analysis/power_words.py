@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cbtrun.analysis.planned import PlannedTest
 from cbtrun.analysis.power import dz_of
-from cbtrun.analysis.study_power import PlannedTest
 
 STEPS = 10
 SIZES = (5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240)

@@ -53,8 +53,9 @@ def power(
 
     By each analysis's design and for its family's strictest p. Exact where a closed form is, else simulated; runs nothing.
     """
+    from cbtrun.analysis.planned import PlannedTest
     from cbtrun.analysis.power_words import Wanted, power_lines, published_sd
-    from cbtrun.analysis.study_power import PlannedTest, planned_tests
+    from cbtrun.analysis.study_power import planned_tests
     from cbtrun.cli.main import load
     from cbtrun.errors import StatisticsError
     from cbtrun.planning import plan_study
@@ -66,7 +67,7 @@ def power(
         raise StatisticsError("--points needs an SD: give --sd, or state one under `compare_with`")
     if not study.data.get("analysis"):
         raise StatisticsError(f"{spec}: the study declares no analysis: there is nothing to plan for")
-    tests = planned_tests(study, plan_study(study, registry), alpha, n)
+    tests = planned_tests(study, registry, plan_study(study, registry), alpha, n)
     for line in power_lines(study.name, tests, wanted):
         click.echo(line)
     if folder is not None:
