@@ -90,6 +90,14 @@ def plan_power(context: PowerContext) -> list[PlannedTest] | None:
     """What an analysis can find with the units that its study will have, one for each kind of comparison that it makes."""
 
 
+@hookspec(firstresult=True)
+def sentence(comparison: Comparison) -> str | None:
+    """A result of an analysis in one sentence, with n and interval; without the hook as two levels, or several, are put.
+
+    Asked for comparisons that come without one. `analyse_block` takes the same function.
+    """
+
+
 # Stages, in the usual order ------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.models import EngineShare, ModelContext
     from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json
+    from cbtrun.records import Comparison, Json
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."
@@ -104,7 +104,18 @@ class Registry:
         result = self._only(hook, using)(context=context)
         if result is None:
             raise PluginError(f"plugin '{using}' gave nothing back from {hook}; the hook must return its result")
-        return result
+        return self._worded(using, result) if hook == "analyse" else result
+
+    def _worded(self, using: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+        """Comparisons with a sentence each: what comes without one is put by the plugin's own words, or as usual."""
+        from cbtrun.statistics.sentences import sentence_of, usual_sentence
+
+        def words(one: Comparison) -> str:
+            return self._only("sentence", using)(comparison=one) or usual_sentence(one)
+
+        return [
+            one if one.sentence else one.model_copy(update={"sentence": sentence_of(one, words)}) for one in comparisons
+        ]
 
     def tell(self, observer: str, note: object) -> None:
         """Call an observer hook on every plugin that watches."""

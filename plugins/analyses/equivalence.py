@@ -16,6 +16,8 @@ from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.records import Comparison
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
+from cbtrun.statistics.sentences import level_names
+from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
     from cbtrun.analysis.planned import PlannedTest, PowerContext
@@ -74,9 +76,30 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 
 
 @hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether two levels are equivalent within the margin."""
+    first, second = level_names(comparison)
+    if comparison.estimate is None or not comparison.tests or comparison.margin is None:
+        return f"Whether `{first}` and `{second}` are equivalent could not be tested ({counts_text(comparison)})."
+    test = comparison.tests[0]
+    p = test.p if test.p_adjusted is None else test.p_adjusted
+    verdict = "are equivalent" if p < 0.05 else "were not shown to be equivalent"
+    shown = p_value(test.p) if test.p_adjusted is None else f"{p_value(test.p)}, adjusted {p_value(test.p_adjusted)}"
+    within = (
+        interval_text(comparison.interval, comparison.estimate) if comparison.interval is not None else "no interval"
+    )
+    return (
+        f"`{first}` and `{second}` {verdict} within {points(comparison.margin)} points (difference "
+        f"{points(comparison.estimate)}, {within}; {counts_text(comparison)}; TOST {shown})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """One equivalence test for each outcome."""
-    return analyse_block(context, lambda table, _: [compare_with_margin(context.name, context.options, table)])
+    return analyse_block(
+        context, lambda table, _: [compare_with_margin(context.name, context.options, table)], sentence
+    )
 
 
 def compare_with_margin(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:

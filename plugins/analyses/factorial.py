@@ -17,6 +17,8 @@ from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.records import Comparison, Effect
 from cbtrun.statistics import assumptions, effect_sizes, omnibus
 from cbtrun.statistics.factorial import Contrast, Part, between_contrast, contrast_rows, within_contrast
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
+from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,9 +122,32 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 
 
 @hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether a factor's levels differ; of an interaction of two by two the difference of differences."""
+    if comparison.design == "factorial-omnibus":
+        return all_levels_sentence(comparison)
+    if comparison.design == "factorial-interaction":
+        return interaction_sentence(comparison)
+    return two_levels_sentence(comparison)
+
+
+def interaction_sentence(comparison: Comparison) -> str:
+    """The difference of differences with its interval; of more than two by two levels the test of all."""
+    if comparison.estimate is None:
+        return all_levels_sentence(comparison)
+    interval, estimate = comparison.interval, comparison.estimate
+    within = interval_text(interval, estimate) if interval is not None else "no 95 % CI"
+    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
+    return (
+        f"The difference of differences ({comparison.factor}) was {points(estimate)} points "
+        f"({within}; {counts_text(comparison)}{p})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome two main effects and the interaction."""
-    return analyse_block(context, lambda table, _: compare_factors(context.name, context.options, table))
+    return analyse_block(context, lambda table, _: compare_factors(context.name, context.options, table), sentence)
 
 
 def compare_factors(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -16,6 +16,8 @@ from cbtrun.errors import StatisticsError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.records import Comparison, Effect, Interval, Test
 from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
+from cbtrun.statistics.wording import sessions_text
 
 if TYPE_CHECKING:
     from cbtrun.analysis.planned import PlannedTest, PowerContext
@@ -82,9 +84,22 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 
 
 @hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Of two levels their difference by sessions; of more whether they differ."""
+    if comparison.design == "omnibus":
+        return all_levels_sentence(comparison)
+    return two_levels_sentence(comparison, sessions_text(comparison))
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome every pair of levels; before them, of three or more levels, the F test of all."""
-    return analyse_block(context, lambda table, _: compare_mixed(context.name, context.options, table))
+    return analyse_block(
+        context,
+        lambda table, _: compare_mixed(context.name, context.options, table),
+        sentence,
+        averages_tunings=lambda one: one.design != "mixed",
+    )
 
 
 def compare_mixed(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -25,6 +25,7 @@ from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.records import Comparison
 from cbtrun.statistics import assumptions, omnibus
 from cbtrun.statistics.samples import Sized, Tested
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
 from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
@@ -126,9 +127,15 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 
 
 @hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether all levels differ; of each pair by how much."""
+    return all_levels_sentence(comparison) if comparison.design == "omnibus" else two_levels_sentence(comparison)
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome the test of all levels, then every pair."""
-    return analyse_block(context, lambda table, _: compare_levels(context.name, context.options, table))
+    return analyse_block(context, lambda table, _: compare_levels(context.name, context.options, table), sentence)
 
 
 def compare_levels(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -14,6 +14,8 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.records import Comparison
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
+from cbtrun.statistics.sentences import level_names
+from cbtrun.statistics.wording import counts_text, p_value
 
 if TYPE_CHECKING:
     from cbtrun.analysis.planned import PlannedTest, PowerContext
@@ -61,9 +63,24 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 
 
 @hookimpl
+def sentence(comparison: Comparison) -> str:
+    """How many times as large the odds of a higher score are."""
+    first, second = level_names(comparison)
+    odds = next((effect for effect in comparison.effects if effect.name == "odds_ratio"), None)
+    if odds is None:
+        return f"`{first}` and `{second}` could not be compared by proportional odds ({counts_text(comparison)})."
+    within = f"95 % CI {odds.interval.low:.2f} to {odds.interval.high:.2f}" if odds.interval else "no 95 % CI"
+    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
+    return (
+        f"The odds of a higher score were {odds.value:.2f} times as large for `{first}` as for `{second}` "
+        f"({within}; {counts_text(comparison)}{p})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """One odds ratio for each item."""
-    return analyse_block(context, lambda table, _: [compare_odds(context.name, context.options, table)])
+    return analyse_block(context, lambda table, _: [compare_odds(context.name, context.options, table)], sentence)
 
 
 def compare_odds(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:

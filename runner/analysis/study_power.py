@@ -30,9 +30,7 @@ def planned_tests(
     return found
 
 
-def _declared(
-    study: Study, plans: Mapping[str, Plan | None], alpha: float, n: int | None
-) -> Iterator[PowerContext]:
+def _declared(study: Study, plans: Mapping[str, Plan | None], alpha: float, n: int | None) -> Iterator[PowerContext]:
     sessions_plan = plans.get("sessions")
     sessions = sessions_plan.units if sessions_plan else None
     people_plan = plans.get(f"personas.{(study.data.get('sessions') or {}).get('personas')}")
