@@ -7,19 +7,26 @@ synchronous: work that waits for models goes through `context.each`, which runs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from http.server import HTTPServer
+
     from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.power_words import Wanted
     from cbtrun.context import BlockContext, StageContext, StageNote
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
+    from cbtrun.contract.exported import ExportContext
+    from cbtrun.contract.stand_in import StandIn
     from cbtrun.errors import Problem
     from cbtrun.models import EngineShare, Model, ModelContext
     from cbtrun.planning import Plan, PlanContext
+    from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
 
 hookspec = pluggy.HookspecMarker("cbtrun")
@@ -78,6 +85,11 @@ def stages_at_once(context: BlockContext) -> int | None:
 
     Asked of `tune` blocks. A plugin that gives more than one ends its work in `run_stopping`.
     """
+
+
+@hookspec(firstresult=True)
+def export_adapter(context: ExportContext) -> Path | None:
+    """Write an adapter that the plugin has tuned for use elsewhere; give the folder."""
 
 
 @hookspec
@@ -139,6 +151,34 @@ def analyse(context: StageContext) -> list[Comparison]:
 @hookspec(firstresult=True)
 def write_report(context: StageContext) -> list[Path]:
     """Write what people read; give the files, the one to open first."""
+
+
+# Beside a study: asked of every plugin, the first answer counts ---------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def rehearsal_model(context: ModelContext) -> StandIn | None:
+    """What stands in, in a rehearsal, for a model that loads weights (`x-weights`)."""
+
+
+@hookspec(firstresult=True)
+def rehearsal_server(rubrics: Mapping[str, Rubric]) -> AbstractContextManager[str] | None:
+    """A server on this machine that stands in for remote models: entered it listens and gives its address."""
+
+
+@hookspec(firstresult=True)
+def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> list[Path] | None:
+    """Write curves of power into a folder; give the files."""
+
+
+@hookspec(firstresult=True)
+def compare_runs(first: Path, second: Path) -> str | None:
+    """What differs between two finished runs, as text."""
+
+
+@hookspec(firstresult=True)
+def view_runs(runs: Sequence[Path], port: int) -> HTTPServer | None:
+    """A server that shows finished runs in a browser, not yet serving. Listens on 127.0.0.1 alone; port 0 takes a free one."""
 
 
 # Watching ------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.context import BlockContext
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.models import EngineShare, ModelContext
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Comparison, Json
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."
 """Where our plugins lie that do a stage and nothing else: none of them watches, wraps or brings rubrics."""
-OUR_OTHERS = ("shipped-rubrics",)
+OUR_OTHERS = "cbtrun.plugins.everywhere."
+"""Where those of ours lie that no study names: they are there from the start."""
 
 
 class Registry:
@@ -97,6 +99,21 @@ class Registry:
         """Every folder of rubrics that plugins offer, in order of registration."""
         folders: list[Path] = self._manager.hook.rubric_folders()
         return folders[::-1]
+
+    def export(self, using: str, context: ExportContext) -> Path | None:
+        """The folder that an adapter of the plugin was exported to, or none when the plugin exports none."""
+        written: Path | None = self._only("export_adapter", using)(context=context)
+        return written
+
+    def ask(self, hook: str, **arguments: object) -> Any:
+        """What the first plugin gives that answers a hook which no study names a plugin for; ours come last.
+
+        Raises PluginError where nobody answers.
+        """
+        answer = getattr(self._manager.hook, hook)(**arguments)
+        if answer is None:
+            raise PluginError(f"no plugin does {hook}")
+        return answer
 
     def run(self, stage: str, using: str, context: object) -> Any:
         """Call the hook of a stage on the plugin named `using`, and on nobody else but wrappers."""
@@ -182,7 +199,7 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
     manager.add_hookspecs(hookspecs)
     waiting: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=GROUP), key=_ours_first):
-        if point.value.startswith(OUR_STAGES) and point.name not in OUR_OTHERS:
+        if waits(point):
             waiting[point.name] = point
         else:
             _register(manager, point.name, point.load, point.value, waiting)
@@ -191,6 +208,11 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
     for name, plugin in extra:
         _register(manager, name, lambda plugin=plugin: plugin, name, waiting)
     return Registry(manager, waiting)
+
+
+def waits(point: EntryPoint) -> bool:
+    """Whether a plugin is imported only when a study names it."""
+    return point.value.startswith(OUR_STAGES) and not point.value.startswith(OUR_OTHERS)
 
 
 def _ours_first(point: EntryPoint) -> tuple[bool, str]:

@@ -15,8 +15,11 @@ from cbtrun.plugins.tuning.training_rows import held_out_personas
 from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.contract.check import Check
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.errors import Problem
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.records import Adapter, Json
@@ -97,6 +100,12 @@ def plan_block(context: PlanContext) -> Plan | None:
 def stages_at_once(context: BlockContext) -> int | None:
     """As `sft`."""
     return sft.stages_at_once(context)
+
+
+@hookimpl
+def export_adapter(context: ExportContext) -> Path:
+    """As `sft`."""
+    return sft.export_adapter(context)
 
 
 @hookimpl

@@ -11,8 +11,11 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cbtrun.context import BlockContext, StageContext
     from cbtrun.contract.check import Check
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.errors import Problem
     from cbtrun.planning import Plan, PlanContext
     from cbtrun.plugins.tuning.training_rows import TrainingRows
@@ -85,6 +88,19 @@ def stages_at_once(context: BlockContext) -> int | None:
     from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
 
     return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
+
+
+@hookimpl
+def export_adapter(context: ExportContext) -> Path:
+    """The adapter's files, or its base with the adapter merged in."""
+    from cbtrun.plugins.tuning import model_export
+
+    if context.merged:
+        base = context.base
+        model_export.export_merged(context.source, base["model"], base.get("revision"), context.target)
+    else:
+        model_export.export_adapter(context.source, context.target)
+    return context.target
 
 
 @hookimpl

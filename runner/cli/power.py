@@ -59,7 +59,6 @@ def power(
     from cbtrun.cli.main import load
     from cbtrun.errors import StatisticsError
     from cbtrun.planning import plan_study
-    from cbtrun.plugins.report.power_curve import write_curves
 
     study, registry = load(spec, sets, allow_local_plugins)
     wanted = Wanted(power, effect, sd or published_sd(study.data), correlation, points)
@@ -71,5 +70,6 @@ def power(
     for line in power_lines(study.name, tests, wanted):
         click.echo(line)
     if folder is not None:
-        for path in write_curves([one for one in tests if isinstance(one, PlannedTest)], wanted, folder):
+        drawn = [one for one in tests if isinstance(one, PlannedTest)]
+        for path in registry.ask("draw_power", tests=drawn, wanted=wanted, folder=folder):
             click.echo(f"wrote {path}")

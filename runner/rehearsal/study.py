@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.marks import is_remote, loads_weights
 from cbtrun.errors import Place, PluginError
+from cbtrun.models import ModelContext
 from cbtrun.rehearsal.scaling import Change, scale
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
@@ -22,6 +23,7 @@ from cbtrun.study.study_schema import block_schema
 from cbtrun.study.yaml_source import Located
 
 if TYPE_CHECKING:
+    from cbtrun.contract.stand_in import StandIn
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
@@ -29,8 +31,6 @@ URL = "CBTRUN_REHEARSAL_URL"
 """Variable that stands for the mock server's address: the same in every run, so that journals fit."""
 STAMP = "REHEARSAL"
 SUFFIX = "-rehearsal"
-SAMPLING = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
-"""Options of a local model that its stand-in keeps."""
 
 
 def rehearsed(study: Study, registry: Registry) -> Study:
@@ -64,21 +64,19 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
             (block.get("limits") or {}).pop(limit, None)
         return f"{block.get('model', 'the model')}: embedded models behind a mock server, asked by `{block['using']}`"
     if loads_weights(schema) and not str(block["model"]).startswith("cbtrun:"):
-        words = _weights(block)
+        words = _weights(block, registry)
         block.update(with_defaults(block, block_schema("models", registry.schema("models", block["using"]))))
         return words
     return ""
 
 
-def _weights(block: dict[str, Any]) -> str:
-    from cbtrun.plugins.tiny.families import stand_in_for
-
-    model, using = block["model"], block["using"]
-    kept = {name: block[name] for name in SAMPLING if name in block}
+def _weights(block: dict[str, Any], registry: Registry) -> str:
+    model, before = block["model"], block["using"]
+    stand_in: StandIn = registry.ask("rehearsal_model", context=ModelContext("", dict(block)))
     block.clear()
-    block.update({"using": "transformers", "model": stand_in_for(model), **kept})
-    by = "" if using == "transformers" else f", by `transformers` instead of `{using}`"
-    return f"{model}: {block['model']} (3.4 million parameters){by}"
+    block.update(stand_in.options)
+    by = "" if before == block["using"] else f", by `{block['using']}` instead of `{before}`"
+    return f"{model}: {stand_in.words}{by}"
 
 
 def _path(address: str) -> str:
