@@ -17,8 +17,8 @@ from test_tune_runs import STUDY, project, study_project
 from tiny_models import make_model
 
 from cbtrun.errors import StageError
+from cbtrun.plugins.local_models.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning import tune_job, tune_memory, worker_processes
-from cbtrun.plugins.tuning.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning.worker_processes import run_together
 from cbtrun.testing import StudyProject
 

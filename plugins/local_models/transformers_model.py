@@ -123,7 +123,7 @@ def lacking_here(context: BlockContext) -> list[str]:
     """A GPU, where one is asked for."""
     if context.stage != "models" or context.options["device"] != "cuda":
         return []
-    from cbtrun.plugins.tuning.device_pool import visible_gpus
+    from cbtrun.plugins.local_models.device_pool import visible_gpus
 
     return [] if visible_gpus(context.options) else ["device: cuda needs an NVIDIA GPU, and there is none here"]
 

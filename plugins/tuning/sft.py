@@ -70,8 +70,8 @@ def plan_block(context: PlanContext) -> Plan | None:
     if context.stage != "tune":
         return None
     from cbtrun.planning import Plan
+    from cbtrun.plugins.local_models.device_pool import planned_devices
     from cbtrun.plugins.local_models.model_files import weights_place
-    from cbtrun.plugins.tuning.device_pool import planned_devices
     from cbtrun.plugins.tuning.tune_memory import memory_note
 
     options = context.options
@@ -85,7 +85,7 @@ def stages_at_once(context: BlockContext) -> int | None:
     """As many jobs as there are GPUs for; without a GPU they train in this process, one after the other."""
     if context.stage != "tune":
         return None
-    from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
+    from cbtrun.plugins.local_models.device_pool import planned_devices, visible_gpus
 
     return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
 

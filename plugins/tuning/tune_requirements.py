@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cbtrun.plugins.tuning.device_pool import planned_devices, visible_gpus
+from cbtrun.plugins.local_models.device_pool import planned_devices, visible_gpus
 
 BITSANDBYTES = "quantisation: nf4 needs bitsandbytes; pip install 'cbtrun[qlora]'"
 WANDB_SETTINGS = Path("wandb", "settings")
