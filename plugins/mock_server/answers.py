@@ -55,7 +55,9 @@ class EmbeddedAnswers:
         import cbtrun.rubrics
         from cbtrun.ratings.rubric import read_rubric, rubric_digest
 
-        files = [file for folder in (Path(cbtrun.rubrics.__path__[0]), *folders) for file in sorted(folder.glob("*.yaml"))]
+        files = [
+            file for folder in (Path(cbtrun.rubrics.__path__[0]), *folders) for file in sorted(folder.glob("*.yaml"))
+        ]
         rubrics = [read_rubric(file) for file in files]
         return cls({rubric_digest(rubric): rubric for rubric in rubrics})
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls import structured
 from cbtrun.calls.structured import Replies, SpeaksFor, ask
 from cbtrun.errors import StageError
 from cbtrun.forget.tombstones import FORGOTTEN
 from cbtrun.models import AnswerMode, Draw, HasAnswerMode
-from cbtrun.ratings import answer as rating_answer
-from cbtrun.ratings import evidence, unblinding
-from cbtrun.ratings import request as rating_request
-from cbtrun.ratings import windows as rating_windows
 from cbtrun.ratings.answer import AnswerForm, answer_form, item_scores, unscored
 from cbtrun.ratings.evidence import TurnsSearched
 from cbtrun.ratings.order import asking_place
@@ -45,12 +41,18 @@ if TYPE_CHECKING:
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"
+DECIDING = (
+    *(f"cbtrun.ratings.{name}" for name in ("request", "answer", "windows", "evidence")),
+    "cbtrun.calls.structured",
+    "cbtrun.ratings.unblinding",
+)
+"""Modules of the engine that decide a request or a score."""
 
 
 def deciding_files() -> list[Path]:
     """The templates and the modules that decide a request or a score."""
-    modules = (rating_request, rating_answer, rating_windows, evidence, structured, unblinding)
-    return [*(Path(str(module.__file__)) for module in modules), *(template_path(name) for name in TEMPLATES)]
+    modules = (import_module(name).__file__ for name in DECIDING)
+    return [*(Path(str(file)) for file in modules), *(template_path(name) for name in TEMPLATES)]
 
 
 @dataclass(frozen=True)
