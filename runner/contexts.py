@@ -62,7 +62,7 @@ class StageNote:
     stage: str
     """`ratings.ctrs`, `sessions` ..."""
     state: str
-    """`running`, `done`, `up to date`, `incomplete` or `failed`."""
+    """`running`, `done`, `up to date`, `incomplete`, `failed`, or `stopped` where the run ended before the stage did."""
     done: int = 0
     total: int | None = None
     detail: str = ""

@@ -7,7 +7,7 @@ synchronous: work that waits for models goes through `context.each`, which runs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,19 @@ import pluggy
 from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from http.server import HTTPServer
+
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.power_words import Wanted
     from cbtrun.contexts import BlockContext, StageContext, StageNote
+    from cbtrun.contract.check import Check, ServerContext, ServerQuestion
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.models import EngineShare, Model, ModelContext
     from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
+    from cbtrun.contract.stand_in import StandIn
     from cbtrun.errors import Problem
+    from cbtrun.ratings.rubric import Rubric
     from cbtrun.study.plans import Plan, PlanContext
 
 hookspec = pluggy.HookspecMarker("cbtrun")
@@ -33,12 +42,9 @@ hookimpl = pluggy.HookimplMarker("cbtrun")
 def options_schema(stage: str) -> Json | None:
     """JSON Schema of this plugin's options in a block of `stage` (`models`, `personas`, `corpus` ...), without `using`.
 
-    `"x-names": "models"` on a string says that it names a model (also: personas, corpus, tune, arms, ratings,
-    rubrics, factors, outcome, levels, file, folder); the runner checks the name and orders the stages by it.
-    A file or folder under personas, corpus or sessions counts as words of real people unless `"x-words": False` says that
-    it has none (`"x-words": True` on a name that is no file, such as a data set's, says that it leads to some).
-    Marks on a model's whole schema: `"x-remote": True` for one that sends what it is told to another machine (real
-    people's words go there with consent alone), `"x-weights": True` for one that loads weights here.
+    Marks (contract/marks.py) say what JSON Schema cannot: `"x-names": "models"` on a string says that it names a model, which
+    is checked and orders the stages; `"x-words": False` that a file holds no words of real people. On a model's whole schema
+    `"x-remote": True` says that it sends what it is told to another machine, `"x-weights": True` that it loads weights here.
     """
 
 
@@ -61,6 +67,16 @@ def lacking_here(context: BlockContext) -> list[str] | None:
 
 
 @hookspec(firstresult=True)
+def doctor_checks(context: BlockContext) -> list[Check] | None:
+    """What `cbtrun doctor` says of a block: memory that its work needs and that is there, for one. Cheap, no network."""
+
+
+@hookspec(firstresult=True)
+def server_question(context: ServerContext) -> ServerQuestion | None:
+    """How a server is asked whether it has a model, at no cost; without the hook its `/models` as OpenAI has it."""
+
+
+@hookspec(firstresult=True)
 def engine_of(context: ModelContext) -> EngineShare | None:
     """The engine that must be open for a model, if it has one: sessions are ordered so that each opens once."""
 
@@ -73,9 +89,27 @@ def stages_at_once(context: BlockContext) -> int | None:
     """
 
 
+@hookspec(firstresult=True)
+def export_adapter(context: ExportContext) -> Path | None:
+    """Write an adapter that the plugin has tuned for use elsewhere; give the folder."""
+
+
 @hookspec
 def rubric_folders() -> Path:
     """A folder of rubric YAML files that studies may name."""
+
+
+@hookspec(firstresult=True)
+def plan_power(context: PowerContext) -> list[PlannedTest] | None:
+    """What an analysis can find with the units that its study will have, one for each kind of comparison that it makes."""
+
+
+@hookspec(firstresult=True)
+def sentence(comparison: Comparison) -> str | None:
+    """A result of an analysis in one sentence, with n and interval; without the hook as two levels, or several, are put.
+
+    Asked for comparisons that come without one. `analyse_block` takes the same function.
+    """
 
 
 # Stages, in the usual order ------------------------------------------------------------------------------------
@@ -119,6 +153,34 @@ def analyse(context: StageContext) -> list[Comparison]:
 @hookspec(firstresult=True)
 def write_report(context: StageContext) -> list[Path]:
     """Write what people read; give the files, the one to open first."""
+
+
+# Beside a study: asked of every plugin, the first answer counts ---------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def rehearsal_model(context: ModelContext) -> StandIn | None:
+    """What stands in, in a rehearsal, for a model that loads weights (`x-weights`)."""
+
+
+@hookspec(firstresult=True)
+def rehearsal_server(rubrics: Mapping[str, Rubric]) -> AbstractContextManager[str] | None:
+    """A server on this machine that stands in for remote models: entered it listens and gives its address."""
+
+
+@hookspec(firstresult=True)
+def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> list[Path] | None:
+    """Write curves of power into a folder; give the files."""
+
+
+@hookspec(firstresult=True)
+def compare_runs(first: Path, second: Path) -> str | None:
+    """What differs between two finished runs, as text."""
+
+
+@hookspec(firstresult=True)
+def view_runs(runs: Sequence[Path], port: int) -> HTTPServer | None:
+    """A server that shows finished runs in a browser, not yet serving. Listens on 127.0.0.1 alone; port 0 takes a free one."""
 
 
 # Watching ------------------------------------------------------------------------------------------------------

@@ -17,15 +17,19 @@ from cbtrun.errors import PluginError, Problem
 from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext
+    from cbtrun.contract.check import Check, ServerContext, ServerQuestion
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.models import EngineShare, ModelContext
-    from cbtrun.contract.records import Json
+    from cbtrun.contract.records import Comparison, Json
     from cbtrun.study.plans import Plan, PlanContext
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."
 """Where our plugins lie that do a stage and nothing else: none of them watches, wraps or brings rubrics."""
-OUR_OTHERS = ("shipped-rubrics",)
+OUR_OTHERS = "cbtrun.plugins.everywhere."
+"""Where those of ours lie that no study names: they are there from the start."""
 
 
 class Registry:
@@ -69,6 +73,20 @@ class Registry:
         """What a block of the plugin needs and this machine lacks."""
         return self._only("lacking_here", using)(context=context) or []
 
+    def power(self, using: str, context: PowerContext) -> list[PlannedTest] | None:
+        """What an analysis of the plugin can find, or none when the plugin does not say."""
+        planned: list[PlannedTest] | None = self._only("plan_power", using)(context=context)
+        return planned
+
+    def checks(self, using: str, context: BlockContext) -> list[Check]:
+        """What the plugin has to say of a block to `cbtrun doctor`."""
+        return self._only("doctor_checks", using)(context=context) or []
+
+    def question(self, using: str, context: ServerContext) -> ServerQuestion | None:
+        """How the server of one of the plugin's models is asked for it; none when the plugin does not say."""
+        question: ServerQuestion | None = self._only("server_question", using)(context=context)
+        return question
+
     def engine(self, using: str, context: ModelContext) -> EngineShare | None:
         """The engine that a model of the plugin needs, if any."""
         share: EngineShare | None = self._only("engine_of", using)(context=context)
@@ -83,13 +101,39 @@ class Registry:
         folders: list[Path] = self._manager.hook.rubric_folders()
         return folders[::-1]
 
+    def export(self, using: str, context: ExportContext) -> Path | None:
+        """The folder that an adapter of the plugin was exported to, or none when the plugin exports none."""
+        written: Path | None = self._only("export_adapter", using)(context=context)
+        return written
+
+    def ask(self, hook: str, **arguments: object) -> Any:
+        """What the first plugin gives that answers a hook which no study names a plugin for; ours come last.
+
+        Raises PluginError where nobody answers.
+        """
+        answer = getattr(self._manager.hook, hook)(**arguments)
+        if answer is None:
+            raise PluginError(f"no plugin does {hook}")
+        return answer
+
     def run(self, stage: str, using: str, context: object) -> Any:
         """Call the hook of a stage on the plugin named `using`, and on nobody else but wrappers."""
         hook = PLUGGED[stage].hook
         result = self._only(hook, using)(context=context)
         if result is None:
             raise PluginError(f"plugin '{using}' gave nothing back from {hook}; the hook must return its result")
-        return result
+        return self._worded(using, result) if hook == "analyse" else result
+
+    def _worded(self, using: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+        """Comparisons with a sentence each: what comes without one is put by the plugin's own words, or as usual."""
+        from cbtrun.statistics.sentences import sentence_of, usual_sentence
+
+        def words(one: Comparison) -> str:
+            return self._only("sentence", using)(comparison=one) or usual_sentence(one)
+
+        return [
+            one if one.sentence else one.model_copy(update={"sentence": sentence_of(one, words)}) for one in comparisons
+        ]
 
     def tell(self, observer: str, note: object) -> None:
         """Call an observer hook on every plugin that watches."""
@@ -161,7 +205,7 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
     manager.add_hookspecs(hookspecs)
     waiting: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=GROUP), key=_ours_first):
-        if point.value.startswith(OUR_STAGES) and point.name not in OUR_OTHERS:
+        if waits(point):
             waiting[point.name] = point
         else:
             _register(manager, point.name, point.load, point.value, waiting)
@@ -170,6 +214,11 @@ def load_registry(local: Sequence[Path] = (), extra: Sequence[tuple[str, object]
     for name, plugin in extra:
         _register(manager, name, lambda plugin=plugin: plugin, name, waiting)
     return Registry(manager, waiting)
+
+
+def waits(point: EntryPoint) -> bool:
+    """Whether a plugin is imported only when a study names it."""
+    return point.value.startswith(OUR_STAGES) and not point.value.startswith(OUR_OTHERS)
 
 
 def _ours_first(point: EntryPoint) -> tuple[bool, str]:

@@ -49,7 +49,7 @@ def test_a_level_that_no_session_has_is_reported(study_project: Make) -> None:
 
 
 def test_a_rubric_with_two_items_of_one_name_is_reported_with_its_line(study_project: Make) -> None:
-    from cbtrun.plugins.raters.shipped_rubrics import rubric_folders
+    from cbtrun.plugins.everywhere.shipped_rubrics import rubric_folders
 
     text = (Path(rubric_folders()) / "ctrs.yaml").read_text(encoding="utf-8").replace("id: pacing", "id: agenda")
     err = problems(study_project, STUDY.replace("rubric: ctrs,", "rubric: ./own.yaml,"), **{"own.yaml": text})

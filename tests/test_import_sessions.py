@@ -11,7 +11,7 @@ import pytest
 from cbtrun.contract.records import Session
 from cbtrun.errors import SpecError
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
-from cbtrun.plugins.transcripts.transcript_table import read_table
+from cbtrun.tables.transcript_table import read_table
 
 CSV = """id,n,who,words,quality,topic
 a,2,client,"Not so good, ""really"".",good,sleep

@@ -79,7 +79,7 @@ def test_changing_the_analysis_calls_no_model(study_project: Make) -> None:
 
 
 def test_changing_a_rubric_item_rates_again_and_repeats_nothing_earlier(study_project: Make) -> None:
-    from cbtrun.plugins.raters.shipped_rubrics import rubric_folders
+    from cbtrun.plugins.everywhere.shipped_rubrics import rubric_folders
 
     text = (Path(rubric_folders()) / "ctrs.yaml").read_text(encoding="utf-8")
     project = made(study_project, STUDY.replace("rubric: ctrs,", "rubric: ./own.yaml,"))

@@ -13,9 +13,10 @@ import pytest
 from statsmodels.stats.power import FTestAnovaPower
 
 from cbtrun.analysis import power
+from cbtrun.analysis.planned import PlannedTest
 from cbtrun.analysis.power_words import Wanted, effect_curve, published_sd
 from cbtrun.analysis.rank_power import mann_whitney_power, odds_power, wilcoxon_power
-from cbtrun.analysis.study_power import PlannedTest, planned_tests
+from cbtrun.analysis.study_power import planned_tests
 from cbtrun.before.plan import plan_study
 from cbtrun.registry import load_registry
 from cbtrun.statistics.equivalence import equivalence_of_pairs
@@ -52,7 +53,7 @@ def planned(project: StudyProject) -> dict[tuple[str, str], PlannedTest]:
     """(analysis, part) -> planned test of the project's study."""
     registry = load_registry()
     study = load_study(project.folder / "study.yaml", registry=registry)
-    found = planned_tests(study, plan_study(study, registry))
+    found = planned_tests(study, registry, plan_study(study, registry))
     return {(one.analysis, one.part): one for one in found if isinstance(one, PlannedTest)}
 
 

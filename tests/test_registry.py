@@ -16,7 +16,7 @@ from cbtrun import hookspecs
 from cbtrun.contract.plugin_digest import plugin_digest
 from cbtrun.errors import PluginError
 from cbtrun.hookspecs import hookimpl
-from cbtrun.registry import GROUP, OUR_OTHERS, OUR_STAGES, Registry, load_registry
+from cbtrun.registry import GROUP, Registry, load_registry, waits
 
 
 class Reverse:
@@ -113,7 +113,7 @@ def test_the_plugins_that_wait_to_be_named_do_stages_and_nothing_else() -> None:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     for point in entry_points(group=GROUP):
-        if point.value.startswith(OUR_STAGES) and point.name not in OUR_OTHERS:
+        if waits(point):
             manager.register(point.load(), point.name)
     for hook in ("rubric_folders", "stage_started", "stage_advanced", "stage_finished"):
         assert getattr(manager.hook, hook).get_hookimpls() == []

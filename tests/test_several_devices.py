@@ -18,8 +18,8 @@ from tiny_models import make_model
 
 from cbtrun.errors import StageError
 from cbtrun.plugins.local_models import gpus as machine_gpus
+from cbtrun.plugins.local_models.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning import tune_job, worker_processes
-from cbtrun.plugins.tuning.device_pool import GpuPool, device_count
 from cbtrun.plugins.tuning.worker_processes import run_together
 from cbtrun.testing.projects import StudyProject
 

@@ -15,8 +15,12 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
+from cbtrun.statistics.sentences import level_names
+from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -47,9 +51,49 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Two one-sided tests of levels that are equal."""
+    from cbtrun.analysis.planned import GROUPS, PAIRS, Kind, equal_groups, planned_test
+    from cbtrun.analysis.power import power_of_equivalence
+
+    told: tuple[str, ...] = ("the smallest margin, in SDs, within which two equal levels are shown to be alike",)
+    if context.within:
+        kind, units, cost = Kind("", "tost", "margin", PAIRS, context.personas), 1.0, 1
+    else:
+        n, equal = equal_groups(context)
+        kind, units, cost, told = Kind("", "tost", "margin", GROUPS, n), 0.5, 2, (*told, *equal)
+
+    def power(level: float) -> PowerAt:
+        return lambda n, margin: power_of_equivalence(n * units, cost * (n - 1), margin, level)
+
+    return [planned_test(context, kind, power, more=told)]
+
+
+@hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether two levels are equivalent within the margin."""
+    first, second = level_names(comparison)
+    if comparison.estimate is None or not comparison.tests or comparison.margin is None:
+        return f"Whether `{first}` and `{second}` are equivalent could not be tested ({counts_text(comparison)})."
+    test = comparison.tests[0]
+    p = test.p if test.p_adjusted is None else test.p_adjusted
+    verdict = "are equivalent" if p < 0.05 else "were not shown to be equivalent"
+    shown = p_value(test.p) if test.p_adjusted is None else f"{p_value(test.p)}, adjusted {p_value(test.p_adjusted)}"
+    within = (
+        interval_text(comparison.interval, comparison.estimate) if comparison.interval is not None else "no interval"
+    )
+    return (
+        f"`{first}` and `{second}` {verdict} within {points(comparison.margin)} points (difference "
+        f"{points(comparison.estimate)}, {within}; {counts_text(comparison)}; TOST {shown})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """One equivalence test for each outcome."""
-    return analyse_block(context, lambda table, _: [compare_with_margin(context.name, context.options, table)])
+    return analyse_block(
+        context, lambda table, _: [compare_with_margin(context.name, context.options, table)], sentence
+    )
 
 
 def compare_with_margin(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:

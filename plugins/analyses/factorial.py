@@ -16,8 +16,14 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.statistics import assumptions, effect_sizes, omnibus
 from cbtrun.statistics.factorial import Contrast, Part, between_contrast, contrast_rows, within_contrast
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
+from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -82,9 +88,60 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Each main effect and the interaction, by Hotelling's test within personas or type-3 sums between them."""
+    from cbtrun.analysis.planned import PEOPLE, Kind, equal_groups, planned_test
+    from cbtrun.analysis.power import power_of_f
+
+    first, second = context.options["factors"]
+    sizes = [len(context.options["levels"][one]) for one in (first, second)]
+    degrees = {first: sizes[0] - 1, second: sizes[1] - 1, f"{first} x {second}": (sizes[0] - 1) * (sizes[1] - 1)}
+    cells = sizes[0] * sizes[1]
+    n, told = (context.personas, ()) if context.within else equal_groups(context, cells)
+
+    def power(q: int) -> Callable[[float], PowerAt]:
+        def at_level(level: float) -> PowerAt:
+            if context.within:  # Hotelling; with one degree of freedom the paired t test of the contrast
+                return lambda n, size: power_of_f((q, n - q), n * size**2, level) if n > q else 0.0
+            return lambda n, size: power_of_f((q, cells * (n - 1)), n * cells * size**2, level)
+
+        return at_level
+
+    effect = {True: "dz", False: "D"} if context.within else {True: "f", False: "f"}
+    test, unit = ("hotelling", PEOPLE) if context.within else ("type-3", "in each cell")
+    return [
+        planned_test(context, Kind(part, test, effect[q == 1], unit, n), power(q), len(degrees), told)
+        for part, q in degrees.items()
+    ]
+
+
+@hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether a factor's levels differ; of an interaction of two by two the difference of differences."""
+    if comparison.design == "factorial-omnibus":
+        return all_levels_sentence(comparison)
+    if comparison.design == "factorial-interaction":
+        return interaction_sentence(comparison)
+    return two_levels_sentence(comparison)
+
+
+def interaction_sentence(comparison: Comparison) -> str:
+    """The difference of differences with its interval; of more than two by two levels the test of all."""
+    if comparison.estimate is None:
+        return all_levels_sentence(comparison)
+    interval, estimate = comparison.interval, comparison.estimate
+    within = interval_text(interval, estimate) if interval is not None else "no 95 % CI"
+    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
+    return (
+        f"The difference of differences ({comparison.factor}) was {points(estimate)} points "
+        f"({within}; {counts_text(comparison)}{p})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome two main effects and the interaction."""
-    return analyse_block(context, lambda table, _: compare_factors(context.name, context.options, table))
+    return analyse_block(context, lambda table, _: compare_factors(context.name, context.options, table), sentence)
 
 
 def compare_factors(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -24,6 +24,7 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.statistics import assumptions, bootstrap, effect_sizes, two_groups
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -44,6 +45,18 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses arms that share their personas, and filters that name nothing."""
     return fit_problems(context, shared_personas=False, instead="`using: paired` with `pair_by: persona`")
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Mann-Whitney of two equal groups, or Welch's test where the block names it first."""
+    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test, power_between_groups
+    from cbtrun.analysis.rank_power import mann_whitney_power
+
+    test = (context.options.get("tests") or ["mann-whitney"])[0]
+    power = power_between_groups if test == "welch" else (lambda level: mann_whitney_power(level, context.seed))
+    n, told = equal_groups(context)
+    return [planned_test(context, Kind("", test, "d", GROUPS, n), power, more=told)]
 
 
 @hookimpl

@@ -15,8 +15,11 @@ from cbtrun.contract.records import Comparison, Effect, Interval, Test
 from cbtrun.errors import StatisticsError
 from cbtrun.hookspecs import hookimpl
 from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
+from cbtrun.statistics.wording import sessions_text
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -34,6 +37,9 @@ class Observation:
     value: float
     terms: Mapping[str, str]
     """Random term -> its level here."""
+
+
+AS_PAIRED = "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before"
 
 
 @hookimpl
@@ -61,9 +67,33 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """Planned as a paired t test of personas' means."""
+    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
+
+    levels = len(context.options["levels"])
+    pairs = levels * (levels - 1) // 2
+    kind = Kind("each pair" if pairs > 1 else "", "t", "dz", PAIRS, context.personas)
+    return [planned_test(context, kind, power_in_pairs, pairs, (AS_PAIRED,))]
+
+
+@hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Of two levels their difference by sessions; of more whether they differ."""
+    if comparison.design == "omnibus":
+        return all_levels_sentence(comparison)
+    return two_levels_sentence(comparison, sessions_text(comparison))
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome every pair of levels; before them, of three or more levels, the F test of all."""
-    return analyse_block(context, lambda table, _: compare_mixed(context.name, context.options, table))
+    return analyse_block(
+        context,
+        lambda table, _: compare_mixed(context.name, context.options, table),
+        sentence,
+        averages_tunings=lambda one: one.design != "mixed",
+    )
 
 
 def compare_mixed(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -23,9 +23,12 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
 from cbtrun.statistics import assumptions, omnibus
 from cbtrun.statistics.samples import Sized, Tested
+from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
 from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
+    from cbtrun.analysis.rank_power import PowerAt
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -77,9 +80,55 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """The F test of all levels and, where they are made, the tests of each pair."""
+    from cbtrun.analysis.planned import (
+        GROUPS,
+        PAIRS,
+        PEOPLE,
+        Kind,
+        equal_groups,
+        planned_test,
+        power_between_groups,
+        power_in_pairs,
+    )
+    from cbtrun.analysis.power import power_of_f
+
+    levels = len(context.options["levels"])
+    told: tuple[str, ...] = ("f: SD of the levels’ means over the SD within a level",)
+    if context.within:
+        told = ("f: SD of the levels’ means over the SD of what is left within personas; sphericity is taken to hold",)
+        whole = Kind("all levels", "rm-anova", "f", PEOPLE, context.personas)
+        each = Kind("each pair", "paired t", "dz", PAIRS, context.personas)
+    else:
+        n, equal = equal_groups(context, levels)
+        told = (*told, *equal)
+        whole, each = Kind("all levels", "anova", "f", GROUPS, n), Kind("each pair", "t", "d", GROUPS, n)
+
+    def power(level: float) -> PowerAt:
+        def power_at(n: int, f: float) -> float:
+            error = (levels - 1) * (n - 1) if context.within else levels * (n - 1)
+            return power_of_f((levels - 1, error), n * levels * f**2, level)
+
+        return power_at
+
+    found = [planned_test(context, whole, power, more=told)]
+    if context.options.get("pairwise") != "none":
+        of_pair = power_in_pairs if context.within else power_between_groups
+        found.append(planned_test(context, each, of_pair, comparisons=levels * (levels - 1) // 2))
+    return found
+
+
+@hookimpl
+def sentence(comparison: Comparison) -> str:
+    """Whether all levels differ; of each pair by how much."""
+    return all_levels_sentence(comparison) if comparison.design == "omnibus" else two_levels_sentence(comparison)
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """For each outcome the test of all levels, then every pair."""
-    return analyse_block(context, lambda table, _: compare_levels(context.name, context.options, table))
+    return analyse_block(context, lambda table, _: compare_levels(context.name, context.options, table), sentence)
 
 
 def compare_levels(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list[Comparison]:

@@ -13,8 +13,11 @@ from cbtrun.contract.records import Comparison
 from cbtrun.hookspecs import hookimpl
 from cbtrun.statistics import effect_sizes
 from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
+from cbtrun.statistics.sentences import level_names
+from cbtrun.statistics.wording import counts_text, p_value
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -40,9 +43,38 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """A Wald test of the odds ratio, simulated."""
+    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test
+    from cbtrun.analysis.rank_power import odds_power
+
+    n: int | None = context.personas
+    told: tuple[str, ...] = ("sessions of one persona are taken as independent: more can be found than this",)
+    if n is None:
+        n, told = equal_groups(context)
+    kind = Kind("", "wald", "odds ratio", GROUPS, n)
+    return [planned_test(context, kind, lambda level: odds_power(level, context.seed, context.scores), more=told)]
+
+
+@hookimpl
+def sentence(comparison: Comparison) -> str:
+    """How many times as large the odds of a higher score are."""
+    first, second = level_names(comparison)
+    odds = next((effect for effect in comparison.effects if effect.name == "odds_ratio"), None)
+    if odds is None:
+        return f"`{first}` and `{second}` could not be compared by proportional odds ({counts_text(comparison)})."
+    within = f"95 % CI {odds.interval.low:.2f} to {odds.interval.high:.2f}" if odds.interval else "no 95 % CI"
+    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
+    return (
+        f"The odds of a higher score were {odds.value:.2f} times as large for `{first}` as for `{second}` "
+        f"({within}; {counts_text(comparison)}{p})."
+    )
+
+
+@hookimpl
 def analyse(context: StageContext) -> list[Comparison]:
     """One odds ratio for each item."""
-    return analyse_block(context, lambda table, _: [compare_odds(context.name, context.options, table)])
+    return analyse_block(context, lambda table, _: [compare_odds(context.name, context.options, table)], sentence)
 
 
 def compare_odds(name: str, options: Mapping[str, Any], table: AnalysisTable) -> Comparison:

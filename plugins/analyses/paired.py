@@ -23,6 +23,7 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.statistics import assumptions, bootstrap, effect_sizes, paired
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext, StageContext
     from cbtrun.contract.records import Json
     from cbtrun.errors import Problem
@@ -44,6 +45,17 @@ def options_schema(stage: str) -> Json | None:
 def check_block(context: BlockContext) -> list[Problem]:
     """Refuses sessions that have no persona to pair by, and filters that name nothing."""
     return fit_problems(context, shared_personas=True, instead="`using: independent`")
+
+
+@hookimpl
+def plan_power(context: PowerContext) -> list[PlannedTest]:
+    """A t test of pairs, or Wilcoxon's where the block tests by ranks."""
+    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
+    from cbtrun.analysis.rank_power import wilcoxon_power
+
+    test = (context.options.get("tests") or ["t"])[0]
+    power = (lambda level: wilcoxon_power(level, context.seed)) if test == "wilcoxon" else power_in_pairs
+    return [planned_test(context, Kind("", test, "dz", PAIRS, context.personas), power)]
 
 
 @hookimpl

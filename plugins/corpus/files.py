@@ -11,7 +11,7 @@ from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
-from cbtrun.plugins.transcripts.transcript_table import read_table
+from cbtrun.tables.transcript_table import read_table
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

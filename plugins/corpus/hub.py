@@ -12,7 +12,7 @@ from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.hub_door import CARDS, card_problems, check_builder, folder_problems
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
-from cbtrun.plugins.transcripts.transcript_table import Row, Table
+from cbtrun.tables.transcript_table import Row, Table
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

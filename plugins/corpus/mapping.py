@@ -10,7 +10,7 @@ from cbtrun.contract.records import Json, Message, Transcript
 from cbtrun.errors import Problem
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
-from cbtrun.plugins.transcripts.transcript_table import Table
+from cbtrun.tables.transcript_table import Table
 
 NUMBER, PHASE, REJECTED = "session_number", "phase", "rejected"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage, Request
+from cbtrun.contract.models import ChatMessage, CountsTokens, Request
 from cbtrun.contract.records import Speaker, Turn
 from cbtrun.errors import StageError
 from cbtrun.plugins.dialogue.notes import with_note
@@ -68,8 +68,8 @@ class Window:
 
     def size(self, messages: tuple[ChatMessage, ...]) -> int:
         """Tokens of a prompt, as the model counts them or as we estimate."""
-        counted: int = getattr(self.calls.model, "count_tokens", estimated_tokens)(messages)
-        return counted
+        model = self.calls.model
+        return model.count_tokens(messages) if isinstance(model, CountsTokens) else estimated_tokens(messages)
 
     async def _summarise(self, turns: Sequence[Turn], request: Request) -> None:
         """Take the turns that are left out, and a few more, into the summary."""

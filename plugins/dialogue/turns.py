@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.digests import digest
-from cbtrun.contract.models import ContextRoom, Draw, Reply, Request
+from cbtrun.contract.models import ContextRoom, Draw, HasRoom, Reply, Request
 from cbtrun.contract.records import Session, Speaker, Turn
 from cbtrun.plugins.dialogue.admission import Admission, Seat
 from cbtrun.plugins.dialogue.context import Window, open_windows
@@ -117,8 +117,9 @@ class Conversation:
 
     def dialogues(self) -> tuple[dict[Speaker, ContextRoom], dict[Speaker, int]]:
         """The memory that each side's dialogue takes part of, and the tokens that it begins with."""
-        rooms = {speaker: getattr(calls.model, "room", None) for speaker, calls in self.models.items()}
-        there: dict[Speaker, ContextRoom] = {speaker: room for speaker, room in rooms.items() if room is not None}
+        models = {speaker: calls.model for speaker, calls in self.models.items()}
+        rooms = {speaker: model.room for speaker, model in models.items() if isinstance(model, HasRoom)}
+        there = {speaker: room for speaker, room in rooms.items() if room is not None}
         starts = {speaker: self._windows[speaker].size(view(speaker, self.systems[speaker], [])) for speaker in there}
         return there, starts
 

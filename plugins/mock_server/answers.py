@@ -52,11 +52,13 @@ class EmbeddedAnswers:
     @classmethod
     def of_folders(cls, folders: Sequence[Path] = ()) -> EmbeddedAnswers:
         """Answers by the shipped rubrics and those in further folders."""
-        from cbtrun.plugins.raters.shipped_rubrics import rubric_folders
+        import cbtrun.rubrics
         from cbtrun.ratings.rubric import rubric_digest
         from cbtrun.ratings.rubric_file import read_rubric
 
-        files = [file for folder in (rubric_folders(), *folders) for file in sorted(folder.glob("*.yaml"))]
+        files = [
+            file for folder in (Path(cbtrun.rubrics.__path__[0]), *folders) for file in sorted(folder.glob("*.yaml"))
+        ]
         rubrics = [read_rubric(file) for file in files]
         return cls({rubric_digest(rubric): rubric for rubric in rubrics})
 

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.structured import Replies, ask
-from cbtrun.contract.models import AnswerMode, Draw
+from cbtrun.calls.structured import Replies, SpeaksFor, ask
+from cbtrun.contract.models import AnswerMode, Draw, HasAnswerMode
 from cbtrun.contract.records import ItemScore, Rating, Session
 from cbtrun.errors import StageError
 from cbtrun.files.record_list import RecordList, packed_line
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"
+DECIDING = (
+    *(f"cbtrun.ratings.{name}" for name in ("request", "answer", "windows", "evidence")),
+    "cbtrun.calls.structured",
+    "cbtrun.ratings.unblinding",
+)
+"""Modules of the engine that decide a request or a score."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +179,8 @@ async def _ask_form(
 
 def answer_mode(calls: Replies) -> AnswerMode | None:
     """How the rater's model gives structured answers, where its block says so."""
-    mode: AnswerMode | None = getattr(getattr(calls, "model", None), "answer_mode", None)
-    return mode
+    model = calls.model if isinstance(calls, SpeaksFor) else None
+    return model.answer_mode if isinstance(model, HasAnswerMode) else None
 
 
 def _rating(unit: Unit, work: RatingWork, scores: Sequence[ItemScore], flags: Sequence[str] = ()) -> Rating:

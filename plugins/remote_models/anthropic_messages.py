@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cbtrun.calls.server_terms import ServerTerms
+from cbtrun.contract.check import ServerContext, ServerQuestion
 from cbtrun.contract.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.errors import ModelError
 from cbtrun.hookspecs import hookimpl
@@ -53,6 +55,14 @@ def check_block(context: BlockContext) -> list[Problem]:
 def lacking_here(context: BlockContext) -> list[str]:
     """The SDK, where it is not installed."""
     return lacking_sdk("anthropic", "anthropic") if context.stage == "models" else []
+
+
+@hookimpl
+def server_question(context: ServerContext) -> ServerQuestion:
+    """What the vendor says of one model."""
+    return ServerQuestion(
+        f"{context.url}/v1/models/{quote(context.model)}", {"x-api-key": context.key, "anthropic-version": "2023-06-01"}
+    )
 
 
 @hookimpl

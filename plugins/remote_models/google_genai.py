@@ -10,8 +10,10 @@ import json
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cbtrun.calls.server_terms import ServerTerms
+from cbtrun.contract.check import ServerContext, ServerQuestion
 from cbtrun.contract.models import AnswerMode, ModelContext, Reply, Request
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
@@ -49,6 +51,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 def lacking_here(context: BlockContext) -> list[str]:
     """The SDK, where it is not installed."""
     return lacking_sdk("google", "google-genai") if context.stage == "models" else []
+
+
+@hookimpl
+def server_question(context: ServerContext) -> ServerQuestion:
+    """What the vendor says of one model."""
+    return ServerQuestion(f"{context.url}/v1beta/models/{quote(context.model)}", {"x-goog-api-key": context.key})
 
 
 @hookimpl

@@ -17,7 +17,7 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
-from cbtrun.plugins.transcripts.transcript_table import Row, Table, read_table, told
+from cbtrun.tables.transcript_table import Row, Table, read_table, told
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

@@ -15,7 +15,11 @@ from cbtrun.plugins.tuning.training_rows import held_out_personas
 from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.check import Check
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
     from cbtrun.study.plans import Plan, PlanContext
@@ -81,6 +85,12 @@ def lacking_here(context: BlockContext) -> list[str]:
 
 
 @hookimpl
+def doctor_checks(context: BlockContext) -> list[Check]:
+    """As `sft`."""
+    return sft.doctor_checks(context)
+
+
+@hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     return sft.plan_block(context)
@@ -90,6 +100,12 @@ def plan_block(context: PlanContext) -> Plan | None:
 def stages_at_once(context: BlockContext) -> int | None:
     """As `sft`."""
     return sft.stages_at_once(context)
+
+
+@hookimpl
+def export_adapter(context: ExportContext) -> Path:
+    """As `sft`."""
+    return sft.export_adapter(context)
 
 
 @hookimpl

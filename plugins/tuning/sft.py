@@ -11,7 +11,11 @@ from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cbtrun.contexts import BlockContext, StageContext
+    from cbtrun.contract.check import Check
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.records import Adapter, Json
     from cbtrun.errors import Problem
     from cbtrun.plugins.tuning.training_rows import TrainingRows
@@ -47,12 +51,24 @@ def lacking_here(context: BlockContext) -> list[str]:
 
 
 @hookimpl
+def doctor_checks(context: BlockContext) -> list[Check]:
+    """Whether the training finds enough GPU memory here."""
+    if context.stage != "tune":
+        return []
+    from cbtrun.plugins.local_models.model_files import weights_place
+    from cbtrun.plugins.tuning.tune_memory import memory_checks
+
+    source = weights_place(context.study["models"][context.options["base"]]["model"])
+    return memory_checks(context.name, source, context.options)
+
+
+@hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     if context.stage != "tune":
         return None
+    from cbtrun.plugins.local_models.device_pool import planned_devices
     from cbtrun.plugins.local_models.model_files import weights_place
-    from cbtrun.plugins.tuning.device_pool import planned_devices
     from cbtrun.plugins.tuning.tune_memory import memory_note
     from cbtrun.study.plans import Plan
 
@@ -67,10 +83,23 @@ def stages_at_once(context: BlockContext) -> int | None:
     """As many jobs as there are GPUs for; without a GPU they train in this process, one after the other."""
     if context.stage != "tune":
         return None
+    from cbtrun.plugins.local_models.device_pool import planned_devices
     from cbtrun.plugins.local_models.gpus import visible_gpus
-    from cbtrun.plugins.tuning.device_pool import planned_devices
 
     return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
+
+
+@hookimpl
+def export_adapter(context: ExportContext) -> Path:
+    """The adapter's files, or its base with the adapter merged in."""
+    from cbtrun.plugins.tuning import model_export
+
+    if context.merged:
+        base = context.base
+        model_export.export_merged(context.source, base["model"], base.get("revision"), context.target)
+    else:
+        model_export.export_adapter(context.source, context.target)
+    return context.target
 
 
 @hookimpl

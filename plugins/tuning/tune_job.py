@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.digests import digest
 from cbtrun.contract.records import Adapter
+from cbtrun.plugins.local_models.device_pool import POOL, device_count
 from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
-from cbtrun.plugins.tuning.device_pool import POOL, device_count
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory

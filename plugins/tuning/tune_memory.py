@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.check import Check
 from cbtrun.errors import StageError
 from cbtrun.plugins.local_models import gpus
+from cbtrun.plugins.local_models.gpus import gpu_memory
 
 GIB = 2**30
 NF4_BITS = {True: 4.127, False: 4.5}
@@ -185,6 +187,18 @@ def check_memory(source: str, options: Mapping[str, Any], devices: int) -> None:
             f"the training needs about {need} of GPU memory, and there are {min(cards):.1f} GiB; what helps: "
             f"{'; '.join(settings_that_help(options))}"
         )
+
+
+def memory_checks(name: str, source: str, options: Mapping[str, Any]) -> list[Check]:
+    """Whether a tune job finds enough memory on the GPUs that are here, for `cbtrun doctor`."""
+    cards = gpu_memory()
+    shape = shape_of(source)
+    need = estimate(shape, options) if shape else None
+    there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
+    known = f"needs about {need.gib:.0f} GiB" if need else "need unknown until config.json is here"
+    if cards and need and need.gib > MARGIN * min(cards):
+        return [Check("stop", f"GPU for tune.{name}", f"{there}; {known}", "; ".join(settings_that_help(options)))]
+    return [Check("ok", f"GPU for tune.{name}", f"{there}; {known}")]
 
 
 def settings_that_help(options: Mapping[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cbtrun.plugins.local_models.device_pool import planned_devices
 from cbtrun.plugins.local_models.gpus import visible_gpus
-from cbtrun.plugins.tuning.device_pool import planned_devices
 
 BITSANDBYTES = "quantisation: nf4 needs bitsandbytes; pip install 'cbtrun[qlora]'"
 WANDB_SETTINGS = Path("wandb", "settings")

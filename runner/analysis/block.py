@@ -10,7 +10,7 @@ from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Comparison, Effect, Test
 from cbtrun.statistics.multiplicity import Correction, adjusted_p
 from cbtrun.statistics.samples import Sized, Tested, stored_float
-from cbtrun.statistics.sentences import sentence_of
+from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageContext
@@ -27,16 +27,28 @@ Compare = Callable[[AnalysisTable, int], Sequence[Comparison]]
 """A design: comparisons of one table, with the seed of what it draws."""
 
 
-def analyse_block(context: StageContext, compare: Compare) -> list[Comparison]:
-    """The design's comparisons of every table of the block, p adjusted, in words, rounded for storage."""
+def analyse_block(
+    context: StageContext,
+    compare: Compare,
+    words: Words = two_levels_sentence,
+    averages_tunings: Callable[[Comparison], bool] = lambda comparison: True,  # noqa: ARG005 - most designs do
+) -> list[Comparison]:
+    """The design's comparisons of every table of the block, p adjusted, in words, rounded for storage.
+
+    words: the design's sentence, for designs of other than two levels. averages_tunings: whether a comparison averages
+    a level's tunings within each persona, which its notes then say.
+    """
     made: list[Comparison] = []
     tables = outcome_tables(context)
     for done, table in enumerate(tables):
         seed = derive_seed(context.seed, table.outcome, {name: list(kept) for name, kept in table.where.items()})
         made.extend(compare(table, seed))
         context.advance(done + 1, len(tables))
-    noted = [one.model_copy(update={"notes": (*one.notes, *tuning_notes(context.study, one))}) for one in made]
-    return finished(noted, context.options)
+    noted = [
+        one.model_copy(update={"notes": (*one.notes, *tuning_notes(context.study, one, averages_tunings(one)))})
+        for one in made
+    ]
+    return finished(noted, context.options, words)
 
 
 def common_fields(name: str, design: str, table: AnalysisTable) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def persona_levels(persona: Persona) -> dict[str, str]:
     return levels | {"persona.severity": next(band for top, band in SEVERITY if persona.phq9 <= top)}
 
 
-def tuning_notes(study: StudyView, comparison: Comparison) -> list[str]:
+def tuning_notes(study: StudyView, comparison: Comparison, averaged: bool = True) -> list[str]:
     """What the comparison does not cover: how much another tuning run of the same model could have differed."""
     jobs = study.tune_jobs
     notes = []
@@ -125,7 +137,7 @@ def tuning_notes(study: StudyView, comparison: Comparison) -> list[str]:
             seeds = len(jobs[job].seeds)
             if seeds == 1:
                 notes.append(f"`{level}`: n = 1 tuning of `{job}`; the interval does not cover how tunings differ")
-            elif comparison.design not in ("mixed",):
+            elif averaged:
                 notes.append(
                     f"`{level}`: {seeds} tunings of `{job}` are averaged within each persona; `using: mixed` with "
                     "`random: [persona, seed]` lets the interval cover how tunings differ"
@@ -162,11 +174,13 @@ def effects_and_notes(results: Sequence[Sized]) -> tuple[tuple[Effect, ...], lis
     return done, [result.note for result in results if result.note is not None]
 
 
-def finished(comparisons: Sequence[Comparison], options: Mapping[str, Any]) -> list[Comparison]:
+def finished(
+    comparisons: Sequence[Comparison], options: Mapping[str, Any], words: Words = two_levels_sentence
+) -> list[Comparison]:
     """The comparisons with p adjusted over their family, their sentence, and numbers rounded for storage."""
     correction = options.get("correction", "holm")
     corrected = _corrected(comparisons, correction, options.get("family", "block"), options.get("outcome", ""))
-    return [stored(one.model_copy(update={"sentence": sentence_of(one)})) for one in corrected]
+    return [stored(one.model_copy(update={"sentence": sentence_of(one, words)})) for one in corrected]
 
 
 def _corrected(

@@ -91,8 +91,8 @@ def simulated(sessions: SessionsBlock) -> bool:
 
 
 def imported(sessions: SessionsBlock) -> bool:
-    """Whether the sessions come from a file."""
-    return sessions.using == "import"
+    """Whether the sessions come from a file, whose columns the block names."""
+    return "columns" in sessions.options
 
 
 def varies_between_arms(context: BlockContext) -> bool:

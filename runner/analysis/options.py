@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cbtrun.contract.marks import NAMES
 from cbtrun.contract.records import Json
 
 
@@ -12,7 +13,7 @@ def outcome_options() -> Json:
     return {
         "outcome": {
             "type": "string",
-            "x-names": "outcome",
+            NAMES: "outcome",
             "description": "What is compared: `SET.total`, `SET.ITEM` or `SET.SUBSCALE` of a rating set.",
         },
         "items": {
@@ -51,10 +52,10 @@ def outcome_options() -> Json:
 def two_levels_options() -> Json:
     """Options that name a factor and the two of its levels that are compared."""
     return {
-        "factor": {"type": "string", "x-names": "factors", "description": "The factor whose levels are compared."},
+        "factor": {"type": "string", NAMES: "factors", "description": "The factor whose levels are compared."},
         "levels": {
             "type": "array",
-            "items": {"type": "string", "x-names": "levels"},
+            "items": {"type": "string", NAMES: "levels"},
             "minItems": 2,
             "maxItems": 2,
             "uniqueItems": True,
@@ -66,10 +67,10 @@ def two_levels_options() -> Json:
 def several_levels_options(least: int = 2) -> Json:
     """Options that name a factor and the levels of it that are compared."""
     return {
-        "factor": {"type": "string", "x-names": "factors", "description": "The factor whose levels are compared."},
+        "factor": {"type": "string", NAMES: "factors", "description": "The factor whose levels are compared."},
         "levels": {
             "type": "array",
-            "items": {"type": "string", "x-names": "levels"},
+            "items": {"type": "string", NAMES: "levels"},
             "minItems": least,
             "uniqueItems": True,
             "description": f"At least {least} levels; of each pair the one that comes first minus the other is estimated.",

@@ -1,7 +1,7 @@
 """Before spending: the power of a design, the smallest effect it can detect, and the n that a wanted effect needs.
 
 Closed form where that is exact (t and F tests, equivalence, all of normal values); simulation for rank tests and for
-scores on a real scale. `study_power.py` says which of them a declared analysis needs.
+scores on a real scale. Each design says by its hook `plan_power` which of them it needs.
 """
 
 from __future__ import annotations

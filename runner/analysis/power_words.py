@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cbtrun.analysis.planned import PlannedTest
 from cbtrun.analysis.power import dz_of
-from cbtrun.analysis.study_power import PlannedTest
 from cbtrun.study.view import view_of
 
 STEPS = 10

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cbtrun.contract.marks import loads_weights
+
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.plans import Plan
@@ -77,7 +79,7 @@ def _is_local(study: Study, registry: Registry, name: str) -> bool:
     base = study.base_of(name)
     if base not in study.models or study.models[base].ships:
         return False
-    return bool(registry.schema("models", study.models[base].using).get("x-weights"))
+    return loads_weights(registry.schema("models", study.models[base].using))
 
 
 def _size(study: Study, name: str) -> float:

@@ -52,7 +52,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
         yield f"  {line}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.assumed):
         yield f"  assumed: {line}"
-    yield from _power_lines(study, plans)
+    yield from _power_lines(study, registry, plans)
     yield from _sensitivity_lines(study)
 
 
@@ -66,14 +66,14 @@ def _sensitivity_lines(study: Study) -> Iterator[str]:
         yield from (f"    {setting}" for setting in found)
 
 
-def _power_lines(study: Study, plans: Mapping[str, Plan | None]) -> Iterator[str]:
+def _power_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | None]) -> Iterator[str]:
     """What the declared analyses can find with what is planned."""
     from cbtrun.analysis.power_words import Wanted, power_sentences, published_sd
     from cbtrun.analysis.study_power import planned_tests
 
     if study.analyses:
         wanted = Wanted(sd=published_sd(study))
-        yield from (f"  {sentence}" for sentence in power_sentences(planned_tests(study, plans), wanted))
+        yield from (f"  {sentence}" for sentence in power_sentences(planned_tests(study, registry, plans), wanted))
 
 
 def finished_stages(study: Study, folder: RunFolder) -> set[str]:

@@ -17,7 +17,7 @@ from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
-from cbtrun.calls.server_terms import ServerTerms, priced
+from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
 from cbtrun.contract.digests import derive_seed, digest
 from cbtrun.contract.models import EngineShare, Model, Reply, Request
 from cbtrun.errors import (
@@ -148,7 +148,7 @@ class CallDesk:
         return reply
 
     async def _within_budget(self, model: Model, request: Request, fault: Fault) -> Reply:
-        terms: ServerTerms | None = getattr(model, "terms", None)
+        terms = model.terms if isinstance(model, HasTerms) else None
         if self.budget is None:
             return await self._asked(model, terms, request, fault)
         reserve: Reserve = await self.budget.reserve(request, terms)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from cbtrun.contract.models import Reply
 from cbtrun.contract.records import Json
+
+
+@runtime_checkable
+class HasTerms(Protocol):
+    """A model behind a server: its calls are limited and retried together with all others to that server."""
+
+    @property
+    def terms(self) -> ServerTerms:
+        """What the study says about the server; made once, since the gate knows a server's terms by identity."""
 
 
 @dataclass(frozen=True)

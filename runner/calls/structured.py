@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
-from cbtrun.contract.models import AnswerMode, ChatMessage, Reply, Request
+from cbtrun.contract.models import AnswerMode, ChatMessage, Model, Reply, Request
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
@@ -60,6 +60,15 @@ class Replies(Protocol):
 
     async def reply(self, request: Request) -> Reply:
         """The reply to a request; asking the same again gives the same."""
+
+
+@runtime_checkable
+class SpeaksFor(Protocol):
+    """Replies of one open model, which can be asked what else it has."""
+
+    @property
+    def model(self) -> Model:
+        """The model."""
 
 
 @dataclass(frozen=True)

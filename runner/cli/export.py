@@ -17,11 +17,11 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
 
     Weights are safetensors. A merged model has its base's number format, tokenizer and chat template.
     """
+    from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.records import Adapter
     from cbtrun.errors import StageError
     from cbtrun.files.plain_files import inside
     from cbtrun.files.run_folder import RunFolder, read_records
-    from cbtrun.plugins.tuning.model_export import export_adapter, export_merged
     from cbtrun.registry import load_registry
     from cbtrun.run.inputs import output_path
     from cbtrun.run.study_lock import study_of_run
@@ -40,13 +40,13 @@ def export(run_folder: Path, adapter: str, merge: bool, to: Path | None) -> None
     target = to or run_folder / "exports" / adapter
     if target.exists() and any(target.iterdir()):
         raise StageError(f"{target}: there is something already; name another folder with --to")
+    job = chosen[0].name.partition("@")[0]
+    using = str(study.options("tune", job)["using"])
     source = inside(run_folder, chosen[0].folder)
-    if merge:
-        base = study.options("models", chosen[0].base)
-        export_merged(source, base["model"], base.get("revision"), target)
-    else:
-        export_adapter(source, target)
-    if f"tune.{chosen[0].name.partition('@')[0]}" in real_people_in(study, registry):
+    context = ExportContext(source, target, study.options("models", chosen[0].base), merged=merge)
+    if registry.export(using, context) is None:
+        raise StageError(f"{run_folder}: '{using}' exports no adapters (it has no hook `export_adapter`)")
+    if f"tune.{job}" in real_people_in(study, registry):
         mark_taught(target)
         click.echo("It may say words of real people that it was tuned on, and carries a note that says so.")
     click.echo(f"{target}: {'merged model' if merge else 'adapter'} '{adapter}'")

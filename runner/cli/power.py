@@ -53,12 +53,12 @@ def power(
 
     By each analysis's design and for its family's strictest p. Exact where a closed form is, else simulated; runs nothing.
     """
+    from cbtrun.analysis.planned import PlannedTest
     from cbtrun.analysis.power_words import Wanted, power_lines, published_sd
-    from cbtrun.analysis.study_power import PlannedTest, planned_tests
+    from cbtrun.analysis.study_power import planned_tests
     from cbtrun.before.plan import plan_study
     from cbtrun.cli.shared import load
     from cbtrun.errors import StatisticsError
-    from cbtrun.plugins.report.power_curve import write_curves
 
     study, registry = load(spec, sets, allow_local_plugins)
     wanted = Wanted(power, effect, sd or published_sd(study), correlation, points)
@@ -66,9 +66,10 @@ def power(
         raise StatisticsError("--points needs an SD: give --sd, or state one under `compare_with`")
     if not study.analyses:
         raise StatisticsError(f"{spec}: the study declares no analysis: there is nothing to plan for")
-    tests = planned_tests(study, plan_study(study, registry), alpha, n)
+    tests = planned_tests(study, registry, plan_study(study, registry), alpha, n)
     for line in power_lines(study.name, tests, wanted):
         click.echo(line)
     if folder is not None:
-        for path in write_curves([one for one in tests if isinstance(one, PlannedTest)], wanted, folder):
+        drawn = [one for one in tests if isinstance(one, PlannedTest)]
+        for path in registry.ask("draw_power", tests=drawn, wanted=wanted, folder=folder):
             click.echo(f"wrote {path}")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract import marks
+
 if TYPE_CHECKING:
     import click
 
@@ -77,7 +79,7 @@ def _rows(schema: Json, before: str) -> Iterator[str]:
     """One row a key; keys of inner mappings follow theirs."""
     required = schema.get("required", ())
     for key, option in schema.get("properties", {}).items():
-        if option.get("x-internal"):
+        if marks.is_internal(option):
             continue  # known so that it is refused with a reason of its own
         name = f"**`{before}{key}`**" if key in required else f"`{before}{key}`"
         default = f"`{json.dumps(option['default'], ensure_ascii=False)}`" if "default" in option else ""
@@ -100,8 +102,7 @@ def _value(option: Mapping[str, Any]) -> str:
         return ", ".join(f"`{json.dumps(one) if not isinstance(one, str) else one}`" for one in option["enum"])
     if "anyOf" in option and "type" not in option:
         return " or ".join(dict.fromkeys(_value(one) for one in option["anyOf"] if one.keys() - {"required"})) or ""
-    if "x-names" in option:
-        names = option["x-names"] if isinstance(option["x-names"], list) else [option["x-names"]]
+    if names := marks.names_of(option):
         return "name: " + " or ".join(names)
     kind = option.get("type", "")
     if kind == "array":

@@ -17,9 +17,9 @@ def compare(first: Path, second: Path) -> None:
 
     Personas that are the same in both are tested in pairs, RUN_B minus RUN_A. Reads only.
     """
-    from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text
+    from cbtrun.registry import load_registry
 
-    click.echo(comparison_text(compare_runs(first, second)), nl=False)
+    click.echo(load_registry().ask("compare_runs", first=first, second=second), nl=False)
 
 
 @click.command()
@@ -33,9 +33,9 @@ def view(runs: tuple[Path, ...], port: int, open_browser: bool) -> None:
     """
     from contextlib import suppress
 
-    from cbtrun.plugins.report.run_server import make_server
+    from cbtrun.registry import load_registry
 
-    server = make_server(runs, port)
+    server = load_registry().ask("view_runs", runs=runs, port=port)
     address = f"http://127.0.0.1:{server.server_port}/"
     click.echo(f"{address} shows {', '.join(map(str, runs))}; Ctrl-C ends it")
     if open_browser:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from cbtrun.keys.secrets import KeyRing
 
@@ -79,9 +79,8 @@ class Reply:
 class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
-    A model that talks to a server also has `terms: ServerTerms` (runner/servers.py): the runner then limits and retries
-    its calls together with all others to that server. It may have `answer_mode`, which wins over a rating set's mode,
-    and `room: ContextRoom`: then no more sessions are begun than its memory can keep (plugins/dialogue/admission.py).
+    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasRoom, and for a model behind a
+    server HasTerms (calls/server_terms.py).
     """
 
     @property
@@ -96,6 +95,32 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds: memory, connections, processes."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A model that can say how long a prompt is; for others it is estimated from the text."""
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt, as the model reads it."""
+
+
+@runtime_checkable
+class HasAnswerMode(Protocol):
+    """A model whose own way of giving structured answers wins over a rating set's."""
+
+    @property
+    def answer_mode(self) -> AnswerMode | None:
+        """The way; none leaves it to the rating set."""
+
+
+@runtime_checkable
+class HasRoom(Protocol):
+    """A model that keeps dialogues in memory: no more sessions are begun than fit (plugins/dialogue/admission.py)."""
+
+    @property
+    def room(self) -> ContextRoom | None:
+        """The memory, shared by the models of one engine."""
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.marks import expected_words, is_internal
 from cbtrun.documents.schema_words import did_you_mean, in_words, known_words, wrong_type
 from cbtrun.documents.yaml_source import PlaceOf, Steps
 from cbtrun.errors import Problem
@@ -161,7 +162,7 @@ def _problems(error: ValidationError, place_of: PlaceOf, at: Steps) -> Iterator[
 
 def _unknown_keys(error: ValidationError, path: Steps, place_of: PlaceOf, at: Steps) -> Iterator[Problem]:
     properties = error.schema.get("properties", {})
-    known = [name for name, about in properties.items() if about is True or not about.get("x-internal")]
+    known = [name for name, about in properties.items() if not is_internal(about)]
     patterns = error.schema.get("patternProperties", {})
     for key in error.instance:
         if key in properties or any(re.search(pattern, key) for pattern in patterns):
@@ -195,7 +196,7 @@ def _misspelt(key: str, error: ValidationError) -> str:
 
 def _choice_problems(error: ValidationError, path: Steps, place_of: PlaceOf, at: Steps) -> Iterator[Problem]:
     """The problems of the choice whose type fits; if none fits, the types that would."""
-    if error.schema.get("x-expected"):
+    if expected_words(error.schema):
         yield Problem(place_of(*path), _shown((*at, *path)), in_words("", None, error.instance, error.schema) or "")
         return
     choices: dict[Any, list[ValidationError]] = {}

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from cbtrun.contract.marks import expected_words
+
 Schema = Mapping[str, Any]
 
 TYPES = {
@@ -60,7 +62,7 @@ def in_words(keyword: str, limit: Any, value: Any, schema: Schema) -> str | None
 
     A schema may say what it expects in its own words: `x-expected`.
     """
-    if keyword != "type" and (expected := schema.get("x-expected")):
+    if keyword != "type" and (expected := expected_words(schema)):
         return f"expected {expected}, got {got(value)}"
     words = WORDS.get(keyword)
     return words(limit, value) if words else None

@@ -16,7 +16,7 @@ from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 from cbtrun.ratings.totals import NOT_APPLICABLE
 
 if TYPE_CHECKING:
-    from cbtrun.plugins.transcripts.transcript_table import Row, Table
+    from cbtrun.tables.transcript_table import Row, Table
 
 MOST_PROBLEMS = 20
 OWN_COLUMNS = ("session", "rater", "item", "score", "comment", "sheet")
@@ -61,7 +61,7 @@ def read_ratings(
     is an item that was not scored. Raises SpecError with every fault: missing columns, unknown sessions and items,
     values that are no number or off the scale, an item scored twice.
     """
-    from cbtrun.plugins.transcripts.transcript_table import read_table
+    from cbtrun.tables.transcript_table import read_table
 
     problems: list[Problem] = []
     found: dict[tuple[str, str], dict[str, HumanScore]] = {}

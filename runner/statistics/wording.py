@@ -69,6 +69,11 @@ def significance_text(test: Test) -> str:
     return text if test.p_adjusted is None else f"{text}, adjusted {p_value(test.p_adjusted)}"
 
 
+def sessions_text(comparison: Comparison) -> str:
+    """How many sessions of each level the numbers rest on: `n = 28 and 12 sessions`."""
+    return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions"
+
+
 def counts_text(comparison: Comparison) -> str:
     """How many units the numbers rest on: `n = 28 and 12`, `n = 20 pairs`."""
     unit = comparison.unit_of_analysis
@@ -76,8 +81,8 @@ def counts_text(comparison: Comparison) -> str:
         return f"n = {comparison.n} {'pair' if comparison.n == 1 else 'pairs'}"
     if unit.startswith("persona across"):
         return f"n = {comparison.n} {'persona' if comparison.n == 1 else 'personas'}"
-    if comparison.design == "mixed" or unit == "rating":
-        return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions"
+    if unit == "rating":
+        return sessions_text(comparison)
     sizes = [str(group.n if group.units is None else group.units) for group in comparison.groups]
     named = " personas" if unit.startswith("persona") else ""
     return f"n = {' and '.join([', '.join(sizes[:-1]), sizes[-1]] if len(sizes) > 1 else sizes)}{named}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contexts import BlockContext
+from cbtrun.contract.marks import may_hold_variables, names_of
 from cbtrun.documents.schema import Part, schema_problems, walk, with_defaults
 from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.documents.yaml_source import Steps
@@ -156,7 +157,7 @@ class _Checks:
 
     def _variables(self) -> None:
         """`${NAME}` stands in addresses only."""
-        allowed = {part.path for part in self.parts if part.schema.get("x-env")}
+        allowed = {part.path for part in self.parts if may_hold_variables(part.schema)}
         for path, text in _texts(self.data, ()):
             for name, end in VARIABLE.findall(text):
                 if path not in allowed:
@@ -168,7 +169,7 @@ class _Checks:
     def _references(self) -> list[Reference]:
         self._read_rubrics()
         names = Names(self.data, self._named_rubrics, factor_levels(self.data), self._scores, self._rubric_of_sets())
-        named = {part.path: part for part in self.parts if "x-names" in part.schema}
+        named = {part.path: part for part in self.parts if names_of(part.schema)}
         variables = {path for path, text in _texts(self.data, ()) if "${" in text}
         found = []
         for one in find_references([part for path, part in named.items() if path not in variables], names, self.folder):
@@ -282,19 +283,14 @@ def block_context(study: Study, stage: str, name: str) -> BlockContext:
     return BlockContext(stage, name, options, seen, study.folder, place, study.place)
 
 
-def _kinds(part: Part) -> Sequence[str]:
-    kinds = part.schema.get("x-names", ())
-    return [kinds] if isinstance(kinds, str) else kinds
-
-
 def _names_rubric(part: Part) -> bool:
-    return isinstance(part.value, str) and "rubrics" in _kinds(part)
+    return isinstance(part.value, str) and "rubrics" in names_of(part.schema)
 
 
 def _may_be_path(part: Part) -> bool:
     if not isinstance(part.value, str) or not part.value or "${" in part.value:
         return False
-    kinds = _kinds(part)
+    kinds = names_of(part.schema)
     if {"rubrics", "shipped"} & {*kinds}:
         return is_path(part.value)
     return bool({"file", "folder"} & {*kinds})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cbtrun.contract.marks import brings_words, names_of
 from cbtrun.documents.schema import Part
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.study.references import is_path
@@ -43,11 +44,10 @@ def brought_words(parts: Iterable[Part]) -> Iterator[Brought]:
 
 
 def _brings(part: Part) -> bool:
-    marked = part.schema.get("x-words")
+    marked = brings_words(part.schema)
     if marked is not None:
-        return bool(marked)
-    kinds = part.schema.get("x-names", ())
-    kinds = [kinds] if isinstance(kinds, str) else kinds
+        return marked
+    kinds = names_of(part.schema)
     if "shipped" in kinds and not is_path(part.value):
         return False  # comes with cbtrun: nobody real
     return bool({"file", "folder"} & {*kinds})

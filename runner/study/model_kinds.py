@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbtrun.contract import marks
+
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
@@ -15,14 +17,13 @@ def is_remote(study: Study, registry: Registry, model: str) -> bool:
     model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
     """
     behind = [study.models[name] for name in study.models_behind(model)]
-    return any(registry.schema("models", one.using).get("x-remote", False) for one in behind)
+    return any(marks.is_remote(registry.schema("models", one.using)) for one in behind)
 
 
 def is_embedded(study: Study, registry: Registry, model: str) -> bool:
     """Whether a model ships with cbtrun (`x-embedded` in its plugin's schema, or a model named `cbtrun:...`)."""
     block = study.models[model]
-    shipped = registry.schema("models", block.using).get("x-embedded", False)
-    return bool(shipped) or block.ships
+    return marks.is_embedded(registry.schema("models", block.using)) or block.ships
 
 
 def refusal(model: str, why: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.marks import NAMES, names_of
 from cbtrun.documents.schema import Part
 from cbtrun.documents.schema_words import did_you_mean, got, known_words
 from cbtrun.documents.yaml_source import Steps
@@ -77,13 +78,12 @@ def find_references(parts: Sequence[Part], names: Names, folder: Path) -> Iterat
     Raises PluginError for a kind that there is not.
     """
     for part in parts:
-        kinds = part.schema.get("x-names")
-        if kinds is None or not isinstance(part.value, str):
+        kinds = names_of(part.schema)
+        if not kinds or not isinstance(part.value, str):
             continue
-        kinds = [kinds] if isinstance(kinds, str) else list(kinds)
         if odd := [kind for kind in kinds if kind not in KINDS]:
             raise PluginError(
-                f"a plugin's schema has `x-names: {odd[0]}` at {_shown(part.path)}; known: {sorted(KINDS)}"
+                f"a plugin's schema has `{NAMES}: {odd[0]}` at {_shown(part.path)}; known: {sorted(KINDS)}"
             )
         yield from _look_up(kinds, part, names, folder)
 

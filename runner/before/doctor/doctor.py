@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.before.doctor.check import Check
 from cbtrun.before.doctor.servers import server_checks
-from cbtrun.before.doctor.this_machine import clock_check, disk_check, gpu_checks, version_checks, weights_checks
+from cbtrun.before.doctor.this_machine import (
+    block_checks,
+    clock_check,
+    disk_check,
+    version_checks,
+    weights_checks,
+)
 from cbtrun.before.ready import ready
+from cbtrun.contract.check import Check
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.run.options import RunOptions
 
@@ -34,7 +40,7 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
         yield Check(
             "note", "servers", "not asked", "add --online to ask whether they answer, take the keys and have the models"
         )
-    yield from gpu_checks(study)
+    yield from block_checks(study, registry)
     yield from weights_checks(study, registry)
     yield from disk_check(study, registry, runs)
     yield from _run_folder(RunFolder(runs / study.name))

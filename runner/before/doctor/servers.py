@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from cbtrun.before.doctor.check import Check
 from cbtrun.calls.transport import Answer, Patience, Transport
+from cbtrun.contract.check import Check, ServerContext, ServerQuestion
+from cbtrun.contract.marks import is_remote
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ CLOCK_SECONDS = 300.0
 def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bool) -> Iterator[Check]:
     """One line for each remote model, and with `online` one more for its server."""
     for name, model in study.models.items():
-        if not registry.schema("models", model.using).get("x-remote"):
+        if not is_remote(registry.schema("models", model.using)):
             continue
         if not model.base_url:
             yield Check("note", f"server of {name}", f"'{model.using}' has no option `base_url`: it was not looked at")
@@ -46,8 +46,9 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
         held = f"{model.api_key_env} is set and may go to {url}" if secret else f"none is needed for {url}"
         yield Check("ok", f"key of {name}", held)
         if online:
-            address, headers = _question(model.using, url, model.model, secret.reveal() if secret else "")
-            yield from _asked(model, address, Transport(url, headers, PATIENCE, proxy))
+            asked = ServerContext(url, model.model, secret.reveal() if secret else "")
+            question = registry.question(model.using, asked) or _usual_question(asked)
+            yield from _asked(model, question.address, Transport(url, question.headers, PATIENCE, proxy))
 
 
 def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Check]:
@@ -70,13 +71,9 @@ def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Ch
     yield from _clock(answer)
 
 
-def _question(using: str, url: str, model: str, key: str) -> tuple[str, dict[str, str]]:
-    """Address and headers of the question, in the protocol of the model's plugin."""
-    if using == "google":
-        return f"{url}/v1beta/models/{quote(model)}", {"x-goog-api-key": key}
-    if using == "anthropic":
-        return f"{url}/v1/models/{quote(model)}", {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    return f"{url}/models", {"Authorization": f"Bearer {key}"} if key else {}
+def _usual_question(asked: ServerContext) -> ServerQuestion:
+    """The list of models, as most servers have it."""
+    return ServerQuestion(f"{asked.url}/models", {"Authorization": f"Bearer {asked.key}"} if asked.key else {})
 
 
 async def _ask(address: str, transport: Transport) -> Answer:

@@ -13,7 +13,10 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.before.doctor.check import Check
+from cbtrun.contract.check import Check
+from cbtrun.contract.marks import loads_weights
+from cbtrun.study.checks import block_context
+from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
@@ -59,26 +62,11 @@ def clock_check() -> Check:
     return Check("ok", "clock", time.strftime("%Y-%m-%d %H:%M %Z"))
 
 
-def gpu_checks(study: Study) -> Iterator[Check]:
-    """Whether each tune job finds enough memory on the GPUs that are here."""
-    from cbtrun.plugins.local_models.gpus import gpu_memory
-    from cbtrun.plugins.local_models.model_files import weights_place
-    from cbtrun.plugins.tuning.tune_memory import MARGIN, estimate, settings_that_help, shape_of
-
-    cards = gpu_memory()
-    there = f"{len(cards)} GPU, {min(cards):.0f} GiB" if cards else "no GPU here"
-    for name, job in study.tune_jobs.items():
-        if job.using != "sft":
-            continue
-        shape = shape_of(weights_place(study.models[job.base].model))
-        need = estimate(shape, job.options) if shape else None
-        words = (
-            f"{there}; needs about {need.gib:.0f} GiB" if need else f"{there}; need unknown until config.json is here"
-        )
-        if cards and need and need.gib > MARGIN * min(cards):
-            yield Check("stop", f"GPU for tune.{name}", words, "; ".join(settings_that_help(job.options)))
-        else:
-            yield Check("ok", f"GPU for tune.{name}", words)
+def block_checks(study: Study, registry: Registry) -> Iterator[Check]:
+    """What plugins have to say of their blocks, in the order of the stages: a tune job's memory, for one."""
+    for stage in PLUGGED:
+        for name, block in study.blocks(stage).items():
+            yield from registry.checks(block["using"], block_context(study, stage, name))
 
 
 def weights_checks(study: Study, registry: Registry) -> Iterator[Check]:
@@ -135,7 +123,7 @@ def hub_models(study: Study, registry: Registry) -> dict[str, str]:
     """Name in the study -> name on the hub, of each model whose weights come from there."""
     found = {}
     for name, block in study.models.items():
-        on_hub = registry.schema("models", block.using).get("x-weights") or block.using == "vllm"
+        on_hub = loads_weights(registry.schema("models", block.using))
         if on_hub and not block.ships and not Path(block.model).expanduser().is_dir():
             found[name] = block.model
     return found

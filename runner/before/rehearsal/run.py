@@ -22,15 +22,12 @@ def rehearsal(study: Study, registry: Registry) -> Iterator[tuple[Study, KeyRing
 
     No variable of the environment is read: no real key can be sent anywhere.
     """
-    from cbtrun.plugins.mock_server.answers import EmbeddedAnswers
-    from cbtrun.plugins.mock_server.in_thread import listening
-    from cbtrun.plugins.mock_server.server import MockServer
     from cbtrun.ratings.rubric import rubric_digest
 
     ready = rehearsed(study, registry)
-    answers = EmbeddedAnswers({rubric_digest(rubric): rubric for rubric in study.rubrics().values()})
-    with listening(MockServer(answer=answers, remember=False)) as server:
-        yield ready, rehearsal_keys(ready, server.root)
+    rubrics = {rubric_digest(rubric): rubric for rubric in study.rubrics().values()}
+    with registry.ask("rehearsal_server", rubrics=rubrics) as address:
+        yield ready, rehearsal_keys(ready, address)
 
 
 def rehearsal_keys(study: Study, url: str) -> KeyRing:

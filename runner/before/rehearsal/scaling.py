@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cbtrun.contract.marks import rehearsal_rule
 from cbtrun.documents.schema import walk
 
-RULE = "x-rehearsal"
 MISSING = object()
 
 
@@ -42,7 +42,7 @@ def _scaled(block: dict[str, Any], schema: Mapping[str, Any]) -> Iterator[Change
         if not isinstance(part.value, dict):
             continue
         for name, about in part.schema.get("properties", {}).items():
-            rule = about.get(RULE)
+            rule = rehearsal_rule(about)
             if rule is None:
                 continue
             before = part.value.get(name, MISSING)

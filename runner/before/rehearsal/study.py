@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.before.rehearsal.scaling import Change, scale
+from cbtrun.contract.marks import is_remote, loads_weights
+from cbtrun.contract.models import ModelContext
 from cbtrun.documents.schema import with_defaults
 from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
@@ -22,6 +24,7 @@ from cbtrun.study.stage_kinds import block_path
 from cbtrun.study.study_schema import block_schema
 
 if TYPE_CHECKING:
+    from cbtrun.contract.stand_in import StandIn
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
@@ -29,8 +32,6 @@ URL = "CBTRUN_REHEARSAL_URL"
 """Variable that stands for the mock server's address: the same in every run, so that journals fit."""
 STAMP = "REHEARSAL"
 SUFFIX = "-rehearsal"
-SAMPLING = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
-"""Options of a local model that its stand-in keeps."""
 
 
 def rehearsed(study: Study, registry: Registry) -> Study:
@@ -53,7 +54,7 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
     Raises PluginError for a remote model that would be asked in earnest.
     """
     schema = registry.schema("models", block["using"])
-    if schema.get("x-remote"):
+    if is_remote(schema):
         if "base_url" not in block:
             raise PluginError(
                 f"nothing can stand in for models of '{block['using']}' in a rehearsal: its models are remote (`x-remote`) "
@@ -63,22 +64,20 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
         for limit in ("requests_per_minute", "tokens_per_minute"):
             (block.get("limits") or {}).pop(limit, None)
         return f"{block.get('model', 'the model')}: embedded models behind a mock server, asked by `{block['using']}`"
-    if schema.get("x-weights") and not str(block["model"]).startswith("cbtrun:"):
-        words = _weights(block)
+    if loads_weights(schema) and not str(block["model"]).startswith("cbtrun:"):
+        words = _weights(block, registry)
         block.update(with_defaults(block, block_schema("models", registry.schema("models", block["using"]))))
         return words
     return ""
 
 
-def _weights(block: dict[str, Any]) -> str:
-    from cbtrun.plugins.tiny.families import stand_in_for
-
-    model, using = block["model"], block["using"]
-    kept = {name: block[name] for name in SAMPLING if name in block}
+def _weights(block: dict[str, Any], registry: Registry) -> str:
+    model, before = block["model"], block["using"]
+    stand_in: StandIn = registry.ask("rehearsal_model", context=ModelContext("", dict(block)))
     block.clear()
-    block.update({"using": "transformers", "model": stand_in_for(model), **kept})
-    by = "" if using == "transformers" else f", by `transformers` instead of `{using}`"
-    return f"{model}: {block['model']} (3.4 million parameters){by}"
+    block.update(stand_in.options)
+    by = "" if before == block["using"] else f", by `{block['using']}` instead of `{before}`"
+    return f"{model}: {stand_in.words}{by}"
 
 
 def _path(address: str) -> str:

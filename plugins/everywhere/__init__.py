@@ -1,0 +1,1 @@
+"""Plugins of ours that no study names: every command may ask them."""

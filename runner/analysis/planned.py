@@ -1,0 +1,161 @@
+"""What an analysis can find, said before anything runs: the records, and what designs share in working it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cbtrun.analysis.power import power_of_groups, power_of_pairs, smallest_effect, smallest_n
+from cbtrun.analysis.rank_power import LARGEST_SIMULATED, STUDIES, PowerAt
+from cbtrun.analysis.subgroup_levels import SubgroupLevels
+from cbtrun.errors import StatisticsError
+
+PAIRS, GROUPS, PEOPLE = "pairs", "in each group", "personas"
+RANK_TESTS = ("wilcoxon", "mann-whitney")
+LARGEST = 100_000
+"""Units that are planned for at most."""
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """One kind of comparison of a declared analysis, with its power as a function."""
+
+    analysis: str
+    design: str
+    part: str
+    """What of the analysis: empty where it makes one kind of comparison, else `all levels`, `each pair` ..."""
+    test: str
+    effect: str
+    """dz and d in SDs; f by Cohen; `odds ratio`; `margin` in SDs; D by Mahalanobis."""
+    unit: str
+    n: int | None
+    """Units that the study will have; none where its text does not tell."""
+    alpha: float
+    """Level that is planned with: corrected for the family's strictest step."""
+    family: int
+    power_at: PowerAt
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+
+    def detectable(self, power: float) -> float | None:
+        """Smallest effect that is found with the wanted power; none where n is unknown or too small for any."""
+        if self.n is None:
+            return None
+        n = self.n
+        return smallest_effect(lambda effect: self.power_at(n, effect), power)
+
+    def needed(self, effect: float, power: float) -> int | None:
+        """Units that find an effect with the wanted power; none beyond what can be planned for."""
+        largest = LARGEST_SIMULATED if self.simulated else LARGEST
+        try:
+            return smallest_n(lambda n: self.power_at(n, effect), power, largest)
+        except StatisticsError:
+            return None
+
+
+@dataclass(frozen=True)
+class PowerContext:
+    """A declared analysis with what its power depends on, for the plugin that says what it can find."""
+
+    name: str
+    options: Mapping[str, Any]
+    """The block with defaults filled in."""
+    alpha: float
+    """Level of significance, before it is corrected."""
+    personas: int | None
+    """Personas that the study will have; none where its text does not tell."""
+    sessions: int | None
+    """Sessions that it will have; none where its text does not tell."""
+    outcomes: int
+    """Outcomes that are tested: the declared one and, where asked for, each item."""
+    scores: int
+    """Categories of the declared item, for `ordinal`."""
+    seed: int
+    """For what is simulated."""
+    subgroups: SubgroupLevels
+    """Levels of `by`, each of which repeats every comparison."""
+
+    def level(self, comparisons: int = 1) -> tuple[float, int]:
+        """Significance level at the strictest step of the correction, and the family's size."""
+        whole = self.options.get("correction", "holm") != "none"
+        tables = 1 if self.options.get("family") == "outcome-alone" else self.outcomes * (1 + self.subgroups.count)
+        family = comparisons * tables if whole else 1
+        return self.alpha / family, family
+
+    @property
+    def within(self) -> bool:
+        """Whether levels are compared within personas."""
+        return bool(self.options.get("compared", "within-personas") == "within-personas")
+
+
+def _notes(context: PowerContext) -> tuple[str, ...]:
+    told = []
+    if context.options.get("where"):
+        told.append("`where` keeps some sessions only: fewer units than planned with")
+    if context.subgroups.how:
+        alone = context.options.get("family") == "outcome-alone" or context.options.get("correction") == "none"
+        family = "their tests are not in this family" if alone else "their tests are counted in the family"
+        told.append(f"{context.subgroups.how}; {family}; comparisons within a level have fewer units than planned with")
+    return tuple(told)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of comparison: what PlannedTest says of it, without what follows from the family."""
+
+    part: str
+    test: str
+    effect: str
+    unit: str
+    n: int | None
+
+
+def planned_test(
+    context: PowerContext,
+    kind: Kind,
+    power: Callable[[float], PowerAt],
+    comparisons: int = 1,
+    more: tuple[str, ...] = (),
+) -> PlannedTest:
+    """A kind of comparison with its power at the family's strictest level.
+
+    power: level of significance -> power of n units to find an effect. comparisons: how many the analysis makes of this
+    kind for each outcome. more: notes of the design.
+    """
+    level, family = context.level(comparisons)
+    simulated = kind.test in RANK_TESTS or kind.effect == "odds ratio"
+    notes = (*more, *_notes(context))
+    if simulated:
+        notes = (f"{kind.test}: simulated, {STUDIES:,} studies of normal values a point", *notes)
+    return PlannedTest(
+        analysis=context.name,
+        design=str(context.options["using"]),
+        part=kind.part,
+        test=kind.test,
+        effect=kind.effect,
+        unit=kind.unit,
+        n=kind.n,
+        alpha=level,
+        family=family,
+        power_at=power(level),
+        simulated=simulated,
+        notes=notes,
+    )
+
+
+def power_in_pairs(level: float) -> PowerAt:
+    """Power of a t test of n pairs by dz."""
+    return lambda n, dz: power_of_pairs(n, dz, level)
+
+
+def power_between_groups(level: float) -> PowerAt:
+    """Power of a t test of two groups of n each by d."""
+    return lambda n, d: power_of_groups((n, n), d, level)
+
+
+def equal_groups(context: PowerContext, levels: int = 2) -> tuple[int | None, tuple[str, ...]]:
+    """Units of each of so many groups, where the study's text tells only how many there are in all; and a note of it."""
+    if context.sessions is None:
+        return None, ()
+    return context.sessions // levels, (f"the {context.sessions:,} sessions are taken to fall into equal groups",)

@@ -1,0 +1,1 @@
+"""Tables that people hand in: CSV, JSON lines and Parquet."""
