@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.context import BlockContext, StageNote
-from cbtrun.errors import ModelError, Problem
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model, ModelContext, Reply, Request
+from cbtrun.plugin import BlockContext, Model, ModelContext, ModelError, Problem, Reply, Request, StageNote, hookimpl
 
 
 @dataclass(frozen=True)
