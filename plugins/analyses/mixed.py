@@ -8,22 +8,37 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.options import block_schema, several_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, group_of, independent_units, rows_at
-from cbtrun.errors import StatisticsError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison, Effect, Interval, Test
-from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
-from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
-from cbtrun.statistics.wording import sessions_text
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Effect,
+    Interval,
+    MixedFit,
+    Row,
+    StatisticsError,
+    Test,
+    all_levels_sentence,
+    analyse_block,
+    block_schema,
+    common_fields,
+    count_personas,
+    fit_mixed,
+    fit_problems,
+    group_of,
+    hookimpl,
+    independent_units,
+    missing_level_notes,
+    mixed_contrast,
+    mixed_f_test,
+    rows_at,
+    sessions_text,
+    several_levels_options,
+    statistics_files,
+    two_levels_sentence,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.records import Json
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "session")
 FEW = 5
@@ -75,7 +90,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """Planned as a paired t test of personas' means."""
-    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
+    from cbtrun.plugin import PAIRS, Kind, planned_test, power_in_pairs
 
     levels = len(context.options["levels"])
     pairs = levels * (levels - 1) // 2

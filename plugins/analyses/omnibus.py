@@ -7,34 +7,41 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import (
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    PairOfLevels,
+    Sized,
+    Tested,
+    all_levels_sentence,
     analyse_block,
+    are_averaged,
+    assumptions,
+    block_schema,
     common_fields,
+    compared_option,
+    compared_problems,
+    complete_blocks,
     count_personas,
     effects_and_notes,
+    group_of,
+    hookimpl,
+    independent_units,
     missing_level_notes,
+    omnibus,
+    p_value,
+    pairs_between,
+    pairs_within,
+    rows_at,
+    several_levels_options,
     statistics_files,
     tests_and_notes,
+    two_levels_sentence,
 )
-from cbtrun.analysis.checks import compared_problems
-from cbtrun.analysis.options import block_schema, compared_option, several_levels_options
-from cbtrun.analysis.pairs import PairOfLevels, pairs_between, pairs_within
-from cbtrun.analysis.table import AnalysisTable, are_averaged, complete_blocks, group_of, independent_units, rows_at
-from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.records import Comparison
-from cbtrun.statistics import assumptions, omnibus
-from cbtrun.statistics.samples import Sized, Tested
-from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
-from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.analysis.rank_power import PowerAt
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.records import Json
-    from cbtrun.statistics.omnibus import Blocks
+    from cbtrun.plugin import BlockContext, Blocks, Json, PlannedTest, PowerAt, PowerContext, Problem, StageContext
 
 BETWEEN = {"welch-anova": omnibus.welch_anova, "anova": omnibus.anova, "kruskal-wallis": omnibus.kruskal_wallis}
 WITHIN = {"rm-anova": omnibus.repeated_measures_anova, "friedman": omnibus.friedman}
@@ -89,7 +96,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """The F test of all levels and, where they are made, the tests of each pair."""
-    from cbtrun.analysis.planned import (
+    from cbtrun.plugin import (
         GROUPS,
         PAIRS,
         PEOPLE,
@@ -98,8 +105,8 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
         planned_test,
         power_between_groups,
         power_in_pairs,
+        power_of_f,
     )
-    from cbtrun.analysis.power import power_of_f
 
     levels = len(context.options["levels"])
     told: tuple[str, ...] = ("f: SD of the levels’ means over the SD within a level",)

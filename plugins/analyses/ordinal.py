@@ -6,22 +6,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes, statistics_files
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.options import block_schema, two_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
-from cbtrun.hookspecs import hookimpl
-from cbtrun.records import Comparison
-from cbtrun.statistics import effect_sizes
-from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
-from cbtrun.statistics.sentences import level_names
-from cbtrun.statistics.wording import counts_text, p_value
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    ProportionalOdds,
+    Row,
+    analyse_block,
+    are_averaged,
+    are_paired,
+    block_schema,
+    common_fields,
+    count_personas,
+    counts_text,
+    effect_sizes,
+    fit_problems,
+    group_of,
+    hookimpl,
+    independent_units,
+    level_names,
+    missing_level_notes,
+    p_value,
+    proportional_odds,
+    rows_at,
+    statistics_files,
+    two_levels_options,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.records import Json
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 MOST_CATEGORIES = 15
 FEW_CLUSTERS = 30
@@ -51,8 +63,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """A Wald test of the odds ratio, simulated."""
-    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test
-    from cbtrun.analysis.rank_power import odds_power
+    from cbtrun.plugin import GROUPS, Kind, equal_groups, odds_power, planned_test
 
     n: int | None = context.personas
     told: tuple[str, ...] = ("sessions of one persona are taken as independent: more can be found than this",)

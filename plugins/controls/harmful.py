@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model
+from cbtrun.plugin import Model, hookimpl
 from cbtrun.plugins.controls.script import ScriptedTherapist, word_files
 
 if TYPE_CHECKING:
-    from cbtrun.records import Json
+    from cbtrun.plugin import Json
 
 
 def fingerprint_files() -> list[Path]:

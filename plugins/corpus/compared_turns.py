@@ -13,19 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
-from cbtrun.errors import StageError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.records import Message, Session, Transcript, Turn
-from cbtrun.run_folder import write_atomically
+from cbtrun.plugin import (
+    ChatMessage,
+    Draw,
+    Message,
+    Request,
+    Session,
+    StageError,
+    Transcript,
+    Turn,
+    digest,
+    hookimpl,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
-    from cbtrun.context import StageContext
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.plugin import Calls, Json, Plan, PlanContext, StageContext
     from cbtrun.plugins.raters.rating import RatingWork
-    from cbtrun.records import Json
 
 TWICE = (1, 2)
 
@@ -103,7 +107,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Two turns and two ratings for each opening."""
-    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "corpus":
         return None
@@ -166,8 +170,8 @@ def _rating_work(context: StageContext) -> RatingWork:
 async def _compared(
     opening: Opening, therapist: Calls, rater: Calls, work: RatingWork, options: Mapping[str, Any]
 ) -> Compared:
+    from cbtrun.plugin import rating_total
     from cbtrun.plugins.raters.rating import Unit, rate_one
-    from cbtrun.ratings.totals import rating_total
 
     subject = digest([opening.transcript.persona, [one.content for one in opening.messages]])
     said = [await _said(opening, therapist, subject, time) for time in TWICE]

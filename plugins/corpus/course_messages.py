@@ -8,11 +8,9 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from cbtrun.calls.structured import Answer
-from cbtrun.models import ChatMessage
+from cbtrun.plugin import Answer, ChatMessage, Persona, Record
 from cbtrun.plugins.corpus.course_plan import Course
 from cbtrun.plugins.practices.practice import named_practice
-from cbtrun.records import Persona, Record
 
 REGISTERS = {
     "cbt": (

@@ -8,10 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-from cbtrun.errors import SpecError
-from cbtrun.records import Record
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import read_yaml
+from cbtrun.plugin import Record, SpecError, read_yaml, schema_problems
 
 
 class CourseSession(Record):

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import SpecError, StageError, hookimpl, read_table
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
-from cbtrun.tables.transcript_table import read_table
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Persona, Transcript
+    from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
 
 
 def fingerprint_files() -> list[Path]:
@@ -66,7 +61,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """As many personas as the file gives; no model is called."""
     if context.stage != "personas":
         return None
-    from cbtrun.planning import Plan
+    from cbtrun.plugin import Plan
 
     path = persona_path(context.options["path"], Path.cwd())
     return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None

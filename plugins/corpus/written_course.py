@@ -6,27 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import digest
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Draw, Request
+from cbtrun.plugin import Draw, Message, Request, SpecError, StageError, Transcript, digest, hookimpl
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_files, course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.practices.named import practice_files, practice_problems, shipped_practices
-from cbtrun.records import Message, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.planning import Plan, PlanContext
+    from cbtrun.plugin import BlockContext, Calls, Json, Persona, Plan, PlanContext, Problem, StageContext
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
-    from cbtrun.records import Json, Persona
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
@@ -140,7 +132,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """One call for each persona and session, each told of more sessions before it."""
     if context.stage != "corpus":
         return None
-    from cbtrun.planning import Plan, PlannedCalls
+    from cbtrun.plugin import Plan, PlannedCalls
 
     options, personas = context.options, context.units(f"personas.{context.options['personas']}")
     path = course_path(options["course"])
@@ -236,7 +228,7 @@ def _is_to_rewrite(transcript: Transcript, options: Mapping[str, Any]) -> bool:
 
 async def _write_session(calls: Calls, request: Request) -> WrittenSession:
     """The author's answer, asked for once more if it is malformed. Raises StageError."""
-    from cbtrun.calls.structured import ask
+    from cbtrun.plugin import ask
     from cbtrun.plugins.corpus.course_messages import WrittenSession
 
     answered = await ask(calls, request, WrittenSession, tries=TRIES)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cbtrun.plugin import Json, Session
 from cbtrun.plugins.crisis.risk_check import crisis_flags
 from cbtrun.plugins.fidelity.checks import NAMES, fidelity_flags
 from cbtrun.plugins.fidelity.finding import Case
-from cbtrun.records import Json, Session
 
 OWN_FLAGS = ("crisis", "cut_turns", "dropped_context", "summarised_context", "phq9_missing")
 """Flags besides those of the fidelity checks."""

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import StageError
-from cbtrun.models import ChatMessage, CountsTokens, Request
+from cbtrun.plugin import ChatMessage, CountsTokens, Request, Speaker, StageError, Turn
 from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
-from cbtrun.records import Speaker, Turn
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 SUMMARISE = (
     "You keep notes of a therapy session for the {speaker}. Write down in at most 80 words what the turns below say that "

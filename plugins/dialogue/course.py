@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
-from cbtrun.errors import CbtrunError, StopRun
-from cbtrun.models import Draw, Request
+from cbtrun.plugin import CbtrunError, Draw, Request, Session, Speaker, StopRun, digest
 from cbtrun.plugins.dialogue.admission import Admission
 from cbtrun.plugins.dialogue.carry import SUMMARY_REQUEST, Before, before_text, homework_of, program_summary
 from cbtrun.plugins.dialogue.checks import checked
@@ -18,10 +16,9 @@ from cbtrun.plugins.dialogue.prompts import Place, patient_system, reminder_text
 from cbtrun.plugins.dialogue.turns import Conversation
 from cbtrun.plugins.dialogue.units import Unit
 from cbtrun.plugins.fidelity.finding import Case
-from cbtrun.records import Session, Speaker
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 SUMMARY_TOKENS = 160
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cbtrun.records import Turn
+from cbtrun.plugin import Turn
 
 _LEAVE = re.compile(
     r"\b(good-?\s?bye|bye(?!\s+(?:my|the|one|any))|farewell|take care(?! of)|so long for now"

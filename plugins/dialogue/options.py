@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cbtrun.plugin import Json
 from cbtrun.plugins.dialogue.checks import options_with
 from cbtrun.plugins.dialogue.notes import CLOSING
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
-from cbtrun.records import Json
 
 
 def _tokens_a_turn(default: int) -> Json:

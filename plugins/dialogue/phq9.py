@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
 
-from cbtrun.calls.structured import Answer, ask
-from cbtrun.models import ChatMessage, Draw, Request
+from cbtrun.plugin import Answer, ChatMessage, Draw, Request, ask
 
 if TYPE_CHECKING:
-    from cbtrun.calls.structured import Replies
+    from cbtrun.plugin import Replies
 
 ITEMS = (
     "Little interest or pleasure in doing things",

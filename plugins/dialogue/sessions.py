@@ -12,9 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import CbtrunError, Problem, StopRun
-from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import training_sets
+from cbtrun.plugin import CbtrunError, Problem, StopRun, hookimpl, training_sets
 from cbtrun.plugins.crisis.risk_check import words_file
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
@@ -22,10 +20,7 @@ from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Session, Speaker
+    from cbtrun.plugin import BlockContext, Calls, Json, Plan, PlanContext, Session, Speaker, StageContext
 
 
 def fingerprint_files() -> list[Path]:
@@ -67,11 +62,10 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
+    from cbtrun.plugin import RecordList, Session, packed_line
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of
-    from cbtrun.record_list import RecordList, packed_line
-    from cbtrun.records import Session
 
     options = context.options
     personas = context.personas(options["personas"])

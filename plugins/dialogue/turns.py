@@ -8,17 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
-from cbtrun.models import ContextRoom, Draw, HasRoom, Reply, Request
+from cbtrun.plugin import ContextRoom, Draw, HasRoom, Reply, Request, Session, Speaker, Turn, digest
 from cbtrun.plugins.dialogue.admission import Admission, Seat
 from cbtrun.plugins.dialogue.context import Window, open_windows
 from cbtrun.plugins.dialogue.endings import both_took_leave, cut_at_marker
 from cbtrun.plugins.dialogue.prompts import view
 from cbtrun.plugins.dialogue.units import Unit
-from cbtrun.records import Session, Speaker, Turn
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 OTHER: dict[Speaker, Speaker] = {"therapist": "patient", "patient": "therapist"}
 

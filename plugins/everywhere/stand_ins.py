@@ -5,14 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.stand_in import StandIn
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import StandIn, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cbtrun.models import ModelContext
-    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.plugin import ModelContext, Rubric
 
 SAMPLING = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
 """Options of a local model that its stand-in keeps."""

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from cbtrun.plugin import Persona
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, spoken_sentences, straight, words_of
-from cbtrun.records import Persona
 
 PARTNER = r"husband|wife|partner|girlfriend|boyfriend|spouse|fianc[eé]e?"
 CHILD = r"children|kids?|sons?|daughters?|child|baby|toddler|twins|little one"

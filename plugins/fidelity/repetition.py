@@ -6,8 +6,8 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, words_of
-from cbtrun.records import Speaker
 
 FEWEST_WORDS = 7  # of a turn that is compared: everybody says "I don't know" twice
 LONG = 16  # words of a turn of which one repeat is enough

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, spoken_sentences, straight
-from cbtrun.records import Speaker
 
 FEELS = r"(?:feel(?:ing|ings|s)?|felt|mind|thoughts?|thinking|mood|emotions?|body)"
 LABEL = {"patient": r"^\W*(?:therapist|counsell?or|clinician)\s*:", "therapist": r"^\W*(?:patient|client)\s*:"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, straight
-from cbtrun.records import Speaker
 
 OPENING_TURNS = 4  # a greeting, and one back, belong to the first turns
 GREETS = re.compile(

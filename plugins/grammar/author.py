@@ -14,18 +14,14 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import Model, ModelContext, Reply, Request
+from cbtrun.plugin import Model, ModelContext, ModelError, Reply, Request, hookimpl
 from cbtrun.plugins.personas.attributes import attribute_files
 from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem
     from cbtrun.plugins.grammar.brief import Brief, Written
     from cbtrun.plugins.practices.practice import Practice
-    from cbtrun.records import Json
 
 
 def fingerprint_files() -> list[Path]:

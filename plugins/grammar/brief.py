@@ -10,9 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cbtrun.errors import ModelError
-from cbtrun.models import Request
-from cbtrun.records import Persona, Record
+from cbtrun.plugin import ModelError, Persona, Record, Request
 
 
 class SessionPlan(Record):

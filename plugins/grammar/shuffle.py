@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+from cbtrun.plugin import Persona
 from cbtrun.plugins.grammar.brief import Brief, Written
 from cbtrun.plugins.grammar.course import FEWEST_WORDS, MOST_WORDS, write_cbt
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.draw import draw_persona
 from cbtrun.plugins.personas.material import sentences
-from cbtrun.records import Persona
 
 
 def write_shuffled(brief: Brief, rng: Random) -> Written:

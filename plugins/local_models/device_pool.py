@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 from cbtrun.plugins.tuning import tune_memory
 
 

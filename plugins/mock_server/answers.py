@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import derive_seed
-from cbtrun.errors import ModelError
-from cbtrun.models import ChatMessage, Draw, Model, ModelContext, Request
+from cbtrun.plugin import ChatMessage, Draw, Model, ModelContext, ModelError, Request, derive_seed
 from cbtrun.plugins.mock_server.protocols import Body, wanted_schema
 
 if TYPE_CHECKING:
-    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.plugin import Rubric
 
 ITEMS = re.compile(r"^Items: (.+)$", re.MULTILINE)
 RATING = re.compile(r"^Rubric: .*\([0-9a-f]+\)\s*$", re.MULTILINE)
@@ -53,7 +51,7 @@ class EmbeddedAnswers:
     def of_folders(cls, folders: Sequence[Path] = ()) -> EmbeddedAnswers:
         """Answers by the shipped rubrics and those in further folders."""
         import cbtrun.rubrics
-        from cbtrun.ratings.rubric import read_rubric, rubric_digest
+        from cbtrun.plugin import read_rubric, rubric_digest
 
         files = [
             file for folder in (Path(cbtrun.rubrics.__path__[0]), *folders) for file in sorted(folder.glob("*.yaml"))
@@ -132,8 +130,8 @@ def _asks_for_summary(request: Request) -> bool:
 
 def _summary(request: Request) -> str:
     """What a therapist's model keeps of a session, found by the program that summarises without a model."""
+    from cbtrun.plugin import Turn
     from cbtrun.plugins.dialogue.carry import program_summary
-    from cbtrun.records import Turn
 
     speakers = {"assistant": "therapist", "user": "patient"}
     said = [one for one in request.messages[:-1] if one.role != "system"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from random import Random
 
+from cbtrun.plugin import Persona
 from cbtrun.plugins.patients.course import later_answer
 from cbtrun.plugins.patients.hearing import alike
 from cbtrun.plugins.patients.state import State
 from cbtrun.plugins.patients.voice import Voice
 from cbtrun.plugins.personas.material import sentences
 from cbtrun.plugins.wording.phrasing import Phrasebook
-from cbtrun.records import Persona
 
 ANSWERS = {
     "feedback": "feedback", "summary": "summary", "review": "no_homework_yet", "last_time": "no_last_time",

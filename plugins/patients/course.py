@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cbtrun.models import ChatMessage
+from cbtrun.plugin import ChatMessage, Persona
 from cbtrun.plugins.grammar.course import homework_outcome
-from cbtrun.records import Persona
 
 TRUST_A_SESSION, MOST_TRUST = 0.03, 0.2
 GAIN_OF_WORK, GAIN_OF_HOMEWORK = 1.0, 0.6  # PHQ-9 points a session

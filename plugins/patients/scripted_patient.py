@@ -14,18 +14,14 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Model, ModelContext, Reply, Request
+from cbtrun.plugin import ChatMessage, Model, ModelContext, ModelError, Reply, Request, hookimpl
 from cbtrun.plugins.dialogue.notes import without_note
 from cbtrun.plugins.practices.named import practice_files, practice_option, practice_problems
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Persona, Problem
     from cbtrun.plugins.patients.manner import Manner
     from cbtrun.plugins.practices.practice import Practice
-    from cbtrun.records import Json, Persona
 
 
 def fingerprint_files() -> list[Path]:
@@ -108,7 +104,7 @@ def read_persona(messages: Sequence[ChatMessage]) -> Persona:
     """The persona that stands as JSON in the system message. Raises ModelError."""
     from pydantic import ValidationError
 
-    from cbtrun.records import Persona
+    from cbtrun.plugin import Persona
 
     system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")

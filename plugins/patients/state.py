@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from cbtrun.digests import derive_seed, digest
+from cbtrun.plugin import Persona, derive_seed, digest
 from cbtrun.plugins.patients.course import FIRST_SESSION, CourseState
 from cbtrun.plugins.patients.hearing import Heard, hear
 from cbtrun.plugins.patients.manner import Manner, shipped_manner
 from cbtrun.plugins.personas.material import Material, occurs, patient_material
-from cbtrun.records import Persona
 
 TRUST = {
     "open": 0.6, "overtalkative": 0.6, "compliant": 0.5, "guarded": 0.35, "sceptical": 0.3, "withdrawn": 0.25,

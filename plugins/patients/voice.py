@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
+from cbtrun.plugin import Persona
 from cbtrun.plugins.personas.material import PATIENT_WORDS, Material, patient_material, sentences
 from cbtrun.plugins.wording.phrasing import Phrasebook, fits, read_rules
-from cbtrun.records import Persona
 
 DOUBLED = 0.35  # share of answers of a DOUBLE kind that are made of two wordings
 DOUBLE = frozenset({

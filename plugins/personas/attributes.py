@@ -11,10 +11,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from cbtrun.errors import Problem, SpecError
+from cbtrun.plugin import Located, Problem, SpecError, read_yaml, schema_problems
 from cbtrun.plugins.wording.phrasing import parse
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import Located, read_yaml
 
 Weights = Mapping[str, float]
 

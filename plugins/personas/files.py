@@ -11,11 +11,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.persona_sets import content_digest
-from cbtrun.records import Json, Persona
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import PlaceOf, read_yaml
+from cbtrun.plugin import Json, Persona, Place, PlaceOf, Problem, SpecError, content_digest, read_yaml, schema_problems
 
 PERSONA_OPTIONS: Json = {
     "type": "object",

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from cbtrun.plugin import Persona
 from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.plugins.wording.phrasing import Phrasebook, finish, read_rules
 from cbtrun.plugins.wording.pronouns import clause, to_you
-from cbtrun.records import Persona
 
 MATERIAL = Path(__file__).parents[1] / "grammar" / "plan" / "material.yaml"
 PATIENT_WORDS = Path(__file__).parents[1] / "patients" / "words"

@@ -10,21 +10,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.digests import derive_seed
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.persona_sets import content_digest
-from cbtrun.planning import Plan, PlanContext
+from cbtrun.plugin import (
+    Persona,
+    Plan,
+    PlanContext,
+    RecordList,
+    SpecError,
+    StageError,
+    content_digest,
+    derive_seed,
+    hookimpl,
+)
 from cbtrun.plugins.personas.attributes import attribute_files, attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
-from cbtrun.record_list import RecordList
-from cbtrun.records import Persona
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem, StageContext
     from cbtrun.plugins.personas.attributes import Attributes
-    from cbtrun.records import Json
 
 MAX_TRIES = 200  # for one persona; reached only when the attributes allow fewer people than were asked for
 

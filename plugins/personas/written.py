@@ -11,20 +11,12 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import derive_seed, digest
-from cbtrun.errors import StageError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, Draw, Request
-from cbtrun.persona_sets import content_digest
-from cbtrun.records import Persona
+from cbtrun.plugin import ChatMessage, Draw, Persona, Request, StageError, content_digest, derive_seed, digest, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cbtrun.calls.calls import Calls
-    from cbtrun.calls.structured import Answer
-    from cbtrun.context import StageContext
-    from cbtrun.records import Json
+    from cbtrun.plugin import Answer, Calls, Json, StageContext
 
 TRIES = 3  # answers of one call that may break the schema or the brief
 AGAIN = 4  # calls for a persona that repeats an earlier one
@@ -121,7 +113,7 @@ def repeats(persona: Persona, earlier: Sequence[Persona]) -> bool:
 
 
 async def _written(calls: Calls, context: StageContext, number: int, again: int) -> Persona:
-    from cbtrun.calls.structured import ask
+    from cbtrun.plugin import ask
 
     wanted = draw_brief(context.options, derive_seed("written persona", context.seed, context.name, number, again))
     about = {"about": context.options["about"], "brief": wanted}
@@ -156,7 +148,7 @@ def written_persona() -> type[Answer]:
     """The answer: a persona without its id, that keeps to its brief."""
     from pydantic import ConfigDict, ValidationInfo, create_model, model_validator
 
-    from cbtrun.calls.structured import Answer
+    from cbtrun.plugin import Answer
 
     class Briefed(Answer):
         model_config = ConfigDict(frozen=True, extra="forbid")
@@ -177,7 +169,7 @@ def written_persona() -> type[Answer]:
 
 @lru_cache(maxsize=1)
 def _keys() -> str:
-    from cbtrun.record_schema import record_schema
+    from cbtrun.plugin import record_schema
 
     properties = record_schema(Persona)["properties"]
     return "\n".join(f"- {name}: {part.get('description', '')}" for name, part in properties.items() if name != "id")

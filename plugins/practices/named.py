@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Problem
 
 
 def shipped_practices() -> list[str]:
@@ -48,7 +47,7 @@ def practice_problems(context: BlockContext, key: str = "practice", known: tuple
     if path is None:
         shipped = ", ".join((*known, *shipped_practices()))
         return [context.problem(f"no practice '{name}'; there are: {shipped}, or the path of your own", key)]
-    from cbtrun.errors import SpecError
+    from cbtrun.plugin import SpecError
     from cbtrun.plugins.practices.practice import read_practice
 
     try:

@@ -15,15 +15,10 @@ from typing import Any
 
 from pydantic import Field
 
-from cbtrun.digests import file_digest
-from cbtrun.errors import Problem, SpecError
-from cbtrun.patterns import check_pattern
+from cbtrun.plugin import Located, Problem, Record, SpecError, check_pattern, file_digest, read_yaml, schema_problems
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.practices.named import practice_path, shipped_practices
 from cbtrun.plugins.wording.phrasing import parse, read_rules
-from cbtrun.records import Record
-from cbtrun.study.schema import schema_problems
-from cbtrun.study.yaml_source import Located, read_yaml
 
 Wordings = Mapping[str, tuple[str, ...]]
 """Rule -> templates."""

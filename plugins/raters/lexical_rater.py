@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ModelContext, Reply, Request
+from cbtrun.plugin import ModelContext, ModelError, Reply, Request, hookimpl
 
 if TYPE_CHECKING:
+    from cbtrun.plugin import Json, Rubric
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-    from cbtrun.ratings.rubric import Rubric
-    from cbtrun.records import Json
 
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)

@@ -9,21 +9,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import aggregate_of, effects_and_notes, finished, statistics_files, stored, tests_and_notes
-from cbtrun.analysis.options import block_schema, two_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, analysis_table, group_of, keep_where, rows_at
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Row,
+    aggregate_of,
+    analysis_table,
+    block_schema,
+    effect_sizes,
+    effects_and_notes,
+    finished,
+    group_of,
+    hookimpl,
+    keep_where,
+    outcome_values,
+    paired,
+    rows_at,
+    statistics_files,
+    stored,
+    tests_and_notes,
+    two_groups,
+    two_levels_options,
+)
 from cbtrun.plugins.raters import control_sessions
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
-from cbtrun.ratings.totals import outcome_values
-from cbtrun.records import Comparison
-from cbtrun.statistics import effect_sizes, paired, two_groups
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext, StageContext
-    from cbtrun.errors import Problem
-    from cbtrun.ratings.rubric import Rubric
-    from cbtrun.records import Json
+    from cbtrun.plugin import BlockContext, Json, Problem, Rubric, StageContext
 
 SPOILED = {
     "shuffled": "turns in random order",

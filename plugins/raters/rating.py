@@ -9,35 +9,45 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.structured import Replies, SpeaksFor, ask
-from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import FORGOTTEN
-from cbtrun.models import AnswerMode, Draw, HasAnswerMode
-from cbtrun.ratings.answer import AnswerForm, answer_form, item_scores, unscored
-from cbtrun.ratings.evidence import TurnsSearched
-from cbtrun.ratings.order import asking_place
-from cbtrun.ratings.request import (
+from cbtrun.plugin import (
+    FORGOTTEN,
     TEMPLATES,
+    AnswerForm,
+    AnswerMode,
     Brief,
+    Draw,
+    HasAnswerMode,
+    ItemScore,
+    Rating,
+    RecordList,
+    Replies,
+    Rubric,
+    Session,
     ShownTurn,
+    SpeaksFor,
+    StageError,
+    TurnsSearched,
     Window,
+    answer_form,
+    ask,
+    asking_place,
+    item_scores,
+    joined_scores,
+    packed_line,
     rating_brief,
+    rubric_digest,
     shown_turns,
     template_path,
     transcript_length,
     unblinding_flags,
+    unscored,
+    window_flags,
     windows,
 )
-from cbtrun.ratings.request import (
-    rating_request as rendered,
-)
-from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.ratings.windows import joined_scores, window_flags
-from cbtrun.record_list import RecordList, packed_line
-from cbtrun.records import ItemScore, Rating, Session
+from cbtrun.plugin import rating_request as rendered
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.plugin import StageContext
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"

@@ -9,14 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.context import StageContext
-    from cbtrun.planning import Plan, PlanContext
-    from cbtrun.records import Json, Rating
+    from cbtrun.plugin import Json, Plan, PlanContext, Rating, StageContext
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
@@ -110,7 +108,7 @@ OPTIONS: Json = {
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater and repeat (and item, if asked one by one)."""
-    from cbtrun.planning import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "ratings":
         return None

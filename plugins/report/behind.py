@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
+from cbtrun.plugin import Comparison, Session, grouping_levels, level_of, reason_kind
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.records import Comparison, Session
-from cbtrun.results import grouping_levels, level_of, reason_kind
 
 Levels = Mapping[str, str | Sequence[str]]
 ROWS = "rows"
@@ -149,7 +148,7 @@ def _reader(given: ReportInput, name: str) -> Callable[[Session], str | None]:
         arms, block = given.study.get("arms") or {}, given.study.get("sessions") or {}
         return lambda session: (arms.get(session.arm) or {}).get("patient") or block.get("patient")
     if name.startswith("persona."):
-        from cbtrun.analysis.block import persona_levels
+        from cbtrun.plugin import persona_levels
 
         levels = {id_: persona_levels(persona)[name] for id_, persona in given.personas.items()}
         return lambda session: levels.get(session.persona or "")

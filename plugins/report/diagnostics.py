@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cbtrun.plugin import reason_kind
 from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.rating_checks import rating_warnings
 from cbtrun.plugins.report.reliability import low_reliability
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
-from cbtrun.results import reason_kind
 
 PILED = 0.5
 """Share of sessions at one end of a scale from which differences are hidden by that end."""

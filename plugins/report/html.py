@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cbtrun.context import RunFacts, StageContext
+    from cbtrun.plugin import Json, RunFacts, StageContext
     from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions
-    from cbtrun.records import Json
 
 OPTIONS: Json = {
     "type": "object",
@@ -126,7 +125,7 @@ def report_options(block: Mapping[str, Any]) -> ReportOptions:
 
 def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], ...]]:
     """Rating set -> the messages that its raters get, with an invented transcript; of sets made by `rubric` alone."""
-    from cbtrun.ratings.request import rendered_example
+    from cbtrun.plugin import rendered_example
 
     blocks = {name: one for name, one in (context.study.get("ratings") or {}).items() if one.get("using") == "rubric"}
     return {

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cbtrun.context import Promise
-from cbtrun.records import Comparison, Failure, Persona, Session
-from cbtrun.results import RatedSet, Results
+from cbtrun.plugin import Comparison, Failure, Persona, Promise, RatedSet, Results, Session
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.plugin import variables, variation_command
 from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.corpora import corpora_table
@@ -37,7 +38,6 @@ from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import Table, cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.training import training_plates
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
-from cbtrun.study.sensitivity import variables, variation_command
 
 if TYPE_CHECKING:
     from jinja2 import Environment

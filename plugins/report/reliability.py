@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from cbtrun.plugin import Comparison
 from cbtrun.plugins.report.behind import behind_comparison, rated_sessions
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
-from cbtrun.records import Comparison
 
 LOW_RELIABILITY = 0.7
 """Below it a group difference is blurred enough to say so (Nunnally 1978, for early research)."""

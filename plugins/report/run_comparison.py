@@ -9,11 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from cbtrun.csv_cells import bare_cell
+from cbtrun.plugin import GroupSummary, Interval, Test, bare_cell, clustered_interval
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 from cbtrun.plugins.report.wording import interval, number, probability
-from cbtrun.records import Interval, Test
-from cbtrun.results import GroupSummary, clustered_interval
 
 Key = tuple[str, str, str]
 """Outcome, grouping, level."""
@@ -134,7 +132,7 @@ def _levels(
     sides: tuple[tuple[GroupSummary, ...], tuple[GroupSummary, ...]],
     values: tuple[Values, Values],
 ) -> Iterator[SharedGroup]:
-    from cbtrun.statistics.paired import paired_t_test
+    from cbtrun.plugin import paired_t_test
 
     theirs = {one.level: one for one in sides[1]}
     for group in sides[0]:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cbtrun.plugin import Session, Turn
 from cbtrun.plugins.raters.lexical_turns import content_stems
-from cbtrun.records import Session, Turn
 
 MEASURES = {
     "agenda": "Agenda adherence: turns that take up a word of the agreed agenda",

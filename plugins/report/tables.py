@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cbtrun.csv_cells import csv_text
+from cbtrun.plugin import csv_text, write_atomically
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.run_folder import write_atomically
 
 NARROW, NARROW_GAP = 21.875, 0.45
 """Width of the page's text on a phone 390 pixels wide, and the gap between columns there, in rem."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from cbtrun.plugin import write_atomically
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import Plates, Tables, make_plates, make_tables, render_page
@@ -12,7 +13,6 @@ from cbtrun.plugins.report.rehearsal import is_rehearsal, stamped_csv, stamped_p
 from cbtrun.plugins.report.result_tables import tidy_comparisons, tidy_groups, tidy_sessions
 from cbtrun.plugins.report.tables import as_csv, save_table
 from cbtrun.plugins.report.transcripts import FOLDER, pack_sessions, write_chunks
-from cbtrun.run_folder import write_atomically
 
 TIDY = {"groups": tidy_groups, "comparisons": tidy_comparisons, "sessions": tidy_sessions}
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import Message, StageError, Transcript
 from cbtrun.plugins.local_models.chat_format import therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marker, marker
-from cbtrun.records import Message, Transcript
 
 
 @dataclass(frozen=True)

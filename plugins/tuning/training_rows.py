@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError, Transcript
 from cbtrun.plugins.local_models.chat_format import Chat, therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marked, Marker, marker
-from cbtrun.records import Transcript
 
 UNTRAINED = -100
 """Label of a token that the loss leaves out."""

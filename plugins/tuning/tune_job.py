@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import digest
+from cbtrun.plugin import Adapter, digest
 from cbtrun.plugins.local_models.device_pool import POOL, device_count, visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
@@ -21,10 +21,9 @@ from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory
 from cbtrun.plugins.tuning.tune_worker import ADAPTER, MODULE, TRAINED, WorkPlan, write_plan
 from cbtrun.plugins.tuning.worker_processes import end_all, run_together
-from cbtrun.records import Adapter
 
 if TYPE_CHECKING:
-    from cbtrun.context import StageContext
+    from cbtrun.plugin import StageContext
     from cbtrun.plugins.tuning.sft_watch import Tell
 
 IN_PROCESS = threading.Lock()

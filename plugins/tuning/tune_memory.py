@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.check import Check
-from cbtrun.errors import StageError
+from cbtrun.plugin import Check, StageError
 
 GIB = 2**30
 NF4_BITS = {True: 4.127, False: 4.5}

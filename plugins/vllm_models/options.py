@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.digests import digest
+from cbtrun.plugin import Json, digest
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
 from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.engine_arguments import QUANTIZATIONS
-from cbtrun.records import Json
 
 ENGINE = (
     *("model", "revision", "dtype", "quantization", "load_format", "max_model_len", "gpu_memory_utilization"),

@@ -10,20 +10,25 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.digests import tree_digest
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
+from cbtrun.plugin import (
+    ChatMessage,
+    ContextRoom,
+    EngineShare,
+    ModelContext,
+    ModelError,
+    Reply,
+    Request,
+    hookimpl,
+    tree_digest,
+)
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
 
 if TYPE_CHECKING:
-    from cbtrun.context import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem
     from cbtrun.plugins.local_models.model_files import ModelFiles
     from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
-    from cbtrun.records import Json
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 SOURCES = ("vllm_models/vllm_model.py", "vllm_models/engine.py", "local_models/chat_format.py")
