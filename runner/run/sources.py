@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from cbtrun import plugin
 from cbtrun.digests import digest
 
 DATA = frozenset({".yaml", ".yml", ".json", ".jsonl", ".j2", ".jinja", ".txt", ".css", ".js", ".csv", ".mplstyle"})
@@ -63,11 +64,22 @@ def _reached(roots: tuple[str, ...], beside: Path | None) -> dict[str, str]:
         found[name] = held.statements
         folders.add(path.parent)
         packages |= {*held.packages}
-        waiting += held.imports
+        waiting += (behind for module in held.imports for behind in _behind_the_face(module))
     folders |= {folder for package in packages if (folder := _folder_of(package)) is not None}
     data = {file for folder in folders for file in _data_in(folder)}
     _remember()
     return found | {f"{file.parent.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in data}
+
+
+def _behind_the_face(module: str) -> tuple[str, ...]:
+    """Where a name of `cbtrun.plugin` may come from: its module, or itself where it is one. The face decides nothing."""
+    face, _, name = module.rpartition(".")
+    if module == plugin.__name__:
+        return ()
+    if face != plugin.__name__:
+        return (module,)
+    home = plugin.home_of(name)
+    return (home, f"{home}.{name}") if home else ()
 
 
 def _data_in(folder: Path) -> Iterator[Path]:
