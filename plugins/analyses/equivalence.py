@@ -53,8 +53,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """Two one-sided tests of levels that are equal."""
-    from cbtrun.analysis.planned import GROUPS, PAIRS, Kind, equal_groups, planned_test
-    from cbtrun.analysis.power import power_of_equivalence
+    from cbtrun.plugin import GROUPS, PAIRS, Kind, equal_groups, planned_test, power_of_equivalence
 
     told: tuple[str, ...] = ("the smallest margin, in SDs, within which two equal levels are shown to be alike",)
     if context.within:

@@ -90,8 +90,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """Each main effect and the interaction, by Hotelling's test within personas or type-3 sums between them."""
-    from cbtrun.analysis.planned import PEOPLE, Kind, equal_groups, planned_test
-    from cbtrun.analysis.power import power_of_f
+    from cbtrun.plugin import PEOPLE, Kind, equal_groups, planned_test, power_of_f
 
     first, second = context.options["factors"]
     sizes = [len(context.options["levels"][one]) for one in (first, second)]

@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import (
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Row,
+    StatisticsError,
     analyse_block,
+    are_averaged,
+    are_paired,
+    assumptions,
+    block_schema,
+    bootstrap,
     common_fields,
     count_personas,
+    effect_sizes,
     effects_and_notes,
+    fit_problems,
+    group_of,
+    hookimpl,
+    independent_noise,
+    independent_units,
     missing_level_notes,
     tests_and_notes,
+    tests_option,
+    two_groups,
+    two_levels_options,
+    worst_case_of_groups,
 )
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.noise import independent_noise
@@ -50,8 +69,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """Mann-Whitney of two equal groups, or Welch's test where the block names it first."""
-    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test, power_between_groups
-    from cbtrun.analysis.rank_power import mann_whitney_power
+    from cbtrun.plugin import GROUPS, Kind, equal_groups, mann_whitney_power, planned_test, power_between_groups
 
     test = (context.options.get("tests") or ["mann-whitney"])[0]
     power = power_between_groups if test == "welch" else (lambda level: mann_whitney_power(level, context.seed))

@@ -69,7 +69,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """Planned as a paired t test of personas' means."""
-    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
+    from cbtrun.plugin import PAIRS, Kind, planned_test, power_in_pairs
 
     levels = len(context.options["levels"])
     pairs = levels * (levels - 1) // 2

@@ -6,13 +6,29 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import (
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    PairOfLevels,
+    Sized,
+    Tested,
+    all_levels_sentence,
     analyse_block,
+    are_averaged,
+    assumptions,
+    block_schema,
     common_fields,
+    compared_option,
+    compared_problems,
+    complete_blocks,
     count_personas,
     effects_and_notes,
+    group_of,
+    hookimpl,
+    independent_units,
     missing_level_notes,
     tests_and_notes,
+    two_levels_sentence,
 )
 from cbtrun.analysis.checks import compared_problems
 from cbtrun.analysis.options import block_schema, compared_option, several_levels_options
@@ -82,7 +98,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """The F test of all levels and, where they are made, the tests of each pair."""
-    from cbtrun.analysis.planned import (
+    from cbtrun.plugin import (
         GROUPS,
         PAIRS,
         PEOPLE,
@@ -91,8 +107,8 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
         planned_test,
         power_between_groups,
         power_in_pairs,
+        power_of_f,
     )
-    from cbtrun.analysis.power import power_of_f
 
     levels = len(context.options["levels"])
     told: tuple[str, ...] = ("f: SD of the levels’ means over the SD within a level",)

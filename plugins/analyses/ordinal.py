@@ -45,8 +45,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """A Wald test of the odds ratio, simulated."""
-    from cbtrun.analysis.planned import GROUPS, Kind, equal_groups, planned_test
-    from cbtrun.analysis.rank_power import odds_power
+    from cbtrun.plugin import GROUPS, Kind, equal_groups, odds_power, planned_test
 
     n: int | None = context.personas
     told: tuple[str, ...] = ("sessions of one persona are taken as independent: more can be found than this",)

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import (
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Pairing,
     analyse_block,
+    assumptions,
+    block_schema,
+    bootstrap,
     common_fields,
     count_personas,
+    effect_sizes,
     effects_and_notes,
+    fit_problems,
+    group_of,
+    hookimpl,
     missing_level_notes,
     tests_and_notes,
+    tests_option,
+    two_levels_options,
+    worst_case_of_pairs,
 )
 from cbtrun.analysis.checks import fit_problems
 from cbtrun.analysis.noise import paired_noise
@@ -50,8 +63,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
     """A t test of pairs, or Wilcoxon's where the block tests by ranks."""
-    from cbtrun.analysis.planned import PAIRS, Kind, planned_test, power_in_pairs
-    from cbtrun.analysis.rank_power import wilcoxon_power
+    from cbtrun.plugin import PAIRS, Kind, planned_test, power_in_pairs, wilcoxon_power
 
     test = (context.options.get("tests") or ["t"])[0]
     power = (lambda level: wilcoxon_power(level, context.seed)) if test == "wilcoxon" else power_in_pairs

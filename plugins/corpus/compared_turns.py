@@ -165,8 +165,8 @@ def _rating_work(context: StageContext) -> RatingWork:
 async def _compared(
     opening: Opening, therapist: Calls, rater: Calls, work: RatingWork, options: Mapping[str, Any]
 ) -> Compared:
+    from cbtrun.plugin import rating_total
     from cbtrun.plugins.raters.rating import Unit, rate_one
-    from cbtrun.ratings.totals import rating_total
 
     subject = digest([opening.transcript.persona, [one.content for one in opening.messages]])
     said = [await _said(opening, therapist, subject, time) for time in TWICE]

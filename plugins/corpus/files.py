@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import SpecError, StageError, hookimpl, read_table
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
-from cbtrun.tables.transcript_table import read_table
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

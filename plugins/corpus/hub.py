@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import SpecError, StageError, Table, hookimpl
+from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.hub_door import CARDS, card_problems, check_builder, folder_problems
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
-from cbtrun.tables.transcript_table import Row, Table
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext, StageContext

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 
 FORMATS = ("csv", "tsv", "json", "jsonl", "ndjson", "parquet")
 BUILDERS = ("csv", "json", "parquet")

@@ -232,7 +232,7 @@ def _is_to_rewrite(transcript: Transcript, options: Mapping[str, Any]) -> bool:
 
 async def _write_session(calls: Calls, request: Request) -> WrittenSession:
     """The author's answer, asked for once more if it is malformed. Raises StageError."""
-    from cbtrun.calls.structured import ask
+    from cbtrun.plugin import ask
     from cbtrun.plugins.corpus.course_messages import WrittenSession
 
     answered = await ask(calls, request, WrittenSession, tries=TRIES)

@@ -13,7 +13,7 @@ from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 SUMMARISE = (
     "You keep notes of a therapy session for the {speaker}. Write down in at most 80 words what the turns below say that "

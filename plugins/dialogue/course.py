@@ -21,7 +21,7 @@ from cbtrun.plugins.dialogue.units import Unit
 from cbtrun.plugins.fidelity.finding import Case
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 SUMMARY_TOKENS = 160
 

@@ -14,7 +14,7 @@ from cbtrun.calls.structured import Answer, ask
 from cbtrun.contract.models import ChatMessage, Draw, Request
 
 if TYPE_CHECKING:
-    from cbtrun.calls.structured import Replies
+    from cbtrun.plugin import Replies
 
 ITEMS = (
     "Little interest or pleasure in doing things",

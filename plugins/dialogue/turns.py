@@ -18,7 +18,7 @@ from cbtrun.plugins.dialogue.prompts import view
 from cbtrun.plugins.dialogue.units import Unit
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
+    from cbtrun.plugin import Calls
 
 OTHER: dict[Speaker, Speaker] = {"therapist": "patient", "patient": "therapist"}
 

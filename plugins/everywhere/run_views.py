@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from http.server import HTTPServer
     from pathlib import Path
 
-    from cbtrun.analysis.planned import PlannedTest
-    from cbtrun.analysis.power_words import Wanted
+    from cbtrun.plugin import PlannedTest, Wanted
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cbtrun.rubrics
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 
 @hookimpl

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.stand_in import StandIn
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import StandIn, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError
 from cbtrun.plugins.local_models.model_door import read_settings
 
 WEIGHTS = "adapter_model.safetensors"

@@ -17,7 +17,7 @@ from cbtrun.contract.records import Message
 from cbtrun.errors import ModelError
 
 if TYPE_CHECKING:
-    from cbtrun.templates.chat import RenderedChat
+    from cbtrun.plugin import RenderedChat
 
 ROLES = {"system": "system", "therapist": "assistant", "patient": "user"}
 OPENING = "(The session begins.)"
@@ -108,7 +108,7 @@ def check_template_ends(tokenizer: Any) -> None:
 
 def _rendered(tokenizer: Any, chat: Chat, add_generation_prompt: bool = False) -> RenderedChat:
     """The template came with the model and is a stranger's program: ModelError for one that would not end."""
-    from cbtrun.templates.chat import ChatTemplateLimit, rendered_chat
+    from cbtrun.plugin import ChatTemplateLimit, rendered_chat
 
     named = {name: token for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
     variables = {**named, **CONSTANTS, "add_generation_prompt": add_generation_prompt}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError
 from cbtrun.plugins.local_models.chat_format import Chat, fitted_chat, prompt_text, template_text, turn_ends
 
 GENERATION = re.compile(r"\{%[-+]?\s*+generation\b")

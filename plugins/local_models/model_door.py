@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError
 
 MOST_BYTES = 4 * 2**20
 """Of a file of settings; those of models are a few KiB."""

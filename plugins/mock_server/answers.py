@@ -20,7 +20,7 @@ from cbtrun.errors import ModelError
 from cbtrun.plugins.mock_server.protocols import Body, wanted_schema
 
 if TYPE_CHECKING:
-    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.plugin import Rubric
 
 ITEMS = re.compile(r"^Items: (.+)$", re.MULTILINE)
 RATING = re.compile(r"^Rubric: .*\([0-9a-f]+\)\s*$", re.MULTILINE)

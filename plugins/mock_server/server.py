@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError
 from cbtrun.plugins.mock_server.answers import default_answer
 from cbtrun.plugins.mock_server.faults import MIB, TRANSIENT, Fault, fail, spoiled_answer
 from cbtrun.plugins.mock_server.protocols import Body, read_body, vendor_of, write_answer

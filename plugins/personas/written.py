@@ -121,7 +121,7 @@ def repeats(persona: Persona, earlier: Sequence[Persona]) -> bool:
 
 
 async def _written(calls: Calls, context: StageContext, number: int, again: int) -> Persona:
-    from cbtrun.calls.structured import ask
+    from cbtrun.plugin import ask
 
     wanted = draw_brief(context.options, derive_seed("written persona", context.seed, context.name, number, again))
     about = {"about": context.options["about"], "brief": wanted}
@@ -156,7 +156,7 @@ def written_persona() -> type[Answer]:
     """The answer: a persona without its id, that keeps to its brief."""
     from pydantic import ConfigDict, ValidationInfo, create_model, model_validator
 
-    from cbtrun.calls.structured import Answer
+    from cbtrun.plugin import Answer
 
     class Briefed(Answer):
         model_config = ConfigDict(frozen=True, extra="forbid")

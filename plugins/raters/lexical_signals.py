@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from cbtrun.documents.patterns import BoundedPatterns, bounded
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
-from cbtrun.ratings.rubric_signals import Carried, Echo, Phrases, Ratio, Repeated, Signal, Words
 
 FEWEST_WORDS = 200
 """A rate for each hundred words assumes at least so many: one sentence in a very short session is no high rate."""

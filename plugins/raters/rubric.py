@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

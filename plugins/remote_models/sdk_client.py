@@ -11,7 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import CbtrunError, ServerFault, ServerTrouble
+from cbtrun.plugin import CbtrunError, ServerFault, ServerTrouble
 from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_json, short
 
 if TYPE_CHECKING:

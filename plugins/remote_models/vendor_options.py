@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.server_terms import TERMS_OPTIONS
-from cbtrun.errors import ModelError
+from cbtrun.plugin import TERMS_OPTIONS, ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
 
 if TYPE_CHECKING:

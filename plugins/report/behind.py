@@ -149,7 +149,7 @@ def _reader(given: ReportInput, name: str) -> Callable[[Session], str | None]:
     if name == "patient":
         return lambda session: given.study.patient_in(session.arm) or None
     if name.startswith("persona."):
-        from cbtrun.analysis.block import persona_levels
+        from cbtrun.plugin import persona_levels
 
         levels = {id_: persona_levels(persona)[name] for id_, persona in given.personas.items()}
         return lambda session: levels.get(session.persona or "")

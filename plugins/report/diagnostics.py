@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cbtrun.plugin import reason_kind
 from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
+from cbtrun.plugin import GroupSummary
 from cbtrun.plugins.report.behind import scored
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ def report_options(block: Mapping[str, Any]) -> ReportOptions:
 
 def rating_requests(context: StageContext) -> dict[str, tuple[tuple[str, str], ...]]:
     """Rating set -> the messages that its raters get, with an invented transcript; of sets made by `rubric` alone."""
-    from cbtrun.ratings.request import rendered_example
+    from cbtrun.plugin import rendered_example
 
     sets = {name: one for name, one in context.study.rating_sets.items() if one.using == "rubric"}
     return {

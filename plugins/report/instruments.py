@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cbtrun.plugin import find_path
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.study.overrides import find_path
 from cbtrun.study.view import StudyView, view_of

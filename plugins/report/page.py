@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.plugin import variables, variation_command
 from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.corpora import corpora_table

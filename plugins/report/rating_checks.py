@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cbtrun.plugin import norms_of
 from cbtrun.plugins.report.behind import Levels, rated_sessions, scored, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import Norm, ReportInput, main_grouping
 from cbtrun.plugins.report.result_tables import MISSING_COLUMN, caveats, outcome_title, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
-from cbtrun.ratings.norms import norms_of
 
 if TYPE_CHECKING:
     from cbtrun.results.study_results import Results

@@ -134,7 +134,7 @@ def _levels(
     sides: tuple[tuple[GroupSummary, ...], tuple[GroupSummary, ...]],
     values: tuple[Values, Values],
 ) -> Iterator[SharedGroup]:
-    from cbtrun.statistics.paired import paired_t_test
+    from cbtrun.plugin import paired_t_test
 
     theirs = {one.level: one for one in sides[1]}
     for group in sides[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.model_files import (
     adapter_digest,

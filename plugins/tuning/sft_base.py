@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_base
 from cbtrun.plugins.tuning.tune_memory import adapter_parameters, shape_of
 from cbtrun.plugins.tuning.tune_requirements import BITSANDBYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 from cbtrun.plugins.tuning.tune_requirements import LIGER
 
 if TYPE_CHECKING:

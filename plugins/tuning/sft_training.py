@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.model_files import torch_device, without_known_warnings
 from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
 from cbtrun.plugins.tuning.sft_watch import Tell, curves, watcher

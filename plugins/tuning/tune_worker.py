@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import CbtrunError
+from cbtrun.plugin import CbtrunError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_tokenizer
 
 if TYPE_CHECKING:

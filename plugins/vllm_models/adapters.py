@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError
 from cbtrun.plugins.local_models.adapter_door import adapter_settings, check_adapter_files
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)

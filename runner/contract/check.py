@@ -42,4 +42,4 @@ class ServerQuestion:
     """A GET that costs nothing: a server's list of models, or what it says of one."""
 
     address: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)

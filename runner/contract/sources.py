@@ -96,6 +96,17 @@ def _absolute(imported: str, by: str, path: Path) -> str:
     return ".".join([*package[: len(package) - level + 1], imported.lstrip(".")]).strip(".")
 
 
+def _behind_the_face(module: str) -> tuple[str, ...]:
+    """Where a name of `cbtrun.plugin` may come from: its module, or itself where it is one. The face decides nothing."""
+    face, _, name = module.rpartition(".")
+    if module == plugin.__name__:
+        return ()
+    if face != plugin.__name__:
+        return (module,)
+    home = plugin.home_of(name)
+    return (home, f"{home}.{name}") if home else ()
+
+
 def _data_in(folder: Path) -> Iterator[Path]:
     """Data files of a folder and of the folders below it that hold no modules."""
     for path in sorted(folder.iterdir()):

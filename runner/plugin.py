@@ -1,0 +1,145 @@
+"""All that a plugin may import of cbtrun: `from cbtrun.plugin import hookimpl, StageContext`
+
+Names in here stay; modules behind them may move. A name is imported when somebody asks for it, so that a small plugin
+starts fast. plugin.pyi says the same to type checkers; `python tools/plugin_face.py` keeps both in step with plugins/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+HOMES: Mapping[str, str] = {
+    # Hooks, and what they are given and give
+    "cbtrun.context": "BlockContext Promise RunFacts StageContext StageNote",
+    "cbtrun.contract.check": "Check ServerContext ServerQuestion",
+    "cbtrun.contract.exported": "ExportContext",
+    "cbtrun.contract.stand_in": "StandIn",
+    "cbtrun.hookspecs": "hookimpl",
+    "cbtrun.planning": "Plan PlanContext PlannedCalls TURN_TOKENS",
+    # Errors, each with the words that a user can act on
+    "cbtrun.errors": (
+        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited ServerFault "
+        "ServerTrouble SpecError StageError StatisticsError StopRun"
+    ),
+    # Models: what they are asked, what they answer, what else they may have
+    "cbtrun.models": (
+        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasRoom Model "
+        "ModelContext Reply Request"
+    ),
+    # Servers and calls: addresses, keys, limits, answers that follow a schema
+    "cbtrun.calls.addresses": "server_of",
+    "cbtrun.calls.calls": "Calls",
+    "cbtrun.calls.kept_replies": "bounded_cost is_count one_line",
+    "cbtrun.calls.secrets": "environment_without_keys HUB_KEYS Secret",
+    "cbtrun.calls.server_terms": "HasTerms ServerTerms terms_of TERMS_OPTIONS",
+    "cbtrun.calls.structured": "Answer ask Replies SpeaksFor",
+    "cbtrun.calls.transport": "Answer=ServerAnswer Patience Transport",
+    # Records of a study, and lists of them on disk
+    "cbtrun.persona_sets": "content_digest training_sets",
+    "cbtrun.record_list": "packed_line RecordList",
+    "cbtrun.record_schema": "record_schema",
+    "cbtrun.records": (
+        "Adapter Comparison Effect Failure Interval ItemScore Json Message Persona Rating Record Session "
+        "Situation Speaker Test Transcript Turn"
+    ),
+    # Digests and seeds
+    "cbtrun.digests": "derive_seed digest file_digest tree_digest",
+    # Rubrics and ratings
+    "cbtrun.ratings.answer": "answer_form AnswerForm item_scores unscored",
+    "cbtrun.ratings.evidence": "TurnsSearched",
+    "cbtrun.ratings.norms": "norms_of",
+    "cbtrun.ratings.order": "asking_place",
+    "cbtrun.ratings.request": (
+        "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
+        "transcript_length unblinding_flags Window windows"
+    ),
+    "cbtrun.ratings.rubric": "Item Measurement read_rubric Rubric rubric_digest",
+    "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
+    "cbtrun.ratings.totals": "NOT_APPLICABLE outcome_values rating_total",
+    "cbtrun.ratings.windows": "joined_scores window_flags",
+    # Analyses: tables, options, checks, power
+    "cbtrun.analysis.block": (
+        "aggregate_of analyse_block common_fields count_personas effects_and_notes finished "
+        "missing_level_notes persona_levels statistics_files stored tests_and_notes"
+    ),
+    "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
+    "cbtrun.analysis.noise": "independent_noise paired_noise",
+    "cbtrun.analysis.options": "block_schema compared_option several_levels_options tests_option two_levels_options",
+    "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
+    "cbtrun.analysis.planned": (
+        "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "
+        "power_in_pairs PowerContext"
+    ),
+    "cbtrun.analysis.power": "power_of_equivalence power_of_f",
+    "cbtrun.analysis.power_words": "effect_curve planned_alike size_curve Wanted",
+    "cbtrun.analysis.rank_power": "mann_whitney_power odds_power PowerAt wilcoxon_power",
+    "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
+    "cbtrun.analysis.table": (
+        "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
+        "keep_where pair_by_persona Pairing Row rows_at"
+    ),
+    # Statistics: numbers in, numbers and sentences out
+    "cbtrun.statistics": "assumptions bootstrap effect_sizes omnibus paired two_groups",
+    "cbtrun.statistics.equivalence": "equivalence_of_groups equivalence_of_pairs",
+    "cbtrun.statistics.factorial": "between_contrast Contrast contrast_rows Part within_contrast",
+    "cbtrun.statistics.mixed": "fit_mixed mixed_contrast mixed_f_test MixedFit",
+    "cbtrun.statistics.omnibus": "Blocks",
+    "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
+    "cbtrun.statistics.paired": "paired_t_test",
+    "cbtrun.statistics.samples": "Sized Tested",
+    "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
+    "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
+    # Results
+    "cbtrun.results": (
+        "clustered_interval describe grouping_levels GroupSummary level_of OutcomeSummary RatedSet "
+        "read_results reason_kind Results"
+    ),
+    # Files that people write: YAML with places, tables, patterns, templates
+    "cbtrun.csv_cells": "bare_cell csv_text",
+    "cbtrun.patterns": "bounded BoundedPatterns check_pattern",
+    "cbtrun.study.overrides": "find_path",
+    "cbtrun.study.schema": "schema_problems",
+    "cbtrun.study.sensitivity": "variables variation_command",
+    "cbtrun.study.yaml_source": "Located PlaceOf read_yaml",
+    "cbtrun.tables.transcript_table": "read_table Row=TableRow Table told",
+    "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat",
+    "cbtrun.templates.prompts": "filled template_faults used_variables",
+    # Files that cbtrun writes, and processes that it starts
+    "cbtrun.forget.tombstones": "FORGOTTEN",
+    "cbtrun.import_path": "child_environment python_module",
+    "cbtrun.plain_files": "open_plain",
+    "cbtrun.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
+    "cbtrun.run_lock": "lock_of",
+}
+"""Module -> the names that plugins may have of it; `Row=TableRow` where two modules have one name."""
+
+
+def _homes() -> dict[str, tuple[str, str]]:
+    """Name in the face -> module, and its name there."""
+    pairs = ((module, *entry.split("=")) for module, names in HOMES.items() for entry in names.split())
+    return {pair[-1]: (pair[0], pair[1]) for pair in pairs}
+
+
+_HOMES = _homes()
+
+
+def home_of(name: str) -> str | None:
+    """The module that a name of the face comes from: what decides a stage is the module, not the face."""
+    home = _HOMES.get(name)
+    return home[0] if home else None
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"cbtrun.plugin has no '{name}': plugins may have the names that runner/plugin.py lists")
+    module, own = _HOMES[name]
+    home = import_module(module)
+    if not hasattr(home, own) and hasattr(home, "__path__"):  # a module of a package
+        return import_module(f"{module}.{own}")
+    return getattr(home, own)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

@@ -1,0 +1,286 @@
+"""What plugins may import, for type checkers: written by tools/plugin_face.py."""
+
+from collections.abc import Mapping
+
+# Analyses: tables, options, checks, power
+from cbtrun.analysis.block import aggregate_of as aggregate_of
+from cbtrun.analysis.block import analyse_block as analyse_block
+from cbtrun.analysis.block import common_fields as common_fields
+from cbtrun.analysis.block import count_personas as count_personas
+from cbtrun.analysis.block import effects_and_notes as effects_and_notes
+from cbtrun.analysis.block import finished as finished
+from cbtrun.analysis.block import missing_level_notes as missing_level_notes
+from cbtrun.analysis.block import persona_levels as persona_levels
+from cbtrun.analysis.block import statistics_files as statistics_files
+from cbtrun.analysis.block import stored as stored
+from cbtrun.analysis.block import tests_and_notes as tests_and_notes
+from cbtrun.analysis.checks import compared_problems as compared_problems
+from cbtrun.analysis.checks import factorial_problems as factorial_problems
+from cbtrun.analysis.checks import fit_problems as fit_problems
+from cbtrun.analysis.noise import independent_noise as independent_noise
+from cbtrun.analysis.noise import paired_noise as paired_noise
+from cbtrun.analysis.options import block_schema as block_schema
+from cbtrun.analysis.options import compared_option as compared_option
+from cbtrun.analysis.options import several_levels_options as several_levels_options
+from cbtrun.analysis.options import tests_option as tests_option
+from cbtrun.analysis.options import two_levels_options as two_levels_options
+from cbtrun.analysis.pairs import PairOfLevels as PairOfLevels
+from cbtrun.analysis.pairs import pairs_between as pairs_between
+from cbtrun.analysis.pairs import pairs_within as pairs_within
+from cbtrun.analysis.planned import GROUPS as GROUPS
+from cbtrun.analysis.planned import PAIRS as PAIRS
+from cbtrun.analysis.planned import PEOPLE as PEOPLE
+from cbtrun.analysis.planned import Kind as Kind
+from cbtrun.analysis.planned import PlannedTest as PlannedTest
+from cbtrun.analysis.planned import PowerContext as PowerContext
+from cbtrun.analysis.planned import equal_groups as equal_groups
+from cbtrun.analysis.planned import planned_test as planned_test
+from cbtrun.analysis.planned import power_between_groups as power_between_groups
+from cbtrun.analysis.planned import power_in_pairs as power_in_pairs
+from cbtrun.analysis.power import power_of_equivalence as power_of_equivalence
+from cbtrun.analysis.power import power_of_f as power_of_f
+from cbtrun.analysis.power_words import Wanted as Wanted
+from cbtrun.analysis.power_words import effect_curve as effect_curve
+from cbtrun.analysis.power_words import planned_alike as planned_alike
+from cbtrun.analysis.power_words import size_curve as size_curve
+from cbtrun.analysis.rank_power import PowerAt as PowerAt
+from cbtrun.analysis.rank_power import mann_whitney_power as mann_whitney_power
+from cbtrun.analysis.rank_power import odds_power as odds_power
+from cbtrun.analysis.rank_power import wilcoxon_power as wilcoxon_power
+from cbtrun.analysis.sensitivity import worst_case_of_groups as worst_case_of_groups
+from cbtrun.analysis.sensitivity import worst_case_of_pairs as worst_case_of_pairs
+from cbtrun.analysis.table import AnalysisTable as AnalysisTable
+from cbtrun.analysis.table import Pairing as Pairing
+from cbtrun.analysis.table import Row as Row
+from cbtrun.analysis.table import analysis_table as analysis_table
+from cbtrun.analysis.table import are_averaged as are_averaged
+from cbtrun.analysis.table import are_paired as are_paired
+from cbtrun.analysis.table import complete_blocks as complete_blocks
+from cbtrun.analysis.table import group_of as group_of
+from cbtrun.analysis.table import independent_units as independent_units
+from cbtrun.analysis.table import keep_where as keep_where
+from cbtrun.analysis.table import pair_by_persona as pair_by_persona
+from cbtrun.analysis.table import rows_at as rows_at
+
+# Servers and calls: addresses, keys, limits, answers that follow a schema
+from cbtrun.calls.addresses import server_of as server_of
+from cbtrun.calls.calls import Calls as Calls
+from cbtrun.calls.kept_replies import bounded_cost as bounded_cost
+from cbtrun.calls.kept_replies import is_count as is_count
+from cbtrun.calls.kept_replies import one_line as one_line
+from cbtrun.calls.secrets import HUB_KEYS as HUB_KEYS
+from cbtrun.calls.secrets import Secret as Secret
+from cbtrun.calls.secrets import environment_without_keys as environment_without_keys
+from cbtrun.calls.server_terms import TERMS_OPTIONS as TERMS_OPTIONS
+from cbtrun.calls.server_terms import HasTerms as HasTerms
+from cbtrun.calls.server_terms import ServerTerms as ServerTerms
+from cbtrun.calls.server_terms import terms_of as terms_of
+from cbtrun.calls.structured import Answer as Answer
+from cbtrun.calls.structured import Replies as Replies
+from cbtrun.calls.structured import SpeaksFor as SpeaksFor
+from cbtrun.calls.structured import ask as ask
+from cbtrun.calls.transport import Answer as _ServerAnswer
+from cbtrun.calls.transport import Patience as Patience
+from cbtrun.calls.transport import Transport as Transport
+
+# Hooks, and what they are given and give
+from cbtrun.context import BlockContext as BlockContext
+from cbtrun.context import Promise as Promise
+from cbtrun.context import RunFacts as RunFacts
+from cbtrun.context import StageContext as StageContext
+from cbtrun.context import StageNote as StageNote
+from cbtrun.contract.check import Check as Check
+from cbtrun.contract.check import ServerContext as ServerContext
+from cbtrun.contract.check import ServerQuestion as ServerQuestion
+from cbtrun.contract.exported import ExportContext as ExportContext
+from cbtrun.contract.stand_in import StandIn as StandIn
+
+# Files that people write: YAML with places, tables, patterns, templates
+from cbtrun.csv_cells import bare_cell as bare_cell
+from cbtrun.csv_cells import csv_text as csv_text
+
+# Digests and seeds
+from cbtrun.digests import derive_seed as derive_seed
+from cbtrun.digests import digest as digest
+from cbtrun.digests import file_digest as file_digest
+from cbtrun.digests import tree_digest as tree_digest
+
+# Errors, each with the words that a user can act on
+from cbtrun.errors import AccessRefused as AccessRefused
+from cbtrun.errors import CbtrunError as CbtrunError
+from cbtrun.errors import ModelError as ModelError
+from cbtrun.errors import Place as Place
+from cbtrun.errors import PluginError as PluginError
+from cbtrun.errors import Problem as Problem
+from cbtrun.errors import RateLimited as RateLimited
+from cbtrun.errors import ServerFault as ServerFault
+from cbtrun.errors import ServerTrouble as ServerTrouble
+from cbtrun.errors import SpecError as SpecError
+from cbtrun.errors import StageError as StageError
+from cbtrun.errors import StatisticsError as StatisticsError
+from cbtrun.errors import StopRun as StopRun
+
+# Files that cbtrun writes, and processes that it starts
+from cbtrun.forget.tombstones import FORGOTTEN as FORGOTTEN
+from cbtrun.hookspecs import hookimpl as hookimpl
+from cbtrun.import_path import child_environment as child_environment
+from cbtrun.import_path import python_module as python_module
+
+# Models: what they are asked, what they answer, what else they may have
+from cbtrun.models import AnswerMode as AnswerMode
+from cbtrun.models import ChatMessage as ChatMessage
+from cbtrun.models import ContextRoom as ContextRoom
+from cbtrun.models import CountsTokens as CountsTokens
+from cbtrun.models import Draw as Draw
+from cbtrun.models import EngineShare as EngineShare
+from cbtrun.models import HasAnswerMode as HasAnswerMode
+from cbtrun.models import HasRoom as HasRoom
+from cbtrun.models import Model as Model
+from cbtrun.models import ModelContext as ModelContext
+from cbtrun.models import Reply as Reply
+from cbtrun.models import Request as Request
+from cbtrun.patterns import BoundedPatterns as BoundedPatterns
+from cbtrun.patterns import bounded as bounded
+from cbtrun.patterns import check_pattern as check_pattern
+
+# Records of a study, and lists of them on disk
+from cbtrun.persona_sets import content_digest as content_digest
+from cbtrun.persona_sets import training_sets as training_sets
+from cbtrun.plain_files import open_plain as open_plain
+from cbtrun.planning import TURN_TOKENS as TURN_TOKENS
+from cbtrun.planning import Plan as Plan
+from cbtrun.planning import PlanContext as PlanContext
+from cbtrun.planning import PlannedCalls as PlannedCalls
+from cbtrun.ratings.answer import AnswerForm as AnswerForm
+
+# Rubrics and ratings
+from cbtrun.ratings.answer import answer_form as answer_form
+from cbtrun.ratings.answer import item_scores as item_scores
+from cbtrun.ratings.answer import unscored as unscored
+from cbtrun.ratings.evidence import TurnsSearched as TurnsSearched
+from cbtrun.ratings.norms import norms_of as norms_of
+from cbtrun.ratings.order import asking_place as asking_place
+from cbtrun.ratings.request import TEMPLATES as TEMPLATES
+from cbtrun.ratings.request import Brief as Brief
+from cbtrun.ratings.request import ShownTurn as ShownTurn
+from cbtrun.ratings.request import Window as Window
+from cbtrun.ratings.request import rating_brief as rating_brief
+from cbtrun.ratings.request import rating_request as rating_request
+from cbtrun.ratings.request import rendered_example as rendered_example
+from cbtrun.ratings.request import shown_turns as shown_turns
+from cbtrun.ratings.request import template_path as template_path
+from cbtrun.ratings.request import transcript_length as transcript_length
+from cbtrun.ratings.request import unblinding_flags as unblinding_flags
+from cbtrun.ratings.request import windows as windows
+from cbtrun.ratings.rubric import Item as Item
+from cbtrun.ratings.rubric import Measurement as Measurement
+from cbtrun.ratings.rubric import Rubric as Rubric
+from cbtrun.ratings.rubric import read_rubric as read_rubric
+from cbtrun.ratings.rubric import rubric_digest as rubric_digest
+from cbtrun.ratings.rubric_signals import Carried as Carried
+from cbtrun.ratings.rubric_signals import Echo as Echo
+from cbtrun.ratings.rubric_signals import Phrases as Phrases
+from cbtrun.ratings.rubric_signals import Ratio as Ratio
+from cbtrun.ratings.rubric_signals import Repeated as Repeated
+from cbtrun.ratings.rubric_signals import Signal as Signal
+from cbtrun.ratings.rubric_signals import Words as Words
+from cbtrun.ratings.totals import NOT_APPLICABLE as NOT_APPLICABLE
+from cbtrun.ratings.totals import outcome_values as outcome_values
+from cbtrun.ratings.totals import rating_total as rating_total
+from cbtrun.ratings.windows import joined_scores as joined_scores
+from cbtrun.ratings.windows import window_flags as window_flags
+from cbtrun.record_list import RecordList as RecordList
+from cbtrun.record_list import packed_line as packed_line
+from cbtrun.record_schema import record_schema as record_schema
+from cbtrun.records import Adapter as Adapter
+from cbtrun.records import Comparison as Comparison
+from cbtrun.records import Effect as Effect
+from cbtrun.records import Failure as Failure
+from cbtrun.records import Interval as Interval
+from cbtrun.records import ItemScore as ItemScore
+from cbtrun.records import Json as Json
+from cbtrun.records import Message as Message
+from cbtrun.records import Persona as Persona
+from cbtrun.records import Rating as Rating
+from cbtrun.records import Record as Record
+from cbtrun.records import Session as Session
+from cbtrun.records import Situation as Situation
+from cbtrun.records import Speaker as Speaker
+from cbtrun.records import Test as Test
+from cbtrun.records import Transcript as Transcript
+from cbtrun.records import Turn as Turn
+from cbtrun.results import GroupSummary as GroupSummary
+from cbtrun.results import OutcomeSummary as OutcomeSummary
+from cbtrun.results import RatedSet as RatedSet
+from cbtrun.results import Results as Results
+
+# Results
+from cbtrun.results import clustered_interval as clustered_interval
+from cbtrun.results import describe as describe
+from cbtrun.results import grouping_levels as grouping_levels
+from cbtrun.results import level_of as level_of
+from cbtrun.results import read_results as read_results
+from cbtrun.results import reason_kind as reason_kind
+from cbtrun.run_folder import RunFolder as RunFolder
+from cbtrun.run_folder import read_records as read_records
+from cbtrun.run_folder import write_atomically as write_atomically
+from cbtrun.run_folder import write_lines_atomically as write_lines_atomically
+from cbtrun.run_lock import lock_of as lock_of
+
+# Statistics: numbers in, numbers and sentences out
+from cbtrun.statistics import assumptions as assumptions
+from cbtrun.statistics import bootstrap as bootstrap
+from cbtrun.statistics import effect_sizes as effect_sizes
+from cbtrun.statistics import omnibus as omnibus
+from cbtrun.statistics import paired as paired
+from cbtrun.statistics import two_groups as two_groups
+from cbtrun.statistics.equivalence import equivalence_of_groups as equivalence_of_groups
+from cbtrun.statistics.equivalence import equivalence_of_pairs as equivalence_of_pairs
+from cbtrun.statistics.factorial import Contrast as Contrast
+from cbtrun.statistics.factorial import Part as Part
+from cbtrun.statistics.factorial import between_contrast as between_contrast
+from cbtrun.statistics.factorial import contrast_rows as contrast_rows
+from cbtrun.statistics.factorial import within_contrast as within_contrast
+from cbtrun.statistics.mixed import MixedFit as MixedFit
+from cbtrun.statistics.mixed import fit_mixed as fit_mixed
+from cbtrun.statistics.mixed import mixed_contrast as mixed_contrast
+from cbtrun.statistics.mixed import mixed_f_test as mixed_f_test
+from cbtrun.statistics.omnibus import Blocks as Blocks
+from cbtrun.statistics.ordinal import ProportionalOdds as ProportionalOdds
+from cbtrun.statistics.ordinal import proportional_odds as proportional_odds
+from cbtrun.statistics.paired import paired_t_test as paired_t_test
+from cbtrun.statistics.samples import Sized as Sized
+from cbtrun.statistics.samples import Tested as Tested
+from cbtrun.statistics.sentences import all_levels_sentence as all_levels_sentence
+from cbtrun.statistics.sentences import level_names as level_names
+from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
+from cbtrun.statistics.wording import counts_text as counts_text
+from cbtrun.statistics.wording import decimals_of as decimals_of
+from cbtrun.statistics.wording import interval_text as interval_text
+from cbtrun.statistics.wording import level_name as level_name
+from cbtrun.statistics.wording import p_value as p_value
+from cbtrun.statistics.wording import points as points
+from cbtrun.statistics.wording import sessions_text as sessions_text
+from cbtrun.study.overrides import find_path as find_path
+from cbtrun.study.schema import schema_problems as schema_problems
+from cbtrun.study.sensitivity import variables as variables
+from cbtrun.study.sensitivity import variation_command as variation_command
+from cbtrun.study.yaml_source import Located as Located
+from cbtrun.study.yaml_source import PlaceOf as PlaceOf
+from cbtrun.study.yaml_source import read_yaml as read_yaml
+from cbtrun.tables.transcript_table import Row as _TableRow
+from cbtrun.tables.transcript_table import Table as Table
+from cbtrun.tables.transcript_table import read_table as read_table
+from cbtrun.tables.transcript_table import told as told
+from cbtrun.templates.chat import ChatTemplateLimit as ChatTemplateLimit
+from cbtrun.templates.chat import RenderedChat as RenderedChat
+from cbtrun.templates.chat import rendered_chat as rendered_chat
+from cbtrun.templates.prompts import filled as filled
+from cbtrun.templates.prompts import template_faults as template_faults
+from cbtrun.templates.prompts import used_variables as used_variables
+
+ServerAnswer = _ServerAnswer
+TableRow = _TableRow
+HOMES: Mapping[str, str]
+
+def home_of(name: str) -> str | None: ...
