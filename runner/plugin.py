@@ -12,40 +12,43 @@ from typing import Any
 
 HOMES: Mapping[str, str] = {
     # Hooks, and what they are given and give
-    "cbtrun.context": "BlockContext Promise RunFacts StageContext StageNote",
+    "cbtrun.contexts": "BlockContext Promise RunFacts StageContext StageNote",
     "cbtrun.contract.check": "Check ServerContext ServerQuestion",
     "cbtrun.contract.exported": "ExportContext",
+    "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",
     "cbtrun.hookspecs": "hookimpl",
-    "cbtrun.planning": "Plan PlanContext PlannedCalls TURN_TOKENS",
+    "cbtrun.study.blocks": "Arm",
+    "cbtrun.study.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
+    "cbtrun.study.view": "StudyView view_of",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
         "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited ServerFault "
         "ServerTrouble SpecError StageError StatisticsError StopRun"
     ),
     # Models: what they are asked, what they answer, what else they may have
-    "cbtrun.models": (
+    "cbtrun.contract.models": (
         "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasRoom Model "
         "ModelContext Reply Request"
     ),
     # Servers and calls: addresses, keys, limits, answers that follow a schema
-    "cbtrun.calls.addresses": "server_of",
     "cbtrun.calls.calls": "Calls",
     "cbtrun.calls.kept_replies": "bounded_cost is_count one_line",
-    "cbtrun.calls.secrets": "environment_without_keys HUB_KEYS Secret",
     "cbtrun.calls.server_terms": "HasTerms ServerTerms terms_of TERMS_OPTIONS",
     "cbtrun.calls.structured": "Answer ask Replies SpeaksFor",
     "cbtrun.calls.transport": "Answer=ServerAnswer Patience Transport",
+    "cbtrun.keys.addresses": "server_of",
+    "cbtrun.keys.secrets": "environment_without_keys HUB_KEYS Secret",
     # Records of a study, and lists of them on disk
-    "cbtrun.persona_sets": "content_digest training_sets",
-    "cbtrun.record_list": "packed_line RecordList",
-    "cbtrun.record_schema": "record_schema",
-    "cbtrun.records": (
+    "cbtrun.contract.record_schema": "record_schema",
+    "cbtrun.contract.records": (
         "Adapter Comparison Effect Failure Interval ItemScore Json Message Persona Rating Record Session "
         "Situation Speaker Test Transcript Turn"
     ),
+    "cbtrun.files.record_list": "packed_line RecordList",
+    "cbtrun.study.persona_sets": "content_digest",
     # Digests and seeds
-    "cbtrun.digests": "derive_seed digest file_digest tree_digest",
+    "cbtrun.contract.digests": "derive_seed digest file_digest tree_digest",
     # Rubrics and ratings
     "cbtrun.ratings.answer": "answer_form AnswerForm item_scores unscored",
     "cbtrun.ratings.evidence": "TurnsSearched",
@@ -55,14 +58,15 @@ HOMES: Mapping[str, str] = {
         "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
         "transcript_length unblinding_flags Window windows"
     ),
-    "cbtrun.ratings.rubric": "Item Measurement read_rubric Rubric rubric_digest",
+    "cbtrun.ratings.rubric": "Item Measurement Rubric rubric_digest",
+    "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
     "cbtrun.ratings.totals": "NOT_APPLICABLE outcome_values rating_total",
     "cbtrun.ratings.windows": "joined_scores window_flags",
     # Analyses: tables, options, checks, power
     "cbtrun.analysis.block": (
         "aggregate_of analyse_block common_fields count_personas effects_and_notes finished "
-        "missing_level_notes persona_levels statistics_files stored tests_and_notes"
+        "missing_level_notes persona_levels stored tests_and_notes"
     ),
     "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
@@ -85,33 +89,33 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.equivalence": "equivalence_of_groups equivalence_of_pairs",
     "cbtrun.statistics.factorial": "between_contrast Contrast contrast_rows Part within_contrast",
     "cbtrun.statistics.mixed": "fit_mixed mixed_contrast mixed_f_test MixedFit",
-    "cbtrun.statistics.omnibus": "Blocks",
     "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
-    "cbtrun.results": (
-        "clustered_interval describe grouping_levels GroupSummary level_of OutcomeSummary RatedSet "
-        "read_results reason_kind Results"
+    "cbtrun.results.rated": "RatedSet",
+    "cbtrun.results.study_results": (
+        "clustered_interval describe grouping_levels GroupSummary level_of OutcomeSummary read_results "
+        "reason_kind Results"
     ),
     # Files that people write: YAML with places, tables, patterns, templates
-    "cbtrun.csv_cells": "bare_cell csv_text",
-    "cbtrun.patterns": "bounded BoundedPatterns check_pattern",
+    "cbtrun.documents.patterns": "bounded BoundedPatterns check_pattern",
+    "cbtrun.documents.schema": "schema_problems",
+    "cbtrun.documents.yaml_source": "Located PlaceOf read_yaml",
+    "cbtrun.files.csv_cells": "bare_cell csv_text",
     "cbtrun.study.overrides": "find_path",
-    "cbtrun.study.schema": "schema_problems",
-    "cbtrun.study.sensitivity": "variables variation_command",
-    "cbtrun.study.yaml_source": "Located PlaceOf read_yaml",
+    "cbtrun.study.variations": "variables variation_command",
     "cbtrun.tables.transcript_table": "read_table Row=TableRow Table told",
     "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat",
     "cbtrun.templates.prompts": "filled template_faults used_variables",
     # Files that cbtrun writes, and processes that it starts
-    "cbtrun.forget.tombstones": "FORGOTTEN",
+    "cbtrun.files.plain_files": "open_plain",
+    "cbtrun.files.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
     "cbtrun.import_path": "child_environment python_module",
-    "cbtrun.plain_files": "open_plain",
-    "cbtrun.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
-    "cbtrun.run_lock": "lock_of",
+    "cbtrun.run.study_lock": "lock_of",
+    "cbtrun.run.tombstones": "FORGOTTEN",
 }
 """Module -> the names that plugins may have of it; `Row=TableRow` where two modules have one name."""
 

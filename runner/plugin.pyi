@@ -11,7 +11,6 @@ from cbtrun.analysis.block import effects_and_notes as effects_and_notes
 from cbtrun.analysis.block import finished as finished
 from cbtrun.analysis.block import missing_level_notes as missing_level_notes
 from cbtrun.analysis.block import persona_levels as persona_levels
-from cbtrun.analysis.block import statistics_files as statistics_files
 from cbtrun.analysis.block import stored as stored
 from cbtrun.analysis.block import tests_and_notes as tests_and_notes
 from cbtrun.analysis.checks import compared_problems as compared_problems
@@ -63,14 +62,10 @@ from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 
 # Servers and calls: addresses, keys, limits, answers that follow a schema
-from cbtrun.calls.addresses import server_of as server_of
 from cbtrun.calls.calls import Calls as Calls
 from cbtrun.calls.kept_replies import bounded_cost as bounded_cost
 from cbtrun.calls.kept_replies import is_count as is_count
 from cbtrun.calls.kept_replies import one_line as one_line
-from cbtrun.calls.secrets import HUB_KEYS as HUB_KEYS
-from cbtrun.calls.secrets import Secret as Secret
-from cbtrun.calls.secrets import environment_without_keys as environment_without_keys
 from cbtrun.calls.server_terms import TERMS_OPTIONS as TERMS_OPTIONS
 from cbtrun.calls.server_terms import HasTerms as HasTerms
 from cbtrun.calls.server_terms import ServerTerms as ServerTerms
@@ -84,26 +79,66 @@ from cbtrun.calls.transport import Patience as Patience
 from cbtrun.calls.transport import Transport as Transport
 
 # Hooks, and what they are given and give
-from cbtrun.context import BlockContext as BlockContext
-from cbtrun.context import Promise as Promise
-from cbtrun.context import RunFacts as RunFacts
-from cbtrun.context import StageContext as StageContext
-from cbtrun.context import StageNote as StageNote
+from cbtrun.contexts import BlockContext as BlockContext
+from cbtrun.contexts import Promise as Promise
+from cbtrun.contexts import RunFacts as RunFacts
+from cbtrun.contexts import StageContext as StageContext
+from cbtrun.contexts import StageNote as StageNote
 from cbtrun.contract.check import Check as Check
 from cbtrun.contract.check import ServerContext as ServerContext
 from cbtrun.contract.check import ServerQuestion as ServerQuestion
-from cbtrun.contract.exported import ExportContext as ExportContext
-from cbtrun.contract.stand_in import StandIn as StandIn
-
-# Files that people write: YAML with places, tables, patterns, templates
-from cbtrun.csv_cells import bare_cell as bare_cell
-from cbtrun.csv_cells import csv_text as csv_text
 
 # Digests and seeds
-from cbtrun.digests import derive_seed as derive_seed
-from cbtrun.digests import digest as digest
-from cbtrun.digests import file_digest as file_digest
-from cbtrun.digests import tree_digest as tree_digest
+from cbtrun.contract.digests import derive_seed as derive_seed
+from cbtrun.contract.digests import digest as digest
+from cbtrun.contract.digests import file_digest as file_digest
+from cbtrun.contract.digests import tree_digest as tree_digest
+from cbtrun.contract.exported import ExportContext as ExportContext
+
+# Models: what they are asked, what they answer, what else they may have
+from cbtrun.contract.models import AnswerMode as AnswerMode
+from cbtrun.contract.models import ChatMessage as ChatMessage
+from cbtrun.contract.models import ContextRoom as ContextRoom
+from cbtrun.contract.models import CountsTokens as CountsTokens
+from cbtrun.contract.models import Draw as Draw
+from cbtrun.contract.models import EngineShare as EngineShare
+from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
+from cbtrun.contract.models import HasRoom as HasRoom
+from cbtrun.contract.models import Model as Model
+from cbtrun.contract.models import ModelContext as ModelContext
+from cbtrun.contract.models import Reply as Reply
+from cbtrun.contract.models import Request as Request
+
+# Records of a study, and lists of them on disk
+from cbtrun.contract.record_schema import record_schema as record_schema
+from cbtrun.contract.records import Adapter as Adapter
+from cbtrun.contract.records import Comparison as Comparison
+from cbtrun.contract.records import Effect as Effect
+from cbtrun.contract.records import Failure as Failure
+from cbtrun.contract.records import Interval as Interval
+from cbtrun.contract.records import ItemScore as ItemScore
+from cbtrun.contract.records import Json as Json
+from cbtrun.contract.records import Message as Message
+from cbtrun.contract.records import Persona as Persona
+from cbtrun.contract.records import Rating as Rating
+from cbtrun.contract.records import Record as Record
+from cbtrun.contract.records import Session as Session
+from cbtrun.contract.records import Situation as Situation
+from cbtrun.contract.records import Speaker as Speaker
+from cbtrun.contract.records import Test as Test
+from cbtrun.contract.records import Transcript as Transcript
+from cbtrun.contract.records import Turn as Turn
+from cbtrun.contract.sources import statements_digest as statements_digest
+from cbtrun.contract.stand_in import StandIn as StandIn
+from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
+
+# Files that people write: YAML with places, tables, patterns, templates
+from cbtrun.documents.patterns import bounded as bounded
+from cbtrun.documents.patterns import check_pattern as check_pattern
+from cbtrun.documents.schema import schema_problems as schema_problems
+from cbtrun.documents.yaml_source import Located as Located
+from cbtrun.documents.yaml_source import PlaceOf as PlaceOf
+from cbtrun.documents.yaml_source import read_yaml as read_yaml
 
 # Errors, each with the words that a user can act on
 from cbtrun.errors import AccessRefused as AccessRefused
@@ -119,38 +154,24 @@ from cbtrun.errors import SpecError as SpecError
 from cbtrun.errors import StageError as StageError
 from cbtrun.errors import StatisticsError as StatisticsError
 from cbtrun.errors import StopRun as StopRun
+from cbtrun.files.csv_cells import bare_cell as bare_cell
+from cbtrun.files.csv_cells import csv_text as csv_text
 
 # Files that cbtrun writes, and processes that it starts
-from cbtrun.forget.tombstones import FORGOTTEN as FORGOTTEN
+from cbtrun.files.plain_files import open_plain as open_plain
+from cbtrun.files.record_list import RecordList as RecordList
+from cbtrun.files.record_list import packed_line as packed_line
+from cbtrun.files.run_folder import RunFolder as RunFolder
+from cbtrun.files.run_folder import read_records as read_records
+from cbtrun.files.run_folder import write_atomically as write_atomically
+from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomically
 from cbtrun.hookspecs import hookimpl as hookimpl
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
-
-# Models: what they are asked, what they answer, what else they may have
-from cbtrun.models import AnswerMode as AnswerMode
-from cbtrun.models import ChatMessage as ChatMessage
-from cbtrun.models import ContextRoom as ContextRoom
-from cbtrun.models import CountsTokens as CountsTokens
-from cbtrun.models import Draw as Draw
-from cbtrun.models import EngineShare as EngineShare
-from cbtrun.models import HasAnswerMode as HasAnswerMode
-from cbtrun.models import HasRoom as HasRoom
-from cbtrun.models import Model as Model
-from cbtrun.models import ModelContext as ModelContext
-from cbtrun.models import Reply as Reply
-from cbtrun.models import Request as Request
-from cbtrun.patterns import BoundedPatterns as BoundedPatterns
-from cbtrun.patterns import bounded as bounded
-from cbtrun.patterns import check_pattern as check_pattern
-
-# Records of a study, and lists of them on disk
-from cbtrun.persona_sets import content_digest as content_digest
-from cbtrun.persona_sets import training_sets as training_sets
-from cbtrun.plain_files import open_plain as open_plain
-from cbtrun.planning import TURN_TOKENS as TURN_TOKENS
-from cbtrun.planning import Plan as Plan
-from cbtrun.planning import PlanContext as PlanContext
-from cbtrun.planning import PlannedCalls as PlannedCalls
+from cbtrun.keys.addresses import server_of as server_of
+from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
+from cbtrun.keys.secrets import Secret as Secret
+from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
 from cbtrun.ratings.answer import AnswerForm as AnswerForm
 
 # Rubrics and ratings
@@ -175,8 +196,8 @@ from cbtrun.ratings.request import windows as windows
 from cbtrun.ratings.rubric import Item as Item
 from cbtrun.ratings.rubric import Measurement as Measurement
 from cbtrun.ratings.rubric import Rubric as Rubric
-from cbtrun.ratings.rubric import read_rubric as read_rubric
 from cbtrun.ratings.rubric import rubric_digest as rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric as read_rubric
 from cbtrun.ratings.rubric_signals import Carried as Carried
 from cbtrun.ratings.rubric_signals import Echo as Echo
 from cbtrun.ratings.rubric_signals import Phrases as Phrases
@@ -189,43 +210,20 @@ from cbtrun.ratings.totals import outcome_values as outcome_values
 from cbtrun.ratings.totals import rating_total as rating_total
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
-from cbtrun.record_list import RecordList as RecordList
-from cbtrun.record_list import packed_line as packed_line
-from cbtrun.record_schema import record_schema as record_schema
-from cbtrun.records import Adapter as Adapter
-from cbtrun.records import Comparison as Comparison
-from cbtrun.records import Effect as Effect
-from cbtrun.records import Failure as Failure
-from cbtrun.records import Interval as Interval
-from cbtrun.records import ItemScore as ItemScore
-from cbtrun.records import Json as Json
-from cbtrun.records import Message as Message
-from cbtrun.records import Persona as Persona
-from cbtrun.records import Rating as Rating
-from cbtrun.records import Record as Record
-from cbtrun.records import Session as Session
-from cbtrun.records import Situation as Situation
-from cbtrun.records import Speaker as Speaker
-from cbtrun.records import Test as Test
-from cbtrun.records import Transcript as Transcript
-from cbtrun.records import Turn as Turn
-from cbtrun.results import GroupSummary as GroupSummary
-from cbtrun.results import OutcomeSummary as OutcomeSummary
-from cbtrun.results import RatedSet as RatedSet
-from cbtrun.results import Results as Results
 
 # Results
-from cbtrun.results import clustered_interval as clustered_interval
-from cbtrun.results import describe as describe
-from cbtrun.results import grouping_levels as grouping_levels
-from cbtrun.results import level_of as level_of
-from cbtrun.results import read_results as read_results
-from cbtrun.results import reason_kind as reason_kind
-from cbtrun.run_folder import RunFolder as RunFolder
-from cbtrun.run_folder import read_records as read_records
-from cbtrun.run_folder import write_atomically as write_atomically
-from cbtrun.run_folder import write_lines_atomically as write_lines_atomically
-from cbtrun.run_lock import lock_of as lock_of
+from cbtrun.results.rated import RatedSet as RatedSet
+from cbtrun.results.study_results import GroupSummary as GroupSummary
+from cbtrun.results.study_results import OutcomeSummary as OutcomeSummary
+from cbtrun.results.study_results import Results as Results
+from cbtrun.results.study_results import clustered_interval as clustered_interval
+from cbtrun.results.study_results import describe as describe
+from cbtrun.results.study_results import grouping_levels as grouping_levels
+from cbtrun.results.study_results import level_of as level_of
+from cbtrun.results.study_results import read_results as read_results
+from cbtrun.results.study_results import reason_kind as reason_kind
+from cbtrun.run.study_lock import lock_of as lock_of
+from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
 
 # Statistics: numbers in, numbers and sentences out
 from cbtrun.statistics import assumptions as assumptions
@@ -245,7 +243,6 @@ from cbtrun.statistics.mixed import MixedFit as MixedFit
 from cbtrun.statistics.mixed import fit_mixed as fit_mixed
 from cbtrun.statistics.mixed import mixed_contrast as mixed_contrast
 from cbtrun.statistics.mixed import mixed_f_test as mixed_f_test
-from cbtrun.statistics.omnibus import Blocks as Blocks
 from cbtrun.statistics.ordinal import ProportionalOdds as ProportionalOdds
 from cbtrun.statistics.ordinal import proportional_odds as proportional_odds
 from cbtrun.statistics.paired import paired_t_test as paired_t_test
@@ -261,13 +258,17 @@ from cbtrun.statistics.wording import level_name as level_name
 from cbtrun.statistics.wording import p_value as p_value
 from cbtrun.statistics.wording import points as points
 from cbtrun.statistics.wording import sessions_text as sessions_text
+from cbtrun.study.blocks import Arm as Arm
 from cbtrun.study.overrides import find_path as find_path
-from cbtrun.study.schema import schema_problems as schema_problems
-from cbtrun.study.sensitivity import variables as variables
-from cbtrun.study.sensitivity import variation_command as variation_command
-from cbtrun.study.yaml_source import Located as Located
-from cbtrun.study.yaml_source import PlaceOf as PlaceOf
-from cbtrun.study.yaml_source import read_yaml as read_yaml
+from cbtrun.study.persona_sets import content_digest as content_digest
+from cbtrun.study.plans import TURN_TOKENS as TURN_TOKENS
+from cbtrun.study.plans import Plan as Plan
+from cbtrun.study.plans import PlanContext as PlanContext
+from cbtrun.study.plans import PlannedCalls as PlannedCalls
+from cbtrun.study.variations import variables as variables
+from cbtrun.study.variations import variation_command as variation_command
+from cbtrun.study.view import StudyView as StudyView
+from cbtrun.study.view import view_of as view_of
 from cbtrun.tables.transcript_table import Row as _TableRow
 from cbtrun.tables.transcript_table import Table as Table
 from cbtrun.tables.transcript_table import read_table as read_table

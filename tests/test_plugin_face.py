@@ -89,7 +89,7 @@ def test_the_face_imports_a_module_only_when_its_name_is_asked_for() -> None:
 
 
 def test_the_code_that_decides_a_stage_is_found_behind_the_face() -> None:
-    from cbtrun.run.sources import _reached
+    from cbtrun.contract.sources import _reached
 
     reached = _reached(("cbtrun.plugins.analyses.paired",), None)
     assert {"cbtrun.analysis.block", "cbtrun.statistics.paired", "cbtrun.statistics.bootstrap"} <= {*reached}

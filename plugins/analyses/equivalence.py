@@ -5,25 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
-from cbtrun.analysis.checks import compared_problems
-from cbtrun.analysis.options import block_schema, compared_option, two_levels_options
-from cbtrun.analysis.sensitivity import worst_case_of_groups, worst_case_of_pairs
-from cbtrun.analysis.table import AnalysisTable, are_averaged, group_of, independent_units, pair_by_persona, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    analyse_block,
+    are_averaged,
+    block_schema,
+    common_fields,
+    compared_option,
+    compared_problems,
+    count_personas,
+    counts_text,
+    effect_sizes,
+    equivalence_of_groups,
+    equivalence_of_pairs,
+    group_of,
+    hookimpl,
+    independent_units,
+    interval_text,
+    level_names,
+    missing_level_notes,
+    p_value,
+    pair_by_persona,
+    points,
+    rows_at,
+    two_levels_options,
+    worst_case_of_groups,
+    worst_case_of_pairs,
+)
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.statistics import effect_sizes
-from cbtrun.statistics.equivalence import equivalence_of_groups, equivalence_of_pairs
-from cbtrun.statistics.sentences import level_names
-from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.analysis.rank_power import PowerAt
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerAt, PowerContext, Problem, StageContext
 
 
 @hookimpl

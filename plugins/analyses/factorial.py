@@ -7,26 +7,43 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas
-from cbtrun.analysis.checks import factorial_problems
-from cbtrun.analysis.options import block_schema, compared_option
-from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, complete_blocks, group_of, independent_units
-from cbtrun.contract.records import Comparison, Effect
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Contrast,
+    Effect,
+    Part,
+    Row,
+    all_levels_sentence,
+    analyse_block,
+    are_averaged,
+    assumptions,
+    between_contrast,
+    block_schema,
+    common_fields,
+    compared_option,
+    complete_blocks,
+    contrast_rows,
+    count_personas,
+    counts_text,
+    effect_sizes,
+    factorial_problems,
+    group_of,
+    hookimpl,
+    independent_units,
+    interval_text,
+    omnibus,
+    p_value,
+    points,
+    two_levels_sentence,
+    within_contrast,
+)
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.statistics import assumptions, effect_sizes, omnibus
-from cbtrun.statistics.factorial import Contrast, Part, between_contrast, contrast_rows, within_contrast
-from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
-from cbtrun.statistics.wording import counts_text, interval_text, p_value, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.analysis.rank_power import PowerAt
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerAt, PowerContext, Problem, StageContext
 
 PARTS: tuple[Part, ...] = ("first", "second", "interaction")
 

@@ -26,27 +26,16 @@ from cbtrun.plugin import (
     independent_noise,
     independent_units,
     missing_level_notes,
+    rows_at,
     tests_and_notes,
     tests_option,
     two_groups,
     two_levels_options,
     worst_case_of_groups,
 )
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.noise import independent_noise
-from cbtrun.analysis.options import block_schema, tests_option, two_levels_options
-from cbtrun.analysis.sensitivity import worst_case_of_groups
-from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.errors import StatisticsError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.statistics import assumptions, bootstrap, effect_sizes, two_groups
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 TESTS = {"mann-whitney": two_groups.mann_whitney_test, "welch": two_groups.welch_test}
 

@@ -7,22 +7,36 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.options import block_schema, several_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, group_of, independent_units, rows_at
-from cbtrun.contract.records import Comparison, Effect, Interval, Test
-from cbtrun.errors import StatisticsError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.statistics.mixed import MixedFit, fit_mixed, mixed_contrast, mixed_f_test
-from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
-from cbtrun.statistics.wording import sessions_text
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Effect,
+    Interval,
+    MixedFit,
+    Row,
+    StatisticsError,
+    Test,
+    all_levels_sentence,
+    analyse_block,
+    block_schema,
+    common_fields,
+    count_personas,
+    fit_mixed,
+    fit_problems,
+    group_of,
+    hookimpl,
+    independent_units,
+    missing_level_notes,
+    mixed_contrast,
+    mixed_f_test,
+    rows_at,
+    sessions_text,
+    several_levels_options,
+    two_levels_sentence,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "session")
 FEW = 5

@@ -27,28 +27,19 @@ from cbtrun.plugin import (
     hookimpl,
     independent_units,
     missing_level_notes,
+    omnibus,
+    p_value,
+    pairs_between,
+    pairs_within,
+    rows_at,
+    several_levels_options,
     tests_and_notes,
     two_levels_sentence,
 )
-from cbtrun.analysis.checks import compared_problems
-from cbtrun.analysis.options import block_schema, compared_option, several_levels_options
-from cbtrun.analysis.pairs import PairOfLevels, pairs_between, pairs_within
-from cbtrun.analysis.table import AnalysisTable, are_averaged, complete_blocks, group_of, independent_units, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.analyses.independent import refuse_shared_personas
-from cbtrun.statistics import assumptions, omnibus
-from cbtrun.statistics.samples import Sized, Tested
-from cbtrun.statistics.sentences import all_levels_sentence, two_levels_sentence
-from cbtrun.statistics.wording import p_value
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.analysis.rank_power import PowerAt
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
-    from cbtrun.statistics.omnibus import Blocks
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerAt, PowerContext, Problem, StageContext
 
 BETWEEN = {"welch-anova": omnibus.welch_anova, "anova": omnibus.anova, "kruskal-wallis": omnibus.kruskal_wallis}
 WITHIN = {"rm-anova": omnibus.repeated_measures_anova, "friedman": omnibus.friedman}
@@ -160,7 +151,7 @@ def _within(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list
     factor, levels = options["factor"], tuple(options["levels"])
     rows = [rows_at(table, factor, level) for level in levels]
     blocks = complete_blocks(rows)
-    matrix: Blocks = np.array(blocks.values, dtype=float).reshape(len(blocks.values), len(levels))
+    matrix: Any = np.array(blocks.values, dtype=float).reshape(len(blocks.values), len(levels))
     tested = [WITHIN[test](matrix) for test in options.get("tests") or WITHIN]
     sizes = [_size(one, len(blocks.values)) for one in tested]
     values = [[float(value) for value in matrix[:, at]] for at in range(len(levels))]
@@ -225,7 +216,7 @@ def _size(tested: Tested, n: int) -> Sized:
     return omnibus.eta_squared(tested.test)
 
 
-def _sphericity(matrix: Blocks) -> list[str]:
+def _sphericity(matrix: Any) -> list[str]:
     found = omnibus.mauchly(matrix)
     always = "degrees of freedom are always corrected (Greenhouse-Geisser), so it changes nothing"
     if found is None:

@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import analyse_block, common_fields, count_personas, missing_level_notes
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.options import block_schema, two_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, are_averaged, are_paired, group_of, independent_units, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.hookspecs import hookimpl
-from cbtrun.statistics import effect_sizes
-from cbtrun.statistics.ordinal import ProportionalOdds, proportional_odds
-from cbtrun.statistics.sentences import level_names
-from cbtrun.statistics.wording import counts_text, p_value
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    ProportionalOdds,
+    Row,
+    analyse_block,
+    are_averaged,
+    are_paired,
+    block_schema,
+    common_fields,
+    count_personas,
+    counts_text,
+    effect_sizes,
+    fit_problems,
+    group_of,
+    hookimpl,
+    independent_units,
+    level_names,
+    missing_level_notes,
+    p_value,
+    proportional_odds,
+    rows_at,
+    two_levels_options,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 MOST_CATEGORIES = 15
 FEW_CLUSTERS = 30

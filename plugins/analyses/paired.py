@@ -21,25 +21,18 @@ from cbtrun.plugin import (
     group_of,
     hookimpl,
     missing_level_notes,
+    pair_by_persona,
+    paired,
+    paired_noise,
+    rows_at,
     tests_and_notes,
     tests_option,
     two_levels_options,
     worst_case_of_pairs,
 )
-from cbtrun.analysis.checks import fit_problems
-from cbtrun.analysis.noise import paired_noise
-from cbtrun.analysis.options import block_schema, tests_option, two_levels_options
-from cbtrun.analysis.sensitivity import worst_case_of_pairs
-from cbtrun.analysis.table import AnalysisTable, Pairing, group_of, pair_by_persona, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.hookspecs import hookimpl
-from cbtrun.statistics import assumptions, bootstrap, effect_sizes, paired
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
 TESTS = {"t": paired.paired_t_test, "wilcoxon": paired.wilcoxon_test}
 

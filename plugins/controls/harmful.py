@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.models import Model
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import Model, hookimpl
 from cbtrun.plugins.controls.script import ScriptedTherapist
 
 if TYPE_CHECKING:
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Json
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from cbtrun.contract.models import Reply, Request
+from cbtrun.plugin import Reply, Request
 from cbtrun.plugins.crisis.risk_check import risk_of
 from cbtrun.plugins.patients.voice import quotable
 from cbtrun.plugins.wording.phrasing import Phrasebook, read_rules

@@ -12,19 +12,23 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.models import ChatMessage, Draw, Request
-from cbtrun.contract.records import Message, Session, Transcript, Turn
-from cbtrun.errors import StageError
-from cbtrun.files.run_folder import write_atomically
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    ChatMessage,
+    Draw,
+    Message,
+    Request,
+    Session,
+    StageError,
+    Transcript,
+    Turn,
+    digest,
+    hookimpl,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
-    from cbtrun.contexts import StageContext
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Calls, Json, Plan, PlanContext, StageContext
     from cbtrun.plugins.raters.rating import RatingWork
-    from cbtrun.study.plans import Plan, PlanContext
 
 TWICE = (1, 2)
 
@@ -102,7 +106,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """Two turns and two ratings for each opening."""
-    from cbtrun.study.plans import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "corpus":
         return None

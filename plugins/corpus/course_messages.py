@@ -8,9 +8,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from cbtrun.calls.structured import Answer
-from cbtrun.contract.models import ChatMessage
-from cbtrun.contract.records import Persona, Record
+from cbtrun.plugin import Answer, ChatMessage, Persona, Record
 from cbtrun.plugins.corpus.course_plan import Course
 from cbtrun.plugins.practices.practice import named_practice
 

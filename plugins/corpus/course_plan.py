@@ -8,10 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-from cbtrun.contract.records import Record
-from cbtrun.documents.schema import schema_problems
-from cbtrun.documents.yaml_source import read_yaml
-from cbtrun.errors import SpecError
+from cbtrun.plugin import Record, SpecError, read_yaml, schema_problems
 
 
 class CourseSession(Record):

@@ -12,10 +12,7 @@ from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schem
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json, Persona, Transcript
-    from cbtrun.errors import Problem
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
 
 
 @hookimpl
@@ -58,7 +55,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """As many personas as the file gives; no model is called."""
     if context.stage != "personas":
         return None
-    from cbtrun.study.plans import Plan
+    from cbtrun.plugin import Plan
 
     path = persona_path(context.options["path"], Path.cwd())
     return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None

@@ -14,9 +14,7 @@ from cbtrun.plugins.corpus.hub_door import CARDS, card_problems, check_builder, 
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json, Transcript
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem, StageContext, Transcript
 
 
 @hookimpl

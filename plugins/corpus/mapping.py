@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.records import Json, Message, Transcript
-from cbtrun.errors import Problem
+from cbtrun.plugin import Json, Message, Problem, Table, Transcript
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
-from cbtrun.tables.transcript_table import Table
 
 NUMBER, PHASE, REJECTED = "session_number", "phase", "rejected"
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.models import Draw, Request
-from cbtrun.contract.records import Message, Transcript
-from cbtrun.errors import SpecError, StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import Draw, Message, Request, SpecError, StageError, Transcript, digest, hookimpl
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.course_plan import course_path, read_course, shipped_courses
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
@@ -20,13 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cbtrun.calls.calls import Calls
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json, Persona
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Calls, Json, Persona, Plan, PlanContext, Problem, StageContext
     from cbtrun.plugins.corpus.course_messages import WrittenSession
     from cbtrun.plugins.corpus.course_plan import Course
-    from cbtrun.study.plans import Plan, PlanContext
 
 OUR_REGISTERS = ("cbt", "supportive", "shuffled")
 BRIEF_TOKENS, BEFORE_TOKENS, SESSION_TOKENS = 800, 50, 800
@@ -136,7 +128,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     """One call for each persona and session, each told of more sessions before it."""
     if context.stage != "corpus":
         return None
-    from cbtrun.study.plans import Plan, PlannedCalls
+    from cbtrun.plugin import Plan, PlannedCalls
 
     options, personas = context.options, context.units(f"personas.{context.options['personas']}")
     path = course_path(options["course"])

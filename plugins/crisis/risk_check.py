@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, cast
 
-from cbtrun.contract.records import Turn
+from cbtrun.plugin import Turn
 
 Kind = Literal["harm_to_self", "harm_to_others", "severe_decompensation"]
 KINDS: tuple[Kind, ...] = ("harm_to_others", "harm_to_self", "severe_decompensation")

@@ -18,8 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cbtrun.contract.models import ContextRoom, Reply
-from cbtrun.contract.records import Speaker
+from cbtrun.plugin import ContextRoom, Reply, Speaker
 
 USED = 0.97
 """Share of a memory that is filled: the last block of every dialogue is filled in part."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.contract.records import Speaker, Turn
+from cbtrun.plugin import Speaker, Turn
 
 MOST_WORDS = 24  # of a sentence that a program's summary takes over
 

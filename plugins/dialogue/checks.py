@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cbtrun.contract.records import Json, Session
+from cbtrun.plugin import Json, Session
 from cbtrun.plugins.crisis.risk_check import crisis_flags
 from cbtrun.plugins.fidelity.checks import NAMES, fidelity_flags
 from cbtrun.plugins.fidelity.finding import Case

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage, CountsTokens, Request
-from cbtrun.contract.records import Speaker, Turn
-from cbtrun.errors import StageError
+from cbtrun.plugin import ChatMessage, CountsTokens, Request, Speaker, StageError, Turn
 from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
 

@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.models import Draw, Request
-from cbtrun.contract.records import Session, Speaker
-from cbtrun.errors import CbtrunError, StopRun
+from cbtrun.plugin import CbtrunError, Draw, Request, Session, Speaker, StopRun, digest
 from cbtrun.plugins.dialogue.admission import Admission
 from cbtrun.plugins.dialogue.carry import SUMMARY_REQUEST, Before, before_text, homework_of, program_summary
 from cbtrun.plugins.dialogue.checks import checked

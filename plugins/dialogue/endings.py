@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cbtrun.contract.records import Turn
+from cbtrun.plugin import Turn
 from cbtrun.plugins.wording.farewell import takes_leave
 
 

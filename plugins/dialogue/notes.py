@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cbtrun.contract.models import ChatMessage
+from cbtrun.plugin import ChatMessage
 
 REMINDER = (
     "You are the patient, not a therapist and not an assistant. Speak as {{ persona.name }} would, in the first person, "

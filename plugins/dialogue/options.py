@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json
 from cbtrun.plugins.dialogue.checks import options_with
 from cbtrun.plugins.dialogue.notes import CLOSING
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM

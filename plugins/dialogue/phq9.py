@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
 
-from cbtrun.calls.structured import Answer, ask
-from cbtrun.contract.models import ChatMessage, Draw, Request
+from cbtrun.plugin import Answer, ChatMessage, Draw, Request, ask
 
 if TYPE_CHECKING:
     from cbtrun.plugin import Replies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cbtrun.study.plans import TURN_TOKENS, Plan, PlanContext, PlannedCalls
+from cbtrun.plugin import TURN_TOKENS, Plan, PlanContext, PlannedCalls
 
 SYSTEM_TOKENS = {"therapist": 200, "patient": 1000}
 """Tokens of the system prompts; the patient's holds a persona."""

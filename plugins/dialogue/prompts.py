@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cbtrun.contract.models import ChatMessage
-from cbtrun.contract.records import Persona, Speaker, Turn
-from cbtrun.templates.prompts import filled, used_variables
+from cbtrun.plugin import ChatMessage, Persona, Speaker, Turn, filled, used_variables
 
 PATIENT_SYSTEM = """\
 You are the patient described below, talking with your therapist. You are not a helper and not a clinician.

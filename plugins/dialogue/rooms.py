@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.models import EngineShare
-from cbtrun.errors import CbtrunError
+from cbtrun.plugin import CbtrunError, EngineShare
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
-    from cbtrun.contexts import StageContext
+    from cbtrun.plugin import Calls, StageContext
 
 WHOLE = 1.0 + 1e-9
 

@@ -11,19 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import CbtrunError, Problem, StopRun
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import CbtrunError, Problem, StopRun, hookimpl
 from cbtrun.plugins.dialogue.notes import REMINDER
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
 
 if TYPE_CHECKING:
-    from cbtrun.calls.calls import Calls
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json, Session, Speaker
-    from cbtrun.study.blocks import Arm
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.plugin import Arm, BlockContext, Calls, Json, Plan, PlanContext, Session, Speaker, StageContext
 
 
 @hookimpl
@@ -60,8 +55,7 @@ def run_sessions(context: StageContext) -> Sequence[Session]:
 
 
 async def _all_sessions(context: StageContext) -> Sequence[Session]:
-    from cbtrun.contract.records import Session
-    from cbtrun.files.record_list import RecordList, packed_line
+    from cbtrun.plugin import RecordList, Session, packed_line
     from cbtrun.plugins.dialogue.admission import Admission
     from cbtrun.plugins.dialogue.course import Course
     from cbtrun.plugins.dialogue.rooms import Rooms, engines_of, order_of

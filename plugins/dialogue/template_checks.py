@@ -7,14 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cbtrun.contract.records import Persona, Situation
-from cbtrun.errors import CbtrunError, Place, Problem
+from cbtrun.plugin import CbtrunError, Persona, Place, Problem, Situation, template_faults
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_variables, therapist_variables
 from cbtrun.plugins.dialogue.prompts import Place as CoursePlace
-from cbtrun.templates.prompts import template_faults
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
+    from cbtrun.plugin import BlockContext
 
 MOST_TRIED = 200
 """Personas of a file with whom a template is tried."""

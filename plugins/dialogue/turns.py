@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.models import ContextRoom, Draw, HasRoom, Reply, Request
-from cbtrun.contract.records import Session, Speaker, Turn
+from cbtrun.plugin import ContextRoom, Draw, HasRoom, Reply, Request, Session, Speaker, Turn, digest
 from cbtrun.plugins.dialogue.admission import Admission, Seat
 from cbtrun.plugins.dialogue.context import Window, open_windows
 from cbtrun.plugins.dialogue.endings import both_took_leave, cut_at_marker

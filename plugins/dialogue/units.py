@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 
 
 @dataclass(frozen=True)

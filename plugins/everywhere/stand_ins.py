@@ -10,8 +10,7 @@ from cbtrun.plugin import StandIn, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cbtrun.contract.models import ModelContext
-    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.plugin import ModelContext, Rubric
 
 SAMPLING = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
 """Options of a local model that its stand-in keeps."""

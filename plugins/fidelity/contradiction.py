@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, spoken_sentences, straight, words_of
 
 PARTNER = r"husband|wife|partner|girlfriend|boyfriend|spouse|fianc[eé]e?"

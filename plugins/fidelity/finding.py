@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cbtrun.contract.records import Persona, Speaker, Turn
+from cbtrun.plugin import Persona, Speaker, Turn
 
 MOST_EVIDENCE = 60  # characters of a turn that a flag quotes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, straight, words_of
 
 SHARED_WORDS = 6  # words in a row that a turn may not share with the instruction

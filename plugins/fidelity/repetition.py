@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from cbtrun.contract.records import Speaker
+from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, words_of
 
 FEWEST_WORDS = 7  # of a turn that is compared: everybody says "I don't know" twice

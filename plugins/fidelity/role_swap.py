@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cbtrun.contract.records import Speaker
+from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, spoken_sentences, straight
 
 FEELS = r"(?:feel(?:ing|ings|s)?|felt|mind|thoughts?|thinking|mood|emotions?|body)"

@@ -14,16 +14,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import Model, ModelContext, Reply, Request
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import Model, ModelContext, ModelError, Reply, Request, hookimpl
 from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import practice_option
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem
     from cbtrun.plugins.grammar.brief import Brief, Written
     from cbtrun.plugins.practices.practice import Practice
 

@@ -10,9 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cbtrun.contract.models import Request
-from cbtrun.contract.records import Persona, Record
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError, Persona, Record, Request
 
 
 class SessionPlan(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.grammar.brief import Brief, Written
 from cbtrun.plugins.grammar.course import FEWEST_WORDS, MOST_WORDS, write_cbt
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage
-from cbtrun.contract.records import Message
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ChatMessage, Message, ModelError
 
 if TYPE_CHECKING:
     from cbtrun.plugin import RenderedChat

@@ -13,8 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest, file_digest, tree_digest
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ModelError, digest, file_digest, tree_digest
 from cbtrun.plugins import tiny
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_template_ends
@@ -22,8 +21,7 @@ from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Problem
 
 FORMATS = ("float32", "bfloat16", "float16")
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")

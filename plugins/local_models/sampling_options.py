@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json
 
 SAMPLING: Json = {
     "temperature": {"type": "number", "minimum": 0, "default": 0.7, "description": "0 takes the likeliest token."},

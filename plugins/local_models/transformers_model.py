@@ -11,10 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage, ModelContext, Reply, Request
-from cbtrun.contract.sources import statements_digest
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import ChatMessage, ModelContext, ModelError, Reply, Request, hookimpl, statements_digest
 from cbtrun.plugins.local_models.model_files import (
     ModelFiles,
     find_model,
@@ -29,9 +26,7 @@ from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem
     from cbtrun.plugins.local_models.fixed_shape import Generator
 
 SCHEMA: Json = {

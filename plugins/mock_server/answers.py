@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import derive_seed
-from cbtrun.contract.models import ChatMessage, Draw, Model, ModelContext, Request
-from cbtrun.errors import ModelError
+from cbtrun.plugin import ChatMessage, Draw, Model, ModelContext, ModelError, Request, derive_seed
 from cbtrun.plugins.mock_server.protocols import Body, wanted_schema
 
 if TYPE_CHECKING:
@@ -53,8 +51,7 @@ class EmbeddedAnswers:
     def of_folders(cls, folders: Sequence[Path] = ()) -> EmbeddedAnswers:
         """Answers by the shipped rubrics and those in further folders."""
         import cbtrun.rubrics
-        from cbtrun.ratings.rubric import rubric_digest
-        from cbtrun.ratings.rubric_file import read_rubric
+        from cbtrun.plugin import read_rubric, rubric_digest
 
         files = [
             file for folder in (Path(cbtrun.rubrics.__path__[0]), *folders) for file in sorted(folder.glob("*.yaml"))
@@ -133,7 +130,7 @@ def _asks_for_summary(request: Request) -> bool:
 
 def _summary(request: Request) -> str:
     """What a therapist's model keeps of a session, found by the program that summarises without a model."""
-    from cbtrun.contract.records import Turn
+    from cbtrun.plugin import Turn
     from cbtrun.plugins.dialogue.carry import program_summary
 
     speakers = {"assistant": "therapist", "user": "patient"}

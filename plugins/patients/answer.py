@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.patients.course import later_answer
 from cbtrun.plugins.patients.hearing import alike
 from cbtrun.plugins.patients.state import State

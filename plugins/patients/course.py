@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cbtrun.contract.models import ChatMessage
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import ChatMessage, Persona
 from cbtrun.plugins.patients.homework import homework_outcome
 
 TRUST_A_SESSION, MOST_TRUST = 0.03, 0.2

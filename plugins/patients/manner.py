@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.documents.patterns import BoundedPatterns, bounded
+from cbtrun.plugin import BoundedPatterns, bounded
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.wording.phrasing import read_rules
 

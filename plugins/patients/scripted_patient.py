@@ -14,17 +14,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage, Model, ModelContext, Reply, Request
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import ChatMessage, Model, ModelContext, ModelError, Reply, Request, hookimpl
 from cbtrun.plugins.dialogue.notes import without_note
 from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import practice_option
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json, Persona
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Persona, Problem
     from cbtrun.plugins.patients.manner import Manner
     from cbtrun.plugins.practices.practice import Practice
 
@@ -109,7 +105,7 @@ def read_persona(messages: Sequence[ChatMessage]) -> Persona:
     """The persona that stands as JSON in the system message. Raises ModelError."""
     from pydantic import ValidationError
 
-    from cbtrun.contract.records import Persona
+    from cbtrun.plugin import Persona
 
     system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")

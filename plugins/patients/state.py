@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from cbtrun.contract.digests import derive_seed, digest
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona, derive_seed, digest
 from cbtrun.plugins.patients.course import FIRST_SESSION, CourseState
 from cbtrun.plugins.patients.hearing import Heard, hear
 from cbtrun.plugins.patients.manner import Manner, shipped_manner

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.personas.material import PATIENT_WORDS, Material, patient_material, sentences
 from cbtrun.plugins.wording.phrasing import Phrasebook, fits, read_rules
 

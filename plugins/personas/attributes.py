@@ -11,9 +11,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from cbtrun.documents.schema import schema_problems
-from cbtrun.documents.yaml_source import Located, read_yaml
-from cbtrun.errors import Problem, SpecError
+from cbtrun.plugin import Located, Problem, SpecError, read_yaml, schema_problems
 from cbtrun.plugins.wording.phrasing import parse
 
 Weights = Mapping[str, float]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from cbtrun.contract.records import Persona, Situation
+from cbtrun.plugin import Persona, Situation
 from cbtrun.plugins.personas.attributes import Attributes, Episode, Option, Theme
 from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.plugins.wording.phrasing import fill, fits

@@ -11,11 +11,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from cbtrun.contract.records import Json, Persona
-from cbtrun.documents.schema import schema_problems
-from cbtrun.documents.yaml_source import PlaceOf, read_yaml
-from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.study.persona_sets import content_digest
+from cbtrun.plugin import Json, Persona, Place, PlaceOf, Problem, SpecError, content_digest, read_yaml, schema_problems
 
 PERSONA_OPTIONS: Json = {
     "type": "object",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import Persona
 from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.plugins.wording.phrasing import Phrasebook, finish, read_rules
 from cbtrun.plugins.wording.pronouns import clause, to_you

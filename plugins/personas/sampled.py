@@ -10,20 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.digests import derive_seed
-from cbtrun.contract.records import Persona
-from cbtrun.errors import SpecError, StageError
-from cbtrun.files.record_list import RecordList
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    Persona,
+    Plan,
+    PlanContext,
+    RecordList,
+    SpecError,
+    StageError,
+    content_digest,
+    derive_seed,
+    hookimpl,
+)
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes, shipped_attributes
 from cbtrun.plugins.personas.draw import draw_persona
-from cbtrun.study.persona_sets import content_digest
-from cbtrun.study.plans import Plan, PlanContext
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem, StageContext
     from cbtrun.plugins.personas.attributes import Attributes
 
 MAX_TRIES = 200  # for one persona; reached only when the attributes allow fewer people than were asked for

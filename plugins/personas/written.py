@@ -11,20 +11,12 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import derive_seed, digest
-from cbtrun.contract.models import ChatMessage, Draw, Request
-from cbtrun.contract.records import Persona
-from cbtrun.errors import StageError
-from cbtrun.hookspecs import hookimpl
-from cbtrun.study.persona_sets import content_digest
+from cbtrun.plugin import ChatMessage, Draw, Persona, Request, StageError, content_digest, derive_seed, digest, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cbtrun.calls.calls import Calls
-    from cbtrun.calls.structured import Answer
-    from cbtrun.contexts import StageContext
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Answer, Calls, Json, StageContext
 
 TRIES = 3  # answers of one call that may break the schema or the brief
 AGAIN = 4  # calls for a persona that repeats an earlier one
@@ -177,7 +169,7 @@ def written_persona() -> type[Answer]:
 
 @lru_cache(maxsize=1)
 def _keys() -> str:
-    from cbtrun.contract.record_schema import record_schema
+    from cbtrun.plugin import record_schema
 
     properties = record_schema(Persona)["properties"]
     return "\n".join(f"- {name}: {part.get('description', '')}" for name, part in properties.items() if name != "id")

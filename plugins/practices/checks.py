@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from cbtrun.plugins.practices.named import practice_path, shipped_practices
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Problem
 
 
 def practice_problems(context: BlockContext, key: str = "practice", known: tuple[str, ...] = ()) -> list[Problem]:
@@ -20,7 +19,7 @@ def practice_problems(context: BlockContext, key: str = "practice", known: tuple
     if path is None:
         shipped = ", ".join((*known, *shipped_practices()))
         return [context.problem(f"no practice '{name}'; there are: {shipped}, or the path of your own", key)]
-    from cbtrun.errors import SpecError
+    from cbtrun.plugin import SpecError
     from cbtrun.plugins.practices.practice import read_practice
 
     try:

@@ -15,12 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from cbtrun.contract.digests import file_digest
-from cbtrun.contract.records import Record
-from cbtrun.documents.patterns import check_pattern
-from cbtrun.documents.schema import schema_problems
-from cbtrun.documents.yaml_source import Located, read_yaml
-from cbtrun.errors import Problem, SpecError
+from cbtrun.plugin import Located, Problem, Record, SpecError, check_pattern, file_digest, read_yaml, schema_problems
 from cbtrun.plugins.personas.material import PATIENT_WORDS
 from cbtrun.plugins.practices.named import practice_path, shipped_practices
 from cbtrun.plugins.wording.phrasing import parse, read_rules

@@ -10,8 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from cbtrun.contract.digests import derive_seed, digest
-from cbtrun.contract.records import Session, Turn
+from cbtrun.plugin import Session, Turn, derive_seed, digest
 
 KINDS = ("shuffled", "swapped", "no-homework")
 FACTOR, NONE, OF = "control", "none", "control_of"

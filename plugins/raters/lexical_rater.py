@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ModelContext, Reply, Request
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import ModelContext, ModelError, Reply, Request, hookimpl
 
 if TYPE_CHECKING:
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Json, Rubric
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-    from cbtrun.ratings.rubric import Rubric
 
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)

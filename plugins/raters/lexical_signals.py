@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cbtrun.documents.patterns import BoundedPatterns, bounded
+from cbtrun.plugin import BoundedPatterns, Carried, Echo, Phrases, Ratio, Repeated, Signal, Words, bounded
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems, plain_quotes, turns_within
 
 FEWEST_WORDS = 200

@@ -8,20 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import aggregate_of, effects_and_notes, finished, stored, tests_and_notes
-from cbtrun.analysis.options import block_schema, two_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, analysis_table, group_of, keep_where, rows_at
-from cbtrun.contract.records import Comparison
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    AnalysisTable,
+    Comparison,
+    Row,
+    aggregate_of,
+    analysis_table,
+    block_schema,
+    effect_sizes,
+    effects_and_notes,
+    finished,
+    group_of,
+    hookimpl,
+    keep_where,
+    outcome_values,
+    paired,
+    rows_at,
+    stored,
+    tests_and_notes,
+    two_groups,
+    two_levels_options,
+)
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
-from cbtrun.ratings.totals import outcome_values
-from cbtrun.statistics import effect_sizes, paired, two_groups
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
-    from cbtrun.ratings.rubric import Rubric
+    from cbtrun.plugin import BlockContext, Json, Problem, Rubric, StageContext
 
 SPOILED = {
     "shuffled": "turns in random order",

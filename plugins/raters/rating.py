@@ -7,15 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.structured import Replies, SpeaksFor, ask
-from cbtrun.contract.models import AnswerMode, Draw, HasAnswerMode
-from cbtrun.contract.records import ItemScore, Rating, Session
-from cbtrun.errors import StageError
-from cbtrun.files.record_list import RecordList, packed_line
-from cbtrun.ratings.answer import AnswerForm, answer_form, item_scores, unscored
-from cbtrun.ratings.evidence import TurnsSearched
-from cbtrun.ratings.order import asking_place
-from cbtrun.ratings.request import (
+from cbtrun.plugin import (
+    FORGOTTEN,
+    AnswerForm,
+    AnswerMode,
     Brief,
     Draw,
     HasAnswerMode,
@@ -45,15 +40,10 @@ from cbtrun.ratings.request import (
     window_flags,
     windows,
 )
-from cbtrun.ratings.request import (
-    rating_request as rendered,
-)
-from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.ratings.windows import joined_scores, window_flags
-from cbtrun.run.tombstones import FORGOTTEN
+from cbtrun.plugin import rating_request as rendered
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import StageContext
+    from cbtrun.plugin import StageContext
 
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"

@@ -13,9 +13,7 @@ from cbtrun.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.contexts import StageContext
-    from cbtrun.contract.records import Json, Rating
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.plugin import Json, Plan, PlanContext, Rating, StageContext
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
@@ -104,7 +102,7 @@ OPTIONS: Json = {
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater and repeat (and item, if asked one by one)."""
-    from cbtrun.study.plans import TURN_TOKENS, Plan, PlannedCalls
+    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls
 
     if context.stage != "ratings":
         return None

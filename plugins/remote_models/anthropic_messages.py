@@ -10,11 +10,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cbtrun.calls.server_terms import ServerTerms
-from cbtrun.contract.check import ServerContext, ServerQuestion
-from cbtrun.contract.models import AnswerMode, ModelContext, Reply, Request
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    AnswerMode,
+    ModelContext,
+    ModelError,
+    Reply,
+    Request,
+    ServerContext,
+    ServerQuestion,
+    ServerTerms,
+    hookimpl,
+)
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
 from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
@@ -22,10 +28,7 @@ from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
-    from cbtrun.keys.secrets import Secret
+    from cbtrun.plugin import BlockContext, Json, Problem, Secret
 
 DEFAULT_URL = "https://api.anthropic.com"
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body")

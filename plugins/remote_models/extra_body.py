@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Problem
 
 MOST_BYTES = 16 * 2**10
 DEEPEST = 8

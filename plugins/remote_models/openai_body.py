@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.contract.models import Request
+from cbtrun.plugin import Request
 
 CHOSEN_HERE = frozenset(
     [

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.calls.server_terms import ServerTerms
-from cbtrun.contract.models import AnswerMode, ModelContext, Reply, Request
-from cbtrun.errors import Problem
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import AnswerMode, ModelContext, Problem, Reply, Request, ServerTerms, hookimpl
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
@@ -20,9 +17,7 @@ from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_reply
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json
-    from cbtrun.keys.secrets import Secret
+    from cbtrun.plugin import BlockContext, Json, Secret
 
 PATH = "/chat/completions"
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.calls.server_terms import TERMS_OPTIONS
-from cbtrun.contract.records import Json
+from cbtrun.plugin import TERMS_OPTIONS, Json
 
 SCHEMA: Json = {
     "type": "object",

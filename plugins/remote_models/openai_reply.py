@@ -9,10 +9,19 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
-from cbtrun.calls.kept_replies import bounded_cost, is_count, one_line
-from cbtrun.calls.transport import Answer
-from cbtrun.contract.models import Reply, Request
-from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, StopRun
+from cbtrun.plugin import (
+    AccessRefused,
+    ModelError,
+    RateLimited,
+    Reply,
+    Request,
+    ServerFault,
+    StopRun,
+    bounded_cost,
+    is_count,
+    one_line,
+)
+from cbtrun.plugin import ServerAnswer as Answer
 
 SHOWN = 300
 """Characters of a server's own words that a message shows."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbtrun.calls.server_terms import ServerTerms, terms_of
-from cbtrun.calls.transport import Patience, Transport
-from cbtrun.keys.addresses import server_of
+from cbtrun.plugin import Patience, ServerTerms, Transport, server_of, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cbtrun.contract.models import ModelContext
-    from cbtrun.keys.secrets import Secret
+    from cbtrun.plugin import ModelContext, Secret
 
 
 class ServerDoor:

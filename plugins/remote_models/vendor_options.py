@@ -9,7 +9,7 @@ from cbtrun.plugin import TERMS_OPTIONS, ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
 
 if TYPE_CHECKING:
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Json
 
 SHARED = (
     "temperature",

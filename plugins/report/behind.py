@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-from cbtrun.contract.records import Comparison, Session
+from cbtrun.plugin import Comparison, Session, grouping_levels, level_of, reason_kind
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.results.study_results import grouping_levels, level_of, reason_kind
 
 Levels = Mapping[str, str | Sequence[str]]
 ROWS = "rows"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cbtrun.plugin import view_of
 from cbtrun.plugins.report.inputs import CorpusFacts, ReportInput
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.study.view import view_of
 
 NOT_STATED = "not stated"
 

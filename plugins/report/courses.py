@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from cbtrun.contract.records import Session
+from cbtrun.plugin import Session, clustered_interval
 from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
-from cbtrun.results.study_results import clustered_interval
 
 NOTE = "A simulated patient’s answers say how it was told to be, not how anybody is"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.records import Interval
+from cbtrun.plugin import Interval
 from cbtrun.plugins.report.behind import Levels, link
 from cbtrun.plugins.report.figure_style import MUTED, NARROW, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import shortened

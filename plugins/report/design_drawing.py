@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cbtrun.plugin import StudyView, view_of
 from cbtrun.plugins.report.plain_text import shortened
-from cbtrun.study.view import StudyView, view_of
 
 ROWS = ("personas", "corpus", "tune", "arms", "sessions", "ratings", "analysis")
 WIDTH, LEFT, CARD_HEIGHT, GAP_X, GAP_Y = 760, 92, 56, 14, 30

@@ -12,7 +12,6 @@ from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
-from cbtrun.results.study_results import GroupSummary
 
 FEWEST_LEVELS = 3  # two points are a difference, and stand among the contrasts
 

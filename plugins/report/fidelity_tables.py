@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cbtrun.contract.records import Interval, Session
+from cbtrun.plugin import Interval, Session, reason_kind
 from cbtrun.plugins.fidelity.checks import NAMES
 from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.results.study_results import reason_kind
 
 Z = 1.959964  # of a 95 % interval
 

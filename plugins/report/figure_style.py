@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cbtrun.files.run_folder import write_lines_atomically
+from cbtrun.plugin import write_lines_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

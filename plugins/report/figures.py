@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cbtrun.contract.records import Interval
+from cbtrun.plugin import Interval
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
 from cbtrun.plugins.report.wording import difference_decimals, interval, number

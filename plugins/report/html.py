@@ -10,8 +10,7 @@ from cbtrun.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cbtrun.contexts import RunFacts, StageContext
-    from cbtrun.contract.records import Json
+    from cbtrun.plugin import Json, RunFacts, StageContext
     from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions
 
 OPTIONS: Json = {

@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cbtrun.contexts import Promise
-from cbtrun.contract.records import Comparison, Failure, Persona, Session
-from cbtrun.results.rated import RatedSet
-from cbtrun.results.study_results import Results
-from cbtrun.study.view import StudyView, view_of
+from cbtrun.plugin import Comparison, Failure, Persona, Promise, RatedSet, Results, Session, StudyView, view_of
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

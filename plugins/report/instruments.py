@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.plugin import find_path
+from cbtrun.plugin import StudyView, find_path, view_of
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.study.overrides import find_path
-from cbtrun.study.view import StudyView, view_of
 
 
 def instruments_table(study: Mapping[str, Any]) -> Table | None:

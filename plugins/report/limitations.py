@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from cbtrun.contract.records import Session
+from cbtrun.plugin import Session, clustered_interval, level_of
 from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
@@ -14,7 +14,6 @@ from cbtrun.plugins.report.inputs import InputKey, ReportInput, grouped_levels, 
 from cbtrun.plugins.report.session_curves import MEASURES, TurnMeasure, turn_measures
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
-from cbtrun.results.study_results import clustered_interval, level_of
 
 BINS = 6  # points of a curve
 FEWEST_TURNS = 6  # of the median session: below that there is no course to draw

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cbtrun.plugin import StudyView
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import titles_by_outcome
 from cbtrun.plugins.report.wording import EFFECT_NAMES, contrast
-from cbtrun.study.view import StudyView
 
 CITATIONS = {
     "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",

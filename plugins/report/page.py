@@ -39,7 +39,6 @@ from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.training import training_plates
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
-from cbtrun.study.variations import variables, variation_command
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from cbtrun.contract.records import Persona
+from cbtrun.plugin import GroupSummary, OutcomeSummary, Persona, describe, level_of
 from cbtrun.plugins.report import figures
 from cbtrun.plugins.report.behind import Levels, behind, link
 from cbtrun.plugins.report.figure_style import Plate
@@ -14,7 +14,6 @@ from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_
 from cbtrun.plugins.report.result_tables import MEAN, MISSING_COLUMN, caveats, outcome_title, outcomes
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, with_interval
-from cbtrun.results.study_results import GroupSummary, OutcomeSummary, describe, level_of
 
 # Kroenke, Spitzer & Williams 2001: cut points of the PHQ-9.
 SEVERITY = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from cbtrun.contract.records import Comparison, Session
+from cbtrun.plugin import Comparison, OutcomeSummary, Session, level_name, level_of
 from cbtrun.plugins.report import figures
 from cbtrun.plugins.report.behind import behind_comparison, link, scored
 from cbtrun.plugins.report.figure_style import Plate
@@ -22,8 +22,6 @@ from cbtrun.plugins.report.result_tables import (
     titles_by_outcome,
 )
 from cbtrun.plugins.report.wording import contrast
-from cbtrun.results.study_results import OutcomeSummary, level_of
-from cbtrun.statistics.wording import level_name
 
 
 def groups_plates(given: ReportInput) -> Iterator[Plate]:

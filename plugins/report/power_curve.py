@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.analysis.planned import PlannedTest
-from cbtrun.analysis.power_words import Wanted, effect_curve, planned_alike, size_curve
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import PlannedTest, Wanted, effect_curve, planned_alike, size_curve, write_atomically
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, Plate, group_colour, group_marker, save_figure
 from cbtrun.plugins.report.plain_text import shortened
 from cbtrun.plugins.report.tables import as_csv

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.contract.records import Interval, Session
+from cbtrun.plugin import GroupSummary, Interval, Session, describe, level_of, view_of
 from cbtrun.plugins.report.behind import scored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number, with_interval
-from cbtrun.results.study_results import GroupSummary, describe, level_of
-from cbtrun.study.view import view_of
 
 ASSUMED_SCALE = "on an assumed scale"
 OTHER_SCALE = "on another scale"

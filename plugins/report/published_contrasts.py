@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cbtrun.contract.records import Comparison, Interval
+from cbtrun.plugin import Comparison, Interval, view_of
 from cbtrun.plugins.report.behind import Levels, behind_comparison
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.published import Beside, beside_of, our_group, scale_words
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, probability, with_interval
-from cbtrun.study.view import view_of
 
 IN_A_WORD = 7
 NOT_OURS = (2, 5, IN_A_WORD)

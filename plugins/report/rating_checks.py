@@ -14,7 +14,7 @@ from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number
 
 if TYPE_CHECKING:
-    from cbtrun.results.study_results import Results
+    from cbtrun.plugin import Results
 
 NAMES = {
     "ceiling": "Ceiling",

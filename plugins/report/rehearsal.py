@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.plugin import view_of
 from cbtrun.plugins.report.figure_style import INK, Plate
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.study.view import view_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.contract.records import Comparison
+from cbtrun.plugin import Comparison
 from cbtrun.plugins.report.behind import behind_comparison, rated_sessions
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cbtrun.contract.records import Comparison
+from cbtrun.plugin import Comparison, GroupSummary, OutcomeSummary
 from cbtrun.plugins.report.behind import behind_comparison, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table, as_csv
@@ -19,7 +19,6 @@ from cbtrun.plugins.report.wording import (
     subgroup,
     with_interval,
 )
-from cbtrun.results.study_results import GroupSummary, OutcomeSummary
 
 MEAN = "Mean [95 % CI]"
 MISSING_COLUMN = 3

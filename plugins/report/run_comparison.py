@@ -9,11 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from cbtrun.contract.records import Interval, Test
-from cbtrun.files.csv_cells import bare_cell
+from cbtrun.plugin import GroupSummary, Interval, Test, bare_cell, clustered_interval
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 from cbtrun.plugins.report.wording import interval, number, probability
-from cbtrun.results.study_results import GroupSummary, clustered_interval
 
 Key = tuple[str, str, str]
 """Outcome, grouping, level."""

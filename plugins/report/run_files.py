@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.records import Persona, Session
-from cbtrun.errors import StageError
-from cbtrun.files.run_folder import RunFolder, read_records
-from cbtrun.results.study_results import Results, read_results
-from cbtrun.run.study_lock import lock_of
+from cbtrun.plugin import Persona, Results, RunFolder, Session, StageError, lock_of, read_records, read_results
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class RunFiles:
 
     def people(self) -> dict[str, str]:
         """Persona id, or session id where it has no persona -> what must be equal for two runs to share them."""
-        from cbtrun.contract.digests import digest
+        from cbtrun.plugin import digest
 
         files = sorted((self.folder / "personas").glob("*.jsonl"))
         personas = [one for path in files for one in read_records(path, Persona)]

@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cbtrun.errors import CbtrunError, StageError
-from cbtrun.files.plain_files import open_plain
+from cbtrun.plugin import CbtrunError, StageError, open_plain
 from cbtrun.plugins.report.page import index_page
 from cbtrun.plugins.report.run_comparison import compare_runs
 from cbtrun.plugins.report.run_files import read_run

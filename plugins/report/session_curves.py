@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cbtrun.contract.records import Session, Turn
+from cbtrun.plugin import Session, Turn
 from cbtrun.plugins.raters.lexical_turns import content_stems
 
 MEASURES = {

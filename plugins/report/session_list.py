@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cbtrun.contract.records import Session
+from cbtrun.plugin import Session, grouping_levels, level_of, reason_kind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
 from cbtrun.plugins.report.transcripts import Pack
 from cbtrun.plugins.report.wording import number
-from cbtrun.results.study_results import grouping_levels, level_of, reason_kind
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cbtrun.files.csv_cells import csv_text
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import csv_text, write_atomically
 from cbtrun.plugins.report.plain_text import plain
 
 NARROW, NARROW_GAP = 21.875, 0.45

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.records import ItemScore, Rating, Session
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import ItemScore, Rating, Session, reason_kind, write_atomically
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.results.study_results import reason_kind
 
 CHUNK_CHARACTERS = 400_000
 """A chunk is closed once it holds as much: unpacking one takes milliseconds."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.records import Comparison, Effect, Interval, Test
+from cbtrun.plugin import Comparison, Effect, Interval, Test, decimals_of, level_name
 from cbtrun.plugins.report.plain_text import plain
-from cbtrun.statistics.wording import decimals_of, level_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

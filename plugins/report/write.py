@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import write_atomically
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import make_plates, make_tables, render_page

@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.digests import tree_digest
+from cbtrun.plugin import tree_digest
 
 PREFIX = "cbtrun:tiny-"
 INSTRUCT = "-instruct"

@@ -10,19 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.records import Session, Turn
-from cbtrun.errors import Place, Problem, SpecError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import Place, Problem, Session, SpecError, Table, Turn, digest, hookimpl, read_table, told
+from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
-from cbtrun.tables.transcript_table import Row, Table, read_table, told
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.records import Json
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, StageContext
 
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
@@ -121,7 +116,7 @@ def run_sessions(context: StageContext) -> list[Session]:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """As many sessions as the file holds, and no calls."""
-    from cbtrun.study.plans import Plan
+    from cbtrun.plugin import Plan
 
     path = Path(context.options["path"])
     sessions = len(_grouped(read_table(path), context.options["columns"]["session"]))

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.errors import StageError
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import StageError, write_atomically
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
 from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.errors import StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import StageError, digest, hookimpl
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.preference_rows import PreferenceRows, preference_rows
@@ -17,12 +15,17 @@ from cbtrun.plugins.tuning.tune_job import Job, train_adapters
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.check import Check
-    from cbtrun.contract.exported import ExportContext
-    from cbtrun.contract.records import Adapter, Json
-    from cbtrun.errors import Problem
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.plugin import (
+        Adapter,
+        BlockContext,
+        Check,
+        ExportContext,
+        Json,
+        Plan,
+        PlanContext,
+        Problem,
+        StageContext,
+    )
 
 SCHEMA: Json = {
     "type": "object",

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.contract.records import Message, Transcript
-from cbtrun.errors import StageError
+from cbtrun.plugin import Message, StageError, Transcript
 from cbtrun.plugins.local_models.chat_format import therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marker, marker
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.errors import StageError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import StageError, digest, hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cbtrun.contexts import BlockContext, StageContext
-    from cbtrun.contract.check import Check
-    from cbtrun.contract.exported import ExportContext
-    from cbtrun.contract.records import Adapter, Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import (
+        Adapter,
+        BlockContext,
+        Check,
+        ExportContext,
+        Json,
+        Plan,
+        PlanContext,
+        Problem,
+        StageContext,
+    )
     from cbtrun.plugins.tuning.training_rows import TrainingRows
     from cbtrun.plugins.tuning.tune_job import Job
-    from cbtrun.study.plans import Plan, PlanContext
 
 
 @hookimpl
@@ -67,10 +70,10 @@ def plan_block(context: PlanContext) -> Plan | None:
     """An adapter for each seed, and the memory that one training needs."""
     if context.stage != "tune":
         return None
+    from cbtrun.plugin import Plan
     from cbtrun.plugins.local_models.device_pool import planned_devices
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.tune_memory import memory_note
-    from cbtrun.study.plans import Plan
 
     options = context.options
     source = weights_place(context.study.models[options["base"]].model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json
 
 
 def option(kind: str, description: str, **more: Any) -> Json:

@@ -11,8 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cbtrun.errors import StageError
-from cbtrun.files.plain_files import open_plain
+from cbtrun.plugin import StageError, open_plain
 from cbtrun.plugins.tuning.adapter_folder import keep_only
 
 Tell = Callable[[int, int, str], None]

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.contract.records import Transcript
-from cbtrun.errors import StageError
+from cbtrun.plugin import StageError, Transcript
 from cbtrun.plugins.local_models.chat_format import Chat, therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marked, Marker, marker
 

@@ -12,8 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.records import Adapter
+from cbtrun.plugin import Adapter, digest
 from cbtrun.plugins.local_models.device_pool import POOL, device_count
 from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
@@ -25,7 +24,7 @@ from cbtrun.plugins.tuning.tune_worker import ADAPTER, MODULE, TRAINED, WorkPlan
 from cbtrun.plugins.tuning.worker_processes import end_all, run_together
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import StageContext
+    from cbtrun.plugin import StageContext
     from cbtrun.plugins.tuning.sft_watch import Tell
 
 IN_PROCESS = threading.Lock()

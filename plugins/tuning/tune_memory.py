@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.check import Check
-from cbtrun.errors import StageError
+from cbtrun.plugin import Check, StageError
 from cbtrun.plugins.local_models import gpus
 from cbtrun.plugins.local_models.gpus import gpu_memory
 

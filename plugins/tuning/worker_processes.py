@@ -11,9 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cbtrun.errors import StageError
-from cbtrun.import_path import child_environment, python_module
-from cbtrun.keys.secrets import HUB_KEYS, environment_without_keys
+from cbtrun.plugin import HUB_KEYS, StageError, child_environment, environment_without_keys, python_module
 from cbtrun.plugins.tuning.sft_watch import Tell
 from cbtrun.plugins.tuning.trackers import TRACKER_KEYS
 

@@ -15,9 +15,7 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from cbtrun.errors import ModelError, StopRun
-from cbtrun.import_path import child_environment
-from cbtrun.keys.secrets import HUB_KEYS, environment_without_keys
+from cbtrun.plugin import HUB_KEYS, ModelError, StopRun, child_environment, environment_without_keys
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
 from cbtrun.plugins.vllm_models.engine_arguments import handed_on
 from cbtrun.plugins.vllm_models.orphans import OPENED_BY

@@ -6,7 +6,7 @@ from a study. What `options.py` has an option for is set there, and not here.
 
 from __future__ import annotations
 
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json
 
 
 def _whole(description: str, least: int = 0, **more: object) -> Json:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.contract.digests import digest
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json, digest
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
 from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.engine_arguments import QUANTIZATIONS

@@ -7,8 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.contract.models import ContextRoom
-from cbtrun.errors import CbtrunError
+from cbtrun.plugin import CbtrunError, ContextRoom
 from cbtrun.plugins.vllm_models import engine as vllm_engine
 from cbtrun.plugins.vllm_models.adapters import room_for
 from cbtrun.plugins.vllm_models.engine import Asked, Engine, Made

@@ -9,18 +9,23 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.models import ChatMessage, ContextRoom, EngineShare, ModelContext, Reply, Request
-from cbtrun.contract.sources import statements_digest
-from cbtrun.errors import ModelError
-from cbtrun.hookspecs import hookimpl
+from cbtrun.plugin import (
+    ChatMessage,
+    ContextRoom,
+    EngineShare,
+    ModelContext,
+    ModelError,
+    Reply,
+    Request,
+    hookimpl,
+    statements_digest,
+)
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import BlockContext
-    from cbtrun.contract.records import Json
-    from cbtrun.errors import Problem
+    from cbtrun.plugin import BlockContext, Json, Problem
     from cbtrun.plugins.local_models.model_files import ModelFiles
     from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
 

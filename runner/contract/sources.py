@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from cbtrun import plugin
 from cbtrun.contract.digests import digest
 
 DATA = frozenset({".yaml", ".yml", ".json", ".jsonl", ".j2", ".jinja", ".txt", ".css", ".js", ".csv", ".mplstyle"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cbtrun.contract.records import Transcript
+from cbtrun.plugin import Transcript
 
 WORDS = 5
 """Words of a shingle."""

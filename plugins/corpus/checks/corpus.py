@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.records import Transcript
-from cbtrun.errors import StageError
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.plugin import StageError, Transcript, write_atomically
 from cbtrun.plugins.corpus.checks.copies import copies
 from cbtrun.plugins.corpus.checks.transcript import Fault, faults
 
 if TYPE_CHECKING:
-    from cbtrun.contexts import StageContext
+    from cbtrun.plugin import StageContext
 
 EXAMPLES = 3
 """Examples of each check in the report."""

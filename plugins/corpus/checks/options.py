@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.contract.records import Json
+from cbtrun.plugin import Json
 
 LANGUAGES = ("any", "en", "de", "nl", "fr", "es")
 

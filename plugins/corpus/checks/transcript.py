@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cbtrun.contract.records import Message, Transcript
+from cbtrun.plugin import Message, Transcript
 
 EXAMPLE = 160
 """Most characters of an example."""
