@@ -16,7 +16,6 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
-from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
 from cbtrun.records import (
     Comparison,
@@ -32,7 +31,8 @@ from cbtrun.records import (
     Test,
     Turn,
 )
-from cbtrun.results import RatedSet, build_results, clustered_interval
+from cbtrun.results.build import RatedSet, build_results, clustered_interval
+from cbtrun.scores.rated_sets import rated_set
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

@@ -10,12 +10,12 @@ from rating_fakes import a_session
 from test_diagnostics import FOUR, rating
 
 from cbtrun.humans.agree import agreement_report
-from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.records import Rating, Session
 from cbtrun.reliability.icc import NO_VARIANCE, intraclass_correlations
 from cbtrun.reliability.of_ratings import agreement
 from cbtrun.reliability.pairs import PAIRWISE, side_by_side
-from cbtrun.results import build_results, results_bytes
+from cbtrun.results.build import build_results, results_bytes
+from cbtrun.scores.rated_sets import rated_set
 
 WHAT = {"outcome": "s.total", "kind": "total", "title": "Total"}
 SHAPES = [(n, k) for n in (0, 1, 2, 3, 6) for k in (1, 2, 3)]

@@ -6,12 +6,12 @@ import pytest
 from rating_fakes import a_session
 from test_shipped_rubrics import FOLDER
 
-from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
-from cbtrun.ratings.rated_sets import rated_set
 from cbtrun.ratings.rubric import Item, Rubric, Total, read_rubric, rubric_digest
 from cbtrun.records import ItemScore, Quote, Rating, Session
+from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.scores.rated_sets import rated_set
 
 FOUR = Rubric(
     name="four",
@@ -203,7 +203,7 @@ def test_a_tuned_model_is_of_its_bases_family() -> None:
 def test_a_rank_correlation_with_ties_is_scipys() -> None:
     from scipy.stats import spearmanr
 
-    from cbtrun.ratings.diagnostics import _spearman
+    from cbtrun.results.diagnostics import _spearman
 
     pairs = [(1.0, 2.0), (1.0, 3.0), (2.0, 2.0), (3.0, 9.0), (4.0, 5.0), (4.0, 5.0), (6.0, 1.0), (7.0, 8.0), (8.0, 8.0)]
     found = _spearman(pairs)

@@ -7,7 +7,8 @@ from rating_fakes import RUBRIC
 
 from cbtrun.errors import StageError
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
-from cbtrun.ratings.totals import (
+from cbtrun.records import ItemScore, Rating
+from cbtrun.scores.totals import (
     Value,
     item_value,
     outcome_names,
@@ -16,7 +17,6 @@ from cbtrun.ratings.totals import (
     rating_total,
     total_bounds,
 )
-from cbtrun.records import ItemScore, Rating
 
 COUNTED = RUBRIC.model_copy(update={"items": (*RUBRIC.items, Item(id="times", name="T", asks="?", type="count"))})
 MEAN = RUBRIC.model_copy(update={"total": Total(method="mean", low=0, high=6)})
@@ -139,8 +139,8 @@ def test_scores_of_another_version_of_the_rubric_are_not_pooled() -> None:
 
 
 def test_unscored_items_are_filled_in_for_sensitivity_alone() -> None:
-    from cbtrun.ratings.missing_scores import filled_means
-    from cbtrun.ratings.rated_sets import rated_set
+    from cbtrun.scores.missing_scores import filled_means
+    from cbtrun.scores.rated_sets import rated_set
 
     whole, gap = rating(4, 2), rating(6, "evidence not found", session="s2")
     rated = rated_set([whole, gap], RUBRIC)

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from report_studies import ctrs, made_up_study
 
-from cbtrun.results import (
+from cbtrun.results.build import (
     Results,
     build_results,
     clustered_interval,

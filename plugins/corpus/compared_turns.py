@@ -167,7 +167,7 @@ async def _compared(
     opening: Opening, therapist: Calls, rater: Calls, work: RatingWork, options: Mapping[str, Any]
 ) -> Compared:
     from cbtrun.plugins.raters.rating import Unit, rate_one
-    from cbtrun.ratings.totals import rating_total
+    from cbtrun.scores.totals import rating_total
 
     subject = digest([opening.transcript.persona, [one.content for one in opening.messages]])
     said = [await _said(opening, therapist, subject, time) for time in TWICE]

@@ -15,8 +15,8 @@ from cbtrun.analysis.table import AnalysisTable, Row, analysis_table, group_of, 
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.raters import control_sessions
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
-from cbtrun.ratings.totals import outcome_values
 from cbtrun.records import Comparison
+from cbtrun.scores.totals import outcome_values
 from cbtrun.statistics import effect_sizes, paired, two_groups
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.records import Comparison, Session
-from cbtrun.results import grouping_levels, level_of, reason_kind
+from cbtrun.results.build import grouping_levels, level_of, reason_kind
 
 Levels = Mapping[str, str | Sequence[str]]
 ROWS = "rows"

@@ -9,7 +9,7 @@ from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.records import Interval, Session
-from cbtrun.results import reason_kind
+from cbtrun.results.build import reason_kind
 
 Z = 1.959964  # of a 95 % interval
 

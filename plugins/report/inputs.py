@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cbtrun.context import Promise
 from cbtrun.records import Comparison, Failure, Persona, Session
-from cbtrun.results import RatedSet, Results
+from cbtrun.results.build import RatedSet, Results
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

@@ -22,7 +22,7 @@ from cbtrun.plugins.report.result_tables import (
 )
 from cbtrun.plugins.report.wording import contrast
 from cbtrun.records import Comparison, Session
-from cbtrun.results import OutcomeSummary, level_of
+from cbtrun.results.build import OutcomeSummary, level_of
 from cbtrun.statistics.wording import level_name
 
 

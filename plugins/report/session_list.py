@@ -11,7 +11,7 @@ from cbtrun.plugins.report.result_tables import outcome_title, outcomes
 from cbtrun.plugins.report.transcripts import Pack
 from cbtrun.plugins.report.wording import number
 from cbtrun.records import Session
-from cbtrun.results import grouping_levels, level_of, reason_kind
+from cbtrun.results.build import grouping_levels, level_of, reason_kind
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from cbtrun.statistics.sentences import sentence_of
 if TYPE_CHECKING:
     from cbtrun.context import StageContext
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.ratings.totals import Aggregate
     from cbtrun.records import Persona
+    from cbtrun.scores.totals import Aggregate
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
 SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
@@ -82,8 +82,8 @@ def aggregate_of(context: StageContext, ratings_name: str) -> Aggregate:
 def _table(
     context: StageContext, ratings_name: str, rubric: Rubric, name: str, more: Mapping[str, Mapping[str, str]]
 ) -> AnalysisTable:
-    from cbtrun.analysis.scale import outcome_scale
-    from cbtrun.ratings.totals import outcome_values
+    from cbtrun.scores.scale import outcome_scale
+    from cbtrun.scores.totals import outcome_values
 
     ratings, aggregate = context.ratings(ratings_name), aggregate_of(context, ratings_name)
     values = outcome_values(ratings, rubric, name, aggregate)

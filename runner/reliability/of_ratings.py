@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cbtrun.digests import derive_seed
-from cbtrun.ratings.totals import item_value, outcome_names, rating_total
 from cbtrun.records import Interval, Rating
 from cbtrun.reliability.records import Coefficient, Limits, Reliability, Severity
+from cbtrun.scores.totals import item_value, outcome_names, rating_total
 from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, Missing, values_by_outcome
 from cbtrun.records import Rating, Record
+from cbtrun.scores.totals import Aggregate, Missing, values_by_outcome
 from cbtrun.statistics.samples import stored_float
 
 RULES: tuple[Missing, ...] = ("prorated", "lowest", "highest")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cbtrun.ratings.missing_scores import filled_totals
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, outcome_names, values_by_outcome
 from cbtrun.records import Rating
 from cbtrun.reliability.of_ratings import single_values
-from cbtrun.results import RatedSet, rubric_facts
+from cbtrun.results.build import RatedSet, rubric_facts
+from cbtrun.scores.missing_scores import filled_totals
+from cbtrun.scores.totals import Aggregate, outcome_names, values_by_outcome
 
 
 def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import derive_seed
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.order import asking_place
-from cbtrun.ratings.totals import NOT_APPLICABLE
 from cbtrun.records import Interval, Record, Session
+from cbtrun.scores.totals import NOT_APPLICABLE
 from cbtrun.statistics.samples import stored_float
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cbtrun.results import RatedSet
+    from cbtrun.results.build import RatedSet
 
 PILED_UP, CORRELATED, ONE_FACTOR, ONE_END, UNSCORED, UNEQUAL, SDS_FROM_NORM = 0.5, 0.3, 0.75, 0.6, 0.05, 0.1, 1.0
 FEWEST = 8

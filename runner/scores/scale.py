@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from cbtrun.analysis.table import Scale
 from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, Value, counted_items, item_value, outcome_values, rating_total
 from cbtrun.records import Rating
+from cbtrun.scores.totals import Aggregate, Value, counted_items, item_value, outcome_values, rating_total
 
 
 def outcome_scale(

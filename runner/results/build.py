@@ -15,13 +15,13 @@ from functools import partial
 from statistics import fmean, median, stdev
 from typing import Any, Final, Literal, Protocol
 
-from cbtrun.ratings.diagnostics import Diagnostic, diagnostics_of
-from cbtrun.ratings.missing_scores import Filled, FilledMeans, filled_means
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.records import Comparison, Failure, Group, Interval, Rating, Record, Session
 from cbtrun.reliability.of_ratings import Kind, Singles, reliability_of
 from cbtrun.reliability.records import Reliability
 from cbtrun.result_parts import Parts
+from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.scores.missing_scores import Filled, FilledMeans, filled_means
 from cbtrun.statistics.student import student_quantile
 
 RESULTS_FORMAT: Final = 1

@@ -1,0 +1,1 @@
+"""What a study found: the shape of results.json, and how it is built."""
