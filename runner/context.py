@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cbtrun.journal.journal import Usage
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
-    from cbtrun.results.build import RatedSet, Results
+    from cbtrun.results.records import Results
+    from cbtrun.scores.rated_sets import RatedSet
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")

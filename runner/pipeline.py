@@ -38,7 +38,8 @@ from cbtrun.records import Failure
 from cbtrun.registered import keep_registration, personas_made, promise_of, registration_digest
 from cbtrun.result_parts import STAGE as PARTS
 from cbtrun.result_parts import Parts
-from cbtrun.results.build import build_results, read_results, results_bytes
+from cbtrun.results.build import build_results
+from cbtrun.results.records import read_results, results_bytes
 from cbtrun.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.run_lock import lock_of, write_lock
 from cbtrun.side_by_side import Wave, run_side_by_side, waves

@@ -10,9 +10,9 @@ from cbtrun.forget.tombstones import tombstones
 from cbtrun.plain_files import inside
 from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
-from cbtrun.results.build import RatedSet, Results, read_results
+from cbtrun.results.records import Results, read_results
 from cbtrun.run_folder import RunFolder
-from cbtrun.scores.rated_sets import rated_set
+from cbtrun.scores.rated_sets import RatedSet, rated_set
 
 if TYPE_CHECKING:
     from pathlib import Path

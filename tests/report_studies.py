@@ -31,8 +31,9 @@ from cbtrun.records import (
     Test,
     Turn,
 )
-from cbtrun.results.build import RatedSet, build_results, clustered_interval
-from cbtrun.scores.rated_sets import rated_set
+from cbtrun.results.build import build_results
+from cbtrun.scores.rated_sets import RatedSet, rated_set
+from cbtrun.statistics.clustered import clustered_interval
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

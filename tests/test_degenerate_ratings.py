@@ -14,7 +14,8 @@ from cbtrun.records import Rating, Session
 from cbtrun.reliability.icc import NO_VARIANCE, intraclass_correlations
 from cbtrun.reliability.of_ratings import agreement
 from cbtrun.reliability.pairs import PAIRWISE, side_by_side
-from cbtrun.results.build import build_results, results_bytes
+from cbtrun.results.build import build_results
+from cbtrun.results.records import results_bytes
 from cbtrun.scores.rated_sets import rated_set
 
 WHAT = {"outcome": "s.total", "kind": "total", "title": "Total"}

@@ -10,7 +10,8 @@ from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
 from cbtrun.ratings.rubric import Item, Rubric, Total, read_rubric, rubric_digest
 from cbtrun.records import ItemScore, Quote, Rating, Session
-from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
+from cbtrun.results.diagnostics import diagnostics_of
+from cbtrun.results.records import Diagnostic
 from cbtrun.scores.rated_sets import rated_set
 
 FOUR = Rubric(

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from cbtrun.analysis.block import aggregate_of
-from cbtrun.results.build import read_results
+from cbtrun.results.records import read_results
 from cbtrun.testing import StudyProject
 
 DOCS = Path(__file__).parents[1] / "docs" / "write-a-rubric.md"

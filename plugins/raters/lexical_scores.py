@@ -9,8 +9,8 @@ from typing import Any
 
 from cbtrun.plugins.raters.lexical_signals import Hit, Measured, Measuring
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn
+from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Measurement, Rubric
-from cbtrun.scores.totals import NOT_APPLICABLE
 
 QUOTES_PER_ITEM = 6
 """Counted sentences that are quoted for one item; the rationale says how many there were."""

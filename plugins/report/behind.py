@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.plain_text import plain
+from cbtrun.ratings.reasons import reason_kind
 from cbtrun.records import Comparison, Session
-from cbtrun.results.build import grouping_levels, level_of, reason_kind
+from cbtrun.results.groups import grouping_levels, level_of
 
 Levels = Mapping[str, str | Sequence[str]]
 ROWS = "rows"

@@ -12,7 +12,7 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
 from cbtrun.records import Session
-from cbtrun.results.build import clustered_interval
+from cbtrun.statistics.clustered import clustered_interval
 
 NOTE = "A simulated patient’s answers say how it was told to be, not how anybody is"
 

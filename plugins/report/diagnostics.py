@@ -10,7 +10,7 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.rating_checks import rating_warnings
 from cbtrun.plugins.report.reliability import low_reliability
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
-from cbtrun.results.build import reason_kind
+from cbtrun.ratings.reasons import reason_kind
 
 PILED = 0.5
 """Share of sessions at one end of a scale from which differences are hidden by that end."""

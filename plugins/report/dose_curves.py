@@ -11,7 +11,7 @@ from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
-from cbtrun.results.build import GroupSummary
+from cbtrun.results.records import GroupSummary
 
 FEWEST_LEVELS = 3  # two points are a difference, and stand among the contrasts
 

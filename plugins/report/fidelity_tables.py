@@ -8,8 +8,8 @@ from cbtrun.plugins.fidelity.checks import NAMES
 from cbtrun.plugins.report.behind import behind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
+from cbtrun.ratings.reasons import reason_kind
 from cbtrun.records import Interval, Session
-from cbtrun.results.build import reason_kind
 
 Z = 1.959964  # of a 95 % interval
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from cbtrun.context import Promise
 from cbtrun.records import Comparison, Failure, Persona, Session
-from cbtrun.results.build import RatedSet, Results
+from cbtrun.results.records import Results
+from cbtrun.scores.rated_sets import RatedSet
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]

@@ -14,7 +14,8 @@ from cbtrun.plugins.report.session_curves import MEASURES, TurnMeasure, turn_mea
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
 from cbtrun.records import Session
-from cbtrun.results.build import clustered_interval, level_of
+from cbtrun.results.groups import level_of
+from cbtrun.statistics.clustered import clustered_interval
 
 BINS = 6  # points of a curve
 FEWEST_TURNS = 6  # of the median session: below that there is no course to draw

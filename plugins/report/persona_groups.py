@@ -14,7 +14,8 @@ from cbtrun.plugins.report.result_tables import MEAN, MISSING_COLUMN, caveats, o
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, with_interval
 from cbtrun.records import Persona
-from cbtrun.results.build import GroupSummary, OutcomeSummary, describe, level_of
+from cbtrun.results.groups import describe, level_of
+from cbtrun.results.records import GroupSummary, OutcomeSummary
 
 # Kroenke, Spitzer & Williams 2001: cut points of the PHQ-9.
 SEVERITY = (

@@ -22,7 +22,8 @@ from cbtrun.plugins.report.result_tables import (
 )
 from cbtrun.plugins.report.wording import contrast
 from cbtrun.records import Comparison, Session
-from cbtrun.results.build import OutcomeSummary, level_of
+from cbtrun.results.groups import level_of
+from cbtrun.results.records import OutcomeSummary
 from cbtrun.statistics.wording import level_name
 
 

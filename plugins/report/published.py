@@ -13,7 +13,8 @@ from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import interval, number, with_interval
 from cbtrun.records import Interval, Session
-from cbtrun.results.build import GroupSummary, describe, level_of
+from cbtrun.results.groups import describe, level_of
+from cbtrun.results.records import GroupSummary
 
 ASSUMED_SCALE = "on an assumed scale"
 OTHER_SCALE = "on another scale"

@@ -14,7 +14,7 @@ from cbtrun.plugins.report.wording import interval, number
 from cbtrun.ratings.norms import norms_of
 
 if TYPE_CHECKING:
-    from cbtrun.results.build import Results
+    from cbtrun.results.records import Results
 
 NAMES = {
     "ceiling": "Ceiling",

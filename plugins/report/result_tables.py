@@ -19,7 +19,7 @@ from cbtrun.plugins.report.wording import (
     with_interval,
 )
 from cbtrun.records import Comparison
-from cbtrun.results.build import GroupSummary, OutcomeSummary
+from cbtrun.results.records import GroupSummary, OutcomeSummary
 
 MEAN = "Mean [95 % CI]"
 MISSING_COLUMN = 3

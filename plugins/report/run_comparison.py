@@ -13,7 +13,8 @@ from cbtrun.csv_cells import bare_cell
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 from cbtrun.plugins.report.wording import interval, number, probability
 from cbtrun.records import Interval, Test
-from cbtrun.results.build import GroupSummary, clustered_interval
+from cbtrun.results.records import GroupSummary
+from cbtrun.statistics.clustered import clustered_interval
 
 Key = tuple[str, str, str]
 """Outcome, grouping, level."""

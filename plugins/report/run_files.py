@@ -9,7 +9,7 @@ from typing import Any
 
 from cbtrun.errors import StageError
 from cbtrun.records import Persona, Session
-from cbtrun.results.build import Results, read_results
+from cbtrun.results.records import Results, read_results
 from cbtrun.run_folder import RunFolder, read_records
 from cbtrun.run_lock import lock_of
 

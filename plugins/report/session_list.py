@@ -10,8 +10,9 @@ from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
 from cbtrun.plugins.report.transcripts import Pack
 from cbtrun.plugins.report.wording import number
+from cbtrun.ratings.reasons import reason_kind
 from cbtrun.records import Session
-from cbtrun.results.build import grouping_levels, level_of, reason_kind
+from cbtrun.results.groups import grouping_levels, level_of
 
 
 @dataclass(frozen=True)

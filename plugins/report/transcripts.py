@@ -12,8 +12,8 @@ from typing import Any
 
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
+from cbtrun.ratings.reasons import reason_kind
 from cbtrun.records import ItemScore, Rating, Session
-from cbtrun.results.build import reason_kind
 from cbtrun.run_folder import write_atomically
 
 CHUNK_CHARACTERS = 400_000

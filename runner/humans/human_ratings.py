@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cbtrun.csv_cells import bare_cell
 from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 from cbtrun.records import ItemScore, Rating
-from cbtrun.scores.totals import NOT_APPLICABLE
 from cbtrun.study.schema_words import did_you_mean, known_words
 
 if TYPE_CHECKING:

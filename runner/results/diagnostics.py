@@ -14,37 +14,20 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.digests import derive_seed
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.order import asking_place
-from cbtrun.records import Interval, Record, Session
-from cbtrun.scores.totals import NOT_APPLICABLE
+from cbtrun.ratings.reasons import NOT_APPLICABLE
+from cbtrun.records import Interval, Session
+from cbtrun.results.records import Diagnostic
 from cbtrun.statistics.samples import stored_float
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cbtrun.results.build import RatedSet
+    from cbtrun.scores.rated_sets import RatedSet
 
 PILED_UP, CORRELATED, ONE_FACTOR, ONE_END, UNSCORED, UNEQUAL, SDS_FROM_NORM = 0.5, 0.3, 0.75, 0.6, 0.05, 0.1, 1.0
 FEWEST = 8
 """Sessions below which a diagnostic that needs spread is not computed."""
-
-
-class Diagnostic(Record):
-    """One thing looked at."""
-
-    name: str
-    """`ceiling`, `floor`, `halo`, `length`, `evidence_position`, `order`, `drift`, `self_preference`, `unscored`,
-    `absent`, `unblinding`, `norm`."""
-    about: str
-    """The outcome, rater or arm that it is about."""
-    value: float | None
-    """A share (0 to 1), a correlation (-1 to 1) or SDs, as `says` tells; none where there is too little to compute it."""
-    n: int
-    """Sessions, scores or quotes behind it, as `says` tells."""
-    says: str
-    """What the value is, in words."""
-    warning: str = ""
-    """Why a reader should be careful; empty when nothing was seen."""
 
 
 @dataclass(frozen=True)

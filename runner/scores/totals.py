@@ -13,13 +13,12 @@ from statistics import fmean, median
 from typing import Literal, NamedTuple
 
 from cbtrun.errors import StageError
+from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.records import ItemScore, Rating
 
 Aggregate = Literal["mean", "median"]
 Missing = Literal["none", "prorated", "lowest", "highest"]
-
-NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True, slots=True)

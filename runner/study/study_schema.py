@@ -72,7 +72,7 @@ def record_schemas() -> dict[str, Json]:
     from cbtrun.ratings.rubric import rubric_schema
     from cbtrun.record_schema import record_schema
     from cbtrun.records import Persona, Rating, Record, Session, Transcript
-    from cbtrun.results.build import results_schema
+    from cbtrun.results.records import results_schema
 
     records: dict[str, type[Record]] = {
         "persona": Persona,
