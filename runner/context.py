@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.results.records import Results
     from cbtrun.scores.rated_sets import RatedSet
+    from cbtrun.scores.table import ScoreTable
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")
@@ -148,6 +149,10 @@ class StageContext:
     def ratings(self, name: str) -> Sequence[Rating]:
         """The ratings of a set."""
         return self.inputs.ratings(name)
+
+    def scores(self, name: str) -> ScoreTable:
+        """The scores of a set: one for each session and outcome, or the reason why there is none."""
+        return self.inputs.scores(name)
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis, in the study's order."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cbtrun.digests import file_digest
 from cbtrun.errors import StageError
-from cbtrun.forget.tombstones import tombstones
+from cbtrun.forget.tombstones import stood_for, tombstones
 from cbtrun.plain_files import inside
 from cbtrun.record_list import RecordList
 from cbtrun.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
 from cbtrun.results.records import Results, read_results
 from cbtrun.run_folder import RunFolder
+from cbtrun.scores.kept import kept_scores
 from cbtrun.scores.rated_sets import RatedSet, rated_set
+from cbtrun.scores.score import Score
+from cbtrun.scores.table import ScoreTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +50,7 @@ class Inputs:
         self._study = study
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
+        self._scores: dict[str, ScoreTable] = {}
 
     def personas(self, name: str) -> RecordList[Persona]:
         """The personas of a set; each is read anew when it is looked at."""
@@ -79,16 +84,22 @@ class Inputs:
         there = [name for name in names if output_path(self._folder, "analysis", name).exists()]
         return [one for name in there for one in self._records("analysis", name, Comparison)]
 
+    def scores(self, name: str) -> ScoreTable:
+        """Every score of a rating set; they are made first where they are not those of its ratings."""
+        ratings, block = self.ratings(name), self._study["ratings"][name]
+        rubric, aggregate = self.rubric(block["rubric"]), block.get("aggregate", "mean")
+        if name not in self._scores:
+            # Ratings that lost the words of a forgotten session stand for those that they were.
+            of = stood_for(tombstones(self._folder), file_digest(output_path(self._folder, "ratings", name)))
+            path = kept_scores(self._folder, name, ratings, of, rubric, aggregate)
+            self._scores[name] = ScoreTable(rubric, aggregate, RecordList.read(path, Score))
+        return self._scores[name]
+
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
         blocks = self._study.get("ratings") or {}
         there = [name for name in blocks if output_path(self._folder, "ratings", name).exists()]
-        return {
-            name: rated_set(
-                self.ratings(name), self.rubric(blocks[name]["rubric"]), blocks[name].get("aggregate", "mean")
-            )
-            for name in there
-        }
+        return {name: rated_set(self.ratings(name), self.scores(name)) for name in there}
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""
@@ -101,6 +112,8 @@ class Inputs:
     def forget(self, block: str, name: str) -> None:
         """Read a stage's output again the next time: it was just written."""
         self._read.pop((block, name), None)
+        if block == "ratings":
+            self._scores.pop(name, None)
 
     def _records(self, block: str, name: str, kind: type[R]) -> list[R]:
         return list(self._lines(block, name, kind))

@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from rating_fakes import rated_set
+
 from cbtrun.digests import digest
 from cbtrun.plugins.report.inputs import (
     Environment,
@@ -32,7 +34,7 @@ from cbtrun.records import (
     Turn,
 )
 from cbtrun.results.build import build_results
-from cbtrun.scores.rated_sets import RatedSet, rated_set
+from cbtrun.scores.rated_sets import RatedSet
 from cbtrun.statistics.clustered import clustered_interval
 
 THERAPIST = (

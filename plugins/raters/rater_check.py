@@ -6,17 +6,24 @@ The verdict is about the transcripts it was reached on: a rater that may be used
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.block import aggregate_of, effects_and_notes, finished, statistics_files, stored, tests_and_notes
+from cbtrun.analysis.block import (
+    effects_and_notes,
+    finished,
+    levelled_sessions,
+    statistics_files,
+    stored,
+    tests_and_notes,
+)
 from cbtrun.analysis.options import block_schema, two_levels_options
-from cbtrun.analysis.table import AnalysisTable, Row, analysis_table, group_of, keep_where, rows_at
+from cbtrun.analysis.table import AnalysisTable, LevelledSession, Row, analysis_table, group_of, keep_where, rows_at
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugins.raters import control_sessions
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
 from cbtrun.records import Comparison
-from cbtrun.scores.totals import outcome_values
 from cbtrun.statistics import effect_sizes, paired, two_groups
 
 if TYPE_CHECKING:
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from cbtrun.errors import Problem
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Json
+    from cbtrun.scores.table import ScoreTable
+    from cbtrun.scores.totals import Aggregate
 
 SPOILED = {
     "shuffled": "turns in random order",
@@ -79,15 +88,17 @@ def analyse(context: StageContext) -> list[Comparison]:
     """Known groups first, with the verdict; then each control against the sessions it was made from."""
     options = context.options
     set_name, _, outcome = options["outcome"].partition(".")
-    rubric = context.rubric_of(set_name)
-    table = _table(context, set_name, rubric, outcome)
+    scores = context.scores(set_name)
+    table_of = cache(partial(_table, scores, levelled_sessions(context), set_name, options.get("aggregate")))
+    table = table_of(outcome)
     groups = known_groups(context.name, options, keep_originals(table))
     kinds = [kind for kind in KINDS if rows_at(table, FACTOR, kind)]
     controls = []
     for kind in kinds:
-        wanted = options.get("controls", {}).get(kind) or default_outcome(kind, rubric, set_name, options["outcome"])
-        own = _table(context, set_name, rubric, wanted.partition(".")[2])
-        controls.append(control_comparison(context.name, kind, own))
+        wanted = options.get("controls", {}).get(kind) or default_outcome(
+            kind, scores.rubric, set_name, options["outcome"]
+        )
+        controls.append(control_comparison(context.name, kind, table_of(wanted.partition(".")[2])))
     compared = finished([groups, *controls], options)
     return [stored(one) for one in with_verdict(compared, options.get("least_auc", 0.7))]
 
@@ -98,9 +109,10 @@ def default_outcome(kind: str, rubric: Rubric, set_name: str, outcome: str) -> s
     return f"{set_name}.homework" if kind == "no-homework" and has_homework else outcome
 
 
-def _table(context: StageContext, set_name: str, rubric: Rubric, outcome: str) -> AnalysisTable:
-    values = outcome_values(context.ratings(set_name), rubric, outcome, aggregate_of(context, set_name))
-    return analysis_table(f"{set_name}.{outcome}", context.sessions(), values)
+def _table(
+    scores: ScoreTable, sessions: Sequence[LevelledSession], set_name: str, aggregate: Aggregate | None, outcome: str
+) -> AnalysisTable:
+    return analysis_table(f"{set_name}.{outcome}", sessions, scores.of(outcome, aggregate))
 
 
 def keep_originals(table: AnalysisTable) -> AnalysisTable:

@@ -14,8 +14,9 @@ from cbtrun.result_parts import Parts
 from cbtrun.results.diagnostics import diagnostics_of
 from cbtrun.results.groups import describe, grouping_levels, level_of, members_of_levels, sorted_counts
 from cbtrun.results.records import Counts, Diagnostic, OutcomeSummary, RatingSetResults, Results
+from cbtrun.results.session_facts import session_facts
 from cbtrun.scores.missing_scores import filled_means
-from cbtrun.scores.placed import Placed, PlacedSession
+from cbtrun.scores.placed import Placed
 from cbtrun.scores.rated_sets import RatedSet
 
 
@@ -32,7 +33,7 @@ def build_results(
 
     parts: takes the parts that cannot be made; without it their errors are raised at the end.
     """
-    placed = [PlacedSession.of(session) for session in sessions]
+    placed = session_facts(sessions, rated, int(study.get("seed", 0)))
     levels = grouping_levels(study, placed)
     made = parts or Parts()
     ratings = {
@@ -42,7 +43,7 @@ def build_results(
             placed,
             levels,
             study,
-            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, sessions, study), ()),
+            made.make(f"diagnostics of ratings.{name}", partial(diagnostics_of, name, one, placed, study), ()),
             made,
         )
         for name, one in rated.items()
@@ -83,8 +84,8 @@ def _set_results(
     filled = partial(filled_means, name, rated.values, rated.filled, members_of_levels(sessions, levels))
     return RatingSetResults(
         rubric=rated.rubric,
-        raters=tuple(sorted({rating.rater for rating in rated.ratings})),
-        repeats=max((rating.repeat for rating in rated.ratings), default=0),
+        raters=tuple(sorted(rated.tally.raters)),
+        repeats=rated.tally.repeats,
         outcomes=tuple(
             OutcomeSummary(
                 outcome=f"{name}.{outcome}",
@@ -113,17 +114,14 @@ def _set_results(
 
 def _counts(sessions: Sequence[Placed], rated: Mapping[str, RatedSet], failures: Sequence[Failure]) -> Counts:
     """How much there is, and what is missing, over all rating sets."""
-    scores = 0
     unscored: Counter[str] = Counter()
-    for rating in (rating for one in rated.values() for rating in one.ratings):  # read one at a time, not kept
-        scores += len(rating.scores)
-        missing = (score for score in rating.scores if score.score is None and not score.label)
-        unscored.update(reason_kind(score.reason or "") for score in missing)
+    for one in rated.values():
+        unscored.update(one.tally.unscored)
     return Counts(
         sessions=len(sessions),
         personas=len({session.persona for session in sessions if session.persona is not None}),
         ratings=sum(len(one.ratings) for one in rated.values()),
-        scores=scores,
+        scores=sum(one.tally.scores for one in rated.values()),
         unscored=dict(sorted(unscored.items())),
         failures=sorted_counts(failure.stage for failure in failures),
     )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
-
-from cbtrun.records import Session
 
 
 class Placed(Protocol):
@@ -27,19 +24,3 @@ class Placed(Protocol):
     @property
     def factors(self) -> Mapping[str, str]:
         """Factor -> level."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedSession:
-    """What results need of a session besides its words: thousands of sessions fit into memory without them."""
-
-    id: str
-    persona: str | None
-    arm: str | None
-    factors: Mapping[str, str]
-    flags: tuple[str, ...]
-
-    @classmethod
-    def of(cls, session: Session) -> PlacedSession:
-        """The session without its words."""
-        return cls(session.id, session.persona, session.arm, session.factors, session.flags)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from cbtrun.ratings.rubric import Rubric
 from cbtrun.ratings.rubric_facts import RubricFacts, rubric_facts
+from cbtrun.ratings.tally import Tally, tally_of
 from cbtrun.records import Rating
-from cbtrun.reliability.of_ratings import Singles, single_values
-from cbtrun.scores.missing_scores import Filled, filled_totals
-from cbtrun.scores.totals import Aggregate, outcome_names, values_by_outcome
+from cbtrun.reliability.of_ratings import Singles
+from cbtrun.scores.missing_scores import Filled, filled_in
+from cbtrun.scores.score import Score
+from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.totals import is_summed
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,40 @@ class RatedSet:
     filled: Filled = field(default_factory=dict)
     """Totals with unscored items filled in, where there are any."""
 
+    @cached_property
+    def tally(self) -> Tally:
+        """What its ratings hold beside scores, counted in one pass over them."""
+        return tally_of(self.ratings, {item.id for item in self.rubric.items})
 
-def rated_set(ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate = "mean") -> RatedSet:
-    """A rating set with the value of every outcome of its rubric, raters and repeats aggregated."""
-    by_outcome = values_by_outcome(ratings, rubric, outcome_names(rubric), aggregate)
+
+def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
+    """A rating set with the value of every outcome of its rubric. Each score is read once."""
     values: dict[str, dict[str, float | None]] = {}
     reasons: dict[str, dict[str, str]] = {}
-    for name in [*by_outcome]:
-        found = by_outcome.pop(name)  # of thousands of sessions only one outcome is held twice
-        values[name] = {id_: one.value for id_, one in found.items()}
-        reasons[name] = {id_: one.reason for id_, one in found.items() if one.reason is not None}
-    return RatedSet(
-        rubric=rubric_facts(rubric),
-        ratings=ratings,
-        singles=single_values(ratings, rubric),
-        filled=filled_totals(ratings, rubric, aggregate, values),
-        values=values,
-        reasons=reasons,
-    )
+    singles: dict[str, Singles] = {}
+    filled: dict[str, Mapping[str, Mapping[str, float | None]]] = {}
+    keys: dict[tuple[str, str, int], tuple[str, str, int]] = {}  # outcomes share them: there are thousands
+    for outcome in table.outcomes:
+        scores = table.of(outcome)
+        values[outcome] = {id: score.value for id, score in scores.items()}
+        reasons[outcome] = {id: score.reason for id, score in scores.items() if score.reason is not None}
+        singles[outcome] = single_values(scores.values(), keys)
+        if is_summed(table.rubric, outcome) and (gaps := filled_in(scores)):
+            filled[outcome] = gaps
+    return RatedSet(rubric_facts(table.rubric), ratings, values, reasons, singles, filled)
+
+
+def single_values(
+    scores: Iterable[Score], keys: dict[tuple[str, str, int], tuple[str, str, int]] | None = None
+) -> dict[tuple[str, str, int], float | None]:
+    """(session, rater, repeat) -> what that single rating gave, of scores on one outcome.
+
+    keys: those that are known, so that outcomes share them; new ones are added.
+    """
+    known = {} if keys is None else keys
+    found = {}
+    for score in scores:
+        for one in score.singles:
+            key = (score.session, one.rater, one.repeat)
+            found[known.setdefault(key, key)] = one.value
+    return found

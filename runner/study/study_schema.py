@@ -73,12 +73,14 @@ def record_schemas() -> dict[str, Json]:
     from cbtrun.record_schema import record_schema
     from cbtrun.records import Persona, Rating, Record, Session, Transcript
     from cbtrun.results.records import results_schema
+    from cbtrun.scores.score import Score
 
     records: dict[str, type[Record]] = {
         "persona": Persona,
         "transcript": Transcript,
         "session": Session,
         "rating": Rating,
+        "score": Score,
     }
     schemas = {name: record_schema(record) for name, record in records.items()}
     schemas |= {"rubric": rubric_schema(), "results": results_schema()}
