@@ -18,7 +18,8 @@ from cbtrun.plugins.report.inputs import (
     TrainingPoint,
     may_show_transcripts,
 )
-from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import (
     Comparison,
     Effect,

@@ -21,7 +21,8 @@ from cbtrun.plugins.dialogue.phq9 import ASKED, Phq9
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.ratings.request import rendered_example
-from cbtrun.ratings.rubric import read_rubric, rubric_digest
+from cbtrun.ratings.rubric import rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import Persona
 from cbtrun.registry import Registry, load_registry
 from cbtrun.testing import ModelCase, NotConforming, check_model

@@ -8,7 +8,8 @@ from test_shipped_rubrics import FOLDER
 
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
-from cbtrun.ratings.rubric import Item, Rubric, Total, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import ItemScore, Quote, Rating, Session
 from cbtrun.results.diagnostics import diagnostics_of
 from cbtrun.results.records import Diagnostic

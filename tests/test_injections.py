@@ -12,7 +12,7 @@ from network_studies import listening
 from cbtrun.models import Draw
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.ratings.request import Window, rating_brief, rating_request, shown_turns
-from cbtrun.ratings.rubric import read_rubric
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.records import Session, Turn
 from cbtrun.testing import StudyProject
 

@@ -17,7 +17,8 @@ from cbtrun.plugins.raters import lexical_rater
 from cbtrun.plugins.raters.lexical_scores import points_for, score_items
 from cbtrun.plugins.raters.lexical_signals import Measured, Measuring
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn, content_stems
-from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 
 CTRS = Path(str(files("cbtrun.rubrics").joinpath("ctrs.yaml")))
 EXAMPLES = Path(str(files("cbtrun.specs").joinpath("examples/transcripts.csv")))

@@ -190,7 +190,7 @@ def test_an_unknown_practice_is_reported_where_it_is_named(study_project: Make) 
 def test_the_miti_rubric_tells_motivational_interviewing_from_advice() -> None:
     from cbtrun.plugins.raters.lexical_scores import score_items
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-    from cbtrun.ratings.rubric import read_rubric
+    from cbtrun.ratings.rubric_file import read_rubric
 
     rubric = read_rubric(Path(__file__).parents[1] / "rubrics/miti.yaml")
     names = [item.id for item in rubric.items]

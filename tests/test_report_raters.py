@@ -7,7 +7,7 @@ import pytest
 from test_shipped_rubrics import FOLDER
 
 from cbtrun.ratings.request import rendered_example
-from cbtrun.ratings.rubric import read_rubric
+from cbtrun.ratings.rubric_file import read_rubric
 from cbtrun.testing import StudyProject
 
 STUDY = f"""\

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.ratings.rubric import Rubric, find_rubric, read_rubric, rubric_digest, rubric_schema
+from cbtrun.ratings.rubric import Rubric, rubric_digest, rubric_schema
+from cbtrun.ratings.rubric_file import find_rubric, read_rubric
 
 CTRS = Path(str(files("cbtrun.rubrics").joinpath("ctrs.yaml")))
 

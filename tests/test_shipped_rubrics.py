@@ -8,7 +8,8 @@ import cbtrun.rubrics
 from cbtrun.errors import SpecError
 from cbtrun.plugins.raters.lexical_scores import score_items
 from cbtrun.plugins.raters.lexical_turns import SpokenTurn
-from cbtrun.ratings.rubric import Rubric, read_rubric, rubric_digest
+from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric_file import read_rubric
 
 FOLDER = Path(cbtrun.rubrics.__path__[0])
 SHIPPED = {file.stem: read_rubric(file) for file in sorted(FOLDER.glob("*.yaml"))}

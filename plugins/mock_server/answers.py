@@ -53,7 +53,8 @@ class EmbeddedAnswers:
     def of_folders(cls, folders: Sequence[Path] = ()) -> EmbeddedAnswers:
         """Answers by the shipped rubrics and those in further folders."""
         from cbtrun.plugins.raters.shipped_rubrics import rubric_folders
-        from cbtrun.ratings.rubric import read_rubric, rubric_digest
+        from cbtrun.ratings.rubric import rubric_digest
+        from cbtrun.ratings.rubric_file import read_rubric
 
         files = [file for folder in (rubric_folders(), *folders) for file in sorted(folder.glob("*.yaml"))]
         rubrics = [read_rubric(file) for file in files]

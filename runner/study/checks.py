@@ -194,7 +194,7 @@ class _Checks:
 
     def _read_rubric(self, name: str, file: Path) -> None:
         from cbtrun.digests import file_digest
-        from cbtrun.ratings.rubric import read_rubric
+        from cbtrun.ratings.rubric_file import read_rubric
 
         try:
             rubric = read_rubric(file)

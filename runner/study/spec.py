@@ -86,7 +86,7 @@ class Study:
 
     def rubrics(self) -> dict[str, Rubric]:
         """Each rubric that the study uses, by the name or path that `data` has for it."""
-        from cbtrun.ratings.rubric import read_rubric
+        from cbtrun.ratings.rubric_file import read_rubric
 
         return {name: read_rubric(path) for name, path in self.rubric_files.items()}
 

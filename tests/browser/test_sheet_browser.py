@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cbtrun.humans.sheet import draw_sheet, form_page
-from cbtrun.ratings.rubric import find_rubric, read_rubric
+from cbtrun.ratings.rubric_file import find_rubric, read_rubric
 from cbtrun.records import Session, Turn
 
 if TYPE_CHECKING:
