@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cbtrun.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.results.records import Results
     from cbtrun.scores.rated_sets import RatedSet
-    from cbtrun.scores.table import ScoreTable
+    from cbtrun.scores.score_table import ScoreTable
     from cbtrun.stage_inputs import Inputs
 
 Unit = TypeVar("Unit")

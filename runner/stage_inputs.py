@@ -16,7 +16,7 @@ from cbtrun.run_folder import RunFolder
 from cbtrun.scores.kept import kept_scores
 from cbtrun.scores.rated_sets import RatedSet, rated_set
 from cbtrun.scores.score import Score
-from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.score_table import ScoreTable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from cbtrun.records import Rating, Session, Turn
 from cbtrun.scores.making import make_scores
 from cbtrun.scores.rated_sets import RatedSet
 from cbtrun.scores.rated_sets import rated_set as scored_set
-from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.score_table import ScoreTable
 from cbtrun.scores.totals import Aggregate
 
 RUBRIC = Rubric(

@@ -14,7 +14,7 @@ from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.records import Comparison, ItemScore, Rating, Session, Turn
-from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.score_table import ScoreTable
 from cbtrun.statistics.mixed import fit_mixed
 
 PLUGINS = {

@@ -21,7 +21,7 @@ from cbtrun.scores.kept import kept_scores
 from cbtrun.scores.making import make_scores
 from cbtrun.scores.rated_sets import rated_set
 from cbtrun.scores.score import Score
-from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.score_table import ScoreTable
 
 NAMES = [f"s{at}" for at in range(6)]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cbtrun.errors import Problem
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.records import Json
-    from cbtrun.scores.table import ScoreTable
+    from cbtrun.scores.score_table import ScoreTable
     from cbtrun.scores.totals import Aggregate
 
 SPOILED = {

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cbtrun.ratings.rating_tally import RatingTally, tally_of
 from cbtrun.ratings.rubric_facts import RubricFacts, rubric_facts
-from cbtrun.ratings.tally import Tally, tally_of
 from cbtrun.records import Rating
 from cbtrun.reliability.of_ratings import Singles
 from cbtrun.scores.missing_scores import Filled, filled_in
 from cbtrun.scores.score import Score
-from cbtrun.scores.table import ScoreTable
+from cbtrun.scores.score_table import ScoreTable
 from cbtrun.scores.totals import is_summed
 
 
@@ -32,7 +32,7 @@ class RatedSet:
     """Totals with unscored items filled in, where there are any."""
 
     @cached_property
-    def tally(self) -> Tally:
+    def tally(self) -> RatingTally:
         """What its ratings hold beside scores, counted in one pass over them."""
         return tally_of(self.ratings, {item.id for item in self.rubric.items})
 

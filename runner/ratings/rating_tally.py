@@ -22,7 +22,7 @@ class ItemCounts:
 
 
 @dataclass
-class Tally:
+class RatingTally:
     """What was counted."""
 
     raters: set[str] = field(default_factory=set)
@@ -40,9 +40,9 @@ class Tally:
     """Sessions with words that tell the rater which model speaks."""
 
 
-def tally_of(ratings: Iterable[Rating], pointed: Collection[str]) -> Tally:
+def tally_of(ratings: Iterable[Rating], pointed: Collection[str]) -> RatingTally:
     """One pass over the ratings, none of them kept: they may lie on disk. pointed: ids of the items that have points."""
-    tally = Tally()
+    tally = RatingTally()
     for rating in ratings:
         tally.raters.add(rating.rater)
         tally.repeats = max(tally.repeats, rating.repeat)
