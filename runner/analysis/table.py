@@ -143,10 +143,9 @@ def _row(
     key = (session.id, session.arm, session.persona, session.repeat, session.levels)
     if score is None or value is None:
         reason = NOT_RATED if score is None else score.reason or "no reason given"
-        bounds = (None, None) if score is None else (score.lowest, score.highest)
-        return Row(
-            *key, None, reason, *(known if known is not None else end for known, end in zip(bounds, ends, strict=True))
-        )
+        lowest = ends[0] if score is None or score.lowest is None else score.lowest
+        highest = ends[1] if score is None or score.highest is None else score.highest
+        return Row(*key, None, reason, lowest, highest)
     singles = {(one.rater, one.repeat): one.value for one in score.singles if one.value is not None} if several else {}
     return Row(*key, value, None, value, value, singles)
 

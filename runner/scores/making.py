@@ -64,8 +64,8 @@ def scores_of(name: str, ratings: Iterable[Rating], rubric: Rubric, aggregate: A
     digest = rubric_digest(rubric)
     for rating in ratings:
         _same_rubric(rating, rubric, digest)
-        points = (_points(rating, rubric, outcome) for outcome in outcomes)
-        single = _Single(rating.rater, rating.repeat, tuple(same.setdefault(one, one) for one in points))
+        of_rating = (_points(rating, rubric, outcome) for outcome in outcomes)
+        single = _Single(rating.rater, rating.repeat, tuple(same.setdefault(one, one) for one in of_rating))
         by_session.setdefault(rating.session, []).append(single)
     for at, outcome in enumerate(outcomes):
         ends = (None, None) if is_summed(rubric, outcome) else rubric.item(outcome).bounds
