@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cbtrun.contract.records import Failure
+from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun, WouldAsk
-from cbtrun.study.view import StudyView, view_of
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.journal.journal import Usage
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.results.rated import RatedSet
-    from cbtrun.results.study_results import Results
+    from cbtrun.results.records import Results
+    from cbtrun.scores.rated_sets import RatedSet
+    from cbtrun.scores.score_table import ScoreTable
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -131,6 +132,9 @@ class StageInputs(Protocol):
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis that was made."""
 
+    def scores(self, name: str) -> ScoreTable:
+        """Every score of a rating set."""
+
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
 
@@ -194,6 +198,10 @@ class StageContext:
     def ratings(self, name: str) -> Sequence[Rating]:
         """The ratings of a set."""
         return self.inputs.ratings(name)
+
+    def scores(self, name: str) -> ScoreTable:
+        """The scores of a set: one for each session and outcome, or the reason why there is none."""
+        return self.inputs.scores(name)
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis, in the study's order."""

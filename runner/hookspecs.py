@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from cbtrun.study.stage_kinds import PLUGGED
+from cbtrun.contract.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from http.server import HTTPServer
 
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
-    from cbtrun.analysis.power_words import Wanted
     from cbtrun.contexts import BlockContext, StageContext, StageNote
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.models import EngineShare, Model, ModelContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
     from cbtrun.contract.stand_in import StandIn
     from cbtrun.errors import Problem
+    from cbtrun.power.planned import PlannedTest, PowerContext
+    from cbtrun.power.words import Wanted
     from cbtrun.ratings.rubric import Rubric
-    from cbtrun.study.plans import Plan, PlanContext
 
 hookspec = pluggy.HookspecMarker("cbtrun")
 hookimpl = pluggy.HookimplMarker("cbtrun")

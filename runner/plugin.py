@@ -15,12 +15,12 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contexts": "BlockContext Promise RunFacts StageContext StageNote",
     "cbtrun.contract.check": "Check ServerContext ServerQuestion",
     "cbtrun.contract.exported": "ExportContext",
+    "cbtrun.contract.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
     "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",
+    "cbtrun.contract.study_blocks": "Arm",
+    "cbtrun.contract.study_view": "StudyView view_of",
     "cbtrun.hookspecs": "hookimpl",
-    "cbtrun.study.blocks": "Arm",
-    "cbtrun.study.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
-    "cbtrun.study.view": "StudyView view_of",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
         "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited ServerFault "
@@ -54,6 +54,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.ratings.evidence": "TurnsSearched",
     "cbtrun.ratings.norms": "norms_of",
     "cbtrun.ratings.order": "asking_place",
+    "cbtrun.ratings.reasons": "NOT_APPLICABLE reason_kind",
     "cbtrun.ratings.request": (
         "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
         "transcript_length unblinding_flags Window windows"
@@ -61,29 +62,30 @@ HOMES: Mapping[str, str] = {
     "cbtrun.ratings.rubric": "Item Measurement Rubric rubric_digest",
     "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
-    "cbtrun.ratings.totals": "NOT_APPLICABLE outcome_values rating_total",
     "cbtrun.ratings.windows": "joined_scores window_flags",
+    "cbtrun.scores.score_table": "ScoreTable",
+    "cbtrun.scores.totals": "Aggregate rating_total",
     # Analyses: tables, options, checks, power
     "cbtrun.analysis.block": (
-        "aggregate_of analyse_block common_fields count_personas effects_and_notes finished "
+        "analyse_block common_fields count_personas effects_and_notes finished levelled_sessions "
         "missing_level_notes persona_levels stored tests_and_notes"
     ),
     "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": "block_schema compared_option several_levels_options tests_option two_levels_options",
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
-    "cbtrun.analysis.planned": (
-        "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "
-        "power_in_pairs PowerContext"
-    ),
-    "cbtrun.analysis.power": "power_of_equivalence power_of_f",
-    "cbtrun.analysis.power_words": "effect_curve planned_alike size_curve Wanted",
-    "cbtrun.analysis.rank_power": "mann_whitney_power odds_power PowerAt wilcoxon_power",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
-        "keep_where pair_by_persona Pairing Row rows_at"
+        "keep_where LevelledSession pair_by_persona Pairing Row rows_at"
     ),
+    "cbtrun.power.formulas": "power_of_equivalence power_of_f",
+    "cbtrun.power.planned": (
+        "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "
+        "power_in_pairs PowerContext"
+    ),
+    "cbtrun.power.ranks": "mann_whitney_power odds_power PowerAt wilcoxon_power",
+    "cbtrun.power.words": "effect_curve planned_alike size_curve Wanted",
     # Statistics: numbers in, numbers and sentences out
     "cbtrun.statistics": "assumptions bootstrap effect_sizes omnibus paired two_groups",
     "cbtrun.statistics.equivalence": "equivalence_of_groups equivalence_of_pairs",
@@ -95,11 +97,10 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
-    "cbtrun.results.rated": "RatedSet",
-    "cbtrun.results.study_results": (
-        "clustered_interval describe grouping_levels GroupSummary level_of OutcomeSummary read_results "
-        "reason_kind Results"
-    ),
+    "cbtrun.results.groups": "grouping_levels level_of",
+    "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
+    "cbtrun.scores.rated_sets": "RatedSet",
+    "cbtrun.statistics.clustered": "clustered_interval",
     # Files that people write: YAML with places, tables, patterns, templates
     "cbtrun.documents.patterns": "bounded BoundedPatterns check_pattern",
     "cbtrun.documents.schema": "schema_problems",

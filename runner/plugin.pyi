@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 # Analyses: tables, options, checks, power
-from cbtrun.analysis.block import aggregate_of as aggregate_of
 from cbtrun.analysis.block import analyse_block as analyse_block
 from cbtrun.analysis.block import common_fields as common_fields
 from cbtrun.analysis.block import count_personas as count_personas
 from cbtrun.analysis.block import effects_and_notes as effects_and_notes
 from cbtrun.analysis.block import finished as finished
+from cbtrun.analysis.block import levelled_sessions as levelled_sessions
 from cbtrun.analysis.block import missing_level_notes as missing_level_notes
 from cbtrun.analysis.block import persona_levels as persona_levels
 from cbtrun.analysis.block import stored as stored
@@ -26,29 +26,10 @@ from cbtrun.analysis.options import two_levels_options as two_levels_options
 from cbtrun.analysis.pairs import PairOfLevels as PairOfLevels
 from cbtrun.analysis.pairs import pairs_between as pairs_between
 from cbtrun.analysis.pairs import pairs_within as pairs_within
-from cbtrun.analysis.planned import GROUPS as GROUPS
-from cbtrun.analysis.planned import PAIRS as PAIRS
-from cbtrun.analysis.planned import PEOPLE as PEOPLE
-from cbtrun.analysis.planned import Kind as Kind
-from cbtrun.analysis.planned import PlannedTest as PlannedTest
-from cbtrun.analysis.planned import PowerContext as PowerContext
-from cbtrun.analysis.planned import equal_groups as equal_groups
-from cbtrun.analysis.planned import planned_test as planned_test
-from cbtrun.analysis.planned import power_between_groups as power_between_groups
-from cbtrun.analysis.planned import power_in_pairs as power_in_pairs
-from cbtrun.analysis.power import power_of_equivalence as power_of_equivalence
-from cbtrun.analysis.power import power_of_f as power_of_f
-from cbtrun.analysis.power_words import Wanted as Wanted
-from cbtrun.analysis.power_words import effect_curve as effect_curve
-from cbtrun.analysis.power_words import planned_alike as planned_alike
-from cbtrun.analysis.power_words import size_curve as size_curve
-from cbtrun.analysis.rank_power import PowerAt as PowerAt
-from cbtrun.analysis.rank_power import mann_whitney_power as mann_whitney_power
-from cbtrun.analysis.rank_power import odds_power as odds_power
-from cbtrun.analysis.rank_power import wilcoxon_power as wilcoxon_power
 from cbtrun.analysis.sensitivity import worst_case_of_groups as worst_case_of_groups
 from cbtrun.analysis.sensitivity import worst_case_of_pairs as worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable as AnalysisTable
+from cbtrun.analysis.table import LevelledSession as LevelledSession
 from cbtrun.analysis.table import Pairing as Pairing
 from cbtrun.analysis.table import Row as Row
 from cbtrun.analysis.table import analysis_table as analysis_table
@@ -108,6 +89,10 @@ from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext
 from cbtrun.contract.models import Reply as Reply
 from cbtrun.contract.models import Request as Request
+from cbtrun.contract.plans import TURN_TOKENS as TURN_TOKENS
+from cbtrun.contract.plans import Plan as Plan
+from cbtrun.contract.plans import PlanContext as PlanContext
+from cbtrun.contract.plans import PlannedCalls as PlannedCalls
 
 # Records of a study, and lists of them on disk
 from cbtrun.contract.record_schema import record_schema as record_schema
@@ -130,6 +115,9 @@ from cbtrun.contract.records import Transcript as Transcript
 from cbtrun.contract.records import Turn as Turn
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
+from cbtrun.contract.study_blocks import Arm as Arm
+from cbtrun.contract.study_view import StudyView as StudyView
+from cbtrun.contract.study_view import view_of as view_of
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates
@@ -172,6 +160,26 @@ from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
+from cbtrun.power.formulas import power_of_equivalence as power_of_equivalence
+from cbtrun.power.formulas import power_of_f as power_of_f
+from cbtrun.power.planned import GROUPS as GROUPS
+from cbtrun.power.planned import PAIRS as PAIRS
+from cbtrun.power.planned import PEOPLE as PEOPLE
+from cbtrun.power.planned import Kind as Kind
+from cbtrun.power.planned import PlannedTest as PlannedTest
+from cbtrun.power.planned import PowerContext as PowerContext
+from cbtrun.power.planned import equal_groups as equal_groups
+from cbtrun.power.planned import planned_test as planned_test
+from cbtrun.power.planned import power_between_groups as power_between_groups
+from cbtrun.power.planned import power_in_pairs as power_in_pairs
+from cbtrun.power.ranks import PowerAt as PowerAt
+from cbtrun.power.ranks import mann_whitney_power as mann_whitney_power
+from cbtrun.power.ranks import odds_power as odds_power
+from cbtrun.power.ranks import wilcoxon_power as wilcoxon_power
+from cbtrun.power.words import Wanted as Wanted
+from cbtrun.power.words import effect_curve as effect_curve
+from cbtrun.power.words import planned_alike as planned_alike
+from cbtrun.power.words import size_curve as size_curve
 from cbtrun.ratings.answer import AnswerForm as AnswerForm
 
 # Rubrics and ratings
@@ -181,6 +189,8 @@ from cbtrun.ratings.answer import unscored as unscored
 from cbtrun.ratings.evidence import TurnsSearched as TurnsSearched
 from cbtrun.ratings.norms import norms_of as norms_of
 from cbtrun.ratings.order import asking_place as asking_place
+from cbtrun.ratings.reasons import NOT_APPLICABLE as NOT_APPLICABLE
+from cbtrun.ratings.reasons import reason_kind as reason_kind
 from cbtrun.ratings.request import TEMPLATES as TEMPLATES
 from cbtrun.ratings.request import Brief as Brief
 from cbtrun.ratings.request import ShownTurn as ShownTurn
@@ -205,25 +215,22 @@ from cbtrun.ratings.rubric_signals import Ratio as Ratio
 from cbtrun.ratings.rubric_signals import Repeated as Repeated
 from cbtrun.ratings.rubric_signals import Signal as Signal
 from cbtrun.ratings.rubric_signals import Words as Words
-from cbtrun.ratings.totals import NOT_APPLICABLE as NOT_APPLICABLE
-from cbtrun.ratings.totals import outcome_values as outcome_values
-from cbtrun.ratings.totals import rating_total as rating_total
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
 
 # Results
-from cbtrun.results.rated import RatedSet as RatedSet
-from cbtrun.results.study_results import GroupSummary as GroupSummary
-from cbtrun.results.study_results import OutcomeSummary as OutcomeSummary
-from cbtrun.results.study_results import Results as Results
-from cbtrun.results.study_results import clustered_interval as clustered_interval
-from cbtrun.results.study_results import describe as describe
-from cbtrun.results.study_results import grouping_levels as grouping_levels
-from cbtrun.results.study_results import level_of as level_of
-from cbtrun.results.study_results import read_results as read_results
-from cbtrun.results.study_results import reason_kind as reason_kind
+from cbtrun.results.groups import grouping_levels as grouping_levels
+from cbtrun.results.groups import level_of as level_of
+from cbtrun.results.records import GroupSummary as GroupSummary
+from cbtrun.results.records import OutcomeSummary as OutcomeSummary
+from cbtrun.results.records import Results as Results
+from cbtrun.results.records import read_results as read_results
 from cbtrun.run.study_lock import lock_of as lock_of
 from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
+from cbtrun.scores.rated_sets import RatedSet as RatedSet
+from cbtrun.scores.score_table import ScoreTable as ScoreTable
+from cbtrun.scores.totals import Aggregate as Aggregate
+from cbtrun.scores.totals import rating_total as rating_total
 
 # Statistics: numbers in, numbers and sentences out
 from cbtrun.statistics import assumptions as assumptions
@@ -232,6 +239,7 @@ from cbtrun.statistics import effect_sizes as effect_sizes
 from cbtrun.statistics import omnibus as omnibus
 from cbtrun.statistics import paired as paired
 from cbtrun.statistics import two_groups as two_groups
+from cbtrun.statistics.clustered import clustered_interval as clustered_interval
 from cbtrun.statistics.equivalence import equivalence_of_groups as equivalence_of_groups
 from cbtrun.statistics.equivalence import equivalence_of_pairs as equivalence_of_pairs
 from cbtrun.statistics.factorial import Contrast as Contrast
@@ -258,17 +266,10 @@ from cbtrun.statistics.wording import level_name as level_name
 from cbtrun.statistics.wording import p_value as p_value
 from cbtrun.statistics.wording import points as points
 from cbtrun.statistics.wording import sessions_text as sessions_text
-from cbtrun.study.blocks import Arm as Arm
 from cbtrun.study.overrides import find_path as find_path
 from cbtrun.study.persona_sets import content_digest as content_digest
-from cbtrun.study.plans import TURN_TOKENS as TURN_TOKENS
-from cbtrun.study.plans import Plan as Plan
-from cbtrun.study.plans import PlanContext as PlanContext
-from cbtrun.study.plans import PlannedCalls as PlannedCalls
 from cbtrun.study.variations import variables as variables
 from cbtrun.study.variations import variation_command as variation_command
-from cbtrun.study.view import StudyView as StudyView
-from cbtrun.study.view import view_of as view_of
 from cbtrun.tables.transcript_table import Row as _TableRow
 from cbtrun.tables.transcript_table import Table as Table
 from cbtrun.tables.transcript_table import read_table as read_table

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from cbtrun import hookspecs
+from cbtrun.contract.stage_kinds import PLUGGED
 from cbtrun.errors import PluginError, Problem
-from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.planned import PlannedTest, PowerContext
     from cbtrun.contexts import BlockContext
     from cbtrun.contract.check import Check, ServerContext, ServerQuestion
     from cbtrun.contract.exported import ExportContext
     from cbtrun.contract.models import EngineShare, ModelContext
+    from cbtrun.contract.plans import Plan, PlanContext
     from cbtrun.contract.records import Comparison, Json
-    from cbtrun.study.plans import Plan, PlanContext
+    from cbtrun.power.planned import PlannedTest, PowerContext
 
 GROUP = "cbtrun"
 OUR_STAGES = "cbtrun.plugins."

@@ -10,9 +10,14 @@ from typing import Any
 
 from cbtrun.contexts import StageContext
 from cbtrun.contract.models import Reply, Request
-from cbtrun.contract.records import Session, Turn
+from cbtrun.contract.records import Rating, Session, Turn
 from cbtrun.plugins.raters import rubric as rubric_plugin
 from cbtrun.ratings.rubric import Category, Item, Rubric, Subscale, Total
+from cbtrun.scores.making import make_scores
+from cbtrun.scores.rated_sets import RatedSet
+from cbtrun.scores.rated_sets import rated_set as scored_set
+from cbtrun.scores.score_table import ScoreTable
+from cbtrun.scores.totals import Aggregate
 
 RUBRIC = Rubric(
     name="small",
@@ -148,3 +153,15 @@ def stage(
         models=FakeModels(raters),  # type: ignore[arg-type]
         tell=lambda *_: None,
     )
+
+
+def score_table(
+    ratings: Sequence[Rating], rubric: Rubric = RUBRIC, aggregate: Aggregate = "mean", name: str = "s"
+) -> ScoreTable:
+    """The scores of ratings, as a run keeps them."""
+    return ScoreTable(rubric, aggregate, make_scores(name, ratings, rubric, aggregate))
+
+
+def rated_set(ratings: Sequence[Rating], rubric: Rubric = RUBRIC, aggregate: Aggregate = "mean") -> RatedSet:
+    """A rating set with the value of each outcome."""
+    return scored_set(ratings, score_table(ratings, rubric, aggregate))

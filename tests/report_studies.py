@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from rating_fakes import rated_set
+
 from cbtrun.contract.digests import digest
 from cbtrun.contract.records import (
     Comparison,
@@ -32,9 +34,9 @@ from cbtrun.plugins.report.inputs import (
 )
 from cbtrun.ratings.rubric import Rubric, rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric
-from cbtrun.results.rated import RatedSet
-from cbtrun.results.rated_sets import rated_set
-from cbtrun.results.study_results import build_results, clustered_interval
+from cbtrun.results.build import build_results
+from cbtrun.scores.rated_sets import RatedSet
+from cbtrun.statistics.clustered import clustered_interval
 
 THERAPIST = (
     "What would you like to put on our agenda for today?",

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rating_fakes import score_table
 
 from cbtrun.contract.records import Comparison, ItemScore, Rating, Session, Turn
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses import equivalence, factorial, independent, mixed, omnibus, ordinal, paired
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
+from cbtrun.scores.score_table import ScoreTable
 from cbtrun.statistics.mixed import fit_mixed
-from cbtrun.study.view import StudyView
 
 PLUGINS = {
     "independent": independent,
@@ -54,13 +56,9 @@ class FakeContext:
     def sessions(self) -> list[Session]:
         return self.sessions_
 
-    def ratings(self, name: str) -> list[Rating]:
+    def scores(self, name: str) -> ScoreTable:
         assert name == "mini"
-        return self.ratings_
-
-    def rubric_of(self, name: str) -> Rubric:
-        assert name == "mini"
-        return RUBRIC
+        return score_table(self.ratings_, RUBRIC, name=name)
 
     def personas(self, name: str) -> list[Any]:
         raise AssertionError(f"nobody asked for persona attributes of {name}")

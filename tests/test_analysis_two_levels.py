@@ -2,24 +2,27 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from cbtrun.analysis.block import finished
-from cbtrun.analysis.table import AnalysisTable, analysis_table, keep_where, kept_levels
+from cbtrun.analysis.table import AnalysisTable, LevelledSession, analysis_table, keep_where, kept_levels
 from cbtrun.contract.records import Comparison, Session, Turn
 from cbtrun.errors import StatisticsError
 from cbtrun.plugins.analyses.independent import compare_independent
 from cbtrun.plugins.analyses.paired import compare_pairs
+from cbtrun.scores.score import Score
 
 
-@dataclass(frozen=True)
-class Value:
-    value: float | None
-    reason: str | None = None
+def a_score(value: float | None, reason: str | None = None) -> Score:
+    return Score(session="any", set="ctrs", outcome="total", value=value, reason=reason)
+
+
+def outcome_table(sessions: Sequence[Session], scores: Mapping[str, Score]) -> AnalysisTable:
+    """Sessions with their scores, of which the ends of the scale are not known."""
+    return analysis_table("ctrs.total", [LevelledSession.of(one) for one in sessions], scores)
 
 
 def _session(id: str, level: str, persona: str | None = None, repeat: int = 1, **labels: str) -> Session:
@@ -33,10 +36,10 @@ def _table(*rows: tuple[str, str | None, float | None]) -> AnalysisTable:
     """A table from (level, persona, value); a value of None is missing because it was `unscored`."""
     sessions = [_session(f"s{n:02}", level, persona) for n, (level, persona, _) in enumerate(rows)]
     values = {
-        session.id: Value(value, None if value is not None else "unscored")
+        session.id: a_score(value, None if value is not None else "unscored")
         for session, (_, _, value) in zip(sessions, rows, strict=True)
     }
-    return analysis_table("ctrs.total", sessions, values)
+    return outcome_table(sessions, values)
 
 
 def _independent(table: AnalysisTable, **options: Any) -> Comparison:
@@ -76,7 +79,7 @@ def test_missing_values_are_counted_with_their_reason_and_never_zero() -> None:
 
 
 def test_a_session_without_a_rating_is_missing_as_not_rated() -> None:
-    table = analysis_table("ctrs.total", [_session("a", "cbt"), _session("b", "none")], {"b": Value(3.0)})
+    table = outcome_table([_session("a", "cbt"), _session("b", "none")], {"b": a_score(3.0)})
     assert _independent(table).groups[0].reasons == {"not rated": 1}
 
 
@@ -165,7 +168,7 @@ def test_where_keeps_only_the_levels_asked_for() -> None:
         _session("b", "none", topic="drink"),
         _session("c", "none", topic="diet"),
     ]
-    table = analysis_table("ctrs.total", sessions, {id: Value(1.0) for id in "abc"})
+    table = outcome_table(sessions, {id: a_score(1.0) for id in "abc"})
     assert [row.session for row in keep_where(table, kept_levels({"topic": "drink"})).rows] == ["a", "b"]
     assert [row.session for row in keep_where(table, kept_levels({"topic": ["diet", "x"]})).rows] == ["c"]
 
@@ -173,9 +176,9 @@ def test_where_keeps_only_the_levels_asked_for() -> None:
 def test_the_order_of_sessions_does_not_change_a_byte() -> None:
     rows = [("cbt", f"p{n}", 0.1 * n * n) for n in range(9)] + [("none", f"p{n}", 0.3 * n) for n in range(9)]
     sessions = [_session(f"s{n:02}", level, persona) for n, (level, persona, _) in enumerate(rows)]
-    values = {session.id: Value(row[2]) for session, row in zip(sessions, rows, strict=True)}
-    there = _paired(analysis_table("ctrs.total", sessions, values))
-    back = _paired(analysis_table("ctrs.total", sessions[::-1], values))
+    values = {session.id: a_score(row[2]) for session, row in zip(sessions, rows, strict=True)}
+    there = _paired(outcome_table(sessions, values))
+    back = _paired(outcome_table(sessions[::-1], values))
     assert there.model_dump_json() == back.model_dump_json()
 
 

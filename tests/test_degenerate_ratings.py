@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from rating_fakes import a_session
+from rating_fakes import a_session, rated_set, score_table
 from test_diagnostics import FOUR, rating
 
 from cbtrun.contract.records import Rating, Session
@@ -14,8 +14,8 @@ from cbtrun.humans.agree import agreement_report
 from cbtrun.reliability.icc import NO_VARIANCE, intraclass_correlations
 from cbtrun.reliability.of_ratings import agreement
 from cbtrun.reliability.pairs import PAIRWISE, side_by_side
-from cbtrun.results.rated_sets import rated_set
-from cbtrun.results.study_results import build_results, results_bytes
+from cbtrun.results.build import build_results
+from cbtrun.results.records import results_bytes
 
 WHAT = {"outcome": "s.total", "kind": "total", "title": "Total"}
 SHAPES = [(n, k) for n in (0, 1, 2, 3, 6) for k in (1, 2, 3)]
@@ -97,4 +97,4 @@ def test_results_are_written_whatever_the_ratings(kind: str, count: int, raters:
         assert results_bytes(made)
         people = [one.model_copy(update={"rater": f"person {one.rater}"}) for one in ratings]
         if people:
-            agreement_report("s", people, ratings, FOUR, 1)
+            agreement_report("s", people, tuple(score_table(ratings, FOUR)), FOUR, 1)

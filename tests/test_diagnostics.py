@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from rating_fakes import a_session
+from rating_fakes import a_session, rated_set
 from test_shipped_rubrics import FOLDER
 
 from cbtrun.contract.records import ItemScore, Quote, Rating, Session
@@ -11,8 +11,9 @@ from cbtrun.ratings.model_families import family, model_family
 from cbtrun.ratings.norms import norms_of
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric
-from cbtrun.results.diagnostics import Diagnostic, diagnostics_of
-from cbtrun.results.rated_sets import rated_set
+from cbtrun.results.diagnostics import diagnostics_of
+from cbtrun.results.records import Diagnostic
+from cbtrun.results.session_facts import session_facts
 
 FOUR = Rubric(
     name="four",
@@ -66,7 +67,8 @@ def seen(
     given: Sequence[Session], ratings: Sequence[Rating], study: dict[str, object] | None = None
 ) -> dict[tuple[str, str], Diagnostic]:
     """(name, about) -> diagnostic."""
-    found = diagnostics_of("s", rated_set(ratings, FOUR), given, {"seed": 1, **(study or {})})
+    rated = rated_set(ratings, FOUR)
+    found = diagnostics_of("s", rated, session_facts(given, {"s": rated}, 1), {"seed": 1, **(study or {})})
     return {(one.name, one.about): one for one in found}
 
 
@@ -176,7 +178,9 @@ def test_a_mean_total_far_from_human_therapists_is_warned_about() -> None:
         )
         for at in range(3)
     ]
-    (found,) = [one for one in diagnostics_of("ctrs", rated_set(ratings, ctrs), sessions(3), {}) if one.name == "norm"]
+    rated = rated_set(ratings, ctrs)
+    facts = session_facts(sessions(3), {"ctrs": rated}, 0)
+    (found,) = [one for one in diagnostics_of("ctrs", rated, facts, {}) if one.name == "norm"]
     assert found.value == pytest.approx((55 - 31.04) / 11.10)
     assert "2.2 SD above that of human therapists" in found.warning
 

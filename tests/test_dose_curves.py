@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cbtrun.plugins.report.curves import Curve, Point, draw_curves
 from cbtrun.plugins.report.dose_curves import dose_points
-from cbtrun.results.study_results import GroupSummary
+from cbtrun.results.records import GroupSummary
 
 
 def group(level: str, mean: float | None, n: int = 4) -> GroupSummary:

@@ -18,12 +18,12 @@ from cbtrun.contexts import StageNote
 from cbtrun.contract.check import ServerContext, ServerQuestion
 from cbtrun.contract.exported import ExportContext
 from cbtrun.contract.models import EngineShare
+from cbtrun.contract.plans import Plan
 from cbtrun.contract.records import Comparison
 from cbtrun.contract.stand_in import StandIn
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugin import Check
 from cbtrun.registry import Registry, load_registry
-from cbtrun.study.plans import Plan
 from cbtrun.testing.projects import StudyProject, study_project
 
 __all__ = ["study_project"]

@@ -178,7 +178,7 @@ def test_a_part_of_the_results_that_fails_by_our_fault_loses_no_other_and_is_mad
 ) -> None:
     project = made(study_project)
     with monkeypatch.context() as patched:
-        patched.setattr("cbtrun.results.study_results.reliability_of", lambda *_: 1 / 0)
+        patched.setattr("cbtrun.results.build.reliability_of", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError) as crash:
             project.run()
     assert crash.value.__notes__ == [

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import FTestAnovaPower
 
-from cbtrun.analysis import power
-from cbtrun.analysis.planned import PlannedTest
-from cbtrun.analysis.power_words import Wanted, effect_curve, published_sd
-from cbtrun.analysis.rank_power import mann_whitney_power, odds_power, wilcoxon_power
 from cbtrun.analysis.study_power import planned_tests
 from cbtrun.before.plan import plan_study
+from cbtrun.power import formulas as power
+from cbtrun.power.planned import PlannedTest
+from cbtrun.power.ranks import mann_whitney_power, odds_power, wilcoxon_power
+from cbtrun.power.words import Wanted, effect_curve, published_sd
 from cbtrun.registry import load_registry
 from cbtrun.statistics.equivalence import equivalence_of_pairs
 from cbtrun.study.load import load_study

@@ -10,7 +10,7 @@ from cbtrun.contract.records import Interval
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.published import Beside, PublishedMean, difference, our_group, published_table
 from cbtrun.plugins.report.published_contrasts import Ours, agreement, published_contrasts, published_contrasts_table
-from cbtrun.results.study_results import GroupSummary
+from cbtrun.results.records import GroupSummary
 
 ABOUT: dict[str, Any] = {"source": "Somebody 2024, table 2", "outcome": "ctrs.total", "factor": "tuning"}
 CONTRAST = {

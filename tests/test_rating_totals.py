@@ -1,18 +1,19 @@
 """Totals: missing is not zero, and one session has one value."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from rating_fakes import RUBRIC
+from rating_fakes import RUBRIC, score_table
 
 from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.errors import StageError
 from cbtrun.ratings.rubric import Item, Rubric, Total, rubric_digest
-from cbtrun.ratings.totals import (
+from cbtrun.scores.totals import (
+    Aggregate,
     Value,
     item_value,
     outcome_names,
-    outcome_values,
     prorated_total,
     rating_total,
     total_bounds,
@@ -39,6 +40,20 @@ def rating(*scores: float | str, rubric: Rubric = RUBRIC, **changes: Any) -> Rat
         scores=tuple(items),
         **fields,
     )
+
+
+def outcome_values(
+    ratings: Sequence[Rating],
+    rubric: Rubric = RUBRIC,
+    outcome: str = "total",
+    aggregate: Aggregate = "mean",
+    missing: str = "value",
+) -> dict[str, Value]:
+    """Session -> its one value; or what unscored items would make of it."""
+    scores = score_table(ratings, rubric).of(outcome, aggregate)
+    made_so = score_table(ratings, rubric, aggregate).of(outcome)
+    assert made_so == scores  # putting single ratings together anew gives what making them so gives
+    return {id: Value(getattr(score, missing), score.reason) for id, score in scores.items()}
 
 
 def test_a_total_is_the_sum_of_the_items() -> None:
@@ -139,11 +154,11 @@ def test_scores_of_another_version_of_the_rubric_are_not_pooled() -> None:
 
 
 def test_unscored_items_are_filled_in_for_sensitivity_alone() -> None:
-    from cbtrun.ratings.missing_scores import filled_means
-    from cbtrun.results.rated_sets import rated_set
+    from cbtrun.scores.missing_scores import filled_means
+    from cbtrun.scores.rated_sets import rated_set
 
     whole, gap = rating(4, 2), rating(6, "evidence not found", session="s2")
-    rated = rated_set([whole, gap], RUBRIC)
+    rated = rated_set([whole, gap])
     (total,) = [
         one
         for one in filled_means("s", rated.values, rated.filled, {"all": {"all": ["s1", "s2"]}})

@@ -4,7 +4,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from rating_fakes import RUBRIC
+from rating_fakes import RUBRIC, rated_set
 
 from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.ratings.rubric import rubric_digest
@@ -12,7 +12,7 @@ from cbtrun.reliability.bland_altman import limits_of_agreement, severity_of_rat
 from cbtrun.reliability.icc import intraclass_correlations
 from cbtrun.reliability.kappa import kappa_of_pair, quadratic_kappa, weighted_kappas
 from cbtrun.reliability.krippendorff import krippendorff_alpha
-from cbtrun.reliability.of_ratings import reliability_of, single_values
+from cbtrun.reliability.of_ratings import reliability_of
 from cbtrun.reliability.records import Reliability
 from cbtrun.reliability.repeats import within_session_sd
 
@@ -169,7 +169,7 @@ def found_in(
     scores: dict[tuple[str, str, int], tuple[float | None, float | None]],
 ) -> dict[tuple[str, str], Reliability]:
     """Outcome and what is compared -> reliability."""
-    singles = single_values(rated(scores), RUBRIC)
+    singles = rated_set(rated(scores)).singles
     titles = {"total": ("total", "Total"), "agenda": ("item", "Agenda")}
     return {(one.outcome, one.between): one for one in reliability_of("s", titles, singles, seed=1)}  # type: ignore[arg-type]
 

@@ -20,7 +20,7 @@ from cbtrun.plugins.report.result_tables import tidy_sessions
 from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text, differences
 from cbtrun.plugins.report.run_server import file_answer, file_of, make_server
 from cbtrun.plugins.report.transcripts import pack_sessions
-from cbtrun.results.study_results import results_bytes
+from cbtrun.results.records import results_bytes
 
 
 @pytest.fixture(scope="module")

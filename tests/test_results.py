@@ -11,18 +11,12 @@ import jsonschema
 import pytest
 from report_studies import ctrs, made_up_study
 
-from cbtrun.results.rated import rubric_facts
-from cbtrun.results.study_results import (
-    Results,
-    build_results,
-    clustered_interval,
-    describe,
-    grouping_levels,
-    read_results,
-    reason_kind,
-    results_bytes,
-    results_schema,
-)
+from cbtrun.ratings.reasons import reason_kind
+from cbtrun.ratings.rubric_facts import rubric_facts
+from cbtrun.results.build import build_results
+from cbtrun.results.groups import describe, grouping_levels
+from cbtrun.results.records import Results, read_results, results_bytes, results_schema
+from cbtrun.statistics.clustered import clustered_interval
 
 
 def test_same_study_gives_the_same_bytes() -> None:

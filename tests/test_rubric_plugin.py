@@ -8,12 +8,12 @@ import pytest
 from rating_fakes import RUBRIC, TURNS, ScriptedRater, a_session, absent, answer, entry, stage
 
 from cbtrun.contract.models import Request
+from cbtrun.contract.plans import Plan, PlanContext
 from cbtrun.contract.records import Session
 from cbtrun.contract.sources import reached
 from cbtrun.errors import ModelError, StageError, StopRun
 from cbtrun.plugins.raters.rubric import plan_block, rate_sessions
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.study.plans import Plan, PlanContext
 
 
 def obliging(request: Request) -> str:

@@ -20,12 +20,12 @@ from tiny_models import SENTENCES, make_model, make_tokenizer
 from cbtrun.contexts import BlockContext
 from cbtrun.contract.models import ChatMessage, ModelContext
 from cbtrun.contract.records import Adapter, Message, Transcript
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import ModelError, Place, StageError
 from cbtrun.plugins.local_models import transformers_model
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow, training_rows
-from cbtrun.study.view import StudyView
 
 SYSTEM = Message(role="system", content="You listen.")
 

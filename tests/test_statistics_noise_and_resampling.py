@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cbtrun.analysis import power
 from cbtrun.contract.records import Effect, Interval
 from cbtrun.errors import StatisticsError
+from cbtrun.power import formulas as power
 from cbtrun.statistics.bootstrap import LARGEST, bootstrap_difference, bootstrap_mean
 from cbtrun.statistics.judge_noise import RatedSession, judge_noise, reliable_effect
 from cbtrun.statistics.multiplicity import adjusted_p

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cbtrun.analysis import power
+from cbtrun.power import formulas as power
 from cbtrun.statistics import (
     assumptions,
     equivalence,

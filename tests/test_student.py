@@ -31,7 +31,7 @@ def test_what_has_no_quantile_is_refused(df: int, probability: float) -> None:
 
 def test_an_interval_does_not_load_scipy() -> None:
     asked = (
-        "import sys; from cbtrun.results.study_results import clustered_interval;"
+        "import sys; from cbtrun.statistics.clustered import clustered_interval;"
         "clustered_interval([1.0, 2.0] * 1000, [str(n) for n in range(2000)]); print('scipy' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)

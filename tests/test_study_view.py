@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from cbtrun.contexts import BlockContext
+from cbtrun.contract.stage_kinds import PLUGGED, STAGES, block_path, stage_id
+from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.errors import Place
 from cbtrun.study.load import load_study
 from cbtrun.study.spec import Study
-from cbtrun.study.stage_kinds import PLUGGED, STAGES, block_path, stage_id
-from cbtrun.study.view import StudyView, view_of
 
 SPECS = Path(__file__).parents[1] / "specs"
 PLAIN = {

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
-from cbtrun.analysis.block import aggregate_of
-from cbtrun.results.study_results import read_results
-from cbtrun.study.view import StudyView
+from rating_fakes import RUBRIC, score_table
+
+from cbtrun.contract.records import ItemScore, Rating
+from cbtrun.ratings.rubric import rubric_digest
+from cbtrun.results.records import read_results
 from cbtrun.testing.projects import StudyProject
 
 DOCS = Path(__file__).parents[1] / "docs" / "write-a-rubric.md"
@@ -40,12 +41,22 @@ def test_a_mistake_in_a_rubric_reads_as_the_docs_show_it(study_project: Project)
 
 
 def test_an_analysis_takes_the_aggregate_of_its_rating_set_unless_it_has_its_own() -> None:
-    study = StudyView({"ratings": {"panel": {"aggregate": "median"}, "other": {}}})
-    chosen = [
-        aggregate_of(SimpleNamespace(study=study, options=options), name)  # type: ignore[arg-type]
-        for options, name in (({}, "panel"), ({"aggregate": "mean"}, "panel"), ({}, "other"))
+    ratings = [
+        Rating(
+            session="s",
+            set="panel",
+            rubric=RUBRIC.name,
+            rubric_version=RUBRIC.version,
+            rubric_digest=rubric_digest(RUBRIC),
+            rater="r",
+            repeat=repeat,
+            scores=(ItemScore(item="agenda", score=score),),
+        )
+        for repeat, score in enumerate((0, 0, 6), start=1)
     ]
-    assert chosen == ["median", "mean", "mean"]
+    panel, other = (score_table(ratings, RUBRIC, aggregate) for aggregate in ("median", "mean"))
+    chosen = [panel.of("agenda", None), panel.of("agenda", "mean"), other.of("agenda", None)]
+    assert [scores["s"].value for scores in chosen] == [0, 2, 2]
 
 
 def test_a_new_aggregate_of_a_rating_set_makes_its_analysis_again(study_project: Project) -> None:

@@ -16,6 +16,7 @@ import pytest
 from cbtrun.contract.digests import derive_seed, digest
 from cbtrun.contract.models import Reply, Request
 from cbtrun.contract.records import Persona, Transcript
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import CbtrunError, SpecError
 from cbtrun.plugins.corpus import written_course
 from cbtrun.plugins.corpus.course_messages import REGISTERS, author_messages
@@ -27,7 +28,6 @@ from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
 from cbtrun.plugins.personas.sampled import draw_personas
 from cbtrun.plugins.practices.named import shipped_practices
 from cbtrun.plugins.practices.practice import named_practice
-from cbtrun.study.view import StudyView
 
 ReplyTo = Callable[[Request], Awaitable[Reply]]
 

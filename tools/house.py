@@ -146,7 +146,7 @@ def diggings(found: Iterable[Module]) -> list[str]:
     return [
         f"{module.path.relative_to(ROOT)}:{number}"
         for module in found
-        if not module.name.startswith("cbtrun.study.")
+        if not module.name.startswith(("cbtrun.study.", "cbtrun.contract.study_"))
         for number, line in enumerate(module.text.splitlines(), start=1)
         if DIGGING.search(line)
     ]

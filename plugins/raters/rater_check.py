@@ -6,13 +6,14 @@ The verdict is about the transcripts it was reached on: a rater that may be used
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
     AnalysisTable,
     Comparison,
+    LevelledSession,
     Row,
-    aggregate_of,
     analysis_table,
     block_schema,
     effect_sizes,
@@ -21,7 +22,7 @@ from cbtrun.plugin import (
     group_of,
     hookimpl,
     keep_where,
-    outcome_values,
+    levelled_sessions,
     paired,
     rows_at,
     stored,
@@ -32,7 +33,7 @@ from cbtrun.plugin import (
 from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import BlockContext, Json, Problem, Rubric, StageContext
+    from cbtrun.plugin import Aggregate, BlockContext, Json, Problem, Rubric, ScoreTable, StageContext
 
 SPOILED = {
     "shuffled": "turns in random order",
@@ -82,15 +83,17 @@ def analyse(context: StageContext) -> list[Comparison]:
     """Known groups first, with the verdict; then each control against the sessions it was made from."""
     options = context.options
     set_name, _, outcome = options["outcome"].partition(".")
-    rubric = context.rubric_of(set_name)
-    table = _table(context, set_name, rubric, outcome)
+    scores = context.scores(set_name)
+    table_of = cache(partial(_table, scores, levelled_sessions(context), set_name, options.get("aggregate")))
+    table = table_of(outcome)
     groups = known_groups(context.name, options, keep_originals(table))
     kinds = [kind for kind in KINDS if rows_at(table, FACTOR, kind)]
     controls = []
     for kind in kinds:
-        wanted = options.get("controls", {}).get(kind) or default_outcome(kind, rubric, set_name, options["outcome"])
-        own = _table(context, set_name, rubric, wanted.partition(".")[2])
-        controls.append(control_comparison(context.name, kind, own))
+        wanted = options.get("controls", {}).get(kind) or default_outcome(
+            kind, scores.rubric, set_name, options["outcome"]
+        )
+        controls.append(control_comparison(context.name, kind, table_of(wanted.partition(".")[2])))
     compared = finished([groups, *controls], options)
     return [stored(one) for one in with_verdict(compared, options.get("least_auc", 0.7))]
 
@@ -101,9 +104,10 @@ def default_outcome(kind: str, rubric: Rubric, set_name: str, outcome: str) -> s
     return f"{set_name}.homework" if kind == "no-homework" and has_homework else outcome
 
 
-def _table(context: StageContext, set_name: str, rubric: Rubric, outcome: str) -> AnalysisTable:
-    values = outcome_values(context.ratings(set_name), rubric, outcome, aggregate_of(context, set_name))
-    return analysis_table(f"{set_name}.{outcome}", context.sessions(), values)
+def _table(
+    scores: ScoreTable, sessions: Sequence[LevelledSession], set_name: str, aggregate: Aggregate | None, outcome: str
+) -> AnalysisTable:
+    return analysis_table(f"{set_name}.{outcome}", sessions, scores.of(outcome, aggregate))
 
 
 def keep_originals(table: AnalysisTable) -> AnalysisTable:

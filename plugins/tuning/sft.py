@@ -61,7 +61,7 @@ def doctor_checks(context: BlockContext) -> list[Check]:
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.tune_memory import memory_checks
 
-    source = weights_place(context.study["models"][context.options["base"]]["model"])
+    source = weights_place(context.study.models[context.options["base"]].model)
     return memory_checks(context.name, source, context.options)
 
 

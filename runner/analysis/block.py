@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.table import AnalysisTable, Row, Scale, analysis_table, keep_where, kept_levels, subgroups
+from cbtrun.analysis.table import (
+    AnalysisTable,
+    LevelledSession,
+    Row,
+    analysis_table,
+    keep_where,
+    kept_levels,
+    subgroups,
+)
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Comparison, Effect, Test
+from cbtrun.scores.totals import is_summed
 from cbtrun.statistics.multiplicity import Correction, adjusted_p
 from cbtrun.statistics.samples import Sized, Tested, stored_float
 from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
@@ -15,9 +24,7 @@ from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
 if TYPE_CHECKING:
     from cbtrun.contexts import StageContext
     from cbtrun.contract.records import Persona
-    from cbtrun.ratings.rubric import Rubric
-    from cbtrun.ratings.totals import Aggregate
-    from cbtrun.study.view import StudyView
+    from cbtrun.contract.study_view import StudyView
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
 SEVERITY = ((4, "minimal"), (9, "mild"), (14, "moderate"), (19, "moderately severe"), (27, "severe"))
@@ -67,46 +74,30 @@ def outcome_tables(context: StageContext) -> list[AnalysisTable]:
     """The declared outcome's table, then each other item's if `items` is set; after each its subgroups, by `by`."""
     options = context.options
     ratings_name, _, declared = options["outcome"].partition(".")
-    rubric = context.rubric_of(ratings_name)
-    items = [item.id for item in rubric.items if item.type != "text"] if options.get("items", True) else []
+    scores, flags = context.scores(ratings_name), options.get("exclude_flags", ())
+    items = (
+        [name for name in scores.outcomes if not is_summed(scores.rubric, name)] if options.get("items", True) else []
+    )
     where, by = kept_levels(options.get("where")), options.get("by")
-    more = _more_levels(context, [*where, *([by] if by else [])])
+    sessions = levelled_sessions(context, [*where, *([by] if by else [])])
     tables = []
     for name in dict.fromkeys([declared, *items]):
-        whole = keep_where(_table(context, ratings_name, rubric, name, more), where)
+        of_outcome = scores.of(name, options.get("aggregate"))
+        table = analysis_table(f"{ratings_name}.{name}", sessions, of_outcome, scores.ends(name), flags)
+        whole = keep_where(table, where)
         tables += [whole, *(subgroups(whole, by) if by else ())]
     return tables
 
 
-def aggregate_of(context: StageContext, ratings_name: str) -> Aggregate:
-    """How a session's ratings become one value: as the analysis says, else as the rating set does."""
-    of_set = context.study.rating_sets.get(ratings_name)
-    chosen: Aggregate = context.options.get("aggregate") or (of_set.aggregate if of_set else "mean")
-    return chosen
-
-
-def _table(
-    context: StageContext, ratings_name: str, rubric: Rubric, name: str, more: Mapping[str, Mapping[str, str]]
-) -> AnalysisTable:
-    from cbtrun.analysis.scale import outcome_scale
-    from cbtrun.ratings.totals import outcome_values
-
-    ratings, aggregate = context.ratings(ratings_name), aggregate_of(context, ratings_name)
-    values = outcome_values(ratings, rubric, name, aggregate)
-    scale: Scale = outcome_scale(ratings, rubric, name, aggregate, values)
-    flags = context.options.get("exclude_flags", ())
-    return analysis_table(f"{ratings_name}.{name}", context.sessions(), values, scale, more, flags)
-
-
-def _more_levels(context: StageContext, wanted: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Session -> its patient model and, where a filter asks for them, its persona's attributes."""
+def levelled_sessions(context: StageContext, wanted: Sequence[str] = ()) -> list[LevelledSession]:
+    """Every session, read once, with its patient model and, where one is wanted, its persona's attributes as levels."""
     attributes = _persona_levels(context) if any(name.startswith("persona.") for name in wanted) else {}
-    levels = {}
+    levelled = []
     for session in context.sessions():
         patient = context.study.patient_in(session.arm)
         own = {"patient": patient} if patient else {}
-        levels[session.id] = {**own, **attributes.get(session.persona or "", {})}
-    return levels
+        levelled.append(LevelledSession.of(session, {**own, **attributes.get(session.persona or "", {})}))
+    return levelled
 
 
 def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:

@@ -10,9 +10,9 @@ from cbtrun.analysis.block import PERSONA_ATTRIBUTES
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext
+    from cbtrun.contract.study_blocks import SessionsBlock
+    from cbtrun.contract.study_view import StudyView
     from cbtrun.errors import Problem
-    from cbtrun.study.blocks import SessionsBlock
-    from cbtrun.study.view import StudyView
 
 BUILT_IN = ("arm", "persona", "patient", "repeat", *(f"persona.{name}" for name in (*PERSONA_ATTRIBUTES, "severity")))
 

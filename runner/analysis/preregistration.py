@@ -12,8 +12,8 @@ from pydantic import Field
 
 from cbtrun.contract.digests import canonical, digest
 from cbtrun.contract.records import Json, Record
+from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.errors import StageError
-from cbtrun.study.view import StudyView, view_of
 
 REGISTRATION_FORMAT = 1
 FROZEN = ("seed", "analysis", "ratings", "arms", "personas", "sessions", "tune", "corpus", "models")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from cbtrun.analysis.planned import PlannedTest, PowerContext
-from cbtrun.analysis.subgroup_levels import subgroup_levels
+from cbtrun.power.planned import PlannedTest, PowerContext
+from cbtrun.power.subgroup_levels import subgroup_levels
 
 if TYPE_CHECKING:
+    from cbtrun.contract.plans import Plan
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
-    from cbtrun.study.plans import Plan
     from cbtrun.study.spec import Study
 
 

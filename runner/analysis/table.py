@@ -11,25 +11,34 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cbtrun.contract.records import Group, Session
 from cbtrun.errors import StatisticsError
+from cbtrun.scores.score import Score
 from cbtrun.statistics.samples import describe
 
 NOT_RATED = "not rated"
 
 
-class OutcomeValue(Protocol):
-    """A session's value on one outcome, or why it has none."""
+class LevelledSession(NamedTuple):
+    """A session without its words, and the levels that it stands under."""
 
-    @property
-    def value(self) -> float | None:
-        """In rubric points."""
+    id: str
+    arm: str | None
+    persona: str | None
+    repeat: int
+    levels: Mapping[str, str]
+    """Level of each factor; labels, `arm` and `persona` can be used as factors too."""
+    flags: tuple[str, ...] = ()
 
-    @property
-    def reason(self) -> str | None:
-        """Why there is no value."""
+    @classmethod
+    def of(cls, session: Session, more: Mapping[str, str] = MappingProxyType({})) -> LevelledSession:
+        """more: further levels (its patient model, its persona's attributes); the session's own go before them."""
+        named = {"arm": session.arm, "persona": session.persona}
+        own = {name: level for name, level in named.items() if level is not None}
+        levels = {**more, **session.labels, **own, **session.factors}
+        return cls(session.id, session.arm, session.persona, session.repeat, levels, session.flags)
 
 
 class Row(NamedTuple):
@@ -100,63 +109,45 @@ class Pairing:
     """Personas with a value at one of the two levels only."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What is known of an outcome beyond its values: ends of its scale, bounds and single ratings of sessions."""
-
-    low: float | None = None
-    high: float | None = None
-    lowest: Mapping[str, OutcomeValue] = field(default_factory=dict)
-    """Session -> its value with every unscored item at its lowest."""
-    highest: Mapping[str, OutcomeValue] = field(default_factory=dict)
-    """Session -> its value with every unscored item at its highest."""
-    ratings: Mapping[str, Mapping[tuple[str, int], float]] = field(default_factory=dict)
-    """Session -> (rater, repeat) -> points."""
-
-
 def analysis_table(
     outcome: str,
-    sessions: Iterable[Session],
-    values: Mapping[str, OutcomeValue],
-    scale: Scale | None = None,
-    more_levels: Mapping[str, Mapping[str, str]] | None = None,
+    sessions: Iterable[LevelledSession],
+    scores: Mapping[str, Score],
+    ends: tuple[float | None, float | None] = (None, None),
     excluded_flags: Sequence[str] = (),
 ) -> AnalysisTable:
     """The table of one outcome, in the sessions' order.
 
-    more_levels: session -> further factors (its patient model, its persona's attributes). excluded_flags: sessions
-    with such a fidelity flag count as missing. Raises StatisticsError on NaN or infinite values.
+    scores: session -> its score on the outcome. ends: of the outcome's scale, where known. excluded_flags: sessions with
+    such a fidelity flag count as missing. Raises StatisticsError on NaN or infinite values.
     """
-    scale = scale or Scale()
-    rows = []
-    for session in sessions:
-        row = _row(outcome, session, values.get(session.id), scale, (more_levels or {}).get(session.id, {}))
-        rows.append(_excluded(row, session.flags, excluded_flags))
-    return AnalysisTable(outcome, tuple(rows), scale.low, scale.high)
+    several = any(len(score.singles) > 1 for score in scores.values())
+    rows = tuple(
+        _excluded(_row(outcome, session, scores.get(session.id), ends, several), session.flags, excluded_flags)
+        for session in sessions
+    )
+    return AnalysisTable(outcome, rows, *ends)
 
 
-def _row(outcome: str, session: Session, found: OutcomeValue | None, scale: Scale, more: Mapping[str, str]) -> Row:
-    value = found.value if found is not None else None
+def _row(
+    outcome: str,
+    session: LevelledSession,
+    score: Score | None,
+    ends: tuple[float | None, float | None],
+    several: bool,
+) -> Row:
+    """several: whether any session of the table has more than one rating."""
+    value = score.value if score is not None else None
     if value is not None and not math.isfinite(value):
         raise StatisticsError(f"{outcome}: session {session.id} has the value {value}; NaN and infinities are refused")
-    named = {"arm": session.arm, "persona": session.persona}
-    levels = {
-        **more,
-        **session.labels,
-        **{name: level for name, level in named.items() if level is not None},
-        **session.factors,
-    }
-    key = (session.id, session.arm, session.persona, session.repeat, levels)
-    if value is not None:
-        ratings = scale.ratings.get(session.id, {})
-        return Row(*key, float(value), None, float(value), float(value), ratings)
-    reason = NOT_RATED if found is None else found.reason or "no reason given"
-    ends = [_end(known.get(session.id), end) for known, end in ((scale.lowest, scale.low), (scale.highest, scale.high))]
-    return Row(*key, None, reason, ends[0], ends[1])
-
-
-def _end(known: OutcomeValue | None, end: float | None) -> float | None:
-    return known.value if known is not None and known.value is not None else end
+    key = (session.id, session.arm, session.persona, session.repeat, session.levels)
+    if score is None or value is None:
+        reason = NOT_RATED if score is None else score.reason or "no reason given"
+        lowest = ends[0] if score is None or score.lowest is None else score.lowest
+        highest = ends[1] if score is None or score.highest is None else score.highest
+        return Row(*key, None, reason, lowest, highest)
+    singles = {(one.rater, one.repeat): one.value for one in score.singles if one.value is not None} if several else {}
+    return Row(*key, value, None, value, value, singles)
 
 
 def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:

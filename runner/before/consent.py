@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.stage_kinds import block_path
 from cbtrun.errors import Problem
 from cbtrun.study.graph import ordered_stages
 from cbtrun.study.model_kinds import is_remote, refusal
 from cbtrun.study.origins import real_people_in
-from cbtrun.study.stage_kinds import block_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import yaml
 from cbtrun.contract.marks import loads_weights
 
 if TYPE_CHECKING:
+    from cbtrun.contract.plans import Plan
     from cbtrun.registry import Registry
-    from cbtrun.study.plans import Plan
     from cbtrun.study.spec import Study
 
 BILLIONS = 8.0

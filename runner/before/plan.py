@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from cbtrun.study.plans import Plan, PlanContext
-from cbtrun.study.view import StudyView
+from cbtrun.contract.plans import Plan, PlanContext
+from cbtrun.contract.study_view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.files.run_folder import RunFolder
@@ -68,8 +68,8 @@ def _sensitivity_lines(study: Study) -> Iterator[str]:
 
 def _power_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | None]) -> Iterator[str]:
     """What the declared analyses can find with what is planned."""
-    from cbtrun.analysis.power_words import Wanted, power_sentences, published_sd
     from cbtrun.analysis.study_power import planned_tests
+    from cbtrun.power.words import Wanted, power_sentences, published_sd
 
     if study.analyses:
         wanted = Wanted(sd=published_sd(study))
@@ -92,9 +92,9 @@ def finished_stages(study: Study, folder: RunFolder) -> set[str]:
 
 def _is_finished(stage: Stage, folder: RunFolder, journal: Journal) -> bool:
     from cbtrun.contract.digests import file_digest
+    from cbtrun.contract.stage_kinds import STAGES
     from cbtrun.run.inputs import output_path
     from cbtrun.run.tombstones import stood_for, tombstones
-    from cbtrun.study.stage_kinds import STAGES
 
     mark = journal.stage(stage.id)
     if mark is None or not STAGES[stage.block].output:

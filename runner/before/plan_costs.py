@@ -11,9 +11,9 @@ from cbtrun.journal.tables import connect_to_read
 from cbtrun.run.progress import duration
 
 if TYPE_CHECKING:
+    from cbtrun.contract.plans import Plan, PlannedCalls
+    from cbtrun.contract.study_view import StudyView
     from cbtrun.files.run_folder import RunFolder
-    from cbtrun.study.plans import Plan, PlannedCalls
-    from cbtrun.study.view import StudyView
 
 ASSUMED_SECONDS = 3.0
 """Of a call to a server, where the journal holds none."""

@@ -127,7 +127,7 @@ def agree(
     codes = read_key(key or run_folder / "sheet-key.csv").codes
     mapped = Mapped(columns, items, frozenset(not_applicable), codes)
     people = read_ratings(files, run.rubric, [session.id for session in run.sessions], mapped, run.name)
-    report = agreement_report(run.name, people, run.ratings, run.rubric, run.seed)
+    report = agreement_report(run.name, people, run.scores, run.rubric, run.seed)
     for line in agreement_lines(report):
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):

@@ -53,12 +53,12 @@ def power(
 
     By each analysis's design and for its family's strictest p. Exact where a closed form is, else simulated; runs nothing.
     """
-    from cbtrun.analysis.planned import PlannedTest
-    from cbtrun.analysis.power_words import Wanted, power_lines, published_sd
     from cbtrun.analysis.study_power import planned_tests
     from cbtrun.before.plan import plan_study
     from cbtrun.cli.shared import load
     from cbtrun.errors import StatisticsError
+    from cbtrun.power.planned import PlannedTest
+    from cbtrun.power.words import Wanted, power_lines, published_sd
 
     study, registry = load(spec, sets, allow_local_plugins)
     wanted = Wanted(power, effect, sd or published_sd(study), correlation, points)

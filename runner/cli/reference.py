@@ -37,7 +37,7 @@ def write_reference(docs: Path, registry: Registry, commands: click.Group) -> li
 
 def study_page(registry: Registry) -> str:
     """Every key of a study, top to bottom, with the options of every plugin that ships."""
-    from cbtrun.study.stage_kinds import PLUGGED
+    from cbtrun.contract.stage_kinds import PLUGGED
     from cbtrun.study.study_schema import base_schema
 
     base = base_schema()

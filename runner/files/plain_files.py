@@ -24,7 +24,7 @@ FILES = frozenset(
 )
 FOLDERS = frozenset(
     {
-        *("personas", "corpus", "adapters", "ratings", "analysis", "tables", "figures", "report_transcripts"),
+        *("personas", "corpus", "adapters", "ratings", "scores", "analysis", "tables", "figures", "report_transcripts"),
         *("sheets", "agreement", "exports"),
     }
 )

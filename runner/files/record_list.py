@@ -36,10 +36,19 @@ class FileLines(Sequence[bytes]):
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            return [self[at] for at in range(len(self))[index]]
+            return self._at(range(len(self))[index])
         with self._path.open("rb") as file:
             file.seek(self._starts[index])
             return file.readline().rstrip(b"\r\n")
+
+    def _at(self, places: Iterable[int]) -> list[bytes]:
+        """The lines at these places, the file opened once."""
+        found = []
+        with self._path.open("rb") as file:
+            for at in places:
+                file.seek(self._starts[at])
+                found.append(file.readline().rstrip(b"\r\n"))
+        return found
 
     def __iter__(self) -> Iterator[bytes]:
         with self._path.open("rb") as file:

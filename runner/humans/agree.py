@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Interval, Rating, Record
 from cbtrun.errors import StatisticsError
-from cbtrun.reliability.of_ratings import Kind, agreement, single_values
+from cbtrun.ratings.rubric import rubric_digest
+from cbtrun.reliability.of_ratings import Kind, agreement
 from cbtrun.reliability.records import Reliability, Severity
+from cbtrun.scores.making import scores_of
+from cbtrun.scores.rated_sets import single_values
 from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.reliability.icc import Table
+    from cbtrun.scores.score import Score
 
 POOR = 0.4
 """ICC below which agreement is usually called poor (Cicchetti 1994)."""
@@ -78,19 +82,24 @@ class AgreementReport(Record):
 
 
 def agreement_report(
-    name: str, humans: Sequence[Rating], models: Sequence[Rating], rubric: Rubric, seed: int
+    name: str, humans: Sequence[Rating], models: Sequence[Score], rubric: Rubric, seed: int
 ) -> AgreementReport:
-    """Agreement on every outcome. Raises StatisticsError when a person bears a model's name, or nothing is in common."""
-    people, machines = (sorted({rating.rater for rating in ratings}) for ratings in (humans, models))
+    """Agreement on every outcome. models: the rating set's scores, outcome by outcome.
+
+    Raises StatisticsError when a person bears a model's name, or nothing is in common.
+    """
+    sessions = list(dict.fromkeys(rating.session for rating in humans))
+    people, machines = sorted({rating.rater for rating in humans}), sorted(_raters(models))
     if both := sorted({*people} & {*machines}):
         raise StatisticsError(f"a person and a model are both called {', '.join(both)}; rename the person in the file")
-    rated = {rating.session for rating in humans}
-    theirs = [rating for rating in models if rating.session in rated]
+    rated = {*sessions}
+    theirs = [score for score in models if score.session in rated]
     if not theirs:
         raise StatisticsError(f"no session that people rated has a rating in ratings.{name}")
-    singles = single_values([*humans, *theirs], rubric)
+    singles: dict[str, dict[tuple[str, str, int], float | None]] = {}
+    for score in (*scores_of(name, humans, rubric), *theirs):
+        singles.setdefault(score.outcome, {}).update(single_values([score]))
     titles = _titles(rubric)
-    sessions = list(dict.fromkeys(rating.session for rating in humans))
     outcomes = []
     for outcome, values in singles.items():
         table = _table(values, sessions, [*people, *machines])
@@ -98,7 +107,7 @@ def agreement_report(
     return AgreementReport(
         ratings=name,
         rubric=rubric.name,
-        rubric_digest=theirs[0].rubric_digest,
+        rubric_digest=rubric_digest(rubric),
         validation=rubric.validation,
         notes=(*rubric.notes, "a total that is a sum is missing where one of its items is; nothing is filled in"),
         humans=tuple(people),
@@ -107,6 +116,10 @@ def agreement_report(
         missing=_missing(humans),
         outcomes=tuple(outcomes),
     )
+
+
+def _raters(scores: Iterable[Score]) -> set[str]:
+    return {one.rater for score in scores for one in score.singles}
 
 
 def _titles(rubric: Rubric) -> dict[str, tuple[Kind, str]]:

@@ -12,8 +12,8 @@ from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.files.csv_cells import bare_cell
+from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
-from cbtrun.ratings.totals import NOT_APPLICABLE
 
 if TYPE_CHECKING:
     from cbtrun.tables.transcript_table import Row, Table

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.contract.records import Rating, Session
+from cbtrun.contract.records import Session
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import StageError
-from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
+    from cbtrun.scores.score import Score
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class RatedRun:
     """Name of the rating set."""
     rubric: Rubric
     sessions: tuple[Session, ...]
-    ratings: tuple[Rating, ...]
+    scores: tuple[Score, ...]
+    """Of the rating set, outcome by outcome."""
 
     @property
     def seed(self) -> int:
@@ -59,4 +61,4 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
                 f"{folder}: rubric '{rubric.name}' has changed since ratings.{name} were made "
                 f"({rating.rubric_digest[:12]} then, {rubric_digest(rubric)[:12]} now); run the study again"
             )
-    return RatedRun(folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(ratings))
+    return RatedRun(folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(inputs.scores(name)))

@@ -17,9 +17,9 @@ from pydantic_core import PydanticCustomError
 from cbtrun.calls.structured import Answer, Answered, Attempt, answer_text, explain
 from cbtrun.contract.records import ItemScore
 from cbtrun.ratings.evidence import Lookup, TurnsSearched
+from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.request import lowest_answer
 from cbtrun.ratings.rubric import Item
-from cbtrun.ratings.totals import NOT_APPLICABLE
 
 EVIDENCE_NOT_FOUND = "evidence not found"
 NOT_SCORED = "not scored by the rater"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.study.view import view_of
+from cbtrun.contract.study_view import view_of
 
 FAMILIES = {
     "OpenAI GPT": r"\b(chat-?)?gpt|\bo[1345](-|\b)|openai|davinci",

@@ -45,6 +45,7 @@ def _with_borrowed_signals(document: Located, path: Path) -> Any:
     name = document.value.get("signals_from")
     if name is None:
         return document.value
+
     folders = [path.parent, Path(str(files("cbtrun.rubrics")))]
     if name == document.value["name"]:
         raise SpecError([_problem(document, ("signals_from",), "a rubric cannot borrow signals from itself")])
@@ -75,6 +76,7 @@ def find_rubric(name_or_path: str, folders: Sequence[Path]) -> Path:
 
 @cache
 def _written_schema() -> Json:
+
     return cast(Json, json.loads((files("cbtrun.schemas") / "rubric.schema.json").read_text(encoding="utf-8")))
 
 

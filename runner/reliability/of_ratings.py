@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cbtrun.contract.digests import derive_seed
-from cbtrun.contract.records import Interval, Rating
-from cbtrun.ratings.totals import item_value, outcome_names, rating_total
+from cbtrun.contract.records import Interval
 from cbtrun.reliability.records import Coefficient, Limits, Reliability, Severity
 from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:
-    from cbtrun.ratings.rubric import Rubric
     from cbtrun.reliability.icc import Table
 
 Kind = Literal["total", "subscale", "item"]
@@ -21,21 +19,6 @@ Singles = Mapping[tuple[str, str, int], float | None]
 """(session, rater, repeat) -> points, none where that rating has no value."""
 
 MISSING = "ICCs rest on the sessions with a score in every column; alpha and limits of agreement on every two scores of a session"
-
-
-def single_values(ratings: Iterable[Rating], rubric: Rubric) -> dict[str, dict[tuple[str, str, int], float | None]]:
-    """Outcome -> the value of each single rating, before anything is averaged."""
-    names = outcome_names(rubric)
-    found: dict[str, dict[tuple[str, str, int], float | None]] = {name: {} for name in names}
-    for rating in ratings:  # read once: they may lie on disk
-        key = (rating.session, rating.rater, rating.repeat)
-        for name in names:
-            if name == "total" or name in rubric.subscales:
-                value = rating_total(rating, rubric, None if name == "total" else name)
-            else:
-                value = item_value(rating, name)
-            found[name][key] = value.value
-    return found
 
 
 def is_rated_repeatedly(singles: Mapping[str, Singles]) -> bool:

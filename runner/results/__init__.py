@@ -1,1 +1,1 @@
-"""Results: what a study found, from its rated sets to results.json."""
+"""What a study found: the shape of results.json, and how it is built."""

@@ -8,82 +8,32 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.digests import derive_seed
-from cbtrun.contract.records import Interval, Record, Session
+from cbtrun.contract.records import Interval
+from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.ratings.model_families import family, model_family
-from cbtrun.ratings.order import asking_place
-from cbtrun.ratings.totals import NOT_APPLICABLE
+from cbtrun.results.records import Diagnostic
 from cbtrun.statistics.samples import stored_float
-from cbtrun.study.view import StudyView, view_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cbtrun.results.rated import RatedSet
+    from cbtrun.results.session_facts import SessionFacts
+    from cbtrun.scores.rated_sets import RatedSet
 
 PILED_UP, CORRELATED, ONE_FACTOR, ONE_END, UNSCORED, UNEQUAL, SDS_FROM_NORM = 0.5, 0.3, 0.75, 0.6, 0.05, 0.1, 1.0
 FEWEST = 8
 """Sessions below which a diagnostic that needs spread is not computed."""
 
 
-class Diagnostic(Record):
-    """One thing looked at."""
-
-    name: str
-    """`ceiling`, `floor`, `halo`, `length`, `evidence_position`, `order`, `drift`, `self_preference`, `unscored`,
-    `absent`, `unblinding`, `norm`."""
-    about: str
-    """The outcome, rater or arm that it is about."""
-    value: float | None
-    """A share (0 to 1), a correlation (-1 to 1) or SDs, as `says` tells; none where there is too little to compute it."""
-    n: int
-    """Sessions, scores or quotes behind it, as `says` tells."""
-    says: str
-    """What the value is, in words."""
-    warning: str = ""
-    """Why a reader should be careful; empty when nothing was seen."""
-
-
-@dataclass(frozen=True)
-class SessionFacts:
-    """What is needed of a session; its words are not kept."""
-
-    arm: str | None
-    factors: Mapping[str, str]
-    labels: Mapping[str, str]
-    turns: int
-    words: int
-    """Of the therapist."""
-    places: Mapping[int, tuple[int, str]]
-    """Repeat -> place in the order of asking."""
-
-
-def _facts(name: str, rated: RatedSet, sessions: Iterable[Session], study: StudyView) -> dict[str, SessionFacts]:
-    seed = derive_seed(study.seed, f"ratings.{name}")
-    repeats = sorted({repeat for _, _, repeat in next(iter(rated.singles.values()), {})})
-    return {
-        session.id: SessionFacts(
-            session.arm,
-            session.factors,
-            session.labels,
-            len(session.turns),
-            sum(len(turn.text.split()) for turn in session.turns if turn.speaker == "therapist"),
-            {repeat: asking_place(session, repeat, seed) for repeat in repeats},
-        )
-        for session in sessions
-    }
-
-
 def diagnostics_of(
-    name: str, rated: RatedSet, sessions: Sequence[Session], study: Mapping[str, Any]
+    name: str, rated: RatedSet, sessions: Iterable[SessionFacts], study: Mapping[str, Any]
 ) -> tuple[Diagnostic, ...]:
     """Every diagnostic of a rating set, those of the scale first."""
     view = view_of(study)
-    by_id = _facts(name, rated, sessions, view)
+    by_id = {facts.id: facts for facts in sessions}
     spoken = {
         id: facts for id, facts in by_id.items() if facts.turns
     }  # a forgotten session keeps its score, not its words
@@ -92,7 +42,7 @@ def diagnostics_of(
         *_halo(rated),
         *_length(rated, spoken),
         *_evidence_position(rated, spoken),
-        *_order_and_drift(rated, spoken),
+        *_order_and_drift(name, rated, spoken),
         *_self_preference(rated, by_id, view),
         *_rates_by_arm(rated, by_id),
         *_unblinding(name, rated, view),
@@ -171,13 +121,7 @@ def _length(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[D
 
 
 def _evidence_position(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
-    places = [
-        (quote.turn - 0.5) / sessions[rating.session].turns
-        for rating in rated.ratings
-        if rating.session in sessions
-        for score in rating.scores
-        for quote in score.evidence
-    ]
+    places = [(turn - 0.5) / sessions[id].turns for id, turn in rated.tally.quotes if id in sessions]
     if len(places) < 3 * FEWEST:
         return
     for about, low, high in (("first third", 0.0, 1 / 3), ("last third", 2 / 3, 1.0)):
@@ -193,14 +137,14 @@ def _evidence_position(rated: RatedSet, sessions: Mapping[str, SessionFacts]) ->
         )
 
 
-def _order_and_drift(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
+def _order_and_drift(name: str, rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     """Whether scores move over the run, and whether a score follows the one that was given before it."""
     import numpy as np
 
     outcome, _ = _overall(rated)
     for rater in _raters(rated):
         places = {
-            key: sessions[key[0]].places[key[2]]
+            key: sessions[key[0]].places[name, key[2]]
             for key in rated.singles.get(outcome, {})
             if key[1] == rater and key[0] in sessions
         }
@@ -272,14 +216,10 @@ def _therapist_family(study: StudyView, session: SessionFacts) -> str | None:
 
 def _rates_by_arm(rated: RatedSet, sessions: Mapping[str, SessionFacts]) -> Iterator[Diagnostic]:
     """Share of item scores that are unscored, and that are `absent`, in each arm (else in each level of a factor)."""
-    pointed = {item.id for item in rated.rubric.items}
     counts: dict[str, Counter[str]] = {}
-    for rating in rated.ratings:
-        of_group = counts.setdefault(_group(sessions.get(rating.session)), Counter())
-        for score in (score for score in rating.scores if score.item in pointed):
-            of_group["all"] += 1
-            of_group["absent"] += score.absent
-            of_group["unscored"] += score.score is None and score.reason != NOT_APPLICABLE
+    for id, of_session in rated.tally.items.items():
+        of_group = counts.setdefault(_group(sessions.get(id)), Counter())
+        of_group.update(all=of_session.all, absent=of_session.absent, unscored=of_session.unscored)
     for name in ("unscored", "absent"):
         shares = {
             group: of_group[name] / of_group["all"] for group, of_group in sorted(counts.items()) if of_group["all"]
@@ -305,11 +245,7 @@ def _group(session: SessionFacts | None) -> str:
 
 
 def _unblinding(name: str, rated: RatedSet, study: StudyView) -> Iterator[Diagnostic]:
-    told, rated_sessions = set(), set()
-    for rating in rated.ratings:
-        rated_sessions.add(rating.session)
-        if any(flag.startswith("unblinding") for flag in rating.flags):
-            told.add(rating.session)
+    told, rated_sessions = rated.tally.unblinded, rated.tally.items
     masked = name in study.rating_sets and study.rating_sets[name].mask_identity
     warning = (
         f"{len(told)} of {len(rated_sessions)} sessions hold words that tell which model speaks, or that a model speaks, and the "

@@ -25,7 +25,9 @@ COMPUTING = ("numpy", "scipy", "statsmodels")
 """Libraries whose version can change a number of an analysis or of the results."""
 RESULTS = Stage("results", "", {}, ())
 """results.json: made by the engine itself, from all that the other stages wrote."""
-_RESULTS_CODE = ("cbtrun.results.study_results", "cbtrun.results.parts")
+_SCORES_CODE = ("cbtrun.scores.making", "cbtrun.scores.kept")
+"""How scores are made of ratings: what every number of an analysis and of the results rests on."""
+_RESULTS_CODE = ("cbtrun.results.build", "cbtrun.results.parts", *_SCORES_CODE)
 
 
 def stage_fingerprint(
@@ -60,7 +62,8 @@ def stage_code(stage: Stage, study: Study, registry: Registry) -> str:
     if stage is RESULTS:
         return code_digest(_RESULTS_CODE)
     using = {stage.options["using"], *(study.models[name].using for name in models_of(stage, study))}
-    return digest({name: registry.digest(name) for name in sorted(using)})
+    scores = code_digest(_SCORES_CODE) if stage.block == "analysis" else ""
+    return digest([scores, {name: registry.digest(name) for name in sorted(using)}])
 
 
 def models_of(stage: Stage, study: Study) -> list[str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cbtrun.contract.digests import file_digest
 from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Record, Session, Transcript
+from cbtrun.contract.stage_kinds import STAGES
+from cbtrun.contract.study_view import view_of
 from cbtrun.errors import StageError
 from cbtrun.files.plain_files import inside
 from cbtrun.files.record_list import RecordList
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.results.rated import RatedSet
-from cbtrun.results.rated_sets import rated_set
-from cbtrun.results.study_results import Results, read_results
-from cbtrun.study.stage_kinds import STAGES
-from cbtrun.study.view import view_of
+from cbtrun.results.records import Results, read_results
+from cbtrun.run.tombstones import stood_for, tombstones
+from cbtrun.scores.kept import kept_scores
+from cbtrun.scores.rated_sets import RatedSet, rated_set
+from cbtrun.scores.score import Score
+from cbtrun.scores.score_table import ScoreTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +42,7 @@ class Inputs:
         self._study = view_of(study)
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
+        self._scores: dict[str, ScoreTable] = {}
 
     def personas(self, name: str) -> RecordList[Persona]:
         """The personas of a set; each is read anew when it is looked at."""
@@ -64,11 +69,22 @@ class Inputs:
         there = [name for name in self._study.analyses if output_path(self._folder, "analysis", name).exists()]
         return [one for name in there for one in self._records("analysis", name, Comparison)]
 
+    def scores(self, name: str) -> ScoreTable:
+        """Every score of a rating set; they are made first where they are not those of its ratings."""
+        ratings, rating_set = self.ratings(name), self._study.rating_sets[name]
+        rubric, aggregate = self.rubric(rating_set.rubric), rating_set.aggregate
+        if name not in self._scores:
+            # Ratings that lost the words of a forgotten session stand for those that they were.
+            of = stood_for(tombstones(self._folder), file_digest(output_path(self._folder, "ratings", name)))
+            path = kept_scores(self._folder, name, ratings, of, rubric, aggregate)
+            self._scores[name] = ScoreTable(rubric, aggregate, RecordList.read(path, Score))
+        return self._scores[name]
+
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
         sets = self._study.rating_sets.values()
         there = [one for one in sets if output_path(self._folder, "ratings", one.name).exists()]
-        return {one.name: rated_set(self.ratings(one.name), self.rubric(one.rubric), one.aggregate) for one in there}
+        return {one.name: rated_set(self.ratings(one.name), self.scores(one.name)) for one in there}
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""
@@ -81,6 +97,8 @@ class Inputs:
     def forget(self, block: str, name: str) -> None:
         """Read a stage's output again the next time: it was just written."""
         self._read.pop((block, name), None)
+        if block == "ratings":
+            self._scores.pop(name, None)
 
     def _records(self, block: str, name: str, kind: type[R]) -> list[R]:
         return list(self._lines(block, name, kind))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cbtrun.contract.stage_kinds import PLUGGED
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import Place, SpecError, StageError
 from cbtrun.files.run_folder import RunFolder, write_atomically
-from cbtrun.study.stage_kinds import PLUGGED
-from cbtrun.study.view import StudyView
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:

@@ -15,12 +15,15 @@ from cbtrun.calls.server_gate import ServerGates
 from cbtrun.contexts import RunFacts, StageContext, StageNote
 from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.records import Failure
+from cbtrun.contract.stage_kinds import STAGES
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.results.build import build_results
 from cbtrun.results.parts import Parts
-from cbtrun.results.study_results import build_results, results_bytes
+from cbtrun.results.records import results_bytes
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
@@ -34,8 +37,6 @@ from cbtrun.run.up_to_date import Due, due
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
-from cbtrun.study.stage_kinds import STAGES
-from cbtrun.study.view import StudyView
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:

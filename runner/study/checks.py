@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contexts import BlockContext
 from cbtrun.contract.marks import may_hold_variables, names_of
+from cbtrun.contract.stage_kinds import PLUGGED, block_path, is_named
+from cbtrun.contract.study_view import StudyView
 from cbtrun.documents.schema import Part, schema_problems, walk, with_defaults
 from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.documents.yaml_source import Steps
@@ -21,9 +23,7 @@ from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
 from cbtrun.study.spec import Study
-from cbtrun.study.stage_kinds import PLUGGED, block_path, is_named
 from cbtrun.study.study_schema import base_schema, block_schema
-from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Json

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.stage_kinds import STAGES, stage_id
 from cbtrun.errors import SpecError
-from cbtrun.study.stage_kinds import STAGES, stage_id
 
 if TYPE_CHECKING:
     from cbtrun.study.spec import Study

@@ -69,8 +69,8 @@ def _taught_models(study: Study) -> set[str]:
 
 def words_of(study: Study, registry: Registry) -> Iterator[Brought]:
     """Every file or data set that brings words into a study."""
+    from cbtrun.contract.stage_kinds import PLUGGED, block_path
     from cbtrun.documents.schema import walk
-    from cbtrun.study.stage_kinds import PLUGGED, block_path
     from cbtrun.study.study_schema import block_schema
 
     for stage in PLUGGED:

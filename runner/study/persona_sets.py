@@ -11,7 +11,7 @@ from cbtrun.errors import StageError
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageInputs
-    from cbtrun.study.view import StudyView
+    from cbtrun.contract.study_view import StudyView
 
 
 def content_digest(persona: Persona) -> str:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from cbtrun.contract.marks import NAMES, names_of
+from cbtrun.contract.stage_kinds import PLUGGED
 from cbtrun.documents.schema import Part
 from cbtrun.documents.schema_words import did_you_mean, got, known_words
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import PluginError
-from cbtrun.study.stage_kinds import PLUGGED
 
 BLOCK_WORDS = {**{block: kind.word for block, kind in PLUGGED.items() if kind.word}, "arms": "arm"}
 """Block whose names others may use -> what messages call one of them."""

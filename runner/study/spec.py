@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.stage_kinds import block_path, is_named
+from cbtrun.contract.study_view import StudyView
 from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
-from cbtrun.study.stage_kinds import block_path, is_named
-from cbtrun.study.view import StudyView
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.records import Json
-from cbtrun.study.stage_kinds import PLUGGED, STAGES, is_named
+from cbtrun.contract.stage_kinds import PLUGGED, STAGES, is_named
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
@@ -70,9 +70,11 @@ def record_schemas() -> dict[str, Json]:
     """File name -> JSON Schema of each record that people may write by hand or read elsewhere."""
     from cbtrun.contract.record_schema import record_schema
     from cbtrun.ratings.rubric import rubric_schema
-    from cbtrun.results.study_results import results_schema
+    from cbtrun.results.records import results_schema
+    from cbtrun.scores.score import Score
 
     schemas = {kind.schema: record_schema(kind.record) for kind in STAGES.values() if kind.schema and kind.record}
+    schemas["score"] = record_schema(Score)
     schemas |= {"rubric": rubric_schema(), "results": results_schema()}
     return {f"{name}.schema.json": schema for name, schema in schemas.items()}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.study.overrides import find_path
-from cbtrun.study.view import StudyView, view_of
 
 
 @dataclass(frozen=True)

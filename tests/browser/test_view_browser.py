@@ -18,7 +18,7 @@ from report_studies import made_up_study
 
 from cbtrun.plugins.report.run_server import make_server
 from cbtrun.plugins.report.write import write_all
-from cbtrun.results.study_results import results_bytes
+from cbtrun.results.records import results_bytes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

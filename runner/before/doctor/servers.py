@@ -18,9 +18,9 @@ from cbtrun.contract.marks import is_remote
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
+    from cbtrun.contract.study_blocks import ModelBlock
     from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
-    from cbtrun.study.blocks import ModelBlock
     from cbtrun.study.spec import Study
 
 PATIENCE = Patience(whole_seconds=20.0)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.check import Check
 from cbtrun.contract.marks import loads_weights
+from cbtrun.contract.stage_kinds import PLUGGED
 from cbtrun.study.checks import block_context
-from cbtrun.study.stage_kinds import PLUGGED
 
 if TYPE_CHECKING:
     from cbtrun.registry import Registry

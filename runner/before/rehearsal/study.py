@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.before.rehearsal.scaling import Change, scale
 from cbtrun.contract.marks import is_remote, loads_weights
 from cbtrun.contract.models import ModelContext
+from cbtrun.contract.stage_kinds import block_path
 from cbtrun.documents.schema import with_defaults
 from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
 from cbtrun.study.checks import blocks, check_study
 from cbtrun.study.overrides import Written, find_path
 from cbtrun.study.spec import node_of
-from cbtrun.study.stage_kinds import block_path
 from cbtrun.study.study_schema import block_schema
 
 if TYPE_CHECKING:

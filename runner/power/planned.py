@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.analysis.power import power_of_groups, power_of_pairs, smallest_effect, smallest_n
-from cbtrun.analysis.rank_power import LARGEST_SIMULATED, STUDIES, PowerAt
-from cbtrun.analysis.subgroup_levels import SubgroupLevels
 from cbtrun.errors import StatisticsError
+from cbtrun.power.formulas import power_of_groups, power_of_pairs, smallest_effect, smallest_n
+from cbtrun.power.ranks import LARGEST_SIMULATED, STUDIES, PowerAt
+from cbtrun.power.subgroup_levels import SubgroupLevels
 
 PAIRS, GROUPS, PEOPLE = "pairs", "in each group", "personas"
 RANK_TESTS = ("wilcoxon", "mann-whitney")

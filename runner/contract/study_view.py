@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from cbtrun.study.blocks import (
+from cbtrun.contract.stage_kinds import is_named
+from cbtrun.contract.study_blocks import (
     AnalysisBlock,
     Arm,
     CorpusBlock,
@@ -34,7 +35,6 @@ from cbtrun.study.blocks import (
     text,
     tune_job_of,
 )
-from cbtrun.study.stage_kinds import is_named
 
 B = TypeVar("B")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.analysis.planned import PlannedTest
-from cbtrun.analysis.power import dz_of
-from cbtrun.study.view import view_of
+from cbtrun.contract.study_view import view_of
+from cbtrun.power.formulas import dz_of
+from cbtrun.power.planned import PlannedTest
 
 STEPS = 10
 SIZES = (5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240)

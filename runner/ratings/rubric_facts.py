@@ -1,15 +1,11 @@
-"""One rating set as results read it: the rubric's facts, and the value of each session and outcome."""
+"""What results say about a rubric, so that they can be read without its file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
-from cbtrun.contract.records import Rating, Record, Session
-from cbtrun.ratings.missing_scores import Filled
+from cbtrun.contract.records import Record
 from cbtrun.ratings.rubric import Rubric, rubric_digest
-from cbtrun.reliability.of_ratings import Singles
 
 
 class ItemFacts(Record):
@@ -50,58 +46,6 @@ class RubricFacts(Record):
     """Highest possible total, in points; none where there is no bound."""
     items: tuple[ItemFacts, ...]
     """Subscales, then the items that have points, in the order of the rating sheet."""
-
-
-class Placed(Protocol):
-    """A session as far as groups are concerned: a Session, or what is kept of one."""
-
-    @property
-    def id(self) -> str:
-        """Of the session."""
-
-    @property
-    def persona(self) -> str | None:
-        """Its persona."""
-
-    @property
-    def arm(self) -> str | None:
-        """Its arm."""
-
-    @property
-    def factors(self) -> Mapping[str, str]:
-        """Factor -> level."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedSession:
-    """What results need of a session besides its words: thousands of sessions fit into memory without them."""
-
-    id: str
-    persona: str | None
-    arm: str | None
-    factors: Mapping[str, str]
-    flags: tuple[str, ...]
-
-    @classmethod
-    def of(cls, session: Session) -> PlacedSession:
-        """The session without its words."""
-        return cls(session.id, session.persona, session.arm, session.factors, session.flags)
-
-
-@dataclass(frozen=True)
-class RatedSet:
-    """One rating set with the value of each outcome, as `build_results` needs it."""
-
-    rubric: RubricFacts
-    ratings: Sequence[Rating]
-    values: Mapping[str, Mapping[str, float | None]]
-    """Outcome without its set (`total`, `agenda`) -> session id -> points, none where missing."""
-    reasons: Mapping[str, Mapping[str, str]]
-    """Outcome -> session id -> why its value is missing."""
-    singles: Mapping[str, Singles] = field(default_factory=dict)
-    """Outcome -> (session, rater, repeat) -> points of that single rating."""
-    filled: Filled = field(default_factory=dict)
-    """Totals with unscored items filled in, where there are any."""
 
 
 def rubric_facts(rubric: Rubric) -> RubricFacts:

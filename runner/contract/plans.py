@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.study.view import StudyView, view_of
+from cbtrun.contract.study_view import StudyView, view_of
 
 TURN_TOKENS = 60
 """Tokens that a plan takes a turn of a session to have."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from cbtrun.contract.records import Rating, Record
-from cbtrun.ratings.rubric import Rubric
-from cbtrun.ratings.totals import Aggregate, Missing, values_by_outcome
+from cbtrun.contract.records import Record
+from cbtrun.scores.score import Score
 from cbtrun.statistics.samples import stored_float
 
-RULES: tuple[Missing, ...] = ("prorated", "lowest", "highest")
+RULES = ("prorated", "lowest", "highest")
 Filled = Mapping[str, Mapping[str, Mapping[str, float | None]]]
-"""Rule -> outcome -> session -> points."""
+"""Outcome -> rule -> session -> points; of outcomes with a gap alone."""
 
 
 class FilledMeans(Record):
@@ -36,22 +35,14 @@ class FilledMeans(Record):
     """Of all sessions, unscored items at their highest; none where an item has no upper bound."""
 
 
-def filled_totals(
-    ratings: Sequence[Rating], rubric: Rubric, aggregate: Aggregate, values: Mapping[str, Mapping[str, float | None]]
-) -> Filled:
-    """Totals and subscales under each rule, where any session has none of its own; else nothing.
+def filled_in(scores: Mapping[str, Score]) -> dict[str, dict[str, float | None]]:
+    """Rule -> session -> the total or subscale under it; empty where every session has one of its own.
 
-    values: outcome -> session -> points as they are.
+    scores: session -> its score on that outcome.
     """
-    outcomes = [*(["total"] if rubric.total else []), *rubric.subscales]
-    gaps = [name for name in outcomes if None in values.get(name, {}).values()]
-    if not gaps:
-        return {rule: {} for rule in RULES}
-    by_rule = {rule: values_by_outcome(ratings, rubric, gaps, aggregate, rule) for rule in RULES}
-    return {
-        rule: {name: {id: one.value for id, one in found[name].items()} for name in gaps}
-        for rule, found in by_rule.items()
-    }
+    if all(score.value is not None for score in scores.values()):
+        return {}
+    return {rule: {session: getattr(score, rule) for session, score in scores.items()} for rule in RULES}
 
 
 def filled_means(
@@ -69,9 +60,9 @@ def filled_means(
             n=sum(values[outcome].get(id) is not None for id in ids),
             missing=sum(values[outcome].get(id) is None for id in ids),
             mean=_mean(values[outcome], ids),
-            **{rule: _mean(filled[rule][outcome], ids) for rule in RULES},
+            **{rule: _mean(by_rule[rule], ids) for rule in RULES},
         )
-        for outcome in filled.get("prorated", {})
+        for outcome, by_rule in filled.items()
         for grouping, levels in members.items()
         for level, ids in levels.items()
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from cbtrun.study.view import StudyView
+from cbtrun.contract.study_view import StudyView
 
 ASSUMED = 2
 """Levels of a factor about which the study's text says nothing."""

@@ -1,0 +1,1 @@
+"""What a design can find: power by formula and by simulation, and how it is put into words."""

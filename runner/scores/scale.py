@@ -1,0 +1,19 @@
+"""The ends of an outcome's scale."""
+
+from __future__ import annotations
+
+from cbtrun.ratings.rubric import Rubric
+from cbtrun.scores.totals import counted_items
+
+
+def outcome_ends(rubric: Rubric, name: str) -> tuple[float | None, float | None]:
+    """Lowest and highest value that an outcome can have; none where there is no end."""
+    if name == "total" and rubric.total is not None:
+        return rubric.total.low, rubric.total.high
+    if name not in rubric.subscales:
+        low, high = rubric.item(name).bounds
+        return float(low), None if high is None else float(high)
+    ends = [item.bounds for item in counted_items(rubric, name)]
+    by = len(ends) if rubric.total is not None and rubric.total.method == "mean" and ends else 1
+    highs = [high for _, high in ends if high is not None]
+    return sum(low for low, _ in ends) / by, sum(highs) / by if len(highs) == len(ends) else None
