@@ -97,7 +97,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
-    "cbtrun.results.groups": "grouping_levels level_of",
+    "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
     "cbtrun.scores.rated_sets": "RatedSet",
     "cbtrun.statistics.clustered": "clustered_interval",

@@ -74,7 +74,7 @@ def reached(roots: tuple[str, ...], beside: Path | None = None, within: str = ""
         if name.count(".") > 1 or not name.startswith("cbtrun."):  # the engine's root holds no words
             folders.add(path.parent)
         packages |= {*held.packages}
-        waiting += [_absolute(one, name, path) for one in held.imports]
+        waiting += [behind for one in held.imports for behind in _behind_the_face(_absolute(one, name, path))]
     data = {file for folder in folders for file in _data_in(folder)}
     for (
         package
