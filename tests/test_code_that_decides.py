@@ -81,7 +81,7 @@ def marks(project: StudyProject) -> dict[str, tuple[str, str]]:
 
 REACHES = {
     "cbtrun.ratings.answer": {"ratings.ctrs"},
-    "cbtrun.ratings.totals": {"analysis.main", "results"},
+    "cbtrun.scores.totals": {"analysis.main", "results"},
     "cbtrun.statistics.two_groups": {"analysis.main"},
     "cbtrun.reliability.icc": {"results"},
     "cbtrun.results.diagnostics": {"results"},
@@ -173,5 +173,5 @@ def test_an_unknown_stage_to_redo_is_refused(done: StudyProject) -> None:
 
 def test_the_code_that_decides_an_analysis_reaches_totals_and_statistics() -> None:
     found = sources.reached(("cbtrun.plugins.analyses.paired",))
-    assert {"cbtrun.statistics.paired", "cbtrun.ratings.totals", "cbtrun.analysis.block"} <= set(found)
+    assert {"cbtrun.statistics.paired", "cbtrun.scores.totals", "cbtrun.analysis.block"} <= set(found)
     assert json.dumps(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tiny_models import SENTENCES
 
 from cbtrun.contract.records import Message, Transcript
+from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import SpecError, StageError
 from cbtrun.plugins.corpus import files as files_corpus
 from cbtrun.plugins.corpus import hub as hub_corpus
@@ -43,7 +45,7 @@ class Corpus:
 
     folder: Path
     options: dict[str, Any] = field(default_factory=dict)
-    study: dict[str, Any] = field(default_factory=dict)
+    study: Mapping[str, Any] = field(default_factory=lambda: StudyView({}))
     evaluated: tuple[str, ...] = ()
     name: str = "real"
 
@@ -198,7 +200,7 @@ def test_a_corpus_of_which_nothing_is_left_stops(tmp_path: Path) -> None:
 
 def test_a_persona_that_is_evaluated_with_is_refused(tmp_path: Path) -> None:
     study = {"sessions": {"personas": "eval"}, "personas": {"eval": {}}}
-    stage = Corpus(tmp_path, study=study, evaluated=("x", "p"))
+    stage = Corpus(tmp_path, study=StudyView(study), evaluated=("x", "p"))
     with pytest.raises(StageError, match=r"1 personas of this corpus are evaluated with \(set 'eval'\): p"):
         checked(stage, [session("Hello.", "Hi.")], CHECKS)  # type: ignore[arg-type]
 
