@@ -155,7 +155,6 @@ def test_scores_of_another_version_of_the_rubric_are_not_pooled() -> None:
 
 def test_unscored_items_are_filled_in_for_sensitivity_alone() -> None:
     from cbtrun.scores.missing_scores import filled_means
-    from cbtrun.scores.rated_sets import rated_set
 
     whole, gap = rating(4, 2), rating(6, "evidence not found", session="s2")
     rated = rated_set([whole, gap])

@@ -12,6 +12,7 @@ from test_rating_totals import MEAN, rating
 
 from cbtrun.analysis.block import outcome_tables
 from cbtrun.contract.records import Rating, Record, Session
+from cbtrun.contract.study_view import StudyView
 from cbtrun.files.record_list import RecordList, packed_line
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.ratings.rubric import Rubric
@@ -61,7 +62,7 @@ def test_an_analysis_with_items_reads_each_session_and_each_score_at_most_once()
     scores = Counted(Score, make_scores("s", rated, RUBRIC))
     context: Any = SimpleNamespace(
         options={"outcome": "s.total", "items": True, "where": {"t": ["a", "b"]}, "by": "t"},
-        study={},
+        study=StudyView({}),
         sessions=lambda: given,
         scores=lambda _: ScoreTable(RUBRIC, "mean", scores),
     )
