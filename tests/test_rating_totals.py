@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from rating_fakes import RUBRIC, rated_set
+from rating_fakes import RUBRIC, rated_set, score_table
 
 from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.errors import StageError
