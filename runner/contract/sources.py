@@ -64,8 +64,11 @@ def reached(roots: tuple[str, ...], beside: Path | None = None, within: str = ""
     packages: set[str] = set()
     while waiting:
         name = waiting.pop()
-        path = None if name in found else _file_of(name, beside)
-        if path is None or (name.partition(".")[0] not in ours and (beside is None or path.parent != beside)):
+        top = name.partition(".")[0]
+        if name in found or (top not in ours and not (beside and (beside / f"{top}.py").is_file())):
+            continue
+        path = _file_of(name, beside)
+        if path is None:
             continue
         if within and not f"{name}.".startswith(f"{within}."):
             continue
@@ -76,12 +79,10 @@ def reached(roots: tuple[str, ...], beside: Path | None = None, within: str = ""
         packages |= {*held.packages}
         waiting += [behind for one in held.imports for behind in _behind_the_face(_absolute(one, name, path))]
     data = {file for folder in folders for file in _data_in(folder)}
-    for (
-        package
-    ) in packages:  # what it ships by kind: personas, courses, templates. What lies loose there is named by studies
-        inner = (
-            [path for path in (_folder_of(package) or Path()).iterdir() if path.is_dir()] if _folder_of(package) else []
-        )
+    for package in packages:
+        # What it ships by kind: personas, courses, templates. What lies loose there is named by studies.
+        home = _folder_of(package)
+        inner = [path for path in home.iterdir() if path.is_dir()] if home else []
         data |= {file for folder in inner for file in _data_in(folder)}
     found |= {f"{file.parent.name}/{file.name}": _held(file).statements for file in data}
     _remember()
@@ -124,8 +125,17 @@ def _file_of(module: str, beside: Path | None) -> Path | None:
     near = beside and beside.joinpath(*module.split(".")).with_suffix(".py")
     if near and near.is_file():
         return near
-    loaded = sys.modules.get(module)
-    origin = getattr(loaded, "__file__", None)
+    package, _, name = module.rpartition(".")
+    folder = _folder_of(package) if package else None
+    if folder is not None:
+        for path in (folder / f"{name}.py", folder / name / "__init__.py"):
+            if path.is_file():
+                return path
+    if module.count(".") > 1:
+        return None
+    # A package may lie elsewhere than its name says (`cbtrun.plugins` in a checkout): the import system knows. Asked of a
+    # deeper name it would import what stands above.
+    origin = getattr(sys.modules.get(module), "__file__", None)
     if origin is None:
         try:
             found = importlib.util.find_spec(module)
@@ -135,9 +145,11 @@ def _file_of(module: str, beside: Path | None) -> Path | None:
     return Path(origin) if origin and origin.endswith(".py") else None
 
 
+@cache
 def _folder_of(package: str) -> Path | None:
+    """The folder of a package; none for a module that is none."""
     source = _file_of(package, None)
-    return source.parent if source else None
+    return source.parent if source and source.name == "__init__.py" else None
 
 
 _memory: dict[str, Held] = {}
