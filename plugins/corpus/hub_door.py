@@ -20,7 +20,7 @@ BUILDERS = ("csv", "json", "parquet")
 CACHED = "cache"
 """Its reader of what was fetched before, on this machine."""
 REFUSED = re.compile(
-    r".*\.(pkl|pickle|pt|pth|bin|joblib|dill|npy|npz|py|pyc|so|tar|zip|7z|rar|h5|hdf5|arrow|lance|eval|toml|xml)",
+    r"\.(pkl|pickle|pt|pth|bin|joblib|dill|npy|npz|py|pyc|so|tar|zip|7z|rar|h5|hdf5|arrow|lance|eval|toml|xml)\Z",
     re.IGNORECASE,
 )
 CARDS = ("README.md", ".huggingface.yaml")
@@ -40,7 +40,7 @@ def folder_problems(folder: Path) -> Iterator[str]:
         name = path.relative_to(folder).as_posix()
         if not path.resolve().is_relative_to(home):
             yield f"{name} is a link to a file outside the data set's folder"
-        elif path.is_file() and REFUSED.fullmatch(path.name):
+        elif path.is_file() and REFUSED.search(path.name):
             yield f"{name} is of a kind that can run code or hide files; formats that are read: {', '.join(FORMATS)}"
     for name in CARDS:
         if (folder / name).is_file():

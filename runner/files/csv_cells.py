@@ -10,9 +10,9 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
-_FORMULA = re.compile(r"'*[=@\t\r\n\uff1d\uff20]")
-_SIGNED = re.compile(r"'*[-+\uff0b\uff0d]")
-_NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?(?: ?[\[(][-+\d.,–−; ]*[\])])?")
+_FORMULA = re.compile(r"\A'*+[=@\t\r\n\uff1d\uff20]")
+_SIGNED = re.compile(r"\A'*+[-+\uff0b\uff0d]")
+_NUMBER = re.compile(r"\A[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?(?: ?[\[(][-+\d.,–−; ]*[\])])?")
 """A number as we write it, with its interval: nothing that could be computed."""
 
 
