@@ -214,7 +214,7 @@ def _packages(tree: ast.AST) -> Iterator[str]:
 
 
 def _strip(tree: ast.AST) -> None:
-    """Take out what does nothing: docstrings, strings that stand alone, and annotations of local names' types."""
+    """Take out what does nothing: docstrings and other strings that stand alone."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
