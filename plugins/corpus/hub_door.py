@@ -94,7 +94,7 @@ def _settings_of(card: Path) -> dict[str, Any] | None:
             return None
         text = card.read_text(encoding="utf-8")
         if card.suffix == ".md":
-            head = re.match(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", text, re.DOTALL)
+            head = re.match(r"\A\s*+---[ \t]*+\r?\n(.*?)\r?\n---", text, re.DOTALL)
             text = head[1] if head else ""
         if re.search(r"(?m)[:\-\[{,]\s*[&*]\w", text):
             return None  # an anchor: a card of a few lines could grow without bounds

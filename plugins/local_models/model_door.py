@@ -16,8 +16,8 @@ from cbtrun.plugin import ModelError
 MOST_BYTES = 4 * 2**20
 """Of a file of settings; those of models are a few KiB."""
 DEEPEST = 40
-DATA = re.compile(r"tokenizer\.json|vocab\.json|added_tokens\.json|trainer_state\.json|.*\.index\.json")
-"""JSON that names no code and may be long; where weights lie (`*.index.json`) is looked at by itself."""
+DATA = ("tokenizer.json", "vocab.json", "added_tokens.json", "trainer_state.json")
+"""JSON that names no code and may be long."""
 CODE_KEYS = {
     "auto_map": "names Python classes that come with the model",
     "trust_remote_code": "asks to run Python that comes with the model",
@@ -85,7 +85,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 def _file_problems(path: Path) -> Iterator[str]:
     if path.name.endswith(".index.json"):
         yield from _index_problems(path)
-    elif not DATA.fullmatch(path.name):
+    elif path.name not in DATA:
         try:
             settings = read_settings(path)
         except ModelError as error:
