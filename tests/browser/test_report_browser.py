@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from report_studies import made_up_study
 
 from cbtrun.contract.records import ItemScore, Quote, Turn
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.write import write_all
+from tests.helpers.places import SPECS
+from tests.helpers.report_studies import made_up_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -112,7 +113,7 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quickstart_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run of the quickstart, rehearsed: every stage of it, with small counts."""
     runs = tmp_path_factory.mktemp("runs")
-    spec = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
+    spec = SPECS / "quickstart.yaml"
     command = [sys.executable, "-m", "cbtrun.cli.main", str(spec), "--rehearse", "--runs", str(runs)]
     subprocess.run(command, check=True, capture_output=True)
     return runs / "quickstart-rehearsal"

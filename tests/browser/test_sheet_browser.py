@@ -14,6 +14,7 @@ import pytest
 from cbtrun.contract.records import Session, Turn
 from cbtrun.humans.sheet import draw_sheet, form_page
 from cbtrun.ratings.rubric_file import find_rubric, read_rubric
+from tests.helpers.places import RUBRICS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -32,7 +33,7 @@ def sheet(tmp_path: Path) -> Iterator[Page]:
         pytest.skip("needs chromium (apt-get install chromium, or CBTRUN_CHROMIUM)")
     turns = (Turn(speaker="therapist", text=HOSTILE), Turn(speaker="patient", text="Yes."))
     sessions = [Session(id=f"s{at}", draw=str(at), turns=turns, ended="x") for at in range(2)]
-    rubric = read_rubric(find_rubric("ctrs", [Path(__file__).parents[2] / "rubrics"]))
+    rubric = read_rubric(find_rubric("ctrs", [RUBRICS]))
     (tmp_path / "sheet.html").write_text(form_page(draw_sheet(sessions, 2, (), 1), rubric), encoding="utf-8")
     with playwright.sync_playwright() as running:
         opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

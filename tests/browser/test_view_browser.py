@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from report_studies import made_up_study
 
 from cbtrun.plugins.report.run_server import make_server
 from cbtrun.plugins.report.write import write_all
 from cbtrun.results.records import results_bytes
+from tests.helpers.report_studies import made_up_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -1,0 +1,1 @@
+"""What holds, as sentences: a folder for each room of the source."""

@@ -1,0 +1,63 @@
+"""What is installed holds everything that a study needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.places import ROOT
+
+DATA = {".yaml", ".json", ".jsonl", ".csv", ".j2", ".css", ".js", ".safetensors", ".jinja", ".txt"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the files that git knows (what lies about in a checkout does not count)."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_schema_rubric_spec_and_template(wheel: Path) -> None:
+    names = {*zipfile.ZipFile(wheel).namelist()}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True).stdout.split()
+    folders = {"runner": "", "plugins": "plugins/", "specs": "specs/", "rubrics": "rubrics/", "schemas": "schemas/"}
+    wanted = {
+        f"cbtrun/{folders[top]}{rest}"
+        for top, _, rest in (name.partition("/") for name in listed)
+        if top in folders and (Path(rest).suffix in DATA or rest.endswith(".py"))
+    }
+    assert wanted - names == set()
+
+
+def test_the_installed_wheel_validates_a_shipped_study(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    # What cbtrun depends on comes from the environment of the tests; cbtrun itself only from the wheel.
+    shared = [str(path) for path in map(Path, sys.path) if path.name == "site-packages"]
+    program = f"""
+import sys
+sys.path.extend({shared!r})
+from importlib.resources import files
+import cbtrun.cli.main
+assert cbtrun.cli.main.__file__.startswith({str(site)!r}), cbtrun.cli.main.__file__
+cbtrun.cli.main.main(["validate", str(files("cbtrun.specs") / "quickstart.yaml")])
+"""
+    python = tmp_path / "env/bin/python"
+    ended = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "no problems found" in ended.stdout

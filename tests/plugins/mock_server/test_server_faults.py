@@ -1,0 +1,154 @@
+"""Every fault of a server: nothing lost, nothing doubled, a clear message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cbtrun.errors import AccessRefused, ModelError, StopRun
+from cbtrun.plugins.mock_server.answers import default_answer
+from cbtrun.plugins.mock_server.server import Fault
+from tests.helpers.chat_calls import ask, request
+
+MENDED_BY_ASKING_AGAIN = [
+    Fault("429", seconds=0.01),
+    Fault("500"),
+    Fault("502"),
+    Fault("503"),
+    Fault("drop"),
+    Fault("drop-mid-body"),
+    Fault("truncated-json"),
+    Fault("wrong-schema"),
+    Fault("error-in-200"),
+    Fault("no-json"),
+]
+
+
+@pytest.mark.parametrize("fault", MENDED_BY_ASKING_AGAIN, ids=lambda fault: fault.kind)
+def test_a_passing_fault_is_asked_again_kept_and_counted_for_its_arm(tmp_path: Path, fault: Fault) -> None:
+    heard = ask(tmp_path, [fault], [request(label="cbt")])
+    assert heard.texts == [default_answer(heard.server.bodies[-1])]
+    assert heard.server.calls == 2
+    assert heard.kept == 1
+    assert [label for label, _, _ in heard.faults] == ["cbt"]
+    assert heard.tally.retries == {"cbt": 1}
+
+
+def test_429_without_retry_after_is_asked_again(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("429"), Fault("429")])
+    assert len(heard.texts) == 1
+    assert [kind for _, kind, _ in heard.faults] == ["limited", "limited"]
+
+
+def test_a_call_that_is_put_off_again_and_again_is_a_few_rows_of_the_journal(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("429") for _ in range(40)], [request(label="cbt")])
+    assert len(heard.texts) == 1
+    assert heard.server.calls == 41
+    assert [kind for _, kind, _ in heard.faults] == ["limited"] * 3
+    assert heard.tally.retries == {"cbt": 3}
+
+
+def test_a_hang_is_given_up_after_the_timeout_and_asked_again(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("hang", seconds=30)], timeout_seconds=0.2)
+    assert len(heard.texts) == 1
+    assert heard.faults[0][2] == "no whole answer within 0.2 s"
+
+
+def test_a_slow_drip_is_held_to_the_timeout_of_the_whole_answer(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("drip", seconds=0.02)], timeout_seconds=0.3)
+    assert len(heard.texts) == 1
+    assert heard.faults[0][2] == "no whole answer within 0.3 s"
+
+
+def test_a_huge_reply_is_not_read_to_its_end(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("huge")], max_reply_mib=1)
+    assert len(heard.texts) == 1
+    assert heard.faults[0][2] == "the answer is longer than max_reply_mib (1 MiB)"
+
+
+def test_half_a_body_is_named_and_never_an_answer(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("truncated-json")] * 2, limits={"tries": 2})
+    assert heard.kept == 0
+    assert "2 tries failed; last: the answer is no whole JSON" in heard.error
+
+
+@pytest.mark.parametrize(("kind", "finish"), [("empty", "stop"), ("content-filter", "content_filter")])
+def test_an_empty_or_filtered_reply_is_a_reply_and_says_so(tmp_path: Path, kind: str, finish: str) -> None:
+    heard = ask(tmp_path, [Fault(kind)])
+    (reply,) = heard.replies
+    assert (getattr(reply, "text", None), getattr(reply, "finish", None)) == ("", finish)
+    assert heard.server.calls == 1
+
+
+def test_a_refused_parameter_is_named_and_not_tried_again(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("400")], top_p=0.5)
+    assert isinstance(heard.replies[0], ModelError)
+    assert "(400): Unsupported parameter: 'top_p' (parameter: top_p)" in heard.error
+    assert heard.server.calls == 1
+    assert [kind for _, kind, _ in heard.faults] == ["refused"]
+
+
+def test_an_unknown_model_is_the_servers_own_words(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("404")])
+    assert heard.error == "the server refuses the request (404): mock says 404"
+
+
+def test_a_server_that_refuses_everything_ends_the_run(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("400")] * 3, [request(f"p{n}") for n in range(3)], limits={"faults_to_stop": 3})
+    assert sum(isinstance(one, AccessRefused) for one in heard.replies) == 1
+    assert any("refused every call so far" in str(one) for one in heard.replies)
+
+
+def test_a_key_that_is_not_accepted_ends_the_run_as_the_users_error(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("401")], api_key_env="MOCK_KEY")
+    (error,) = heard.replies
+    assert isinstance(error, AccessRefused)
+    assert error.exit_code == 2
+
+
+def test_an_account_without_money_stops_the_run_and_keeps_all(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [None, Fault("402")], [request("a"), request("b")])
+    assert sum(isinstance(one, StopRun) and one.exit_code == 4 for one in heard.replies) == 1
+    assert heard.kept == 1
+
+
+def test_a_redirect_is_refused_and_not_followed(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [Fault("redirect")])
+    assert isinstance(heard.replies[0], AccessRefused)
+    assert "http://elsewhere.example" in heard.error
+    assert heard.server.calls == 1
+
+
+def test_a_server_that_is_down_stops_the_run_with_one_message(tmp_path: Path) -> None:
+    requests = [request(f"p{n}") for n in range(8)]
+    heard = ask(tmp_path, [Fault("500")] * 100, requests, limits={"tries": 3, "faults_to_stop": 20})
+    stops = [str(one) for one in heard.replies if isinstance(one, StopRun)]
+    assert any("seems to be down" in stop and "mock says 500" in stop for stop in stops)
+    assert heard.server.calls == 24
+
+
+def test_one_bad_request_does_not_stop_a_server_that_answers_others(tmp_path: Path) -> None:
+    heard = ask(tmp_path, [*[Fault("500")] * 3], [request("bad")], limits={"tries": 3, "faults_to_stop": 20})
+    assert isinstance(heard.replies[0], ModelError)
+    assert not isinstance(heard.replies[0], StopRun)
+
+
+def test_nothing_is_lost_or_doubled_when_a_fifth_of_all_calls_fail(tmp_path: Path) -> None:
+    requests = [request(f"p{n}", text=f"hello {n}") for n in range(200)]
+    heard = ask(
+        tmp_path, requests=requests, server={"fault_rate": 0.2, "seed": 3, "serials": True}, limits={"tries": 9}
+    )
+    assert len(heard.texts) == heard.kept == 200
+    assert len(set(heard.texts)) == 200
+    assert all(len(serials) == 1 for serials in heard.server.answered.values())
+    assert len(heard.faults) == heard.server.met.total() > 20
+
+
+def test_a_server_that_never_listened_is_a_fault_that_names_the_connection(tmp_path: Path) -> None:
+    from tests.helpers.chat_calls import model_at
+
+    heard = ask(
+        tmp_path, open_with=lambda _, **chosen: model_at("http://127.0.0.1:9/v1", **chosen), limits={"tries": 2}
+    )
+    assert "127.0.0.1:9: 2 tries failed; last: connection failed" in heard.error
