@@ -112,6 +112,11 @@ def sentence(comparison: Comparison) -> str | None:
     """
 
 
+@hookspec(firstresult=True)
+def fingerprint_files() -> Sequence[Path] | None:
+    """Files and folders that decide what the plugin makes, beside the code that it imports and the data beside that."""
+
+
 # Stages, in the usual order ------------------------------------------------------------------------------------
 
 

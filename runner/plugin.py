@@ -28,8 +28,8 @@ HOMES: Mapping[str, str] = {
     ),
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (
-        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasRoom Model "
-        "ModelContext Reply Request"
+        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasCode HasRoom "
+        "Model ModelContext Reply Request"
     ),
     # Servers and calls: addresses, keys, limits, answers that follow a schema
     "cbtrun.calls.calls": "Calls",

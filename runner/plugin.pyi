@@ -84,6 +84,7 @@ from cbtrun.contract.models import CountsTokens as CountsTokens
 from cbtrun.contract.models import Draw as Draw
 from cbtrun.contract.models import EngineShare as EngineShare
 from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
+from cbtrun.contract.models import HasCode as HasCode
 from cbtrun.contract.models import HasRoom as HasRoom
 from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext

@@ -153,18 +153,19 @@ class Registry:
         if using not in self._digests:
             from cbtrun.contract.plugin_digest import module_of, plugin_digest
 
-            plugin = self.plugin(using)
-            self._digests[using] = plugin_digest(plugin, module_of(plugin))
+            self._digests[using] = plugin_digest(module_of(self.plugin(using)), self._files(using))
         return self._digests[using]
 
     def code(self, using: str) -> str:
         """SHA-256 over the statements of a plugin's own package that it reaches: what a model of ours answers by."""
         from cbtrun.contract.plugin_digest import module_of, plugin_digest
 
-        plugin = self.plugin(using)
-        module = module_of(plugin)
+        module = module_of(self.plugin(using))
         ours = module is not None and module.__name__.startswith("cbtrun.plugins.")
-        return plugin_digest(plugin, module, within="cbtrun.plugins" if ours else "")
+        return plugin_digest(module, self._files(using), within="cbtrun.plugins" if ours else "")
+
+    def _files(self, using: str) -> list[Path]:
+        return list(self._only("fingerprint_files", using)() or ())
 
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""

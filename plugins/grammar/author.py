@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cbtrun.plugins.practices.practice import Practice
 
 
+@hookimpl
 def fingerprint_files() -> list[Path]:
     """Words and plans that stand in other rooms decide the sessions too."""
     plugins = Path(__file__).parents[1]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cbtrun.plugins.practices.practice import Practice
 
 
+@hookimpl
 def fingerprint_files() -> list[Path]:
     """The words that the patient speaks and understands decide its answers too."""
     plugins = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
 from cbtrun.contract.digests import derive_seed, digest
-from cbtrun.contract.models import EngineShare, Model, Reply, Request
+from cbtrun.contract.models import EngineShare, HasCode, Model, Reply, Request
 from cbtrun.errors import (
     CbtrunError,
     ConsentMissing,
@@ -210,6 +210,11 @@ class Calls:
         return await self.desk.reply(self.name, self.model, self.identity, request, self.code)
 
 
+def own_code(_name: str, model: Model) -> str:
+    """Digest of the code that answers, where a model says so."""
+    return model.code if isinstance(model, HasCode) else ""
+
+
 class OpenModels:
     """The models that a stage has open: each is opened once, and closed with the last that uses it."""
 
@@ -218,7 +223,7 @@ class OpenModels:
         desk: CallDesk,
         open_model: Callable[[str], Model],
         engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
-        code_of: Callable[[str, Model], str] = lambda name, model: getattr(model, "code", ""),  # noqa: ARG005
+        code_of: Callable[[str, Model], str] = own_code,
     ) -> None:
         self._desk = desk
         self._open_model = open_model

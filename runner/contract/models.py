@@ -79,7 +79,7 @@ class Reply:
 class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
-    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasRoom, and for a model behind a
+    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasCode, HasRoom, and for a model behind a
     server HasTerms (calls/server_terms.py).
     """
 
@@ -112,6 +112,15 @@ class HasAnswerMode(Protocol):
     @property
     def answer_mode(self) -> AnswerMode | None:
         """The way; none leaves it to the rating set."""
+
+
+@runtime_checkable
+class HasCode(Protocol):
+    """A model that answers in this process, by code of its plugin: a change of it is told, and redone when asked for."""
+
+    @property
+    def code(self) -> str:
+        """Digest of that code."""
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,26 +18,17 @@ def path_digest(path: Path) -> str:
     return file_digest(path)
 
 
-def plugin_digest(plugin: object, module: ModuleType | None, within: str = "") -> str:
+def plugin_digest(module: ModuleType | None, files: Iterable[Path] = (), within: str = "") -> str:
     """SHA-256 over the statements of a plugin's module and of all that it imports from its own package and from cbtrun.
 
+    files: what the plugin names in its hook `fingerprint_files`; data beside the modules counts without that.
     within: a package that the way does not leave.
-
-    Data beside these modules counts too. A plugin that reads files elsewhere lists them in a function
-    `fingerprint_files() -> list[Path]`.
     """
     source = getattr(module, "__file__", None)
     if module is None or source is None:
         return ""
     alone = Path(source).parent if "." not in module.__name__ else None  # a one-file plugin may import its neighbours
-    return digest(
-        [code_digest([module.__name__], alone, within), [[one.name, path_digest(one)] for one in _listed(plugin)]]
-    )
-
-
-def _listed(plugin: object) -> Iterator[Path]:
-    listed = getattr(plugin, "fingerprint_files", None)
-    yield from listed() if callable(listed) else ()
+    return digest([code_digest([module.__name__], alone, within), [[one.name, path_digest(one)] for one in files]])
 
 
 def module_of(plugin: object) -> ModuleType | None:

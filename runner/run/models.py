@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.calls.calls import own_code
 from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.files.plain_files import inside
 from cbtrun.ratings.rubric import rubric_digest
@@ -48,7 +49,7 @@ class StudyModels:
 
     def code_of(self, name: str, model: Model) -> str:
         """Digest of the code that answers for a model: its own word, or its plugin's code where it ships with cbtrun."""
-        own: str = getattr(model, "code", "")
+        own = own_code(name, model)
         if own or not is_embedded(self.study, self.registry, self.study.base_of(name)):
             return own
         return self.registry.code(self.study.models[name].using)

@@ -23,7 +23,7 @@ from cbtrun.contract.records import Comparison
 from cbtrun.contract.stand_in import StandIn
 from cbtrun.hookspecs import hookimpl
 from cbtrun.plugin import Check
-from cbtrun.registry import Registry, load_registry
+from cbtrun.registry import Registry, load_file, load_registry
 from cbtrun.testing.projects import StudyProject, study_project
 
 __all__ = ["study_project"]
@@ -112,6 +112,34 @@ def test_hook_rubric_folders(tmp_path: Path) -> None:
 def test_hook_plan_power() -> None:
     context: Any = SimpleNamespace(name="quality")
     assert offering(plan_power=lambda context: [context.name]).power("mine", context) == ["quality"]
+
+
+def test_hook_fingerprint_files(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("one", encoding="utf-8")
+    mine = load_file(
+        _on_disk(
+            tmp_path,
+            f"""
+from pathlib import Path
+from cbtrun.plugin import hookimpl
+
+@hookimpl
+def fingerprint_files():
+    return [Path({str(words)!r})]
+""",
+        )
+    )
+    before = load_registry(extra=[("mine", mine)]).digest("mine")
+    assert load_registry(extra=[("mine", mine)]).digest("mine") == before
+    words.write_text("two", encoding="utf-8")
+    assert load_registry(extra=[("mine", mine)]).digest("mine") != before
+
+
+def _on_disk(folder: Path, text: str) -> Path:
+    path = folder / "by_somebody_else.py"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def test_hook_sentence() -> None:

@@ -182,7 +182,7 @@ def test_a_plugins_digest_follows_its_imports_across_folders_and_stops_at_its_pa
     def digest() -> str:
         module = ModuleType("theirs.inner.plugin")
         module.__file__ = str(package / "inner" / "plugin.py")
-        return plugin_digest(object(), module)
+        return plugin_digest(module)
 
     first = digest()
     (package / "unused.py").write_text("X = 1\n")

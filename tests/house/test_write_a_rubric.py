@@ -1,15 +1,15 @@
 """The walk through docs/write-a-rubric.md, as somebody new would do it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from cbtrun.contract.records import ItemScore, Rating
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.results.records import read_results
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.places import DOCS
 from tests.helpers.rating_fakes import RUBRIC, score_table
 
-DOCS = Path(__file__).parents[1] / "docs" / "write-a-rubric.md"
+PAGE = DOCS / "write-a-rubric.md"
 Project = Callable[[dict[str, str]], StudyProject]
 
 
@@ -36,7 +36,7 @@ def test_a_mistake_in_a_rubric_reads_as_the_docs_show_it(study_project: Project)
     project.write("warmth.yaml", project.read("warmth.yaml").replace("high: 12", "high: 66"))
     done = project.run("validate", "mine.yaml")
     assert done.code == 2
-    assert done.err.strip() in DOCS.read_text(encoding="utf-8")
+    assert done.err.strip() in PAGE.read_text(encoding="utf-8")
 
 
 def test_an_analysis_takes_the_aggregate_of_its_rating_set_unless_it_has_its_own() -> None:

@@ -16,7 +16,7 @@ from cbtrun.plugins.crisis.risk_check import crisis_flags, risk_of
 from tests.helpers.places import ROOT, TESTS
 
 GOLDEN = TESTS / "golden" / "crisis"
-DOCS = ROOT / "docs" / "safety.md"
+PAGE = ROOT / "docs" / "safety.md"
 
 
 def labelled(file: str) -> Iterator[tuple[str, bool]]:
@@ -50,7 +50,7 @@ def test_few_crises_are_missed_and_few_alarms_are_false(file: str) -> None:
 @pytest.mark.parametrize("file", ["turns.yaml", "turns_put_aside.yaml", "turns_hard.yaml"])
 def test_the_docs_say_both_error_rates_as_they_are(file: str) -> None:
     missed, crises, alarms, others = errors(file)
-    row = re.search(rf"\| `{file}` \|(.*)\|", DOCS.read_text(encoding="utf-8"))
+    row = re.search(rf"\| `{file}` \|(.*)\|", PAGE.read_text(encoding="utf-8"))
     assert row is not None
     assert f"{missed} of {crises}" in row[1]
     assert f"{alarms} of {others}" in row[1]
