@@ -16,6 +16,7 @@ from cbtrun.plugins.tuning import sft, worker_processes
 from cbtrun.run.progress import Running, describe
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.tune_study import STUDY as TUNE_STUDY
+from tests.helpers.tune_study import tune_project
 
 Make = Callable[[Mapping[str, str]], StudyProject]
 
@@ -40,11 +41,6 @@ from cbtrun.contract.records import Adapter
 AT_ONCE = 2
 both = threading.Barrier(AT_ONCE, timeout=20)
 stopped = threading.Event()
-
-
-@pytest.fixture
-def project(study_project: Callable[..., StudyProject], tmp_path: Path) -> StudyProject:
-    return tune_project(study_project, tmp_path)
 
 
 @hookimpl
@@ -73,6 +69,11 @@ def made(context):
 def tune_model(context):
     BODY
 """
+
+
+@pytest.fixture
+def project(study_project: Callable[..., StudyProject], tmp_path: Path) -> StudyProject:
+    return tune_project(study_project, tmp_path)
 
 
 @pytest.fixture
