@@ -3,12 +3,14 @@
 
 PYTHON ?= python3
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+# CONSTRAINTS=constraints.txt installs the versions that were tested, as `.ci/run` does.
+CONSTRAINTS ?=
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 # An editable install is not compiled by pip; without this every start compiles a hundred files where caches are not written.
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: quickstart test test-slow test-browser lint schemas clean
+.PHONY: quickstart test test-slow test-browser coverage lint schemas constraints clean
 
 quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
@@ -20,8 +22,12 @@ test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m "slow and not gpu and not browser"
 
 test-browser: $(VENV)/.installed-dev
-	$(PIP) -e ".[dev,browser]"
+	$(PIP) -e ".[dev,tune,browser]"
 	$(PYTEST) -m browser
+
+# How much of the source the fast tests run through, by file; told, not asked for.
+coverage: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow and not gpu and not browser" --cov=cbtrun --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed-dev build/typing
 	$(VENV)/bin/ruff check .
@@ -31,6 +37,11 @@ lint: $(VENV)/.installed-dev build/typing
 
 schemas: $(VENV)/.installed
 	$(VENV)/bin/cbtrun schema --write
+
+constraints: $(VENV)/.installed-dev
+	head -2 constraints.txt > build/constraints.txt
+	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v " @ " >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
 # mypy does not follow the editable install's import hook, so it reads the package through links.
 build/typing: FORCE
@@ -46,15 +57,15 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
-	$(PIP) -e . && rm -rf cbtrun.egg-info
+	$(PIP) -e ".[tune]" && rm -rf cbtrun.egg-info
 	$(COMPILE)
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --upgrade pip
-	$(PIP) -e ".[dev,google,anthropic,serving]" && rm -rf cbtrun.egg-info
+	$(PIP) -e ".[dev,tune,google,anthropic,serving]" && rm -rf cbtrun.egg-info
 	$(COMPILE)
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info .coverage

@@ -15,6 +15,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contexts": "BlockContext Promise RunFacts StageContext StageNote",
     "cbtrun.contract.check": "Check ServerContext ServerQuestion",
     "cbtrun.contract.exported": "ExportContext",
+    "cbtrun.contract.extras": "lacking_packages",
     "cbtrun.contract.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
     "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",

@@ -75,6 +75,7 @@ from cbtrun.contract.digests import digest as digest
 from cbtrun.contract.digests import file_digest as file_digest
 from cbtrun.contract.digests import tree_digest as tree_digest
 from cbtrun.contract.exported import ExportContext as ExportContext
+from cbtrun.contract.extras import lacking_packages as lacking_packages
 
 # Models: what they are asked, what they answer, what else they may have
 from cbtrun.contract.models import AnswerMode as AnswerMode

@@ -90,6 +90,14 @@ def is_own_cache(cache: str) -> bool:
 
 
 @hookimpl
+def lacking_here(context: BlockContext) -> list[str]:
+    """What reads data sets, where it is not installed."""
+    from cbtrun.plugin import lacking_packages
+
+    return lacking_packages("data", "datasets", "pyarrow") if context.stage == "corpus" else []
+
+
+@hookimpl
 def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the split that passes its checks, in the data set's order."""
     options = context.options

@@ -116,12 +116,17 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 @hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
-    """A GPU, where one is asked for."""
-    if context.stage != "models" or context.options["device"] != "cuda":
+    """The packages that run a model here, and a GPU where one is asked for."""
+    if context.stage != "models":
         return []
+    from cbtrun.plugin import lacking_packages
     from cbtrun.plugins.local_models.gpus import visible_gpus
+    from cbtrun.plugins.local_models.packages import PACKAGES
 
-    return [] if visible_gpus(context.options) else ["device: cuda needs an NVIDIA GPU, and there is none here"]
+    missing = lacking_packages("local", *PACKAGES)
+    if context.options["device"] == "cuda" and not visible_gpus(context.options):
+        missing.append("device: cuda needs an NVIDIA GPU, and there is none here")
+    return missing
 
 
 @hookimpl

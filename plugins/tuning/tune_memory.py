@@ -78,9 +78,11 @@ def shape_of(source: str) -> Shape | None:
     """The shape of a model in a folder or in the hub's local cache; none where its config.json is not there."""
     path = Path(source) / "config.json"
     if not path.is_file():
-        from huggingface_hub import try_to_load_from_cache
-        from huggingface_hub.errors import HFValidationError
-
+        try:
+            from huggingface_hub import try_to_load_from_cache
+            from huggingface_hub.errors import HFValidationError
+        except ImportError:  # an install without the extra `local` has no cache of models
+            return None
         try:
             cached = try_to_load_from_cache(source, "config.json")
         except HFValidationError:

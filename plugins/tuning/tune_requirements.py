@@ -8,8 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cbtrun.plugin import lacking_packages
 from cbtrun.plugins.local_models.device_pool import planned_devices
 from cbtrun.plugins.local_models.gpus import visible_gpus
+from cbtrun.plugins.local_models.packages import PACKAGES
 
 BITSANDBYTES = "quantisation: nf4 needs bitsandbytes; pip install 'cbtrun[qlora]'"
 WANDB_SETTINGS = Path("wandb", "settings")
@@ -23,7 +25,8 @@ LIGER = "liger: true needs Liger's kernels; pip install 'cbtrun[liger]'"
 def lacking(options: Mapping[str, Any]) -> list[str]:
     """What is missing for a job of these options, in words; empty where it can run."""
     four_bits, gpus = options["quantisation"] == "nf4", len(visible_gpus(options))
-    missing = [BITSANDBYTES] if four_bits and not find_spec("bitsandbytes") else []
+    missing = lacking_packages("tune", *PACKAGES, "trl", "datasets", "pyarrow")
+    missing += [BITSANDBYTES] if four_bits and not find_spec("bitsandbytes") else []
     missing += [LIGER] if options["liger"] and not find_spec("liger_kernel") else []
     missing += [
         f"report_to: {name} is not installed; pip install {name}"

@@ -1,4 +1,4 @@
-"""The same words from the other chair: a patient's clause turned to "you", a therapist's plan turned to "I"."""
+"""The same words from the other chair: a patient's clause turned to "you"."""
 
 from __future__ import annotations
 
@@ -10,21 +10,11 @@ _TO_YOU = {
     "mine": "yours", "myself": "yourself", "we": "you", "we're": "you're", "we've": "you've", "we'd": "you'd",
     "we'll": "you'll", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
 }  # fmt: skip
-_TO_I = {
-    "you are": "I am", "are you": "am I", "you were": "I was", "were you": "was I", "you're": "I'm", "you've": "I've",
-    "you'd": "I'd", "you'll": "I'll", "you": "I", "your": "my", "yours": "mine", "yourself": "myself",
-}  # fmt: skip
 
 
 def to_you(text: str) -> str:
     """A first-person clause as the listener would say it back: "I lost my keys" gives "you lost your keys"."""
     return _swap(text, _TO_YOU)
-
-
-def to_i(text: str) -> str:
-    """A second-person clause as the one it is about would say it: "ring your sister" gives "ring my sister"."""
-    text = re.sub(r"\b(for|to|with|around|about|at|of|from|beside|suits|tell|ask|help|gives?) you\b", r"\1 me", text)
-    return _swap(text, _TO_I)
 
 
 def _swap(text: str, pairs: dict[str, str]) -> str:

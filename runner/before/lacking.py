@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = None) -> list[Problem]:
     """What this machine lacks for the study, in the order of its file.
 
-    folder: leave out finished tune jobs, and models that only finished stages of this run talk to.
+    folder: leave out finished stages, and models that only finished stages of this run talk to.
     """
     done = finished_stages(study, folder) if folder is not None else set()
     talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in study.talks_to(stage.id)}
     bases = {study.base_of(name) for name in talked_to}
     asked = [("models", name) for name in study.models if name in bases]
-    asked += [("tune", name) for name in study.tune_jobs if f"tune.{name}" not in done]
+    asked += [(stage.block, stage.name) for stage in ordered_stages(study) if stage.id not in done]
     return [
         Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
         for stage, name in asked

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.extras import install
 from cbtrun.errors import SpecError
 
 CSV_FIELD_LIMIT = 16 * 2**20
@@ -78,9 +79,11 @@ def _json_lines(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise SpecError.at(path, f"Parquet is read by pyarrow, which is not installed; {install('data')}") from None
     try:
         table = pyarrow.parquet.read_table(path)
     except pyarrow.ArrowInvalid as error:

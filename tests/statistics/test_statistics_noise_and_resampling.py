@@ -12,6 +12,7 @@ from cbtrun.statistics.bootstrap import LARGEST, bootstrap_difference, bootstrap
 from cbtrun.statistics.judge_noise import RatedSession, judge_noise, reliable_effect
 from cbtrun.statistics.multiplicity import adjusted_p
 from tests.helpers.places import TESTS
+from tests.helpers.simulated_power import simulated_power_of_groups, simulated_power_of_pairs
 
 GOLDEN = json.loads((TESTS / "golden/statistics/judge_noise.json").read_text())["cases"]
 
@@ -89,20 +90,20 @@ def test_bootstrap_leaves_out_what_it_cannot_do_and_says_so() -> None:
 
 
 def test_simulated_power_of_pairs_agrees_with_the_closed_form() -> None:
-    found = power.simulated_power_of_pairs(20, 5.0, (10.0, 10.0), 0.5, seed=1, studies=1500)
+    found = simulated_power_of_pairs(20, 5.0, (10.0, 10.0), 0.5, seed=1, studies=1500)
     assert found.effect == pytest.approx(0.5)
     assert found.power == pytest.approx(power.power_of_pairs(20, 0.5), abs=4 * found.error)
 
 
 def test_simulated_power_at_the_ceiling_is_lower() -> None:
-    free = power.simulated_power_of_groups((15, 15), 4.0, (5.0, 5.0), 1, "welch", None, 64.0, studies=400)
-    cut = power.simulated_power_of_groups((15, 15), 4.0, (5.0, 5.0), 1, "welch", (0, 66), 64.0, studies=400)
+    free = simulated_power_of_groups((15, 15), 4.0, (5.0, 5.0), 1, "welch", None, 64.0, studies=400)
+    cut = simulated_power_of_groups((15, 15), 4.0, (5.0, 5.0), 1, "welch", (0, 66), 64.0, studies=400)
     assert cut.power < free.power
 
 
 def test_planning_for_no_effect_is_refused() -> None:
     with pytest.raises(StatisticsError, match="too small to plan for"):
-        power.needed_pairs(1e-6)
+        power.smallest_n(lambda n: power.power_of_pairs(n, 1e-6), 0.8)
 
 
 def test_dz_follows_from_d_and_the_correlation() -> None:

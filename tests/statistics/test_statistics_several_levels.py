@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,12 @@ OURS: dict[str, Callable[[Case], Case]] = {
     "corrections": lambda case: {name: multiplicity.adjusted_p(case["p"], name) for name in ("holm", "bh")},
     "power_paired": lambda case: {"power": power.power_of_pairs(case["n"], case["dz"])},
     "power_groups": lambda case: {"power": power.power_of_groups(tuple(case["n"]), case["d"])},
-    "detectable_paired": lambda case: {"effect": power.detectable_by_pairs(case["n"], case["power"])},
-    "detectable_groups": lambda case: {"effect": power.detectable_by_groups(tuple(case["n"]), case["power"])},
+    "detectable_paired": lambda case: {
+        "effect": power.smallest_effect(partial(power.power_of_pairs, case["n"]), case["power"])
+    },
+    "detectable_groups": lambda case: {
+        "effect": power.smallest_effect(partial(power.power_of_groups, tuple(case["n"])), case["power"])
+    },
 }
 LOOSER: dict[str, tuple[Callable[[Case], Case], float]] = {
     "proportional_odds": (_odds, 1e-4),
@@ -161,9 +166,13 @@ def test_mixed_model_agrees_with_lmer_and_lmertest(
 def test_needed_n_is_the_next_whole_number_above_r(case: Case) -> None:
     wanted = case["input"]
     if case["method"] == "needed_paired":
-        assert power.needed_pairs(wanted["dz"], wanted["power"]) == int(np.ceil(case["expected"]["n"]))
+        assert power.smallest_n(lambda n: power.power_of_pairs(n, wanted["dz"]), wanted["power"]) == int(
+            np.ceil(case["expected"]["n"])
+        )
     else:
-        assert power.needed_in_each_group(wanted["d"], wanted["power"]) == int(np.ceil(case["expected"]["n"]))
+        assert power.smallest_n(lambda n: power.power_of_groups((n, n), wanted["d"]), wanted["power"]) == int(
+            np.ceil(case["expected"]["n"])
+        )
 
 
 def test_every_golden_case_is_compared() -> None:

@@ -131,8 +131,10 @@ def hub_models(study: Study, registry: Registry) -> dict[str, str]:
 
 def is_cached(model: str) -> bool:
     """Whether the hub's cache on this machine has a model's settings, and so most likely its weights."""
-    from huggingface_hub import try_to_load_from_cache
-
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:  # an install without local models has no cache of them
+        return False
     return isinstance(try_to_load_from_cache(model, "config.json"), str)
 
 
@@ -149,6 +151,8 @@ def checkpoint_gib(job: Mapping[str, Any]) -> float:
 
 
 def _hub_token() -> bool:
-    from huggingface_hub import get_token
-
+    try:
+        from huggingface_hub import get_token
+    except ImportError:
+        return False
     return bool(get_token())
