@@ -19,6 +19,7 @@ from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_template_ends
 from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
+from cbtrun.plugins.local_models.same_everywhere import settle_arithmetic
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Problem
@@ -64,6 +65,7 @@ def find_model(model: str, revision: str | None = None, *, weights: bool = True)
 def model_folder(model: str) -> Path | None:
     """Where a model's files lie on this machine; none for a name on the hub. Raises ModelError for a place that is not."""
     if model.startswith("cbtrun:"):
+        settle_arithmetic()
         embedded = tiny.embedded_folder(model)
         if embedded is None:
             raise ModelError(f"no embedded model '{model}'; there is '{tiny.MODEL_NAME}'")

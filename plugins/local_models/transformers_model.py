@@ -97,9 +97,16 @@ SCHEMA: Json = {
 }
 PIECE = 64
 """Tokens of a prompt that are read at a time."""
-SOURCES = ("transformers_model", "fixed_shape", "row_cache", "row_sampling", "chat_format", "model_files")
+SOURCES = (
+    "transformers_model",
+    "fixed_shape",
+    "row_cache",
+    "row_sampling",
+    "chat_format",
+    "model_files",
+    "same_everywhere",
+)
 """Modules of this folder that decide a reply: a changed statement in one of them, and no reply of before is replayed."""
-"""Modules that decide a reply."""
 
 
 @hookimpl
