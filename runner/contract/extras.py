@@ -14,12 +14,7 @@ def lacking_packages(extra: str, *modules: str) -> list[str]:
     if not missing:
         return []
     verb = "is" if len(missing) == 1 else "are"
-    return [f"{', '.join(missing)} {verb} not installed here; {install(extra)}"]
-
-
-def install(extra: str) -> str:
-    """The command that installs an extra."""
-    return f"pip install 'cbtrun[{extra}]'"
+    return [f"{', '.join(missing)} {verb} not installed here; pip install 'cbtrun[{extra}]'"]
 
 
 def _is_installed(module: str) -> bool:

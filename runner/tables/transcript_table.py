@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.contract.extras import install
 from cbtrun.errors import SpecError
 
 CSV_FIELD_LIMIT = 16 * 2**20
@@ -83,7 +82,8 @@ def _parquet(path: Path) -> Iterator[Row]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise SpecError.at(path, f"Parquet is read by pyarrow, which is not installed; {install('data')}") from None
+        missing = "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'"
+        raise SpecError.at(path, missing) from None
     try:
         table = pyarrow.parquet.read_table(path)
     except pyarrow.ArrowInvalid as error:
