@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from cbtrun.run.options import Outcome
     from cbtrun.study.spec import Study
 
+MOST_DEVIATIONS = 10
+"""From a registration that are told on the terminal; the report has all."""
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
 run_argument = click.argument(
     "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
@@ -88,6 +90,10 @@ def say_outcome(outcome: Outcome) -> int:
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
         click.echo("Nothing to do: every stage is up to date.")
+    if outcome.promise is not None:
+        click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
+        for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
+            click.echo(f"  {deviation}", err=True)
     if outcome.folder.results.exists():
         click.echo(f"results: {outcome.folder.results}")
     if outcome.report is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Event, RLock
@@ -29,7 +30,7 @@ from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
-from cbtrun.run.promise import promise_of, registration_digest
+from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
@@ -96,6 +97,12 @@ class StagesAtWork:
         elif not self._lacks_what_it_reads(stage):
             self._work(stage, now, wanted)
 
+    def hold_to_promise(self) -> None:
+        """Look whether the run kept to its registration, and write it down."""
+        self.outcome.promise = promise_of(self.study, self.registry, self.folder, self.journal.first_run())
+        if self.outcome.promise is not None:
+            keep_promise(self.folder, self.outcome.promise)
+
     def results(self) -> None:
         """Write results.json, a stage of our own: made from what the others wrote, and from what failed in them."""
         failed = [failure.model_dump() for failure in self.outcome.failures]
@@ -124,6 +131,7 @@ class StagesAtWork:
 
     def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""
+        self.outcome.promise = kept_promise(self.folder)
         context = self._context(stage, Tally(), Due("work"))
         context.options = {**context.options, **options}
         written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
@@ -138,7 +146,8 @@ class StagesAtWork:
         """Fingerprint and code of a stage as the study and cbtrun are now."""
         also = None
         if stage.block == "report":  # it names the promise, and the code of each stage
-            also = [registration_digest(self.folder), self._made_by(), self.outcome.kept]
+            promise = self.outcome.promise
+            also = [promise and asdict(promise), self._made_by(), self.outcome.kept]
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
@@ -237,6 +246,8 @@ class StagesAtWork:
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
         self.outputs[stage.id] = self._output_digest(stage) or ""
+        if not context.failures and stage.block in ("personas", "corpus"):
+            note_made(self.study, self.folder, stage.id, self.outputs[stage.id])
         if context.failures:
             self.journal.unmark_stage(stage.id)
         else:
@@ -250,7 +261,7 @@ class StagesAtWork:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
-        if wanted.what == "replay":
+        if wanted.what == "replay" or self.options.embedded_alone:
             desk.replays = self._costs
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         reports = stage.block == "report"
@@ -279,14 +290,13 @@ class StagesAtWork:
 
     def _facts(self) -> RunFacts:
         usage, failures = self.journal.usage(), tuple(self.outcome.failures)
-        promise = promise_of(self.study, self.folder, self.journal.first_run())
         return RunFacts(
             lock=lock_of(self.folder),
             usage=usage,
             failures=failures,
             retries=self.journal.retries(),
             embedded=self.models.embedded(),
-            promise=promise,
+            promise=self.outcome.promise,
             real_people="sessions" in self._theirs,
             made_by=self._made_by(),
             kept=dict(self.outcome.kept),
