@@ -22,6 +22,7 @@ from cbtrun.errors import SpecError, StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import Journal
 from cbtrun.journal.trouble import told
+from cbtrun.run.failures import write_failures
 from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_registration, made_in
@@ -54,7 +55,11 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
         with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
-            return _all_stages(StagesAtWork(study, registry, folder, options, journal), stages)
+            run = StagesAtWork(study, registry, folder, options, journal)
+            try:
+                return _all_stages(run, stages)
+            finally:
+                run.outcome.failure_list = write_failures(folder, run.outcome.failures)
 
 
 def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:

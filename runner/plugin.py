@@ -23,7 +23,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
-        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited ServerFault "
+        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited Refusal ServerFault "
         "ServerTrouble SpecError StageError StatisticsError StopRun"
     ),
     # Models: what they are asked, what they answer, what else they may have
@@ -97,7 +97,9 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
+    "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
+    "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
     "cbtrun.scores.rated_sets": "RatedSet",
     "cbtrun.statistics.clustered": "clustered_interval",

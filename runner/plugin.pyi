@@ -136,6 +136,7 @@ from cbtrun.errors import Place as Place
 from cbtrun.errors import PluginError as PluginError
 from cbtrun.errors import Problem as Problem
 from cbtrun.errors import RateLimited as RateLimited
+from cbtrun.errors import Refusal as Refusal
 from cbtrun.errors import ServerFault as ServerFault
 from cbtrun.errors import ServerTrouble as ServerTrouble
 from cbtrun.errors import SpecError as SpecError
@@ -219,9 +220,12 @@ from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
 
 # Results
+from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
 from cbtrun.results.groups import level_of as level_of
+from cbtrun.results.nothing_scored import NothingScored as NothingScored
+from cbtrun.results.nothing_scored import nothing_scored as nothing_scored
 from cbtrun.results.records import GroupSummary as GroupSummary
 from cbtrun.results.records import OutcomeSummary as OutcomeSummary
 from cbtrun.results.records import Results as Results

@@ -53,6 +53,10 @@ class _Told:
             "machine that wrote it. Whoever has the file of the registration can check that it has this digest."
         ]
 
+    def _are_read(self) -> bool:
+        """Whether sessions come from a file and nobody plays them."""
+        return bool(self.study.sessions.options.get("path")) and not self.study.sessions.patient
+
     def title(self) -> list[str]:
         return [self.study.title]
 
@@ -61,7 +65,7 @@ class _Told:
         return [*([str(asked)] if asked else []), f"The question of the study: {self.study.title}"]
 
     def existing(self) -> list[str]:
-        if self.study.sessions.using == "import":
+        if self._are_read():
             return [
                 "Yes. The sessions exist already and are read from a file, which is frozen by its digest (below). The "
                 "authors state whether they had seen outcomes of these sessions before: [for the authors to say]."
@@ -73,7 +77,7 @@ class _Told:
 
     def collection(self) -> list[str]:
         block = self.study.sessions
-        if block.using == "import":
+        if self._are_read():
             return [f"Sessions are read from {block.options.get('path', 'a file')}."]
         longest = f" Each has at most {block.max_turns} turns." if block.max_turns else ""
         return [f"A model of a therapist talks with a model of a patient (`{block.patient}`).{longest}"]

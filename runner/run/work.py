@@ -23,8 +23,10 @@ from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
+from cbtrun.results.nothing_scored import nothing_scored
 from cbtrun.results.parts import Parts
 from cbtrun.results.records import results_bytes
+from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
@@ -68,6 +70,8 @@ class StagesAtWork:
         self._gates = ServerGates()
         self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
+        self._failed: list[Failure] = []
+        """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
 
     def together(self, wave: Wave) -> None:
@@ -111,6 +115,7 @@ class StagesAtWork:
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
         if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
+            self.outcome.unscored = nothing_scored(self.inputs.results(), self.study)
             return
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
@@ -124,6 +129,7 @@ class StagesAtWork:
             self.lost,
         )
         self.outcome.failures += self.lost.failures
+        self.outcome.unscored = nothing_scored(results, self.study)
         write_atomically(self.folder.results, results_bytes(results).decode())
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
@@ -132,6 +138,7 @@ class StagesAtWork:
     def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""
         self.outcome.promise = kept_promise(self.folder)
+        self._failed = failures_of(self.folder)
         context = self._context(stage, Tally(), Due("work"))
         context.options = {**context.options, **options}
         written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
@@ -289,7 +296,7 @@ class StagesAtWork:
         return not all(is_embedded(self.study, self.registry, base) for base in self.study.models_behind(model))
 
     def _facts(self) -> RunFacts:
-        usage, failures = self.journal.usage(), tuple(self.outcome.failures)
+        usage, failures = self.journal.usage(), tuple(self._failed or self.outcome.failures)
         return RunFacts(
             lock=lock_of(self.folder),
             usage=usage,
