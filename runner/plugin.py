@@ -28,8 +28,8 @@ HOMES: Mapping[str, str] = {
     ),
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (
-        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasRoom Model "
-        "ModelContext Reply Request"
+        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasLanguages "
+        "HasRoom Model ModelContext Reply Request"
     ),
     # Servers and calls: addresses, keys, limits, answers that follow a schema
     "cbtrun.calls.calls": "Calls",
@@ -52,6 +52,7 @@ HOMES: Mapping[str, str] = {
     # Rubrics and ratings
     "cbtrun.ratings.answer": "answer_form AnswerForm item_scores unscored",
     "cbtrun.ratings.evidence": "TurnsSearched",
+    "cbtrun.ratings.languages": "spoken_in why_unreadable",
     "cbtrun.ratings.norms": "norms_of",
     "cbtrun.ratings.order": "asking_place",
     "cbtrun.ratings.reasons": "NOT_APPLICABLE reason_kind",

@@ -84,6 +84,7 @@ from cbtrun.contract.models import CountsTokens as CountsTokens
 from cbtrun.contract.models import Draw as Draw
 from cbtrun.contract.models import EngineShare as EngineShare
 from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
+from cbtrun.contract.models import HasLanguages as HasLanguages
 from cbtrun.contract.models import HasRoom as HasRoom
 from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext
@@ -188,6 +189,8 @@ from cbtrun.ratings.answer import answer_form as answer_form
 from cbtrun.ratings.answer import item_scores as item_scores
 from cbtrun.ratings.answer import unscored as unscored
 from cbtrun.ratings.evidence import TurnsSearched as TurnsSearched
+from cbtrun.ratings.languages import spoken_in as spoken_in
+from cbtrun.ratings.languages import why_unreadable as why_unreadable
 from cbtrun.ratings.norms import norms_of as norms_of
 from cbtrun.ratings.order import asking_place as asking_place
 from cbtrun.ratings.reasons import NOT_APPLICABLE as NOT_APPLICABLE

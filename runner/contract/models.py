@@ -79,7 +79,7 @@ class Reply:
 class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
-    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasRoom, and for a model behind a
+    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasLanguages, HasRoom, and for a model behind a
     server HasTerms (calls/server_terms.py).
     """
 
@@ -112,6 +112,15 @@ class HasAnswerMode(Protocol):
     @property
     def answer_mode(self) -> AnswerMode | None:
         """The way; none leaves it to the rating set."""
+
+
+@runtime_checkable
+class HasLanguages(Protocol):
+    """A model that reads some languages alone: a session in another one is left unscored by it, with that reason."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of ISO 639 (`en`); none at all means any."""
 
 
 @runtime_checkable
