@@ -33,7 +33,7 @@ from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
 
 if TYPE_CHECKING:
-    from cbtrun.analysis.preregistration import Made
+    from cbtrun.analysis.preregistration import MadeDigests
     from cbtrun.registry import Registry
     from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
@@ -103,7 +103,7 @@ def remake_report(
         return run.outcome, run.report_alone(report, options or {})
 
 
-def make_beforehand(study: Study, registry: Registry) -> Made:
+def make_beforehand(study: Study, registry: Registry) -> MadeDigests:
     """Digests of the persona sets and corpora, made in a folder that is thrown away by embedded models alone.
 
     Sets that another model writes are left out.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun.analysis.preregistration import (
-    Made,
+    MadeDigests,
     Registration,
     claim_words,
     deviations,
@@ -30,7 +30,7 @@ STUDY = {
     "report": {"using": "html"},
 }
 RUBRICS = {"ctrs": "aaa"}
-MADE = Made(personas={"eval": "ppp"}, corpus={"cbt": "ccc"})
+MADE = MadeDigests(personas={"eval": "ppp"}, corpus={"cbt": "ccc"})
 FROZEN = Frozen(
     texts={"study.yaml": "sss"},
     files={"data.csv": "ddd", "rater.py": "rrr"},
@@ -56,7 +56,7 @@ def test_an_unchanged_study_is_as_registered() -> None:
 
 def test_every_deviation_is_listed_with_both_values() -> None:
     changed = {**STUDY, "analysis": {"main": {**STUDY["analysis"]["main"], "using": "independent", "tests": ["welch"]}}}
-    now = Made(personas={"eval": "qqq"}, corpus={"cbt": "ccc"})
+    now = MadeDigests(personas={"eval": "qqq"}, corpus={"cbt": "ccc"})
     found = deviations(_registered(), changed, {"ctrs": "bbb"}, now, FROZEN)
     assert [one.path for one in found] == [
         "analysis/main/tests",
@@ -132,7 +132,7 @@ def test_other_bytes_of_the_same_words_are_told_and_are_no_deviation() -> None:
 def test_personas_and_corpora_made_later_are_not_deviations_and_other_ones_are() -> None:
     early = register(STUDY, RUBRICS, WHEN)
     assert deviations(early, STUDY, RUBRICS, MADE) == ()
-    other = Made(personas=MADE.personas, corpus={"cbt": "xxx"})
+    other = MadeDigests(personas=MADE.personas, corpus={"cbt": "xxx"})
     assert [one.path for one in deviations(_registered(), STUDY, RUBRICS, other, FROZEN)] == ["corpora made/cbt"]
 
 

@@ -31,7 +31,7 @@ MOST_SHOWN = 300
 """Characters of a value in a sentence about it: a block that was left out can be long."""
 
 
-class Made(Record):
+class MadeDigests(Record):
     """SHA-256 of what was made: persona sets and corpora, by name."""
 
     personas: dict[str, str] = Field(default_factory=dict)
@@ -56,7 +56,7 @@ class Registration(Record):
     """Rubric -> SHA-256 of its content."""
     frozen: Frozen
     """Files, code and addresses."""
-    made: Made = Made()
+    made: MadeDigests = MadeDigests()
     """What could be made when it was registered."""
     digest: str
     """SHA-256 over everything above: shows later edits of this file."""
@@ -86,7 +86,7 @@ def register(
     study: Mapping[str, Any],
     rubrics: Mapping[str, str],
     when: datetime,
-    made: Made | None = None,
+    made: MadeDigests | None = None,
     frozen: Frozen | None = None,
 ) -> Registration:
     """Freeze a resolved study. rubrics: name -> digest. Raises StageError without a time zone or an analysis."""
@@ -104,7 +104,7 @@ def register(
         "headline": _headline(view),
         "rubrics": dict(sorted(rubrics.items())),
         "frozen": (frozen or Frozen()).model_dump(mode="json"),
-        "made": (made or Made()).model_dump(mode="json"),
+        "made": (made or MadeDigests()).model_dump(mode="json"),
     }
     return Registration.model_validate({**content, "digest": digest(content)})
 
@@ -113,7 +113,7 @@ def deviations(
     registration: Registration,
     study: Mapping[str, Any],
     rubrics: Mapping[str, str],
-    made: Made | None = None,
+    made: MadeDigests | None = None,
     frozen: Frozen | None = None,
 ) -> tuple[Deviation, ...]:
     """Everything that differs from the promise, sorted by path; personas and corpora count once both sides have them.
@@ -129,7 +129,7 @@ def deviations(
         headline=_headline(view),
         rubrics=dict(rubrics),
         frozen=frozen or Frozen(),
-        made=made or Made(),
+        made=made or MadeDigests(),
         digest="",
     )
     return differences(registration, now)

@@ -119,9 +119,9 @@ def _write_text(study: Study, registration: Registration, target: Path) -> None:
 
 def _note_published(study: Study, registration: Registration, place: str) -> None:
     from cbtrun.run.promise import where
-    from cbtrun.run.register import Entry, note, now
+    from cbtrun.run.register import RegisterLine, note, now
 
-    entry = Entry(
+    entry = RegisterLine(
         event="published", at=now(), study=study.name, file=where(study), under=registration.digest, where=place
     )
     note(entry, None)

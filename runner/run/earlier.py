@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from cbtrun.analysis.preregistration import Deviation, Made, Registration, differences
+from cbtrun.analysis.preregistration import Deviation, MadeDigests, Registration, differences
 
 if TYPE_CHECKING:
-    from cbtrun.run.register import Entry
+    from cbtrun.run.register import RegisterLine
 
 MOST_TOLD = 10
 """Differences from one earlier registration that are told one by one."""
 
 
-def earlier_words(registration: Registration, entries: Sequence[Entry], first_run: float | None) -> tuple[str, ...]:
+def earlier_words(
+    registration: Registration, entries: Sequence[RegisterLine], first_run: float | None
+) -> tuple[str, ...]:
     """What weakens a promise that was not the first: another one before it, data that were there already.
 
     entries: as the register has them. first_run: of the run folder, in seconds since 1970. The same promise made anew
@@ -36,7 +38,7 @@ def earlier_words(registration: Registration, entries: Sequence[Entry], first_ru
     return tuple(told)
 
 
-def remade_words(made: Made, entries: Sequence[Entry], registration: Registration) -> tuple[str, ...]:
+def remade_words(made: MadeDigests, entries: Sequence[RegisterLine], registration: Registration) -> tuple[str, ...]:
     """Personas and corpora that are others than when they were first made under the registration."""
     now = {f"personas.{name}": digest for name, digest in made.personas.items()}
     now |= {f"corpus.{name}": digest for name, digest in made.corpus.items()}
@@ -58,7 +60,7 @@ def _other_promise(earlier: Registration, found: Sequence[Deviation]) -> Iterato
         yield f"{before}: {len(found) - MOST_TOLD} more differences"
 
 
-def _registration(entry: Entry) -> Registration | None:
+def _registration(entry: RegisterLine) -> Registration | None:
     if entry.event != "registered" or entry.registration is None:
         return None
     try:

@@ -13,14 +13,14 @@ from cbtrun.contract.digests import file_digest
 from cbtrun.files.run_folder import RunFolder, write_json
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.run.inputs import output_path
-from cbtrun.run.register import Entry, entries_of, note, now
+from cbtrun.run.register import RegisterLine, entries_of, note, now
 from cbtrun.run.tombstones import stood_for, tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from cbtrun.analysis.preregistration import Made, Registration
+    from cbtrun.analysis.preregistration import MadeDigests, Registration
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
@@ -52,7 +52,7 @@ def keep_registration(study: Study, folder: RunFolder) -> None:
             note(registered(study, registration), runs)
             if not kept.exists():
                 write_json(kept, registration.model_dump(mode="json"))
-    note(Entry(event="run", at=now(), study=study.name, file=where(study)), runs)
+    note(RegisterLine(event="run", at=now(), study=study.name, file=where(study)), runs)
 
 
 def where(study: Study) -> str:
@@ -60,10 +60,10 @@ def where(study: Study) -> str:
     return str(study.path.resolve())
 
 
-def registered(study: Study, registration: Registration) -> Entry:
+def registered(study: Study, registration: Registration) -> RegisterLine:
     """The register's line about a registration."""
     at, content = registration.registered_at, registration.model_dump(mode="json")
-    return Entry(event="registered", at=at, study=study.name, file=where(study), registration=content)
+    return RegisterLine(event="registered", at=at, study=study.name, file=where(study), registration=content)
 
 
 def note_made(study: Study, folder: RunFolder, stage: str, output: str) -> None:
@@ -73,11 +73,13 @@ def note_made(study: Study, folder: RunFolder, stage: str, output: str) -> None:
     kept = folder.path / KEPT
     if kept.exists():
         under = read_registration(kept).digest
-        about = Entry(event="made", at=now(), study=study.name, file=where(study), under=under, of=stage, digest=output)
+        about = RegisterLine(
+            event="made", at=now(), study=study.name, file=where(study), under=under, of=stage, digest=output
+        )
         note(about, folder.path.parent)
 
 
-def register_study(study: Study, registry: Registry, made: Made, when: datetime) -> Registration:
+def register_study(study: Study, registry: Registry, made: MadeDigests, when: datetime) -> Registration:
     """The promise of a study as it stands now. made: digests of the personas and corpora that could be made."""
     from cbtrun.analysis.preregistration import register
     from cbtrun.study.frozen import frozen_of
@@ -85,9 +87,9 @@ def register_study(study: Study, registry: Registry, made: Made, when: datetime)
     return register(study.data, _rubrics(study), when, made, frozen_of(study, registry))
 
 
-def made_in(study: Study, folder: RunFolder) -> Made:
+def made_in(study: Study, folder: RunFolder) -> MadeDigests:
     """Digests of the persona sets and corpora in the run folder; those who were forgotten since still count."""
-    from cbtrun.analysis.preregistration import Made
+    from cbtrun.analysis.preregistration import MadeDigests
 
     stones = tombstones(folder)
 
@@ -95,7 +97,7 @@ def made_in(study: Study, folder: RunFolder) -> Made:
         paths = {name: output_path(folder, block, name) for name in names}
         return {name: stood_for(stones, file_digest(path)) for name, path in paths.items() if path.exists()}
 
-    return Made(personas=digests("personas", study.personas), corpus=digests("corpus", study.corpora))
+    return MadeDigests(personas=digests("personas", study.personas), corpus=digests("corpus", study.corpora))
 
 
 def promise_of(study: Study, registry: Registry, folder: RunFolder, first_run: float | None) -> Promise | None:

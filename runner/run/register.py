@@ -27,7 +27,7 @@ MOST_BYTES = 50_000_000
 """Of a register; a longer one was not written by us."""
 
 
-class Entry(Record):
+class RegisterLine(Record):
     """One line of a register."""
 
     event: Literal["registered", "run", "made", "published"]
@@ -65,7 +65,7 @@ def registers(runs: Path | None) -> list[Path]:
     return [*([runs / FILE] if runs else []), *own]
 
 
-def note(entry: Entry, runs: Path | None) -> None:
+def note(entry: RegisterLine, runs: Path | None) -> None:
     """Add a line to every file of the register that has not got it. One that may not be written is left as it is."""
     line = json.dumps(entry.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=False)
     for path in registers(runs):
@@ -81,15 +81,15 @@ def note(entry: Entry, runs: Path | None) -> None:
             continue  # no home, a full disk, a folder that is only read: the other file has it
 
 
-def _told(entry: Entry) -> tuple[object, ...]:
+def _told(entry: RegisterLine) -> tuple[object, ...]:
     """What a line tells: of what happens again and again, a first run or a first set of personas, the first time counts."""
     what = (entry.event, entry.study, entry.file, entry.under, entry.of)
     return what if entry.event in ("run", "made") else (*what, entry.where, (entry.registration or {}).get("digest"))
 
 
-def entries_of(file: str, study: str, runs: Path | None) -> list[Entry]:
+def entries_of(file: str, study: str, runs: Path | None) -> list[RegisterLine]:
     """All that the register has of a study, the earliest first: of its file, or of its name beside the same run folders."""
-    found: list[Entry] = []
+    found: list[RegisterLine] = []
     for path in registers(runs):
         beside = runs is not None and path == runs / FILE
         for entry in _read(path):
@@ -99,7 +99,7 @@ def entries_of(file: str, study: str, runs: Path | None) -> list[Entry]:
     return list({_told(entry): entry for entry in reversed(found)}.values())[::-1]  # both files have most lines
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[RegisterLine]:
     if not path.exists():
         return []
     try:
@@ -109,12 +109,12 @@ def _read(path: Path) -> list[Entry]:
         return []
 
 
-def _entries(lines: Iterable[bytes]) -> list[Entry]:
+def _entries(lines: Iterable[bytes]) -> list[RegisterLine]:
     """The lines that can be read: one that cannot, of another version or half written, says nothing."""
     found = []
     for line in lines:
         try:
-            entry = Entry.model_validate(json.loads(line))
+            entry = RegisterLine.model_validate(json.loads(line))
             found += [entry] if entry.when else []
         except (ValidationError, ValueError, RecursionError, OverflowError):
             continue

@@ -12,7 +12,7 @@ from cbtrun.contexts import Promise
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.registry import load_registry
 from cbtrun.run.promise import keep_registration, note_made, promise_of
-from cbtrun.run.register import FILE, Entry, entries_of, note, registers
+from cbtrun.run.register import FILE, RegisterLine, entries_of, note, registers
 from cbtrun.study import frozen
 from cbtrun.study.checks import check_study
 from cbtrun.study.load import local_plugins
@@ -256,7 +256,7 @@ def test_a_register_that_is_a_link_or_holds_nonsense_stops_nothing(project: Stud
 
 
 def test_a_first_run_is_noted_once_and_a_rehearsal_never(project: StudyProject) -> None:
-    entry = Entry(event="run", at="2026-05-05T00:00:00+00:00", study="st", file="/x/st.yaml")
+    entry = RegisterLine(event="run", at="2026-05-05T00:00:00+00:00", study="st", file="/x/st.yaml")
     for _ in range(3):
         note(entry, None)
     assert [one.event for one in entries_of("/x/st.yaml", "st", None)] == ["run"]
@@ -268,11 +268,11 @@ def _age(project: StudyProject) -> None:
     """As if the registration in the register were of January 1, and the first run of January 2."""
     for path in registers(project.folder / "runs"):
         if path.exists():
-            lines = [Entry.model_validate_json(line) for line in path.read_text().splitlines()]
+            lines = [RegisterLine.model_validate_json(line) for line in path.read_text().splitlines()]
             path.write_text("".join(f"{_aged(one).model_dump_json(exclude_defaults=True)}\n" for one in lines))
 
 
-def _aged(entry: Entry) -> Entry:
+def _aged(entry: RegisterLine) -> RegisterLine:
     at = "2026-01-02T00:00:00+00:00" if entry.event == "run" else "2026-01-01T00:00:00+00:00"
     registration = entry.registration and {**entry.registration, "registered_at": at}
     return entry.model_copy(update={"at": at, "registration": registration})
