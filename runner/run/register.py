@@ -69,9 +69,10 @@ def note(entry: RegisterLine, runs: Path | None) -> None:
     """Add a line to every file of the register that has not got it. One that may not be written is left as it is."""
     line = json.dumps(entry.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=False)
     for path in registers(runs):
+        mode = 0o666 if runs is not None and path.parent == runs else 0o600  # a folder of runs may be shared
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
+            with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, mode), "r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 there = file.read(MOST_BYTES)
                 if _told(entry) not in {_told(one) for one in _entries(there.splitlines())}:
