@@ -85,6 +85,8 @@ class Promise:
     """One sentence: when it was registered, and how many deviations there are."""
     deviations: tuple[str, ...] = ()
     """Each in words; empty where all is as registered."""
+    notes: tuple[str, ...] = ()
+    """Sentences that belong beside it: whose word the time is, files that differ in nothing that they say."""
 
 
 @dataclass(frozen=True)

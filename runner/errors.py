@@ -5,6 +5,7 @@
     │   └── ConsentMissing words of real people would have left this machine
     ├── PluginError        a plugin is unknown, broken or not allowed to load
     ├── ModelError         a model could not be opened, or refused a request for good
+    │   └── Refusal        ... and would refuse any other request too
     ├── StageError         a stage cannot go on with what it was given
     │   └── WouldAsk       a stage that is done again from kept replies alone would need a new one
     ├── StatisticsError    the numbers do not fit the method
@@ -81,6 +82,15 @@ class PluginError(CbtrunError):
 
 class ModelError(CbtrunError):
     """A model could not be opened, or refused a request in a way that asking again cannot mend."""
+
+
+class Refusal(ModelError):
+    """A server refuses what any other request to the model would meet too: it knows no such model, address or rubric."""
+
+    def __init__(self, what: str, *, sure: bool = True) -> None:
+        """sure: it cannot be about this one request; else it counts once it was met several times."""
+        super().__init__(what)
+        self.sure = sure
 
 
 class StageError(CbtrunError):

@@ -22,9 +22,10 @@ from cbtrun.errors import SpecError, StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import Journal
 from cbtrun.journal.trouble import told
+from cbtrun.run.failures import write_failures
 from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
-from cbtrun.run.promise import keep_registration, personas_made
+from cbtrun.run.promise import keep_registration, made_in
 from cbtrun.run.side_by_side import waves
 from cbtrun.run.study_lock import write_lock
 from cbtrun.run.work import StagesAtWork
@@ -32,11 +33,12 @@ from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
 
 if TYPE_CHECKING:
+    from cbtrun.analysis.preregistration import MadeDigests
     from cbtrun.registry import Registry
     from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
 
-__all__ = ["Outcome", "RunOptions", "make_personas_alone", "remake_report", "run_study"]
+__all__ = ["Outcome", "RunOptions", "make_beforehand", "remake_report", "run_study"]
 
 
 def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunOptions) -> Outcome:
@@ -53,7 +55,11 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
         with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
-            return _all_stages(StagesAtWork(study, registry, folder, options, journal), stages)
+            run = StagesAtWork(study, registry, folder, options, journal)
+            try:
+                return _all_stages(run, stages)
+            finally:
+                run.outcome.failure_list = write_failures(folder, run.outcome.failures)
 
 
 def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
@@ -68,6 +74,7 @@ def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
     ):  # corpus, tune, sessions, ratings, analysis, each after its needs
         run.together(wave)
     run.results()
+    run.hold_to_promise()
     for report in _of(stages, "report"):
         run.do(report)
     run.lost.raise_first()
@@ -96,15 +103,20 @@ def remake_report(
         return run.outcome, run.report_alone(report, options or {})
 
 
-def make_personas_alone(study: Study, registry: Registry) -> dict[str, str]:
-    """Persona set -> SHA-256 of its personas, made in a folder that is thrown away; sets that ask a model are left out."""
+def make_beforehand(study: Study, registry: Registry) -> MadeDigests:
+    """Digests of the persona sets and corpora, made in a folder that is thrown away by embedded models alone.
+
+    Sets that another model writes are left out.
+    """
     with TemporaryDirectory() as made:
         folder = RunFolder(Path(made))
         with Journal(folder.journal) as journal:
-            run = StagesAtWork(study, registry, folder, RunOptions(offline=True), journal)
-            for personas in _of(ordered_stages(study), "personas"):
-                run.do(personas)
-        return personas_made(study, folder)
+            run = StagesAtWork(study, registry, folder, RunOptions(embedded_alone=True), journal)
+            stages = ordered_stages(study)
+            for stage in (*_of(stages, "personas"), *_of(stages, "corpus")):
+                if all(need in run.outputs and need not in run.outcome.kept for need in stage.needs):
+                    run.do(stage)
+        return made_in(study, folder)
 
 
 def _of(stages: list[Stage], block: str) -> list[Stage]:

@@ -24,13 +24,13 @@ HOMES: Mapping[str, str] = {
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
-        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited ServerFault "
+        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited Refusal ServerFault "
         "ServerTrouble SpecError StageError StatisticsError StopRun"
     ),
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (
-        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasCode HasRoom "
-        "Model ModelContext Reply Request"
+        "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasCode "
+        "HasLanguages HasRoom Model ModelContext Reply Request"
     ),
     # Servers and calls: addresses, keys, limits, answers that follow a schema
     "cbtrun.calls.calls": "Calls",
@@ -53,6 +53,7 @@ HOMES: Mapping[str, str] = {
     # Rubrics and ratings
     "cbtrun.ratings.answer": "answer_form AnswerForm item_scores unscored",
     "cbtrun.ratings.evidence": "TurnsSearched",
+    "cbtrun.ratings.languages": "spoken_in why_unreadable",
     "cbtrun.ratings.norms": "norms_of",
     "cbtrun.ratings.order": "asking_place",
     "cbtrun.ratings.reasons": "NOT_APPLICABLE reason_kind",
@@ -98,7 +99,9 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
+    "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
+    "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
     "cbtrun.scores.rated_sets": "RatedSet",
     "cbtrun.statistics.clustered": "clustered_interval",

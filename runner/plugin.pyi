@@ -86,6 +86,7 @@ from cbtrun.contract.models import Draw as Draw
 from cbtrun.contract.models import EngineShare as EngineShare
 from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
 from cbtrun.contract.models import HasCode as HasCode
+from cbtrun.contract.models import HasLanguages as HasLanguages
 from cbtrun.contract.models import HasRoom as HasRoom
 from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext
@@ -138,6 +139,7 @@ from cbtrun.errors import Place as Place
 from cbtrun.errors import PluginError as PluginError
 from cbtrun.errors import Problem as Problem
 from cbtrun.errors import RateLimited as RateLimited
+from cbtrun.errors import Refusal as Refusal
 from cbtrun.errors import ServerFault as ServerFault
 from cbtrun.errors import ServerTrouble as ServerTrouble
 from cbtrun.errors import SpecError as SpecError
@@ -189,6 +191,8 @@ from cbtrun.ratings.answer import answer_form as answer_form
 from cbtrun.ratings.answer import item_scores as item_scores
 from cbtrun.ratings.answer import unscored as unscored
 from cbtrun.ratings.evidence import TurnsSearched as TurnsSearched
+from cbtrun.ratings.languages import spoken_in as spoken_in
+from cbtrun.ratings.languages import why_unreadable as why_unreadable
 from cbtrun.ratings.norms import norms_of as norms_of
 from cbtrun.ratings.order import asking_place as asking_place
 from cbtrun.ratings.reasons import NOT_APPLICABLE as NOT_APPLICABLE
@@ -221,9 +225,12 @@ from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
 
 # Results
+from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
 from cbtrun.results.groups import level_of as level_of
+from cbtrun.results.nothing_scored import NothingScored as NothingScored
+from cbtrun.results.nothing_scored import nothing_scored as nothing_scored
 from cbtrun.results.records import GroupSummary as GroupSummary
 from cbtrun.results.records import OutcomeSummary as OutcomeSummary
 from cbtrun.results.records import Results as Results

@@ -30,6 +30,8 @@ OUR_STAGES = "cbtrun.plugins."
 """Where our plugins lie that do a stage and nothing else: none of them watches, wraps or brings rubrics."""
 OUR_OTHERS = "cbtrun.plugins.everywhere."
 """Where those of ours lie that no study names: they are there from the start."""
+LOCAL = "cbtrun_local_"
+"""How the module of a study's own Python file begins."""
 
 
 class Registry:
@@ -167,6 +169,14 @@ class Registry:
     def _files(self, using: str) -> list[Path]:
         return list(self._only("fingerprint_files", using)() or ())
 
+    def installed_by_others(self) -> list[str]:
+        """Names of the plugins that are neither ours nor files of the study, sorted: each may do a stage or wrap one."""
+        from cbtrun.contract.plugin_digest import module_of
+
+        there = {name: getattr(module_of(plugin), "__name__", "") for name, plugin in self._manager.list_name_plugin()}
+        ours = ("cbtrun.", LOCAL)
+        return sorted(name for name, module in there.items() if module and not f"{module}.".startswith(ours))
+
     def listing(self) -> list[tuple[str, list[str]]]:
         """Every plugin with the stages it does, sorted by name."""
         self._load(*self._waiting)
@@ -228,7 +238,7 @@ def _ours_first(point: EntryPoint) -> tuple[bool, str]:
 
 def load_file(path: Path) -> ModuleType:
     """The module in a Python file, under a name of its own in `sys.modules`: dataclasses look their module up there."""
-    spec = importlib.util.spec_from_file_location(f"cbtrun_local_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{LOCAL}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cbtrun.plugin import Json, Rubric
     from cbtrun.plugins.raters.lexical_turns import SpokenTurn
 
+ENGLISH = ("en",)
 _RUBRIC_LINE = re.compile(r"^Rubric: .*\(([0-9a-f]+)\)\s*$", re.MULTILINE)
 _ITEMS_LINE = re.compile(r"^Items: (.+)$", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^<transcript>\s*\n(.*?)^</transcript>\s*$", re.MULTILINE | re.DOTALL)
@@ -24,14 +25,24 @@ _TRANSCRIPT = re.compile(r"^<transcript>\s*\n(.*?)^</transcript>\s*$", re.MULTIL
 
 @hookimpl
 def options_schema(stage: str) -> Json | None:
-    """No options: what is measured stands in the rubric."""
+    """Which languages its rubrics' signals are written for; what is measured stands in the rubric."""
     if stage != "models":
         return None
     return {
         "type": "object",
         "x-embedded": True,
-        "description": "Rates by counting the signals that the rubric's YAML names; no options.",
-        "properties": {},
+        "description": "Rates by counting the signals that the rubric's YAML names: English words, in all that ship.",
+        "properties": {
+            "languages": {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"type": "string", "pattern": "^[a-z]{2,3}$", "x-expected": "a code of ISO 639, such as en"},
+                "default": ["en"],
+                "description": "Languages of the signals, as codes of ISO 639. Sessions in another one are left unscored, "
+                "with that reason; name it here where a rubric of yours has signals in it.",
+            }
+        },
         "additionalProperties": False,
     }
 
@@ -39,7 +50,7 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def open_model(context: ModelContext) -> LexicalRater:
     """A rater that knows the study's rubrics."""
-    return LexicalRater(context.rubrics)
+    return LexicalRater(context.rubrics, tuple(context.options.get("languages") or ENGLISH))
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,8 @@ class LexicalRater:
 
     rubrics: Mapping[str, Rubric]
     """By digest."""
+    languages: tuple[str, ...] = ENGLISH
+    """What its signals are written for: it counts no word of another language, and would call that a low score."""
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from cbtrun.plugin import (
     Brief,
     Draw,
     HasAnswerMode,
+    HasLanguages,
     ItemScore,
     Rating,
     RecordList,
@@ -37,6 +38,7 @@ from cbtrun.plugin import (
     transcript_length,
     unblinding_flags,
     unscored,
+    why_unreadable,
     window_flags,
     windows,
 )
@@ -50,6 +52,7 @@ NO_TURNS = "the session has no turns"
 DECIDING = (
     *(f"cbtrun.ratings.{name}" for name in ("request", "answer", "windows", "evidence")),
     "cbtrun.calls.structured",
+    "cbtrun.ratings.languages",
     "cbtrun.ratings.unblinding",
 )
 """Modules of the engine that decide a request or a score."""
@@ -158,6 +161,8 @@ async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
     if not turns:
         why = FORGOTTEN if unit.session.ended == FORGOTTEN else NO_TURNS
         return _rating(unit, work, unscored(work.rubric.items, why))
+    if why := _unread(calls, unit.session):
+        return _rating(unit, work, unscored(work.rubric.items, why))
     parts = windows(turns, work.options["max_chars"])
     by_window = []
     for number, window in enumerate(parts):
@@ -185,6 +190,14 @@ async def _ask_form(
         context=searched,
     )
     return item_scores(answered, form, searched)
+
+
+def _unread(calls: Replies, session: Session) -> str:
+    """Why the rater's model cannot read a session, by its language; empty where it can."""
+    model = calls.model if isinstance(calls, SpeaksFor) else None
+    if not isinstance(model, HasLanguages):
+        return ""
+    return why_unreadable([turn.text for turn in session.turns], model.languages)
 
 
 def answer_mode(calls: Replies) -> AnswerMode | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,7 @@ from cbtrun.plugin import (
     AccessRefused,
     ModelError,
     RateLimited,
+    Refusal,
     Reply,
     Request,
     ServerFault,
@@ -29,6 +31,19 @@ LOOKED_AT, MARGIN = 65536, 4096
 """Bytes of a body in which its first words are looked for, and of them those that may be half a key."""
 LONGEST_WAIT = 1e7
 """Seconds, four months: a server that asks for more means never."""
+UNKNOWN = re.compile(
+    r"\b(no such|unknown|unsupported|invalid|not (found|known|supported|available|allowed)|does ?n[o']t exist|not exist)\b",
+    re.IGNORECASE,
+)
+UNKNOWN_MODEL = re.compile(
+    rf"\b(model|deployment|engine|adapter|rubric)\b[^.]*?{UNKNOWN.pattern}|{UNKNOWN.pattern}[^.]*?\b(model|deployment|engine|adapter|rubric)\b",
+    re.IGNORECASE,
+)
+"""What a server says that does not know what every request names."""
+ABOUT_WORDS = re.compile(
+    r"\b(moderation|flagged|safety|content|polic|prompt|tokens?|length|long|messages?)", re.IGNORECASE
+)
+"""What a server says that minds the words of one request."""
 FINISH = {"tool_calls": "stop", "function_call": "stop", "eos": "stop", "end_turn": "stop", "max_tokens": "length"}
 
 
@@ -82,7 +97,25 @@ def raise_refusal(answer: Answer) -> NoReturn:
         raise RateLimited(f"429: {said}", retry_after(answer.headers))
     if status >= 500 or status in (408, 409, 425):
         raise ServerFault(f"{status}: {said}")
-    raise ModelError(f"the server refuses the request ({status}): {said}")
+    refused = f"the server refuses the request ({status}): {said}"
+    if (sure := would_refuse_all(status, said)) is not None:
+        raise Refusal(refused, sure=sure)
+    raise ModelError(refused)
+
+
+def would_refuse_all(status: int, said: str) -> bool | None:
+    """Whether a refusal is about the model, the address or the rubric, and so about every request; none for other ones.
+
+    False where it may be that, or about the words of this one request.
+    """
+    about_words = ABOUT_WORDS.search(said) is not None
+    if status in (404, 405, 410) or (status in (403, 422) and UNKNOWN.search(said) and not about_words):
+        return True
+    if status == 403:
+        return not about_words
+    if status == 422:
+        return False
+    return True if status == 400 and UNKNOWN_MODEL.search(said) else None
 
 
 def error_text(body: bytes) -> str:

@@ -81,6 +81,7 @@ def write_report(context: StageContext) -> list[Path]:
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
+    from cbtrun.plugin import nothing_scored
     from cbtrun.plugins.report.corpora import corpus_facts
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
     from cbtrun.plugins.report.rating_checks import shipped_norms
@@ -96,6 +97,7 @@ def report_input(context: StageContext) -> ReportInput:
         rated=context.inputs.rated(),
         personas={one.id: one for one in personas},
         failures=tuple(context.facts.failures),
+        unscored=nothing_scored(context.inputs.results(), study),
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.tune_jobs},
         corpora=corpus_facts(study, context.folder),

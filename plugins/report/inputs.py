@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cbtrun.plugin import Comparison, Failure, Persona, Promise, RatedSet, Results, Session, StudyView, view_of
+from cbtrun.plugin import (
+    Comparison,
+    Failure,
+    NothingScored,
+    Persona,
+    Promise,
+    RatedSet,
+    Results,
+    Session,
+    StudyView,
+    view_of,
+)
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]
@@ -112,6 +123,8 @@ class ReportInput:
     personas: Mapping[str, Persona] = field(default_factory=dict)
     """Persona id -> persona."""
     failures: tuple[Failure, ...] = ()
+    unscored: tuple[NothingScored, ...] = ()
+    """Rating sets, arms, outcomes and items without one score."""
     environment: Environment = Environment()
     training: Mapping[str, tuple[TrainingPoint, ...]] = field(default_factory=dict)
     """Tune job -> its log."""

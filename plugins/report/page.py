@@ -39,6 +39,7 @@ from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.training import training_plates
 from cbtrun.plugins.report.transcripts import FOLDER, Pack
+from cbtrun.plugins.report.unscored import unscored_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -119,6 +120,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         given=given,
         results=given.results,
         notices=_notices(given),
+        unscored=unscored_words(given),
         caveats=caveats(given),
         variables=variables(given.study),
         variation_command=variation_command(given.study),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import Place, Problem, Session, SpecError, Table, Turn, digest, hookimpl, read_table, told
+from cbtrun.plugin import Place, Problem, Session, SpecError, Table, Turn, digest, hookimpl, read_table, spoken_in, told
 from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
@@ -19,6 +19,7 @@ from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, StageContext
 
+ENGLISH = ("en",)
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
 
@@ -110,7 +111,15 @@ def run_sessions(context: StageContext) -> list[Session]:
     if problems:
         raise SpecError(problems)
     shown = with_controls(sessions, context.options.get("controls", ()), context.seed)
-    return [checked(session, Case(session.turns), context.options) for session in shown]
+    return [checked(_with_language(session), Case(session.turns), context.options) for session in shown]
+
+
+def _with_language(session: Session) -> Session:
+    """The session, flagged where it is not held in English: raters and checks may know English alone."""
+    spoken = spoken_in([turn.text for turn in session.turns])
+    if not spoken.is_beyond(ENGLISH):
+        return session
+    return session.model_copy(update={"flags": (*session.flags, f"language: {spoken.words}")})
 
 
 @hookimpl

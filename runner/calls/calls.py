@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from cbtrun.calls.breaker import Breaker, NotAsked
 from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key
@@ -86,6 +87,7 @@ class CallDesk:
     """Model -> why what this stage says may not be sent to it, in words; none where it may."""
     replays: Callable[[str], bool] = lambda model: False  # noqa: ARG005 - every model may be asked
     """Whether a model is answered from the journal alone: only the code has changed since the stage was paid for."""
+    _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
 
@@ -135,7 +137,7 @@ class CallDesk:
         started = time.perf_counter()
         try:
             reply = await self._within_budget(model, seeded, fault)
-        except StopRun:
+        except (StopRun, NotAsked):
             raise
         except CbtrunError as error:
             self.journal.keep_fault(replace(fault, error=str(error)))
@@ -167,10 +169,11 @@ class CallDesk:
             except ServerTrouble as trouble:
                 raise ModelError(str(trouble)) from trouble
 
-        put_off = 0
+        put_off, breaker = 0, self._breakers.setdefault(fault.model, Breaker(terms.limits.faults_to_stop))
 
         def again(trouble: ServerTrouble) -> None:
             nonlocal put_off
+            breaker.let_all()
             limited = isinstance(trouble, RateLimited)
             put_off = put_off + 1 if limited else 0
             if put_off > PUT_OFF_ROWS:
@@ -179,7 +182,8 @@ class CallDesk:
             kind = "limited" if limited else "fault"
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
 
-        reply = await self.gates.gate(terms).call(lambda: self._sent(model, request), again)
+        gate = self.gates.gate(terms)
+        reply = await breaker.call(lambda: gate.call(lambda: self._sent(model, request), again))
         return priced(reply, terms.prices)
 
     async def _sent(self, model: Model, request: Request) -> Reply:

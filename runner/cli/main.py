@@ -55,8 +55,8 @@ def cli() -> None:
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 
     \b
-    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units;
-    4 stopped by a limit or a server that is down; 130 interrupted.
+    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units,
+    or with nothing scored somewhere; 4 stopped by a limit or a server that is down; 130 interrupted.
     """
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cbtrun.run.options import Outcome
     from cbtrun.study.spec import Study
 
+MOST_UNSCORED = 20
+"""Parts without a score that are told on the terminal."""
+MOST_DEVIATIONS = 10
+"""From a registration that are told on the terminal; the report has all."""
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
 run_argument = click.argument(
     "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
@@ -79,17 +83,27 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
 
 def say_outcome(outcome: Outcome) -> int:
     """Print how a run ended. Returns the exit code."""
-    for failure in outcome.failures:
-        unit = f" {failure.unit}" if failure.unit else ""
-        click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
+    from cbtrun.results.failure_groups import failure_groups
+
+    for group in failure_groups(outcome.failures):
+        click.echo(f"failed: {group}", err=True)
     if outcome.failures:
-        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.", err=True)
+        where = f" Each stands in {outcome.failure_list}." if outcome.failure_list else ""
+        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.{where}", err=True)
+    for part in outcome.unscored[:MOST_UNSCORED]:
+        click.echo(f"nothing scored: {part}", err=True)
+    if more := outcome.unscored[MOST_UNSCORED:]:
+        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
         click.echo("Nothing to do: every stage is up to date.")
+    if outcome.promise is not None:
+        click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
+        for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
+            click.echo(f"  {deviation}", err=True)
     if outcome.folder.results.exists():
         click.echo(f"results: {outcome.folder.results}")
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
-    return 3 if outcome.failures else 0
+    return 3 if outcome.failures or outcome.unscored else 0

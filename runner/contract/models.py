@@ -79,8 +79,8 @@ class Reply:
 class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
-    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasCode, HasRoom, and for a model behind a
-    server HasTerms (calls/server_terms.py).
+    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasCode, HasLanguages, HasRoom, and
+    for a model behind a server HasTerms (calls/server_terms.py).
     """
 
     @property
@@ -121,6 +121,15 @@ class HasCode(Protocol):
     @property
     def code(self) -> str:
         """Digest of that code."""
+
+
+@runtime_checkable
+class HasLanguages(Protocol):
+    """A model that reads some languages alone: a session in another one is left unscored by it, with that reason."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of ISO 639 (`en`); none at all means any."""
 
 
 @runtime_checkable

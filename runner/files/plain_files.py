@@ -18,8 +18,16 @@ from cbtrun.errors import StageError
 JOURNAL = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
 FILES = frozenset(
     {
-        *("running.pid", "running.txt", "study.lock.yaml", "registration.json", "sessions.jsonl", "results.json"),
-        *("report.html", "report.files", "sheet-key.csv", "forgotten.jsonl", *JOURNAL),
+        *("running.pid", "running.txt", "study.lock.yaml", "registration.json", "promise.json", "failures.jsonl"),
+        *(
+            "sessions.jsonl",
+            "results.json",
+            "report.html",
+            "report.files",
+            "sheet-key.csv",
+            "forgotten.jsonl",
+            *JOURNAL,
+        ),
     }
 )
 FOLDERS = frozenset(

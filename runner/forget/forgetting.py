@@ -19,6 +19,7 @@ from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import write_records
 from cbtrun.forget.whose import Person, person_of, records_of
 from cbtrun.journal.forget import Removed, remove_replies
+from cbtrun.run.failures import FILE as FAILURES
 from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.tombstones import (
     StandingSession,
@@ -165,11 +166,11 @@ def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -
 
 
 def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
-    """Remove what was written for people to read: the report with its tables and figures, and the sheets."""
+    """Remove what was written for people to read: the report with its tables and figures, sheets, the list of failures."""
     listed = folder.path / "report.files"
     names = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     sheets = sorted((folder.path / "sheets").glob("*")) if (folder.path / "sheets").is_dir() else []
-    for path in [*(inside(folder.path, name) for name in names), *sheets]:
+    for path in [*(inside(folder.path, name) for name in names), *sheets, folder.path / FAILURES]:
         if path.is_file():
             path.unlink()
             yield path.relative_to(folder.path).as_posix()

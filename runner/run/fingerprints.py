@@ -37,7 +37,10 @@ def stage_fingerprint(
     from cbtrun.ratings.rubric import rubric_digest
 
     if stage is RESULTS:
-        return digest({"study": study.data, "reads": dict(outputs), "libraries": _libraries(), "also": also})
+        order = [*study.analyses]  # a digest knows no order of keys, and the first analysis may be the headline
+        return digest(
+            {"study": study.data, "order": order, "reads": dict(outputs), "libraries": _libraries(), "also": also}
+        )
     references = {*study.named_by(stage.id)}
     return digest(
         {

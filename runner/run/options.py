@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbtrun.calls.calls import Tally
+from cbtrun.contexts import Promise
 from cbtrun.contract.records import Failure
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.keys.secrets import KeyRing
+from cbtrun.results.nothing_scored import NothingScored
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class RunOptions:
 
     offline: bool = False
     """Answer from the journal alone."""
+    embedded_alone: bool = False
+    """Ask no model but those that ship with cbtrun: a stage that would ask another is left out."""
     consent_remote: bool = False
     """Real people's words may go to a remote model."""
     concurrency: int = 256
@@ -42,3 +46,9 @@ class Outcome:
     """Stage -> why it stays as other code made it: doing it again would be paid for."""
     tally: Tally = field(default_factory=Tally)
     report: Path | None = None
+    unscored: tuple[NothingScored, ...] = ()
+    """Parts of the study without one score: such a run is not done."""
+    failure_list: Path | None = None
+    """File with every failure; none where there is none."""
+    promise: Promise | None = None
+    """How the run kept to its registration; none where nothing was registered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Event, RLock
@@ -22,14 +23,16 @@ from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
+from cbtrun.results.nothing_scored import nothing_scored
 from cbtrun.results.parts import Parts
 from cbtrun.results.records import results_bytes
+from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
-from cbtrun.run.promise import promise_of, registration_digest
+from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
@@ -67,6 +70,8 @@ class StagesAtWork:
         self._gates = ServerGates()
         self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
+        self._failed: list[Failure] = []
+        """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
 
     def together(self, wave: Wave) -> None:
@@ -96,6 +101,12 @@ class StagesAtWork:
         elif not self._lacks_what_it_reads(stage):
             self._work(stage, now, wanted)
 
+    def hold_to_promise(self) -> None:
+        """Look whether the run kept to its registration, and write it down."""
+        self.outcome.promise = promise_of(self.study, self.registry, self.folder, self.journal.first_run())
+        if self.outcome.promise is not None:
+            keep_promise(self.folder, self.outcome.promise)
+
     def results(self) -> None:
         """Write results.json, a stage of our own: made from what the others wrote, and from what failed in them."""
         failed = [failure.model_dump() for failure in self.outcome.failures]
@@ -104,6 +115,7 @@ class StagesAtWork:
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
         if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
+            self.outcome.unscored = nothing_scored(self.inputs.results(), self.study)
             return
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
@@ -117,6 +129,7 @@ class StagesAtWork:
             self.lost,
         )
         self.outcome.failures += self.lost.failures
+        self.outcome.unscored = nothing_scored(results, self.study)
         write_atomically(self.folder.results, results_bytes(results).decode())
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
@@ -124,6 +137,8 @@ class StagesAtWork:
 
     def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""
+        self.outcome.promise = kept_promise(self.folder)
+        self._failed = failures_of(self.folder)
         context = self._context(stage, Tally(), Due("work"))
         context.options = {**context.options, **options}
         written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
@@ -138,7 +153,8 @@ class StagesAtWork:
         """Fingerprint and code of a stage as the study and cbtrun are now."""
         also = None
         if stage.block == "report":  # it names the promise, and the code of each stage
-            also = [registration_digest(self.folder), self._made_by(), self.outcome.kept]
+            promise = self.outcome.promise
+            also = [promise and asdict(promise), self._made_by(), self.outcome.kept]
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
@@ -237,6 +253,8 @@ class StagesAtWork:
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
         self.outputs[stage.id] = self._output_digest(stage) or ""
+        if not context.failures and stage.block in ("personas", "corpus"):
+            note_made(self.study, self.folder, stage.id, self.outputs[stage.id])
         if context.failures:
             self.journal.unmark_stage(stage.id)
         else:
@@ -250,7 +268,7 @@ class StagesAtWork:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
-        if wanted.what == "replay":
+        if wanted.what == "replay" or self.options.embedded_alone:
             desk.replays = self._costs
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         reports = stage.block == "report"
@@ -278,15 +296,14 @@ class StagesAtWork:
         return not all(is_embedded(self.study, self.registry, base) for base in self.study.models_behind(model))
 
     def _facts(self) -> RunFacts:
-        usage, failures = self.journal.usage(), tuple(self.outcome.failures)
-        promise = promise_of(self.study, self.folder, self.journal.first_run())
+        usage, failures = self.journal.usage(), tuple(self._failed or self.outcome.failures)
         return RunFacts(
             lock=lock_of(self.folder),
             usage=usage,
             failures=failures,
             retries=self.journal.retries(),
             embedded=self.models.embedded(),
-            promise=promise,
+            promise=self.outcome.promise,
             real_people="sessions" in self._theirs,
             made_by=self._made_by(),
             kept=dict(self.outcome.kept),

@@ -38,7 +38,7 @@ def kept_promise(project: StudyProject, first_run: float) -> Promise:
     folder = RunFolder(project.folder / "runs" / "demo")
     folder.path.mkdir(parents=True, exist_ok=True)
     keep_registration(study, folder)
-    promise = promise_of(study, folder, first_run)
+    promise = promise_of(study, load_registry(), folder, first_run)
     assert promise is not None
     return promise
 
@@ -49,12 +49,17 @@ def test_a_registered_study_is_analysed_as_registered(study_project: MakeProject
     assert done.code == 0, done.err
     registration = json.loads(project.read("study.registration.json"))
     assert registration["digest"] in done.out
-    assert set(registration["blocks"]) == {"analysis", "arms", "corpus", "models", "personas", "ratings", "seed", "sessions", "tune"}  # fmt: skip
+    assert set(registration["blocks"]) == {"analysis", "models", "ratings", "seed", "sessions", "title"}
     assert set(registration["rubrics"]) == {"ctrs"}
+    frozen = registration["frozen"]
+    assert set(frozen["texts"]) == {"study.yaml", "cbtrun.specs:transcripts.yaml", "cbtrun.rubrics:ctrs.yaml"}
+    assert set(frozen["files"]) == {"cbtrun.specs:examples/transcripts.csv"}
+    assert frozen["code"]["cbtrun"].startswith("0.1.0 (SHA-256 ")
     promise = kept_promise(project, first_run=time.time() + 60)
     assert promise.words.startswith(f"Analysed as registered on {registration['registered_at']}")
     assert promise.deviations == ()
-    assert project.read("runs/demo/registration.json") == project.read("study.registration.json")
+    assert "The time is this machine's own claim" in promise.notes[0]
+    assert json.loads(project.read("runs/demo/registration.json")) == registration
 
 
 def test_a_promise_made_after_the_data_says_so(study_project: MakeProject) -> None:
@@ -62,6 +67,7 @@ def test_a_promise_made_after_the_data_says_so(study_project: MakeProject) -> No
     project.run("preregister", "study.yaml")
     promise = kept_promise(project, first_run=0.0)
     assert promise.words.endswith("1 deviation, listed below.")
+    # A promise after the data is one, however early the folder says that it began.
     assert promise.deviations == (
         "it was registered after the first run had begun (1970-01-01T00:00:00+00:00): data may have been seen before",
     )
@@ -71,9 +77,14 @@ def test_every_deviation_stands_in_the_report(study_project: MakeProject) -> Non
     project = study_project({"study.yaml": QUICK})
     project.run("preregister", "study.yaml")
     project.write("study.yaml", f"{QUICK}\nanalysis: {{quality: {{tests: [welch]}}}}\ntitle: Another title\n")
-    assert project.run().code == 0
+    done = project.run()
+    assert done.code == 0
+    assert "2 deviations, all in the report" in done.out
+    assert 'title: registered as "Does the rater' in done.err
     told = promise_in(project)
-    assert "1 deviation, listed below" in told
+    assert "2 deviations, listed below" in told
+    assert "title: registered as" in told
+    assert "Other bytes than when it was registered" in told
     assert (
         "analysis/quality/tests: registered as [&#34;mann-whitney&#34;,&#34;welch&#34;], now [&#34;welch&#34;]" in told
     )
@@ -104,11 +115,12 @@ def test_a_registration_is_not_overwritten(study_project: MakeProject) -> None:
 def test_personas_are_frozen_by_what_they_will_be(tmp_path: Path) -> None:
     target = tmp_path / "promise.json"
     command = [sys.executable, "-m", "cbtrun.cli.main", "preregister", str(ROOT / "specs" / "quickstart.yaml")]
-    done = subprocess.run([*command, "--to", str(target)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, "--to", str(target)], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    frozen = json.loads(target.read_text())["personas"]
-    assert set(frozen) == {"train", "eval"}
+    made = json.loads(target.read_text())["made"]
+    frozen = made["personas"]
+    assert (set(frozen), set(made["corpus"])) == ({"train", "eval"}, {"cbt", "supportive", "shuffled"})
     other = tmp_path / "other.json"
-    subprocess.run([*command, "--set", "seed=1", "--to", str(other)], capture_output=True, timeout=120, check=True)
-    assert json.loads(other.read_text())["personas"] != frozen
+    subprocess.run([*command, "--set", "seed=1", "--to", str(other)], capture_output=True, timeout=240, check=True)
+    assert json.loads(other.read_text())["made"]["personas"] != frozen
     assert not (tmp_path / "runs").exists()
