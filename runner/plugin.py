@@ -95,6 +95,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
+    "cbtrun.statistics.ties": "count_distinct",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
     "cbtrun.results.groups": "describe grouping_levels level_of",

@@ -260,6 +260,7 @@ from cbtrun.statistics.samples import Tested as Tested
 from cbtrun.statistics.sentences import all_levels_sentence as all_levels_sentence
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
+from cbtrun.statistics.ties import count_distinct as count_distinct
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text

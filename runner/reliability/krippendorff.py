@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
 from cbtrun.statistics.samples import Estimated
+from cbtrun.statistics.ties import tied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,7 @@ def _counts(table: Table) -> tuple[Array, Array]:
     there = ~np.isnan(table)
     pairable = there.sum(axis=1) > 1
     rows, present = table[pairable], there[pairable]
+    rows[present] = tied(rows[present])
     values = np.unique(rows[present])
     counts = np.zeros((rows.shape[0], values.size))
     for row, of_row in zip(range(rows.shape[0]), present, strict=True):
