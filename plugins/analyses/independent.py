@@ -107,7 +107,7 @@ def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTa
 
 
 def _checks(first: Sequence[float], second: Sequence[float], table: AnalysisTable) -> list[str]:
-    instead = "Mann-Whitney, AUC and the BCa interval"
+    instead = "Mann-Whitney, AUC and the bootstrap interval"
     words = [
         assumptions.normality_words("the first group", first, instead),
         assumptions.normality_words("the second group", second, instead),

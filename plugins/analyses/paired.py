@@ -107,7 +107,7 @@ def compare_pairs(name: str, options: Mapping[str, Any], table: AnalysisTable, s
 
 def _checks(differences: Sequence[float], values: Sequence[float], table: AnalysisTable) -> list[str]:
     words = [
-        assumptions.normality_words("the differences", differences, "Wilcoxon and the BCa interval"),
+        assumptions.normality_words("the differences", differences, "Wilcoxon and the bootstrap interval"),
         assumptions.ceiling_words(values, table.low, table.high),
     ]
     return [one for one in words if one is not None]

@@ -24,7 +24,7 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
     """What the terminal shows."""
     yield f"{report.ratings} on {report.rubric}: {report.sessions} sessions, {_count(len(report.humans), 'person', 'people')}, {_count(len(report.models), 'model', 'models')}"
     yield from _aligned([COLUMNS, *(_cells(one) for one in report.outcomes)])
-    yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (bootstrap of sessions)."
+    yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (jackknife over sessions)."
     yield ""
     yield from _aligned([("Rater", "n", "Mean", "Severity on the headline outcome [95 %]"), *_severity_cells(report)])
     yield "Severity: points below (-) or above the other people, on the same sessions."
