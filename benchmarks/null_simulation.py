@@ -54,7 +54,9 @@ class Tally:
         self.without_interval += found.interval is None
         self.covered += found.interval is not None and found.interval.low <= truth <= found.interval.high
         self.with_bootstrap += found.bootstrap is not None
-        self.covered_by_bootstrap += found.bootstrap is not None and found.bootstrap.low <= truth <= found.bootstrap.high
+        self.covered_by_bootstrap += (
+            found.bootstrap is not None and found.bootstrap.low <= truth <= found.bootstrap.high
+        )
 
     def figures(self) -> dict[str, Any]:
         """Shares of the studies (coverage: of those with an interval)."""
@@ -62,7 +64,9 @@ class Tally:
         return {
             "rejected": {name: round(count / self.studies, 4) for name, count in sorted(self.rejected.items())},
             "coverage_t": round(self.covered / have, 4),
-            "coverage_bootstrap": round(self.covered_by_bootstrap / self.with_bootstrap, 4) if self.with_bootstrap else None,
+            "coverage_bootstrap": round(self.covered_by_bootstrap / self.with_bootstrap, 4)
+            if self.with_bootstrap
+            else None,
             "without_interval": self.without_interval,
         }
 

@@ -261,6 +261,8 @@ from cbtrun.statistics.sentences import all_levels_sentence as all_levels_senten
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
 from cbtrun.statistics.ties import count_distinct as count_distinct
+from cbtrun.statistics.two_estimates import difference_of_estimates as difference_of_estimates
+from cbtrun.statistics.two_estimates import error_from_p as error_from_p
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text

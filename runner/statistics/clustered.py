@@ -9,7 +9,6 @@ from statistics import fmean
 from cbtrun.contract.records import Interval
 from cbtrun.statistics.student import student_quantile
 
-
 Ends = tuple[float | None, float | None]
 
 
