@@ -1,6 +1,6 @@
 """Studentised bootstrap (bootstrap-t) of a mean or a difference of means: as t's interval, but with tails of the data's own.
 
-BCa's intervals of means are too short at the sizes that studies have: they cover 0.75 with 3 units, 0.87 with 12 near the
+BCa's intervals of means are too short at the sizes that studies have: they cover 0.70 with 3 units, 0.89 with 12 near the
 ceiling of a scale. The studentised ones keep to their level from 8 units on; below that none is given
 (benchmarks/interval_coverage.py, table in docs/statistics.md).
 """

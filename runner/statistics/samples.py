@@ -97,17 +97,19 @@ def one_constant_group_allowed() -> Iterator[None]:
         yield
 
 
-MISSES = "its limits do not hold the estimate"
+MISSES = "its limits do not hold the estimate, or have no width"
 
 
 def misses(value: float | None, interval: Interval | None) -> bool:
-    """Whether an interval does not hold what it is about (but for rounding), or is about nothing: it is not to be shown."""
+    """Whether an interval does not hold what it is about (but for rounding), has no width, or is about nothing: it is not to
+    be shown.
+    """
     if interval is None:
         return False
     if value is None:
         return True
     slack = 1e-9 * max(1.0, abs(value))
-    return not interval.low - slack <= value <= interval.high + slack
+    return interval.high - interval.low <= 1e-12 * max(1.0, abs(value)) or not interval.low - slack <= value <= interval.high + slack
 
 
 def stored_float(value: float) -> float:
