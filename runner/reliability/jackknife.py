@@ -1,7 +1,7 @@
 """Intervals over sessions for coefficients of agreement without a formula of their own: leave one out, and look.
 
-A percentile bootstrap of 8 sessions holds the truth in 85 of 100 studies; these hold it in 91 to 97, and are not given
-below `FEWEST` sessions (benchmarks/interval_coverage.py, table in docs/statistics.md).
+A percentile bootstrap of 8 sessions holds the truth in 82 to 91 of 100 studies. These hold it in 90 to 97 from `FEWEST`
+sessions on, below which they are not given (benchmarks/interval_coverage.py, table in docs/statistics.md).
 Source: Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 11; Fisher's z for a bounded coefficient.
 """
 
