@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from cbtrun.plugin import Session, Turn, derive_seed, digest
@@ -16,6 +16,8 @@ from cbtrun.plugin import Session, Turn, derive_seed, digest
 PLACEBO = "placebo"
 KINDS = ("shuffled", "swapped", "no-homework", PLACEBO)
 FACTOR, NONE, OF = "control", "none", "control_of"
+Made = tuple[Session, Session, tuple[Turn, ...] | None]
+"""A session, the one that its control is held against, and the control's turns; none where nothing could be changed."""
 
 _NAMED = re.compile(
     r"\b(home-?work|assignments?|action plan|worksheets?|thought (record|diary|log)|diary|mood (score|chart)"
@@ -47,7 +49,7 @@ def with_controls(sessions: Sequence[Session], kinds: Sequence[str], seed: int) 
     if not kinds:
         return list(sessions)
     marked = [session.model_copy(update={"factors": {**session.factors, FACTOR: NONE}}) for session in sessions]
-    makers = {
+    makers: dict[str, Callable[[], list[Made]]] = {
         "shuffled": lambda: [(session, session, shuffled_turns(session, seed)) for session in sessions],
         "swapped": lambda: [(one, other, swapped_therapist(one, other)) for one, other in lenders(sessions)],
         "no-homework": lambda: [(session, session, without_homework(session)) for session in sessions],

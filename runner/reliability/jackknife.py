@@ -38,7 +38,8 @@ def weights_without(sessions: int, seed: int) -> Array:
     part_of = np.arange(sessions) % parts
     if parts < sessions:
         np.random.default_rng(seed).shuffle(part_of)
-    return (part_of != np.arange(parts)[:, None]).astype(np.float64)
+    weights: Array = (part_of != np.arange(parts)[:, None]).astype(np.float64)
+    return weights
 
 
 def with_interval(value: float, without: Array, sessions: int) -> Estimated:

@@ -313,7 +313,7 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interval] | 
     ranks = [_midranks([pair[side] for pair in pairs]) for side in (0, 1)]
     if len(pairs) < FEWEST or any(np.ptp(of_side) == 0 for of_side in ranks):
         return None
-    rho = float(np.corrcoef(*ranks)[0, 1])
+    rho = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
     inside = max(-0.999999, min(0.999999, rho))
     half = 1.959963984540054 * math.sqrt((1 + inside**2 / 2) / (len(pairs) - 3))
     low, high = (math.tanh(math.atanh(inside) + side * half) for side in (-1, 1))

@@ -109,7 +109,10 @@ def misses(value: float | None, interval: Interval | None) -> bool:
     if value is None:
         return True
     slack = 1e-9 * max(1.0, abs(value))
-    return interval.high - interval.low <= 1e-12 * max(1.0, abs(value)) or not interval.low - slack <= value <= interval.high + slack
+    return (
+        interval.high - interval.low <= 1e-12 * max(1.0, abs(value))
+        or not interval.low - slack <= value <= interval.high + slack
+    )
 
 
 def stored_float(value: float) -> float:

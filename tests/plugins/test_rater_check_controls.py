@@ -18,7 +18,7 @@ from cbtrun.plugins.raters.rater_check import control_comparison, control_senten
 from cbtrun.testing.projects import StudyProject
 
 null = benchmark("rater_check_null")
-STUDIES = 150
+STUDIES = 100
 
 
 @pytest.mark.parametrize("scores", ["item, 60 % zeros", "item, 0 to 6 alike"])

@@ -31,7 +31,7 @@ def test_correlations_outside_of_their_range_are_not_shown_and_why() -> None:
 @pytest.mark.parametrize("raters", [2, 3, 4])
 def test_no_coefficient_leaves_its_range_or_its_interval(raters: int) -> None:
     draw = np.random.default_rng(raters)
-    for _ in range(150):
+    for _ in range(60):
         n = int(draw.integers(3, 14))
         table = draw.integers(0, 7, (n, raters)).astype(float)
         table[:, 0] = 6 - table[:, 1] if draw.random() < 0.4 else table[:, 0]
@@ -58,7 +58,7 @@ def test_raters_who_differ_by_a_constant_have_no_interval_and_are_told_why() -> 
 
 def test_limits_that_miss_their_estimate_are_not_shown() -> None:
     notes: set[str | None] = set()
-    for seed in range(400):
+    for seed in range(150):
         draw = np.random.default_rng(seed)
         table = 6 - draw.integers(0, 7, (4, 1)) + draw.integers(-1, 2, (4, 3)) * np.array([1, -1, 3])
         notes |= {one.note for one in vars(intraclass_correlations(table.astype(float))).values()}
