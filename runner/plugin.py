@@ -99,6 +99,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.two_estimates": "difference_of_estimates error_from_p",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
+    "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
     "cbtrun.scores.rated_sets": "RatedSet",

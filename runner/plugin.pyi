@@ -219,6 +219,7 @@ from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
 
 # Results
+from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
 from cbtrun.results.groups import level_of as level_of

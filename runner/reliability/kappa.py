@@ -40,7 +40,7 @@ def quadratic_kappa(table: Table, seed: int = 0) -> Estimated:
     there = [kappa for kappa in kappas if kappa is not None]
     if not there:
         return Estimated(None, note="no two raters with sessions in common, or all their scores are the same")
-    if all(_has_one_score(table[:, first], table[:, second]) for first, second in pairs):
+    if all(has_one_score(table[:, first], table[:, second]) for first, second in pairs):
         return Estimated(None, note=ONE_SCORE)
     weights = weights_without(table.shape[0], seed)
     of_pairs = np.stack([weighted_kappas(table[:, first], table[:, second], weights) for first, second in pairs])
@@ -58,7 +58,7 @@ def mean_of_pairs(of_pairs: Array) -> Array:
     return means
 
 
-def _has_one_score(first: Array, second: Array) -> bool:
+def has_one_score(first: Array, second: Array) -> bool:
     """Whether one of two raters gives every session that both rated the same score."""
     import numpy as np
 

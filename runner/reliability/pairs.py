@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cbtrun.reliability.jackknife import difference_with_interval, weights_without, with_interval
-from cbtrun.reliability.kappa import mean_of_pairs, weighted_kappas
+from cbtrun.reliability.kappa import has_one_score, mean_of_pairs, weighted_kappas
 from cbtrun.statistics.samples import Estimated
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ def side_by_side(table: Table, first: Pairs, second: Pairs, coefficient: str, se
     weights = weights_without(sessions, seed)
     without = [_mean_of_pairs(table, pairs, coefficient, weights) for pairs in (first, second)]
     none = Estimated(None, note="no pair with sessions in common and scores that differ")
+    flat = [all(has_one_score(table[:, a], table[:, b]) for a, b in pairs) for pairs in (first, second)]
+    values = [math.nan if is_flat else value for value, is_flat in zip(values, flat, strict=True)]
     alone = [
-        with_interval(value, of_group, sessions) if np.isfinite(value) else none
+        with_interval(value, of_group, sessions) if math.isfinite(value) else none
         for value, of_group in zip(values, without, strict=True)
     ]
-    if not np.isfinite(values).all():
+    if not all(map(math.isfinite, values)):
         return SideBySide(alone[0], alone[1], none)
     gap = difference_with_interval(values[1] - values[0], without[1] - without[0], sessions)
     return SideBySide(alone[0], alone[1], gap)
