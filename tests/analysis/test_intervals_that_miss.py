@@ -7,8 +7,11 @@ import pytest
 from benchmark_programs import benchmark
 
 from cbtrun.analysis.block import stored
+from cbtrun.analysis.table import AnalysisTable
 from cbtrun.contract.records import Comparison, Effect, Interval
+from cbtrun.plugins.analyses.independent import _checks as independent_checks
 from cbtrun.plugins.analyses.omnibus import _sphericity
+from cbtrun.plugins.analyses.paired import _checks as paired_checks
 from cbtrun.statistics.assumptions import normality_words, variance_words
 from cbtrun.statistics.bootstrap import bootstrap_mean
 from cbtrun.statistics.omnibus import anova, eta_squared
@@ -82,3 +85,12 @@ def test_checks_of_twenty_values_say_what_they_found() -> None:
     values = np.random.default_rng(1).normal(size=20).tolist()
     assert "nothing speaks against it" in normality_words("the differences", values, "Wilcoxon")
     assert "nothing speaks against it" in variance_words([values, values[::-1]])
+
+
+@pytest.mark.parametrize(("n", "named"), [(7, False), (8, True)])
+def test_a_bootstrap_interval_is_only_pointed_at_where_there_is_one(n: int, named: bool) -> None:
+    differences = [float(at**3) for at in range(n)]
+    told = paired_checks(differences, differences, AnalysisTable("s.total", ()))[0]
+    assert ("bootstrap" in told) == named
+    told = independent_checks(differences, differences * 2, AnalysisTable("s.total", ()))[0]
+    assert ("bootstrap" in told) == named
