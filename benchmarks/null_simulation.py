@@ -6,7 +6,7 @@ Every study has 20 personas (or 20 in each group) with two sessions at each leve
 are totals of 11 items: `normal` without bounds, `ceiling` whole points from 0 to 6 with most items near the top, `item` a
 single such item. Each goes through the same function as in a study, bootstrap included. `mixed` has two raters as well.
 `sessions as units` shows what ignoring the clusters would do. Asserted: t's error and coverage, within three Monte-Carlo
-standard errors (at the ceiling of a single item: not above). Reported: everything else; BCa undercovers at this n.
+standard errors (at the ceiling of a single item: not above). Reported: everything else.
 The last line is JSON.
 """
 
@@ -41,8 +41,8 @@ class Tally:
     studies: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     covered: int = 0
-    covered_by_bca: int = 0
-    with_bca: int = 0
+    covered_by_bootstrap: int = 0
+    with_bootstrap: int = 0
     without_interval: int = 0
     """Studies in which nothing varied."""
 
@@ -53,8 +53,10 @@ class Tally:
             self.rejected[test.name] = self.rejected.get(test.name, 0) + (test.p < ALPHA)
         self.without_interval += found.interval is None
         self.covered += found.interval is not None and found.interval.low <= truth <= found.interval.high
-        self.with_bca += found.bootstrap is not None
-        self.covered_by_bca += found.bootstrap is not None and found.bootstrap.low <= truth <= found.bootstrap.high
+        self.with_bootstrap += found.bootstrap is not None
+        self.covered_by_bootstrap += (
+            found.bootstrap is not None and found.bootstrap.low <= truth <= found.bootstrap.high
+        )
 
     def figures(self) -> dict[str, Any]:
         """Shares of the studies (coverage: of those with an interval)."""
@@ -62,7 +64,9 @@ class Tally:
         return {
             "rejected": {name: round(count / self.studies, 4) for name, count in sorted(self.rejected.items())},
             "coverage_t": round(self.covered / have, 4),
-            "coverage_bca": round(self.covered_by_bca / self.with_bca, 4) if self.with_bca else None,
+            "coverage_bootstrap": round(self.covered_by_bootstrap / self.with_bootstrap, 4)
+            if self.with_bootstrap
+            else None,
             "without_interval": self.without_interval,
         }
 

@@ -97,8 +97,11 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
+    "cbtrun.statistics.ties": "count_distinct",
+    "cbtrun.statistics.two_estimates": "difference_of_estimates error_from_p",
     "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
     # Results
+    "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.nothing_scored": "nothing_scored NothingScored",

@@ -225,6 +225,7 @@ from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
 
 # Results
+from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
@@ -269,6 +270,9 @@ from cbtrun.statistics.samples import Tested as Tested
 from cbtrun.statistics.sentences import all_levels_sentence as all_levels_sentence
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
+from cbtrun.statistics.ties import count_distinct as count_distinct
+from cbtrun.statistics.two_estimates import difference_of_estimates as difference_of_estimates
+from cbtrun.statistics.two_estimates import error_from_p as error_from_p
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text

@@ -107,7 +107,8 @@ def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTa
 
 
 def _checks(first: Sequence[float], second: Sequence[float], table: AnalysisTable) -> list[str]:
-    instead = "Mann-Whitney, AUC and the BCa interval"
+    several = min(len(first), len(second)) >= bootstrap.FEWEST
+    instead = "Mann-Whitney, AUC and the bootstrap interval" if several else "Mann-Whitney and AUC"
     words = [
         assumptions.normality_words("the first group", first, instead),
         assumptions.normality_words("the second group", second, instead),

@@ -221,7 +221,10 @@ def _sphericity(matrix: Any) -> list[str]:
     always = "degrees of freedom are always corrected (Greenhouse-Geisser), so it changes nothing"
     if found is None:
         return [f"sphericity: cannot be checked (too few personas, or no spread); {always}"]
-    return [f"sphericity: Mauchly W = {found.w:.3f}, {p_value(found.p)}, epsilon {found.epsilon:.3f}; {always}"]
+    facts = f"Mauchly W = {found.w:.3f}, {p_value(found.p)}, epsilon {found.epsilon:.3f}"
+    if len(matrix) < assumptions.FEWEST and found.p >= assumptions.DOUBTFUL:
+        return [f"sphericity: cannot be told from {len(matrix)} personas ({facts}); {always}"]
+    return [f"sphericity: {facts}; {always}"]
 
 
 def _pairs(whole: Comparison, pairs: Sequence[PairOfLevels]) -> list[Comparison]:

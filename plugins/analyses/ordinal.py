@@ -15,6 +15,7 @@ from cbtrun.plugin import (
     are_paired,
     block_schema,
     common_fields,
+    count_distinct,
     count_personas,
     counts_text,
     effect_sizes,
@@ -122,7 +123,7 @@ def _cluster(row: Row) -> str:
 
 
 def _odds(values: list[list[float]], clusters: tuple[list[str], list[str]] | None) -> ProportionalOdds:
-    categories = len({value for side in values for value in side})
+    categories = count_distinct([value for side in values for value in side])
     if categories > MOST_CATEGORIES:
         note = (
             f"{categories} distinct values are too many for ordered categories; `using: paired` or `independent` fits"

@@ -106,8 +106,9 @@ def compare_pairs(name: str, options: Mapping[str, Any], table: AnalysisTable, s
 
 
 def _checks(differences: Sequence[float], values: Sequence[float], table: AnalysisTable) -> list[str]:
+    instead = "Wilcoxon and the bootstrap interval" if len(differences) >= bootstrap.FEWEST else "Wilcoxon"
     words = [
-        assumptions.normality_words("the differences", differences, "Wilcoxon and the BCa interval"),
+        assumptions.normality_words("the differences", differences, instead),
         assumptions.ceiling_words(values, table.low, table.high),
     ]
     return [one for one in words if one is not None]

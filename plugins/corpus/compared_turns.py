@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 TWICE = (1, 2)
 
+ROUNDING = 1e-9
+"""Points. Totals that are means differ in their last bits where they are the same."""
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -183,7 +186,7 @@ async def _compared(
     first, second = totals
     if first is None or second is None:
         return Compared(None, "unscored")
-    if abs(first - second) <= options["least_difference"]:
+    if abs(first - second) <= options["least_difference"] + ROUNDING:
         return Compared(None, "rated alike")
     better, worse = said if first > second else said[::-1]
     return Compared(_pair(opening, better, worse))

@@ -1,4 +1,4 @@
-"""`rater-check`: may this rater be used? Known groups told apart, and spoiled sessions noticed.
+"""`rater-check`: may this rater be used? Known groups told apart, spoiled sessions noticed, unspoiled ones not.
 
 The verdict is about the transcripts it was reached on: a rater that may be used on them is no more than not refused.
 """
@@ -30,7 +30,7 @@ from cbtrun.plugin import (
     two_groups,
     two_levels_options,
 )
-from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF
+from cbtrun.plugins.raters.control_sessions import FACTOR, KINDS, NONE, OF, PLACEBO
 
 if TYPE_CHECKING:
     from cbtrun.plugin import Aggregate, BlockContext, Json, Problem, Rubric, ScoreTable, StageContext
@@ -39,8 +39,12 @@ SPOILED = {
     "shuffled": "turns in random order",
     "swapped": "another session's therapist",
     "no-homework": "homework taken out",
+    PLACEBO: "the same session again",
 }
 FEWEST_PAIRS = 5
+"""Below this nothing is decided."""
+FEWEST_TO_FLAG = 10
+"""Below this a fall that is not shown flags nobody: so few pairs miss a fall of a whole SD in one study of four."""
 
 
 @hookimpl
@@ -53,8 +57,8 @@ def options_schema(stage: str) -> Json | None:
     controls = {
         "type": "object",
         "default": {},
-        "description": "Negative control (shuffled, swapped, no-homework) -> the outcome that should fall. Left out: the "
-        "item `homework` for no-homework where the rubric has it, else the outcome itself.",
+        "description": "Control (shuffled, swapped, no-homework) -> the outcome that should fall, or `placebo` -> the one that must "
+        "not. Left out: the item `homework` for no-homework where the rubric has it, else the outcome itself.",
         "propertyNames": {"enum": list(KINDS)},
         "additionalProperties": {"type": "string", "x-names": "outcome"},
     }
@@ -145,48 +149,61 @@ def known_groups(name: str, options: Mapping[str, Any], table: AnalysisTable) ->
 def control_comparison(name: str, kind: str, table: AnalysisTable) -> Comparison:
     """Each session against the control in which its therapist speaks, on the outcome that should fall.
 
-    A session whose score is already the lowest that was given cannot fall; where no session can, nothing is decided.
+    Every pair counts in which both have a value: that something was changed decides whether there is a control, never what
+    either scored. Leaving out the sessions that scored lowest, say, would keep those whose noise went up: their second
+    rating falls by itself (regression to the mean).
     """
     originals = {row.session: row for row in table.rows if row.levels.get(FACTOR) == NONE}
     pairs = [
         (originals[row.levels[OF]], row) for row in rows_at(table, FACTOR, kind) if row.levels.get(OF) in originals
     ]
     both = [(a, b) for a, b in pairs if a.value is not None and b.value is not None]
-    lowest = min((row.value for row in table.rows if row.value is not None), default=None)
-    usable = [(a, b) for a, b in both if a.value != lowest]
-    differences = [a.value - b.value for a, b in usable if a.value is not None and b.value is not None]
+    differences = [a.value - b.value for a, b in both if a.value is not None and b.value is not None]
     mean = paired.mean_of_differences(differences)
     effects, effect_notes = effects_and_notes([effect_sizes.rank_biserial(differences), effect_sizes.dz(differences)])
     tests, test_notes = tests_and_notes([paired.wilcoxon_test(differences)])
-    left_out = len(both) - len(usable)
-    notes = (
-        [f"{left_out} pairs left out: the session already has the lowest score given, so it cannot fall"]
-        if left_out
-        else []
-    )
     return Comparison(
         analysis=name,
-        design="negative control",
+        design="placebo control" if kind == PLACEBO else "negative control",
         outcome=table.outcome,
         factor=FACTOR,
         levels=(NONE, kind),
         groups=(
-            _group(NONE, [a for a, _ in pairs], [a for a, _ in usable]),
-            _group(kind, [b for _, b in pairs], [b for _, b in usable]),
+            _group(NONE, [a for a, _ in pairs], [a for a, _ in both]),
+            _group(kind, [b for _, b in pairs], [b for _, b in both]),
         ),
-        n=len(usable),
+        n=len(both),
         unit_of_analysis="pair of a session and its control",
         estimate=mean.value,
         interval=mean.interval,
         effects=effects,
         tests=tests,
-        notes=(*notes, *filter(None, [mean.note]), *effect_notes, *test_notes),
+        notes=(*_pair_notes(kind, len(originals), pairs, both), *filter(None, [mean.note]), *effect_notes, *test_notes),
         sentence="",
     )
 
 
+def _pair_notes(
+    kind: str, sessions: int, pairs: Sequence[tuple[Row, Row]], both: Sequence[tuple[Row, Row]]
+) -> list[str]:
+    """Which sessions have no control, and how many of those that have one stood at the bottom before."""
+    notes = []
+    if sessions > len(pairs):
+        notes.append(
+            f"{sessions - len(pairs)} of {sessions} sessions have no such control: nothing in them could be changed"
+        )
+    lowest = min((row.value for pair in both for row in pair if row.value is not None), default=None)
+    bottom = sum(first.value == lowest for first, _ in both)
+    if bottom and kind != PLACEBO:
+        notes.append(
+            f"{bottom} of {len(both)} sessions had the lowest score given before anything was changed and could not fall: they "
+            "count, since pairs are never chosen by their scores"
+        )
+    return notes
+
+
 def _group(level: str, rows: Sequence[Row], used: Sequence[Row]) -> Any:
-    unused = {row.session: "the session cannot fall" for row in rows if row not in used and row.value is not None}
+    unused = {row.session: "its other half has no score" for row in rows if row not in used and row.value is not None}
     return group_of(level, rows, [row.value for row in used if row.value is not None], unused)
 
 
@@ -194,10 +211,13 @@ def with_verdict(compared: Sequence[Comparison], least_auc: float) -> list[Compa
     """The comparisons in words: each control noticed or flagged, and whether the rater may be used."""
     groups, *controls = compared
     told = [one.model_copy(update={"sentence": control_sentence(one)}) for one in controls]
-    missed = [one.levels[1] for one in controls if noticed(one) is False]
-    open_ones = [one.levels[1] for one in controls if noticed(one) is None]
+    negative = [one for one in controls if one.levels[1] != PLACEBO]
+    missed = [one.levels[1] for one in negative if noticed(one) is False]
+    open_ones = [one.levels[1] for one in negative if noticed(one) is None]
+    placebo = next((one for one in controls if one.levels[1] == PLACEBO), None)
+    fell = placebo is not None and noticed(placebo) is True
     able = tells_apart(groups, least_auc)
-    if able is False or missed:
+    if able is False or missed or fell:
         verdict = "it may not be used"
     elif able is None or open_ones:
         verdict = "undecided: more sessions are needed before it may be used"
@@ -205,11 +225,17 @@ def with_verdict(compared: Sequence[Comparison], least_auc: float) -> list[Compa
         verdict = "it may be used to compare groups of sessions like these"
     why = [f"it does not notice {_listed(missed)}"] if missed else []
     why += [f"too little to tell whether it notices {_listed(open_ones)}"] if open_ones else []
-    why += ["no negative control was made"] if not controls else []
+    why += ["it scores the same session lower a second time"] if fell else []
+    why += ["no negative control was made"] if not negative else []
     sentence = f"{groups_sentence(groups, least_auc)} Verdict: {verdict}{' (' + '; '.join(why) + ')' if why else ''}."
     notes = (
         *groups.notes,
         "the verdict holds for transcripts like these and for this rubric; it is no validation against clinicians",
+        *(
+            ["no placebo control was made: whether the same session scores lower a second time is not known"]
+            if placebo is None
+            else []
+        ),
     )
     return [groups.model_copy(update={"sentence": sentence, "notes": notes}), *told]
 
@@ -225,12 +251,15 @@ def tells_apart(groups: Comparison, least_auc: float) -> bool | None:
 
 
 def noticed(control: Comparison) -> bool | None:
-    """Whether spoiled sessions score lower for certain; none with fewer than five pairs that can fall."""
+    """Whether the controls score lower for certain; none with fewer than five pairs, or fewer than ten and no fall shown.
+
+    A rater that scores at random is taken to notice in 2.5 % of studies (benchmarks/rater_check_null.py).
+    """
     if control.n < FEWEST_PAIRS or control.estimate is None:
         return None
-    if control.interval is None:
-        return control.estimate > 0
-    return control.interval.low > 0
+    if control.estimate > 0 if control.interval is None else control.interval.low > 0:
+        return True
+    return False if control.n >= FEWEST_TO_FLAG else None
 
 
 def groups_sentence(groups: Comparison, least_auc: float) -> str:
@@ -252,11 +281,21 @@ def control_sentence(control: Comparison) -> str:
     kind = control.levels[1]
     what = SPOILED.get(kind, kind)
     if control.estimate is None or noticed(control) is None:
-        return f"Control `{kind}` ({what}): too few sessions that can fall (n = {control.n}) to tell whether it is noticed."
+        told = "it falls" if kind == PLACEBO else "it is noticed"
+        return f"Control `{kind}` ({what}): too few pairs (n = {control.n}) to tell whether {told}."
     span = control.interval
     ends = f" (95 % CI {span.low:.2f} to {span.high:.2f}; n = {control.n})" if span else f" (n = {control.n})"
-    fall = f"spoiled sessions score {abs(control.estimate):.2f} points {'lower' if control.estimate >= 0 else 'higher'}{ends}"
+    if kind == PLACEBO:
+        way = "FALLS: flagged" if noticed(control) else "does not fall"
+        return f"Control `{kind}` ({what}) {way}; {_fall('second ratings are', control.estimate)}{ends}."
+    fall = f"{_fall('spoiled sessions score', control.estimate)}{ends}"
     return f"Control `{kind}` ({what}) is {'noticed' if noticed(control) else 'NOT NOTICED: flagged'}; {fall}."
+
+
+def _fall(who: str, estimate: float) -> str:
+    if estimate == 0:
+        return f"{who} the same on average"
+    return f"{who} {abs(estimate):.2f} points {'lower' if estimate >= 0 else 'higher'}"
 
 
 def _listed(kinds: Sequence[str]) -> str:

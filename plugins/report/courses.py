@@ -13,6 +13,8 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
 
+PHQ9 = (0, 27)
+"""Ends of the scale."""
 NOTE = "A simulated patient’s answers say how it was told to be, not how anybody is"
 
 
@@ -31,7 +33,7 @@ def trajectories(given: ReportInput) -> list[Curve]:
 
 def _point(given: ReportInput, arm: str, number: int, sessions: Sequence[Session]) -> Point:
     points = [session.measures["phq9"] for session in sessions]
-    interval = clustered_interval(points, [session.persona or session.id for session in sessions])
+    interval = clustered_interval(points, [session.persona or session.id for session in sessions], ends=PHQ9)
     shown = behind(given, {"arm": arm}, [session.id for session in sessions])
     return Point(number, str(number), len(points), sum(points) / len(points), interval, shown)
 

@@ -99,7 +99,8 @@ def _point(
     if not found:
         return None
     values = [value for value, _ in found]
-    interval = clustered_interval(values, [session.persona or f"session:{session.id}" for _, session in found])
+    clusters = [session.persona or f"session:{session.id}" for _, session in found]
+    interval = clustered_interval(values, clusters, ends=(0, 1))
     point = Point((low + high) / 2, f"{low}–{high}", len(values), sum(values) / len(values), interval)
     return point, {session.id for _, session in found}
 

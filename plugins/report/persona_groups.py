@@ -129,6 +129,7 @@ def _described(given: ReportInput, outcome: OutcomeSummary, ids: frozenset[str])
             rated.values.get(short, {}),
             rated.reasons.get(short, {}),
             [one for one in given.sessions if one.persona in ids and level_of(one, grouping) == group.level],
+            rated.ends.get(short, (None, None)),
         )
         for group in outcome.groups.get(grouping, ())
     ]

@@ -16,6 +16,7 @@ from cbtrun.plugins.report.wording import interval, number, with_interval
 
 ASSUMED_SCALE = "on an assumed scale"
 OTHER_SCALE = "on another scale"
+NO_ERROR_OF_MEAN = "the source gives no SD and n, and no SE"
 PUBLISHED, IN_A_WORD = 2, 6
 """Columns of the table that rest on no session of ours."""
 
@@ -47,6 +48,16 @@ class PublishedMean:
     mean: float
     sd: float | None = None
     n: int | None = None
+    se: float | None = None
+
+    @property
+    def error(self) -> tuple[float, int | None] | None:
+        """Standard error, and its degrees of freedom where known; none where the source tells neither SE nor SD and n."""
+        if self.se is not None:
+            return self.se, self.n - 1 if self.n is not None and self.n > 1 else None
+        if self.sd is None or self.n is None or self.n < 2:
+            return None
+        return self.sd / math.sqrt(self.n), self.n - 1
 
 
 def beside_of(entry: Mapping[str, Any]) -> Beside:
@@ -59,7 +70,7 @@ def beside_of(entry: Mapping[str, Any]) -> Beside:
 def published_means(study: Mapping[str, Any]) -> list[PublishedMean]:
     """The `levels` of every entry of `compare_with`, in the study's order."""
     return [
-        PublishedMean(beside_of(entry), level, told["mean"], told.get("sd"), told.get("n"))
+        PublishedMean(beside_of(entry), level, told["mean"], told.get("sd"), told.get("n"), told.get("se"))
         for entry in view_of(study).compare_with.values()
         for level, told in entry.get("levels", {}).items()
     ]
@@ -70,7 +81,8 @@ def published_table(given: ReportInput) -> Table | None:
     rows = tuple(_row(given, one) for one in published_means(given.study) if _is_rated(given, one.beside.outcome))
     columns = ("Outcome", "Group", "Published", "Ours [95 % CI]", "n", "Difference [95 % CI]", "In a word")
     notes = (
-        "Difference: ours minus published, Welch interval from means and SDs; a mean published without SD or n is taken as exact",
+        "Difference: ours minus published, Welch interval from means and SDs (or SE); where the source gives neither SD and n nor SE, "
+        "it cannot be told whether ours differs",
         "“Agrees” says that the interval holds 0: a wide one agrees with much",
         *caveats(given),
     )
@@ -87,32 +99,32 @@ def our_sessions(given: ReportInput, beside: Beside, level: str) -> list[Session
     ]
 
 
-def our_group(given: ReportInput, beside: Beside, level: str) -> GroupSummary:
-    """Mean, SD and interval of our sessions at a level."""
+def our_group(given: ReportInput, beside: Beside, level: str, *, on_scale: bool = True) -> GroupSummary:
+    """Mean, SD and interval of our sessions at a level. on_scale: the interval is cut at the ends of the scale."""
     name, short = beside.outcome.split(".", 1)
     rated = given.rated[name]
     found = our_sessions(given, beside, level)
-    return describe(level, rated.values.get(short, {}), rated.reasons.get(short, {}), found)
+    ends = rated.ends.get(short, (None, None)) if on_scale else (None, None)
+    return describe(level, rated.values.get(short, {}), rated.reasons.get(short, {}), found, ends)
 
 
 def difference(ours: GroupSummary, theirs: PublishedMean) -> tuple[float | None, Interval | None]:
     """Ours minus theirs in points, with a Welch interval; ours counts personas, as the interval of our mean does.
 
-    Theirs is taken as exact where its SD or n is not known.
+    ours: with an interval that is not cut at the scale's ends, since its width is our error. No interval where theirs is not known.
     """
     from scipy.special import stdtrit
 
     if ours.mean is None:
         return None, None
     estimate = ours.mean - theirs.mean
-    if ours.interval is None or ours.interval.low == ours.interval.high:
+    if ours.interval is None or theirs.error is None:
         return estimate, None
     df = ours.personas - 1
     error = (ours.interval.high - ours.interval.low) / 2 / float(stdtrit(df, 0.975))
-    known = theirs.sd is not None and theirs.n is not None and theirs.n > 1
-    parts = error**2, theirs.sd**2 / theirs.n if known and theirs.sd is not None and theirs.n else 0.0
-    df_theirs = theirs.n - 1 if known and theirs.n else 1
-    df_both = sum(parts) ** 2 / (parts[0] ** 2 / df + parts[1] ** 2 / df_theirs)
+    error_theirs, df_theirs = theirs.error
+    parts = error**2, error_theirs**2
+    df_both = sum(parts) ** 2 / (parts[0] ** 2 / df + (parts[1] ** 2 / df_theirs if df_theirs else 0.0))
     half = float(stdtrit(df_both, 0.975)) * math.sqrt(sum(parts))
     return estimate, Interval(low=estimate - half, high=estimate + half, method="Welch from summaries")
 
@@ -127,8 +139,9 @@ def scale_words(given: ReportInput, beside: Beside) -> str:
 
 def _row(given: ReportInput, one: PublishedMean) -> Row:
     ours = our_group(given, one.beside, one.level)
-    estimate, span = difference(ours, one)
+    estimate, span = difference(our_group(given, one.beside, one.level, on_scale=False), one)
     told = [f"SD {number(one.sd)}"] if one.sd is not None else []
+    told += [f"SE {number(one.se)}"] if one.se is not None else []
     told += [f"n = {one.n}"] if one.n is not None else ["n not reported"]
     cells = (
         titles_by_outcome(given).get(one.beside.outcome, one.beside.outcome),
@@ -137,18 +150,20 @@ def _row(given: ReportInput, one: PublishedMean) -> Row:
         with_interval(ours.mean, ours.interval),
         str(ours.n),
         f"{number(estimate)} {interval(span)}".strip(),
-        _in_a_word(ours, span, scale_words(given, one.beside)),
+        _in_a_word(one, ours, span, scale_words(given, one.beside)),
     )
     levels = {one.beside.factor: one.level, **one.beside.where}
     words = dict.fromkeys((PUBLISHED, IN_A_WORD))
     return Row(cells, sessions=scored(given, one.beside.outcome, levels), apart=words, detail=one.beside.source)
 
 
-def _in_a_word(ours: GroupSummary, span: Interval | None, scale: str) -> str:
+def _in_a_word(theirs: PublishedMean, ours: GroupSummary, span: Interval | None, scale: str) -> str:
     if ours.mean is None:
         return "we have none"
     if scale:
         return f"{scale}: not comparable"
+    if theirs.error is None:
+        return f"cannot be told: {NO_ERROR_OF_MEAN}"
     if span is None:
         return "cannot be told"
     return "differs" if span.low > 0 or span.high < 0 else "agrees"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from cbtrun.plugin import Comparison
+import re
+from collections.abc import Mapping, Sequence
+
+from cbtrun.plugin import Comparison, Reliability
 from cbtrun.plugins.report.behind import behind_comparison, rated_sessions
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import caveats, titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import interval, number
+from cbtrun.plugins.report.wording import number, with_interval
 
 LOW_RELIABILITY = 0.7
 """Below it a group difference is blurred enough to say so (Nunnally 1978, for early research)."""
 
+MOST_NAMED = 2
+"""Outcomes that a note names; of more it gives the count."""
 
 COEFFICIENTS = {
     "icc_2_1": "ICC(2,1)",
@@ -34,7 +39,7 @@ def agreement_table(given: ReportInput) -> Table | None:
     titles = titles_by_outcome(given)
     rows = []
     for one in found:
-        told = {each.name: f"{number(each.value, 2)} {interval(each.interval, 2)}".strip() for each in one.coefficients}
+        told = {each.name: with_interval(each.value, each.interval, 2) for each in one.coefficients}
         cells = (
             titles.get(one.outcome, one.outcome),
             one.between,
@@ -44,7 +49,31 @@ def agreement_table(given: ReportInput) -> Table | None:
         rows.append(Row(cells, sessions=rated_sessions(given, one.outcome, least=2)))
     columns = ("Outcome", "Between", "n", *(f"{COEFFICIENTS.get(name, name)} [95 % CI]" for name in names))
     said = dict.fromkeys(note.rstrip(".") for one in found for note in one.notes)
-    return Table("agreement", "Agreement", columns, tuple(rows), 2, 2, (*said, *caveats(given)))
+    return Table(
+        "agreement", "Agreement", columns, tuple(rows), 2, 2, (*said, *_reasons(found, titles), *caveats(given))
+    )
+
+
+def _reasons(found: Sequence[Reliability], titles: Mapping[str, str]) -> list[str]:
+    """Why coefficients, or their intervals, are missing: each reason once, with what it is about."""
+    about: dict[str, dict[str, list[str]]] = {}
+    for one in found:
+        for each in one.coefficients:
+            if each.value is None or each.interval is None:
+                name = COEFFICIENTS.get(each.name, each.name)
+                told = about.setdefault(
+                    re.sub(r"^mean of \d+ pairs(; )?", "", each.note) or "no interval", {}
+                ).setdefault(name, [])
+                told.append(titles.get(one.outcome, one.outcome))
+    return [
+        f"{', '.join(f'{name} of {_listed(outcomes)}' for name, outcomes in by_name.items())}: {note}"
+        for note, by_name in about.items()
+    ]
+
+
+def _listed(outcomes: Sequence[str]) -> str:
+    different = list(dict.fromkeys(outcomes))
+    return " and ".join(different) if len(different) <= MOST_NAMED else f"{len(different)} outcomes"
 
 
 def reliability_table(given: ReportInput) -> Table | None:

@@ -72,8 +72,9 @@ def options_schema(stage: str) -> Json | None:
                 "items": {"enum": list(KINDS)},
                 "uniqueItems": True,
                 "default": [],
-                "description": "Negative controls to derive from each session, with factor `control` (`none` for the sessions "
-                "themselves): shuffled turns, the therapist's turns swapped for another session's, homework taken out.",
+                "description": "Controls to derive from each session, with factor `control` (`none` for the sessions "
+                "themselves): shuffled turns, the therapist's turns swapped for another session's, homework taken out; and as "
+                "`placebo` the same session again.",
             },
             "labels": {
                 "type": "object",

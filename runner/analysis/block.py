@@ -18,7 +18,7 @@ from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Comparison, Effect, Test
 from cbtrun.scores.totals import is_summed
 from cbtrun.statistics.multiplicity import Correction, adjusted_p
-from cbtrun.statistics.samples import Sized, Tested, stored_float
+from cbtrun.statistics.samples import MISSES, Sized, Tested, misses, stored_float
 from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
 
 if TYPE_CHECKING:
@@ -201,8 +201,30 @@ def _with_adjusted(comparison: Comparison, name: str, adjusted: float, correctio
 
 
 def stored(comparison: Comparison) -> Comparison:
-    """The comparison with every number at 12 significant digits. Raises StatisticsError on NaN or infinities."""
-    return Comparison.model_validate(_rounded(comparison.model_dump()))
+    """The comparison as it is kept: every number at 12 significant digits, no interval that misses its estimate.
+
+    Raises StatisticsError on NaN or infinities.
+    """
+    return Comparison.model_validate(_rounded(_without_misses(comparison).model_dump()))
+
+
+def _without_misses(comparison: Comparison) -> Comparison:
+    """Without the intervals that do not hold what they are about, each with a note why."""
+    missing: dict[str, Any] = {}
+    notes = []
+    for name, what in (("interval", "the difference"), ("bootstrap", "the difference by the bootstrap")):
+        if misses(comparison.estimate, getattr(comparison, name)):
+            missing[name] = None
+            notes.append(f"no interval of {what}: {MISSES}")
+    effects = []
+    for effect in comparison.effects:
+        if misses(effect.value, effect.interval):
+            notes.append(f"no interval of {effect.name.replace('_', ' ')}: {MISSES}")
+            effect = effect.model_copy(update={"interval": None})
+        effects.append(effect)
+    if not notes:
+        return comparison
+    return comparison.model_copy(update={**missing, "effects": tuple(effects), "notes": (*comparison.notes, *notes)})
 
 
 def _rounded(value: Any) -> Any:

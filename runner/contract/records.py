@@ -308,7 +308,7 @@ class Comparison(Record):
     personas: int | None = None
     """Distinct personas behind the units; none where sessions have no persona."""
     bootstrap: Interval | None = None
-    """Of the estimate, by BCa bootstrap of the units of analysis (which are the clusters), seeded."""
+    """Of the estimate, by studentised bootstrap of the units of analysis (which are the clusters), seeded; none below 8."""
     worst_case: Bounds | None = None
     """Estimate's bounds over everything that is missing; none where nothing is, or a scale has no end."""
     variance: dict[str, float] = {}

@@ -43,7 +43,7 @@ STAGES: Mapping[str, StageKind] = MappingProxyType(
             StageKind("tune", "tune_model", True, "tune job", Adapter, "adapters/{name}/adapters.jsonl"),
             StageKind("sessions", "run_sessions", False, "", Session, "sessions.jsonl", "session", goes_on=True),
             StageKind("ratings", "rate_sessions", True, "rating set", Rating, "ratings/{name}.jsonl", "rating"),
-            StageKind("analysis", "analyse", True, "", Comparison, "analysis/{name}.jsonl"),
+            StageKind("analysis", "analyse", True, "analysis", Comparison, "analysis/{name}.jsonl"),
             StageKind("report", "write_report", False, goes_on=True),
         )
     }

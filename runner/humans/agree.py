@@ -30,6 +30,8 @@ class Figure(Record):
 
     value: float | None
     interval: Interval | None = None
+    note: str = ""
+    """Why it or its interval is missing."""
 
 
 class PairwiseAgreement(Record):
@@ -209,7 +211,8 @@ def _in_words(found: PairwiseAgreement) -> str:
     if people is None:
         words.append("people cannot be compared with each other")
     elif gap is None:
-        words.append("too few sessions to compare the two agreements")
+        why = found.difference.note.removeprefix("no interval: ")
+        words.append(f"the two agreements cannot be compared ({why})")
     elif gap.low > 0:
         words.append("models agree with people better than people with each other")
     elif gap.high < 0:
@@ -231,7 +234,8 @@ def _missing(humans: Sequence[Rating]) -> dict[str, int]:
 
 
 def _figure(found: Estimated) -> Figure:
-    return Figure(value=None if found.value is None else stored_float(found.value), interval=_rounded(found.interval))
+    value = None if found.value is None else stored_float(found.value)
+    return Figure(value=value, interval=_rounded(found.interval), note=found.note or "")
 
 
 def _rounded(interval: Interval | None) -> Interval | None:

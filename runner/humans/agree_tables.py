@@ -24,7 +24,8 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
     """What the terminal shows."""
     yield f"{report.ratings} on {report.rubric}: {report.sessions} sessions, {_count(len(report.humans), 'person', 'people')}, {_count(len(report.models), 'model', 'models')}"
     yield from _aligned([COLUMNS, *(_cells(one) for one in report.outcomes)])
-    yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (bootstrap of sessions)."
+    yield "Each figure is the mean over pairs of raters, in brackets its 95 % interval (jackknife over sessions)."
+    yield from (f"- or without an interval: {note}." for note in _reasons(report))
     yield ""
     yield from _aligned([("Rater", "n", "Mean", "Severity on the headline outcome [95 %]"), *_severity_cells(report)])
     yield "Severity: points below (-) or above the other people, on the same sessions."
@@ -34,7 +35,11 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
     if among is not None:
         named = {one.name: one for one in among.coefficients}
         shown = [("ICC(2,1)", "icc_2_1"), ("ICC(2,k)", "icc_2_k"), ("alpha ordinal", "alpha_ordinal")]
-        told = ", ".join(f"{title} {_shown(named[name].value, named[name].interval)}" for title, name in shown)
+        told = ", ".join(
+            f"{title} {_shown(named[name].value, named[name].interval)}"
+            + (f" ({named[name].note})" if named[name].note else "")
+            for title, name in shown
+        )
         yield f"All people at once, {headline.title.lower()}: {told}"
         singles = [
             coefficient.value
@@ -87,6 +92,16 @@ def _severity_cells(report: AgreementReport) -> list[tuple[str, ...]]:
         )
         for one, what in named
     ]
+
+
+def _reasons(report: AgreementReport) -> list[str]:
+    """Why figures, or their intervals, are missing: each reason once, with how many outcomes it is about."""
+    found: dict[str, set[str]] = {}
+    for one in report.outcomes:
+        for pair in one.pairwise:
+            for note in filter(None, (pair.human_human.note, pair.model_human.note)):
+                found.setdefault(note.removeprefix("no interval: "), set()).add(one.outcome)
+    return [f"{note} ({_count(len(outcomes), 'outcome', 'outcomes')})" for note, outcomes in found.items()]
 
 
 def _figure(figure: Figure) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Interval
 from cbtrun.reliability.records import Limits, Severity
-from cbtrun.statistics.samples import LEVEL
+from cbtrun.statistics.samples import LEVEL, has_no_spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,10 +80,10 @@ def severity_of_raters(names: Sequence[str], table: Table) -> tuple[Severity, ..
 
 
 def mean_interval(values: Array) -> Interval | None:
-    """Interval of a mean by t over sessions; none for fewer than two."""
+    """Interval of a mean by t over sessions; none for fewer than two, or where all are the same."""
     from scipy.special import stdtrit
 
-    if values.size < 2:
+    if has_no_spread(values):
         return None
     half = float(stdtrit(values.size - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) / math.sqrt(values.size)
     mean = float(values.mean())

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Table = NDArray[np.float64]  # (sessions, raters), points; NaN where a score is missing
 
 METHOD = "F, Shrout & Fleiss 1979"
+OUTSIDE = "not shown: the estimate lies outside -1 to 1, as it can where raters contradict each other"
+NO_RESIDUAL = "no interval: raters differ by a constant alone, the residual is 0"
+MISSES = "no interval: its limits do not hold the estimate"
+NO_LIMITS = "no interval: its limits do not exist for these scores"
 NO_VARIANCE = "no variance to take a share of: sessions do not differ beyond what raters differ by"
 
 
@@ -67,7 +71,8 @@ def mean_squares(table: Table) -> MeanSquares:
 def intraclass_correlations(table: Table) -> Correlations:
     """ICC(2,1), ICC(2,k) and ICC(3,1) of the sessions without a missing score.
 
-    None, with the reason, for fewer than two such sessions or raters, and where no score differs from another.
+    None, with the reason, for fewer than two such sessions or raters, where no score differs from another, and where the
+    estimate leaves -1 to 1. No interval, with the reason, where there is no residual or the limits miss the estimate.
     """
     complete = complete_rows(table)
     n, k = complete.shape
@@ -94,6 +99,8 @@ def _correlations(squares: MeanSquares, tiny: float) -> Correlations:
     single = _ratio(above, bms + (k - 1) * ems + k * (jms - ems) / n, tiny)
     average = _ratio(above, bms + (jms - ems) / n, tiny)
     consistency = _ratio(above, bms + (k - 1) * ems, tiny)
+    if ems <= tiny:
+        return Correlations(*(_estimated(one, None, NO_RESIDUAL) for one in (single, average, consistency)))
     limits = None if single is None else _agreement_limits(squares, single)
     stepped = None if limits is None or average is None else tuple(_stepped_up(limit, k) for limit in limits)
     return Correlations(
@@ -108,10 +115,18 @@ def _ratio(above: float, below: float, tiny: float) -> float | None:
     return above / below if below > tiny else None
 
 
-def _estimated(value: float | None, limits: tuple[float, ...] | None) -> Estimated:
+def _estimated(value: float | None, limits: tuple[float, ...] | None, why: str = NO_LIMITS) -> Estimated:
+    """why: the limits are none."""
     if value is None:
         return Estimated(None, note=NO_VARIANCE)
-    return Estimated(value, _interval(limits))
+    if abs(value) > 1 + 1e-9:
+        return Estimated(None, note=OUTSIDE)
+    if limits is None:
+        return Estimated(value, note=why)
+    interval = _interval(limits)
+    if interval.low <= value <= interval.high and interval.high - interval.low > 1e-9:
+        return Estimated(value, interval)
+    return Estimated(value, note=MISSES)
 
 
 def _agreement_limits(squares: MeanSquares, rho: float) -> tuple[float, ...] | None:
@@ -119,8 +134,6 @@ def _agreement_limits(squares: MeanSquares, rho: float) -> tuple[float, ...] | N
     from scipy.stats import f
 
     n, k, bms, jms, ems = squares.n, squares.k, squares.sessions, squares.raters, squares.residual
-    if ems <= 0:
-        return None
     ratio = jms / ems
     spread = n * (1 + (k - 1) * rho) - k * rho
     below = (n - 1) * k**2 * rho**2 * ratio**2 + spread**2
@@ -135,12 +148,10 @@ def _agreement_limits(squares: MeanSquares, rho: float) -> tuple[float, ...] | N
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def _consistency_limits(squares: MeanSquares) -> tuple[float, ...] | None:
+def _consistency_limits(squares: MeanSquares) -> tuple[float, ...]:
     from scipy.stats import f
 
     n, k = squares.n, squares.k
-    if squares.residual <= 0:
-        return None
     ratio, tail = squares.sessions / squares.residual, (1 + LEVEL) / 2
     low = ratio / float(f.ppf(tail, n - 1, (n - 1) * (k - 1)))
     high = ratio * float(f.ppf(tail, (n - 1) * (k - 1), n - 1))
@@ -153,7 +164,5 @@ def _stepped_up(limit: float, k: int) -> float:
     return max(-1.0, k * limit / below) if below > 1e-9 else -1.0
 
 
-def _interval(limits: tuple[float, ...] | None) -> Interval | None:
-    if limits is None:
-        return None
+def _interval(limits: tuple[float, ...]) -> Interval:
     return Interval(low=max(-1.0, limits[0]), high=min(1.0, limits[1]), level=LEVEL, method=METHOD)

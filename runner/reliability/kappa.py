@@ -1,15 +1,16 @@
 """Quadratic weighted kappa: of two raters by statsmodels, of several as the mean over pairs.
 
 Source: Cohen 1968; the mean over pairs is Light 1971. With quadratic weights kappa is a ratio of moments (Fleiss & Cohen
-1973), which is what the bootstrap resamples, and what scores between the scale's points are given.
+1973), which is what its interval is worked out from, and what scores between the scale's points are given.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.reliability.jackknife import weights_without, with_interval
 from cbtrun.statistics.samples import Estimated
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+ONE_SCORE = "a rater gives every session the same score: kappa is 0 then, whatever the other does"
 LARGEST_TABLE = 200
 """Different whole scores up to which statsmodels' table of both raters' scores is made."""
 
@@ -27,24 +29,41 @@ LARGEST_TABLE = 200
 def quadratic_kappa(table: Table, seed: int = 0) -> Estimated:
     """Mean of the pairs' weighted kappas; each pair over the sessions that both have scored.
 
-    The interval is a bootstrap over sessions. None, with the reason, where no pair of raters differs in anything.
+    The interval is by the jackknife over sessions. None, with the reason, where no pair of raters differs in anything, or
+    where one of each pair gives every session the same score: kappa is 0 then, whatever the other does.
     """
     import numpy as np
 
+    table = table[(~np.isnan(table)).sum(axis=1) > 1]
     pairs = list(combinations(range(table.shape[1]), 2))
     kappas = [kappa_of_pair(table[:, first], table[:, second]) for first, second in pairs]
     there = [kappa for kappa in kappas if kappa is not None]
     if not there:
         return Estimated(None, note="no two raters with sessions in common, or all their scores are the same")
-    note = f"mean of {len(there)} pairs" if len(pairs) > 1 else ""
-    rated = int((~np.isnan(table)).any(axis=1).sum())
-    if rated < FEWEST:
-        return Estimated(float(np.mean(there)), None, f"{note}; no interval: fewer than {FEWEST} sessions".strip("; "))
-    drawn = resampled_weights(table.shape[0], seed)
-    resampled = np.stack([weighted_kappas(table[:, first], table[:, second], drawn) for first, second in pairs])
-    counted = (~np.isnan(resampled)).sum(axis=0)
-    means = np.where(counted > 0, np.nansum(resampled, axis=0) / np.maximum(counted, 1), np.nan)
-    return Estimated(float(np.mean(there)), percentile_interval(means), note or None)
+    if all(has_one_score(table[:, first], table[:, second]) for first, second in pairs):
+        return Estimated(None, note=ONE_SCORE)
+    weights = weights_without(table.shape[0], seed)
+    of_pairs = np.stack([weighted_kappas(table[:, first], table[:, second], weights) for first, second in pairs])
+    found = with_interval(float(np.mean(there)), mean_of_pairs(of_pairs), table.shape[0])
+    told = [f"mean of {len(there)} pairs"] if len(pairs) > 1 else []
+    return replace(found, note="; ".join([*told, *filter(None, [found.note])]) or None)
+
+
+def mean_of_pairs(of_pairs: Array) -> Array:
+    """(weightings,): mean over the pairs (pairs, weightings) that exist; NaN where none does."""
+    import numpy as np
+
+    counted = (~np.isnan(of_pairs)).sum(axis=0)
+    means: Array = np.where(counted > 0, np.nansum(of_pairs, axis=0) / np.maximum(counted, 1), np.nan)
+    return means
+
+
+def has_one_score(first: Array, second: Array) -> bool:
+    """Whether one of two raters gives every session that both rated the same score."""
+    import numpy as np
+
+    both = ~np.isnan(first) & ~np.isnan(second)
+    return any(np.ptp(scores[both]) <= 1e-9 if both.any() else True for scores in (first, second))
 
 
 def kappa_of_pair(first: Array, second: Array) -> float | None:

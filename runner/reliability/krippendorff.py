@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.reliability.jackknife import weights_without, with_interval
 from cbtrun.statistics.samples import Estimated
+from cbtrun.statistics.ties import tied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 LARGEST = 20_000_000
-"""Cells of the largest table (sessions x different scores) that is resampled."""
+"""Cells of the largest table (sessions x different scores) that gets an interval."""
 
 
 def krippendorff_alpha(table: Table, level: Literal["ordinal", "interval"], seed: int = 0) -> Estimated:
     """1 minus observed over expected disagreement; sessions with a single score are left out, as alpha asks.
 
-    The interval is a bootstrap over sessions. None, with the reason, where nothing can be compared or all is the same.
+    The interval is by the jackknife over sessions. None, with the reason, where nothing can be compared or all is the same.
     """
     import numpy as np
 
@@ -38,13 +39,10 @@ def krippendorff_alpha(table: Table, level: Literal["ordinal", "interval"], seed
     whole = float(_alphas(values, counts, np.ones((1, counts.shape[0])), level)[0])
     if not np.isfinite(whole):  # they differ by less than a disagreement that can be divided by
         return Estimated(None, note="all scores are the same")
-    if counts.shape[0] < FEWEST:
-        return Estimated(whole, note=f"no interval: fewer than {FEWEST} sessions")
     if counts.size > LARGEST:
-        return Estimated(whole, note="no interval: too many different scores to resample")
-    drawn = resampled_weights(counts.shape[0], seed)
-    interval = percentile_interval(_alphas(values, counts, drawn, level))
-    return Estimated(whole, interval, None if interval else "no interval: too many resamples without any spread")
+        return Estimated(whole, note="no interval: too many different scores")
+    without = _alphas(values, counts, weights_without(counts.shape[0], seed), level)
+    return with_interval(whole, without, counts.shape[0])
 
 
 def _counts(table: Table) -> tuple[Array, Array]:
@@ -54,6 +52,7 @@ def _counts(table: Table) -> tuple[Array, Array]:
     there = ~np.isnan(table)
     pairable = there.sum(axis=1) > 1
     rows, present = table[pairable], there[pairable]
+    rows[present] = tied(rows[present])
     values = np.unique(rows[present])
     counts = np.zeros((rows.shape[0], values.size))
     for row, of_row in zip(range(rows.shape[0]), present, strict=True):
@@ -78,9 +77,9 @@ def _alphas(values: Array, counts: Array, weights: Array, level: str) -> Array:
     squares = counts @ (points**2).T  # (sessions, weightings)
     sums = counts @ points.T
     within = 2 * (sizes[:, None] * squares - sums**2) / (sizes - 1)[:, None]
-    observed = (weights.T * within).sum(axis=0) / totals
     spread = totals * (marginals * points**2).sum(axis=1) - (marginals * points).sum(axis=1) ** 2
-    expected = 2 * spread / (totals * (totals - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # a weighting that leaves nothing, or nothing that differs
+        observed = (weights.T * within).sum(axis=0) / totals
+        expected = 2 * spread / (totals * (totals - 1))
         found: Array = np.where(expected > 1e-12, 1 - observed / expected, np.nan)
     return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cbtrun.reliability.kappa import weighted_kappas
-from cbtrun.reliability.resampling import FEWEST, percentile_interval, resampled_weights
+from cbtrun.reliability.jackknife import difference_with_interval, weights_without, with_interval
+from cbtrun.reliability.kappa import has_one_score, mean_of_pairs, weighted_kappas
 from cbtrun.statistics.samples import Estimated
 
 if TYPE_CHECKING:
@@ -30,32 +31,28 @@ class SideBySide(NamedTuple):
 
 
 def side_by_side(table: Table, first: Pairs, second: Pairs, coefficient: str, seed: int) -> SideBySide:
-    """Mean of a pairwise coefficient over two groups of pairs of columns, with bootstrap intervals over sessions.
+    """Mean of a pairwise coefficient over two groups of pairs of columns, with intervals by the jackknife over sessions.
 
-    table: (sessions, raters), NaN where missing. The same resamples serve both groups, so the difference is paired.
+    table: (sessions, raters), NaN where missing. The same sessions are left out of both groups, so the difference is paired.
     """
     import numpy as np
 
     whole = np.ones((1, table.shape[0]))
-    values = [_mean_of_pairs(table, pairs, coefficient, whole)[0] for pairs in (first, second)]
-    if table.shape[0] < FEWEST:
-        drawn = [np.array([np.nan]), np.array([np.nan])]
-    else:
-        weights = resampled_weights(table.shape[0], seed)
-        drawn = [_mean_of_pairs(table, pairs, coefficient, weights) for pairs in (first, second)]
-    return SideBySide(
-        _estimated(values[0], drawn[0]),
-        _estimated(values[1], drawn[1]),
-        _estimated(values[1] - values[0], drawn[1] - drawn[0]),
-    )
-
-
-def _estimated(value: float, resampled: Array) -> Estimated:
-    import math
-
-    if not math.isfinite(value):
-        return Estimated(None, note="no pair with sessions in common and scores that differ")
-    return Estimated(float(value), percentile_interval(resampled))
+    values = [float(_mean_of_pairs(table, pairs, coefficient, whole)[0]) for pairs in (first, second)]
+    sessions = table.shape[0]
+    weights = weights_without(sessions, seed)
+    without = [_mean_of_pairs(table, pairs, coefficient, weights) for pairs in (first, second)]
+    none = Estimated(None, note="no pair with sessions in common and scores that differ")
+    flat = [all(has_one_score(table[:, a], table[:, b]) for a, b in pairs) for pairs in (first, second)]
+    values = [math.nan if is_flat else value for value, is_flat in zip(values, flat, strict=True)]
+    alone = [
+        with_interval(value, of_group, sessions) if math.isfinite(value) else none
+        for value, of_group in zip(values, without, strict=True)
+    ]
+    if not all(map(math.isfinite, values)):
+        return SideBySide(alone[0], alone[1], none)
+    gap = difference_with_interval(values[1] - values[0], without[1] - without[0], sessions)
+    return SideBySide(alone[0], alone[1], gap)
 
 
 def _mean_of_pairs(table: Table, pairs: Pairs, coefficient: str, weights: Array) -> Array:
@@ -65,14 +62,12 @@ def _mean_of_pairs(table: Table, pairs: Pairs, coefficient: str, weights: Array)
     of_pair = weighted_kappas if coefficient == "kappa_quadratic" else weighted_iccs
     if not pairs:
         return np.full(weights.shape[0], np.nan)
-    found = np.stack([of_pair(table[:, a], table[:, b], weights) for a, b in pairs])
-    counted = (~np.isnan(found)).sum(axis=0)
-    means: Array = np.where(counted > 0, np.nansum(found, axis=0) / np.maximum(counted, 1), np.nan)
-    return means
+    return mean_of_pairs(np.stack([of_pair(table[:, a], table[:, b], weights) for a, b in pairs]))
 
 
 def weighted_iccs(first: Array, second: Array, weights: Array) -> Array:
-    """ICC(2,1) of two raters under each weighting of the sessions, from moments; NaN where it is not defined.
+    """ICC(2,1) of two raters under each weighting of the sessions, from moments; NaN where it is not defined or leaves -1 to 1, as the
+    estimator does where few sessions are rated in opposite ways.
 
     Source: Shrout & Fleiss 1979 with k = 2.
     """
@@ -89,4 +84,4 @@ def weighted_iccs(first: Array, second: Array, weights: Array) -> Array:
         raters = n * (mean_a - mean_b) ** 2 / 2
         below = sessions + residual + 2 * (raters - residual) / n
         found: Array = np.where((n > 1) & (below > 1e-12), (sessions - residual) / below, np.nan)
-    return found
+        return np.where(np.abs(found) <= 1 + 1e-12, found, np.nan)

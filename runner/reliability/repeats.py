@@ -32,4 +32,6 @@ def within_session_sd(table: Table) -> Estimated:
     squares = float((np.where(there[several], rows - means[:, None], 0.0) ** 2).sum())
     low, high = (math.sqrt(squares / float(chi2.ppf(tail, df))) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
     interval = Interval(low=low, high=high, level=LEVEL, method="chi-squared")
-    return Estimated(math.sqrt(squares / df), interval if squares > 0 else None)
+    if squares <= 0:
+        return Estimated(0.0, note="no interval: repeats never differ")
+    return Estimated(math.sqrt(squares / df), interval)

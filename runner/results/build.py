@@ -100,6 +100,7 @@ def _set_results(
                             rated.values.get(outcome, {}),
                             rated.reasons.get(outcome, {}),
                             [session for session in sessions if level_of(session, grouping) == level],
+                            rated.ends.get(outcome, (None, None)),
                         )
                         for level in names
                     )

@@ -15,6 +15,7 @@ from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.ratings.model_families import family, model_family
 from cbtrun.results.records import Diagnostic
 from cbtrun.statistics.samples import stored_float
+from cbtrun.statistics.ties import tied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -309,9 +310,10 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interval] | 
     """Rank correlation with Fisher's z interval (Bonett & Wright 2000); none with too few pairs or no spread."""
     import numpy as np
 
-    if len(pairs) < FEWEST or len({a for a, _ in pairs}) < 2 or len({b for _, b in pairs}) < 2:
+    ranks = [_midranks([pair[side] for pair in pairs]) for side in (0, 1)]
+    if len(pairs) < FEWEST or any(np.ptp(of_side) == 0 for of_side in ranks):
         return None
-    rho = float(np.corrcoef(_midranks([a for a, _ in pairs]), _midranks([b for _, b in pairs]))[0, 1])
+    rho = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
     inside = max(-0.999999, min(0.999999, rho))
     half = 1.959963984540054 * math.sqrt((1 + inside**2 / 2) / (len(pairs) - 3))
     low, high = (math.tanh(math.atanh(inside) + side * half) for side in (-1, 1))
@@ -322,6 +324,6 @@ def _midranks(values: Sequence[float]) -> NDArray[np.float64]:
     """Ranks (n,) from 1, ties in the middle. scipy.stats would do; every rated run would load its 45 MiB for this alone."""
     import numpy as np
 
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, places, counts = np.unique(tied(np.asarray(values, dtype=float)), return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[places]
     return ranks

@@ -11,7 +11,7 @@ from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.ratings.reasons import reason_kind
 from cbtrun.results.records import GroupSummary
 from cbtrun.scores.placed import Placed
-from cbtrun.statistics.clustered import clustered_interval
+from cbtrun.statistics.clustered import Ends, clustered_interval
 
 
 def grouping_levels(study: Mapping[str, Any], sessions: Sequence[Placed]) -> dict[str, tuple[str, ...]]:
@@ -29,9 +29,16 @@ def level_of(session: Placed, grouping: str) -> str | None:
 
 
 def describe(
-    level: str, values: Mapping[str, float | None], reasons: Mapping[str, str], sessions: Sequence[Placed]
+    level: str,
+    values: Mapping[str, float | None],
+    reasons: Mapping[str, str],
+    sessions: Sequence[Placed],
+    ends: Ends = (None, None),
 ) -> GroupSummary:
-    """n, mean with its interval, SD, median and what is missing, for the sessions of one level."""
+    """n, mean with its interval, SD, median and what is missing, for the sessions of one level.
+
+    ends: of the outcome's scale, which the interval does not leave.
+    """
     scored = [(session, value) for session in sessions if (value := values.get(session.id)) is not None]
     missing = [session for session in sessions if values.get(session.id) is None]
     points = [value for _, value in scored]
@@ -45,7 +52,7 @@ def describe(
         sd=stdev(points) if len(points) > 1 else None,
         median=median(points) if points else None,
         personas=len(set(clusters)),
-        interval=clustered_interval(points, clusters),
+        interval=clustered_interval(points, clusters, ends=ends),
         low=min(points, default=None),
         high=max(points, default=None),
     )

@@ -30,6 +30,8 @@ class RatedSet:
     """Outcome -> (session, rater, repeat) -> points of that single rating."""
     filled: Filled = field(default_factory=dict)
     """Totals with unscored items filled in, where there are any."""
+    ends: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """Outcome -> lowest and highest value that it can have; none where there is no end."""
 
     @cached_property
     def tally(self) -> RatingTally:
@@ -51,7 +53,8 @@ def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
         singles[outcome] = single_values(scores.values(), keys)
         if is_summed(table.rubric, outcome) and (gaps := filled_in(scores)):
             filled[outcome] = gaps
-    return RatedSet(rubric_facts(table.rubric), ratings, values, reasons, singles, filled)
+    ends = {outcome: table.ends(outcome) for outcome in table.outcomes}
+    return RatedSet(rubric_facts(table.rubric), ratings, values, reasons, singles, filled, ends)
 
 
 def single_values(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cbtrun.contract.records import Effect, Interval
 from cbtrun.statistics.noncentral import noncentrality_limits, small_sample_factor
 from cbtrun.statistics.samples import LEVEL, Sized, as_sample, has_no_spread
+from cbtrun.statistics.ties import tied_differences, tied_groups
 
 if TYPE_CHECKING:
     from cbtrun.statistics.samples import Array
@@ -30,6 +31,7 @@ def placements(first: Array, second: Array) -> tuple[Array, Array]:
     from scipy.stats import rankdata
 
     n, m = first.size, second.size
+    first, second = tied_groups([first, second])
     ranks = rankdata(np.concatenate([first, second]))
     below = (ranks[:n] - rankdata(first)) / m
     above = 1 - (ranks[n:] - rankdata(second)) / n
@@ -139,7 +141,7 @@ def rank_biserial(differences: Sequence[float] | Array) -> Sized:
     import numpy as np
     from scipy.stats import rankdata
 
-    d = as_sample(differences)
+    d = tied_differences(as_sample(differences))
     d = d[d != 0]
     if d.size == 0:
         return Sized(None, "rank-biserial: no difference other than zero")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Effect, Interval, Test
 from cbtrun.statistics.samples import LEVEL, Sized, Tested, as_sample, has_no_spread
+from cbtrun.statistics.ties import tied, tied_groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +77,7 @@ def kruskal_wallis(groups: Sequence[Sequence[float] | Array]) -> Tested:
     df = float(len(samples) - 1)
     if has_no_spread(np.concatenate(samples)):
         return Tested(Test(name="kruskal-wallis", statistic=0.0, df=df, p=1.0, method="all values are equal"))
-    found = kruskal(*samples)
+    found = kruskal(*tied_groups(samples))
     return Tested(Test(name="kruskal-wallis", statistic=float(found.statistic), df=df, p=float(found.pvalue)))
 
 
@@ -190,7 +191,7 @@ def friedman(blocks: Blocks) -> Tested:
         return Tested(None, "Friedman's test: needs at least two personas and three levels")
     if all(has_no_spread(row) for row in blocks):
         return Tested(Test(name="friedman", statistic=0.0, df=k - 1.0, p=1.0, method="all values are equal"))
-    found = friedmanchisquare(*(blocks[:, level] for level in range(k)))
+    found = friedmanchisquare(*tied(blocks).T)
     return Tested(Test(name="friedman", statistic=float(found.statistic), df=k - 1.0, p=float(found.pvalue)))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.records import Effect, Interval, Test
 from cbtrun.statistics.samples import LEVEL, as_sample
+from cbtrun.statistics.ties import tied_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def proportional_odds(
     """
     import numpy as np
 
-    a, b = as_sample(first), as_sample(second)
+    a, b = tied_groups([as_sample(first), as_sample(second)])
     if a.size == 0 or b.size == 0:
         return ProportionalOdds(None, None, note="proportional odds: a group has no value")
     values, codes = np.unique(np.concatenate([a, b]), return_inverse=True)

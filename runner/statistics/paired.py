@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, Estimated, Tested, as_sample, has_no_spread
+from cbtrun.statistics.ties import tied_differences
 from cbtrun.statistics.two_groups import EXACT_UP_TO
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def paired_t_test(differences: Sequence[float] | Array) -> Tested:
 def wilcoxon_test(differences: Sequence[float] | Array) -> Tested:
     """Wilcoxon's signed-rank test, two-sided; the statistic is the rank sum of the positive differences (R's V).
 
-    Zero differences are left out. Exact where no size is tied and fewer than 50 pairs remain; otherwise normal with
+    Zero differences are left out; sizes that differ by rounding alone are tied. Exact where no size is tied and fewer than 50 pairs remain; otherwise normal with
     tie and continuity correction.
     """
     import numpy as np
     from scipy.stats import rankdata, wilcoxon
 
-    d = as_sample(differences)
+    d = tied_differences(as_sample(differences))
     if d.size == 0:
         return Tested(None, "Wilcoxon test: there is no pair")
     kept = d[d != 0]

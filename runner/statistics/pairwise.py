@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, Estimated, as_sample, has_no_spread
+from cbtrun.statistics.ties import tied, tied_groups
 
 if TYPE_CHECKING:
     from cbtrun.statistics.omnibus import Blocks
@@ -71,7 +72,7 @@ def dunn(groups: Sequence[Sequence[float] | Array]) -> dict[tuple[int, int], Tes
     from scipy.special import ndtr
     from scipy.stats import rankdata
 
-    samples = [as_sample(group) for group in groups]
+    samples = tied_groups([as_sample(group) for group in groups])
     pooled = np.concatenate(samples)
     pairs = list(combinations(range(len(samples)), 2))
     if min(sample.size for sample in samples) < 1 or has_no_spread(pooled):
@@ -99,7 +100,7 @@ def nemenyi(blocks: Blocks) -> dict[tuple[int, int], Test | None]:
     pairs = list(combinations(range(k), 2))
     if n < 2:
         return dict.fromkeys(pairs)
-    means = rankdata(blocks, axis=1).mean(axis=0)
+    means = rankdata(tied(blocks), axis=1).mean(axis=0)
     made: dict[tuple[int, int], Test | None] = {}
     for i, j in pairs:
         q = abs(float(means[i] - means[j])) / math.sqrt(k * (k + 1) / (12 * n))

@@ -97,6 +97,24 @@ def one_constant_group_allowed() -> Iterator[None]:
         yield
 
 
+MISSES = "its limits do not hold the estimate, or have no width"
+
+
+def misses(value: float | None, interval: Interval | None) -> bool:
+    """Whether an interval does not hold what it is about (but for rounding), has no width, or is about nothing: it is not to
+    be shown.
+    """
+    if interval is None:
+        return False
+    if value is None:
+        return True
+    slack = 1e-9 * max(1.0, abs(value))
+    return (
+        interval.high - interval.low <= 1e-12 * max(1.0, abs(value))
+        or not interval.low - slack <= value <= interval.high + slack
+    )
+
+
 def stored_float(value: float) -> float:
     """The value at 12 significant digits, so that the last bits of a library cannot change a result file."""
     if not math.isfinite(value):

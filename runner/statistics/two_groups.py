@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Interval, Test
 from cbtrun.statistics.samples import LEVEL, Estimated, Tested, as_sample, has_no_spread, one_constant_group_allowed
+from cbtrun.statistics.ties import tied_groups
 
 if TYPE_CHECKING:
     from cbtrun.statistics.samples import Array
@@ -52,12 +53,12 @@ def welch_test(first: Sequence[float] | Array, second: Sequence[float] | Array) 
 def mann_whitney_test(first: Sequence[float] | Array, second: Sequence[float] | Array) -> Tested:
     """Mann-Whitney U of the first group, two-sided.
 
-    Exact where nothing is tied and both groups are below 50; otherwise normal with tie and continuity correction.
+    Values that differ by rounding alone are tied. Exact where nothing is tied and both groups are below 50; otherwise normal with tie and continuity correction.
     """
     import numpy as np
     from scipy.stats import mannwhitneyu
 
-    a, b = as_sample(first), as_sample(second)
+    a, b = tied_groups([as_sample(first), as_sample(second)])
     if a.size == 0 or b.size == 0:
         return Tested(None, "Mann-Whitney test: a group has no value")
     pooled = np.concatenate([a, b])

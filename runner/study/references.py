@@ -3,6 +3,7 @@
 A plugin's schema marks such a value with `x-names`, a kind or a list of kinds to try in turn:
 
     models personas corpus tune arms ratings     a block of that name; a tune job also as NAME@SEED
+    analysis                                     a block of that name
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder                                  must be there; relative to the file that wrote it
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml

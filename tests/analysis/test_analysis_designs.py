@@ -179,7 +179,7 @@ def test_bootstrap_interval_is_seeded_and_close_to_the_t_interval() -> None:
     again = _run("paired", _world(TWO), factor="tuning", levels=["cbt", "none"])[0]
     assert there == again
     assert there.bootstrap.low == pytest.approx(there.interval.low, abs=0.6)
-    assert "BCa" in there.bootstrap.method
+    assert "studentised" in there.bootstrap.method
 
 
 def test_repeated_ratings_give_variance_components_and_a_corrected_effect() -> None:

@@ -68,8 +68,8 @@ def test_effect_that_is_all_noise_is_not_corrected() -> None:
     assert reliable_effect(Effect(name="dz", value=0.6), 1.0, 1.5) == (None, 0.0)
 
 
-@pytest.mark.parametrize(("given", "expected"), _cases("bca"))
-def test_bca_interval_agrees_with_boot_within_resampling_error(
+@pytest.mark.parametrize(("given", "expected"), _cases("studentised"))
+def test_studentised_interval_agrees_with_boot_within_resampling_error(
     given: dict[str, Any], expected: dict[str, float]
 ) -> None:
     interval = bootstrap_mean(given["x"], seed=3, resamples=50_000).interval
@@ -78,14 +78,16 @@ def test_bca_interval_agrees_with_boot_within_resampling_error(
 
 
 def test_bootstrap_depends_on_its_seed_alone() -> None:
-    first, second = [1.0, 2, 4, 8, 3], [0.0, 1, 1, 5]
+    first, second = [1.0, 2, 4, 8, 3, 6, 2, 5, 4], [0.0, 1, 1, 5, 2, 0, 3, 2]
     assert bootstrap_difference(first, second, 1) == bootstrap_difference(first, second, 1)
     assert bootstrap_difference(first, second, 1) != bootstrap_difference(first, second, 2)
 
 
 def test_bootstrap_leaves_out_what_it_cannot_do_and_says_so() -> None:
-    assert "too few units" in bootstrap_mean([1.0], 1).note
-    assert "no spread" in bootstrap_difference([1, 1], [2, 2], 1).note
+    assert "fewer than 8 units" in bootstrap_mean([1.0, 5, 2, 4, 3, 1, 6], 1).note
+    assert "fewer than 8 units" in bootstrap_difference([float(n) for n in range(30)], [2, 3, 4], 1).note
+    assert "no spread" in bootstrap_difference([1] * 8, [2] * 8, 1).note
+    assert "too many resamples have no spread" in bootstrap_mean([6, 6, 6, 6, 6, 6, 6, 5], 1).note
     assert f"more than {LARGEST} units" in bootstrap_mean([float(n) for n in range(LARGEST + 1)], 1).note
 
 

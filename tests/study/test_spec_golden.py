@@ -1,6 +1,6 @@
 """Each wrong study under golden/spec beside the exact message that it gives.
 
-After a wanted change of words: `python tests/test_spec_golden.py` writes the messages anew; read the difference.
+After a wanted change of words: `python -m tests.study.test_spec_golden` writes the messages anew; read the difference.
 """
 
 from __future__ import annotations

@@ -26,8 +26,10 @@ for (name in names(tables)) {
       "anova(aov(y ~ [group +] session)), expected mean squares")
 }
 set.seed(1)
-for (d in list(c(1.2, 3.4, -0.5, 2.2, 0.8, 5.1, 1.9, -1.1, 2.6, 3.3, 0.4, 1.5), c(0, 0, 1, 0, 2, 0, 7, 0, 1, 0, 3, 0, 0, 1, 12))) {
-  b <- boot.ci(boot(d, function(v, i) mean(v[i]), 200000), type = "bca")$bca
-  add(paste(length(d), "values"), "bca", list(x = d), list(low = b[4], high = b[5]), "boot::boot.ci(type = 'bca'), 200,000 resamples")
+# The studentised bootstrap needs the variance of each resample's mean.
+with_variance <- function(v, i) c(mean(v[i]), var(v[i]) / length(i))
+for (d in list(c(1.2, 3.4, -0.5, 2.2, 0.8, 5.1, 1.9, -1.1, 2.6, 3.3, 0.4, 1.5), c(0, 3, 1, 0, 2, 5, 7, 1, 1, 4, 3, 0, 2, 1, 12))) {
+  b <- boot.ci(boot(d, with_variance, 200000), type = "stud")$student
+  add(paste(length(d), "values"), "studentised", list(x = d), list(low = b[4], high = b[5]), "boot::boot.ci(type = 'stud'), 200,000 resamples")
 }
 cat(toJSON(list(r_version = R.version.string, cases = cases), digits = NA, auto_unbox = TRUE, pretty = TRUE))

@@ -170,4 +170,4 @@ def test_the_shipped_study_runs_and_says_that_eight_transcripts_decide_nothing(s
     assert done.code == 0, done.err
     first, *controls = json.loads(project.read("runs/validate-rater/results.json"))["comparisons"]
     assert "undecided: more sessions are needed" in first["sentence"]
-    assert [one["levels"][1] for one in controls] == ["shuffled", "swapped", "no-homework"]
+    assert [one["levels"][1] for one in controls] == ["shuffled", "swapped", "no-homework", "placebo"]

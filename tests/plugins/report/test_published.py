@@ -4,11 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scipy.special import stdtrit
 
 from cbtrun.contract.records import Interval
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.published import Beside, PublishedMean, difference, our_group, published_table
-from cbtrun.plugins.report.published_contrasts import Ours, agreement, published_contrasts, published_contrasts_table
+from cbtrun.plugins.report.published_contrasts import (
+    BOUND,
+    Ours,
+    agreement,
+    published_contrasts,
+    published_contrasts_table,
+)
 from cbtrun.results.records import GroupSummary
 from tests.helpers.report_studies import made_up_study
 
@@ -54,12 +61,16 @@ def test_published_means_stand_beside_ours_with_a_welch_interval() -> None:
     assert welch.low == pytest.approx(3 - 2.0804 * 2**0.5, abs=1e-3)
 
 
-def test_a_mean_published_without_its_n_is_taken_as_exact() -> None:
+def test_a_mean_published_without_its_error_has_no_difference_to_judge() -> None:
     span = Interval(low=18, high=22, method="t over sessions")
     ours = GroupSummary(level="cbt", n=16, missing=0, mean=20, sd=4, median=20, personas=16, interval=span)
-    found = difference(ours, PublishedMean(BESIDE, "cbt", mean=17, sd=3))[1]
+    assert difference(ours, PublishedMean(BESIDE, "cbt", mean=17, sd=3)) == (3, None)
+    # t(0.975, 15) = 2.13145 of sqrt(SE ours^2 + 1): ours 2 / 2.13145; theirs known to the last digit adds no df.
+    found = difference(ours, PublishedMean(BESIDE, "cbt", mean=17, se=1.0))[1]
     assert found is not None
-    assert (found.low, found.high) == pytest.approx((1, 5))
+    error = ((2 / 2.13145) ** 2 + 1) ** 0.5
+    df = error**4 / ((2 / 2.13145) ** 4 / 15)
+    assert found.high - 3 == pytest.approx(float(stdtrit(df, 0.975)) * error, abs=1e-4)
 
 
 @pytest.mark.parametrize(("mean", "word"), [(5.0, "differs"), (None, "agrees")])
@@ -159,9 +170,11 @@ def span(low: float, high: float) -> Interval:
         (Ours(-9, span(-12, -6), 20), True, "differs: the other direction"),
         (Ours(10, None, 1), True, "cannot be told"),
         (Ours(3, span(1, 5), 20, 1.0, span(0.4, 1.6)), False, "agrees in d"),
-        (Ours(1, span(0, 2), 20, 0.3, span(0.0, 0.6)), False, "differs in d: ours is smaller"),
+        (Ours(1, span(0, 2), 20, 0.3, span(0.0, 0.6)), False, BOUND),
+        (Ours(0.3, span(-0.2, 0.8), 20, 0.1, span(-0.05, 0.25)), False, "differs in d: ours is smaller"),
         (Ours(1, span(0, 2), 20), False, "same direction; sizes cannot be compared"),
         (Ours(-1, span(-2, 0), 20), False, "another direction; sizes cannot be compared"),
+        (Ours(-1, span(-3, 1), 20), False, "ours may have either direction; sizes cannot be compared"),
         (None, True, "no analysis of ours compares these"),
     ],
 )
