@@ -77,7 +77,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
-        "keep_where LevelledSession pair_by_persona Pairing Row rows_at"
+        "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
     "cbtrun.power.formulas": "power_of_equivalence power_of_f",
     "cbtrun.power.planned": (
@@ -94,8 +94,10 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
-    "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
-    "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
+    "cbtrun.statistics.sentences": "all_levels_sentence is_shown level_names two_levels_sentence",
+    "cbtrun.statistics.wording": (
+        "counts_text decimals_of interval_text level_name level_text p_value points sessions_text tested_text"
+    ),
     # Results
     "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",

@@ -33,6 +33,7 @@ from cbtrun.plugin import (
     pairs_within,
     rows_at,
     several_levels_options,
+    shared_personas,
     tests_and_notes,
     two_levels_sentence,
 )
@@ -166,6 +167,7 @@ def _within(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list
         levels=levels,
         groups=tuple(group_of(*group, blocks.unused) for group in zip(levels, rows, values, strict=True)),
         n=len(blocks.values),
+        possible=shared_personas(rows),
         unit_of_analysis="persona across levels",
         estimate=None,
         effects=effects,
