@@ -71,6 +71,7 @@ HOMES: Mapping[str, str] = {
         "missing_level_notes persona_levels stored tests_and_notes"
     ),
     "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
+    "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": "block_schema compared_option several_levels_options tests_option two_levels_options",
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
@@ -96,7 +97,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.samples": "Sized Tested",
     "cbtrun.statistics.sentences": "all_levels_sentence is_shown level_names two_levels_sentence",
     "cbtrun.statistics.wording": (
-        "counts_text decimals_of interval_text level_name level_text p_value points sessions_text tested_text"
+        "counts_text decimals_of interval_text level_name level_text p_value points sessions_text "
+        "TEST_NAMES tested_text"
     ),
     # Results
     "cbtrun.results.groups": "describe grouping_levels level_of",

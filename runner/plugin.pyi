@@ -16,6 +16,7 @@ from cbtrun.analysis.block import tests_and_notes as tests_and_notes
 from cbtrun.analysis.checks import compared_problems as compared_problems
 from cbtrun.analysis.checks import factorial_problems as factorial_problems
 from cbtrun.analysis.checks import fit_problems as fit_problems
+from cbtrun.analysis.headline import headline_of as headline_of
 from cbtrun.analysis.noise import independent_noise as independent_noise
 from cbtrun.analysis.noise import paired_noise as paired_noise
 from cbtrun.analysis.options import block_schema as block_schema
@@ -262,6 +263,7 @@ from cbtrun.statistics.sentences import all_levels_sentence as all_levels_senten
 from cbtrun.statistics.sentences import is_shown as is_shown
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
+from cbtrun.statistics.wording import TEST_NAMES as TEST_NAMES
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text

@@ -68,7 +68,9 @@ def test_first_level_is_compared_with_the_second() -> None:
 def test_sentence_names_levels_points_interval_n_and_the_test_of_its_own_estimate() -> None:
     found = _independent(_table(*_values("cbt", [10, 12, 15]), *_values("none", [1, 2, 4, 5])))
     assert found.sentence.startswith("`cbt` scored 9.3 points higher than `none` (95 % CI ")
-    assert "; n = 3 and 4; Welch p = 0." in found.sentence  # the test of means comes first: the sentence is about a mean
+    assert (
+        "; n = 3 and 4; Welch p = 0." in found.sentence
+    )  # the test of means comes first: the sentence is about a mean
     assert "Hedges' g 3." in found.sentence
 
 

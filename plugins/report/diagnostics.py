@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbtrun.plugin import reason_kind
+from cbtrun.plugin import Comparison, reason_kind
 from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
@@ -73,6 +73,15 @@ def _few(given: ReportInput) -> Iterator[Care]:
             f"Some comparisons rest on few units (n = {least.n}): intervals are wide, and a single session can move them.",
             behind_comparison(given, least),
         )
+
+
+def few_units(one: Comparison) -> str:
+    """What stands beside a comparison of few units; empty where there are enough."""
+    if one.n >= FEW:
+        return ""
+    return (
+        f"n = {one.n} is few: the interval is wide, checks of assumptions see little, and one unit can move the result"
+    )
 
 
 def _one_rater(given: ReportInput) -> Iterator[str]:

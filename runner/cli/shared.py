@@ -77,8 +77,8 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
     return load_registry(local, [("progress", watching)] if watching else [])
 
 
-def say_outcome(outcome: Outcome) -> int:
-    """Print how a run ended. Returns the exit code."""
+def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
+    """Print how a run ended, with what the study opens with. Returns the exit code."""
     for failure in outcome.failures:
         unit = f" {failure.unit}" if failure.unit else ""
         click.echo(f"failed: {failure.stage}{unit}: {failure.reason}", err=True)
@@ -88,8 +88,22 @@ def say_outcome(outcome: Outcome) -> int:
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
         click.echo("Nothing to do: every stage is up to date.")
+    if study is not None and (finding := finding_of(outcome, study)):
+        click.echo(f"finding: {finding}")
     if outcome.folder.results.exists():
         click.echo(f"results: {outcome.folder.results}")
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
     return 3 if outcome.failures else 0
+
+
+def finding_of(outcome: Outcome, study: Study) -> str:
+    """The sentence that the report opens with; empty where nothing was compared, or where no results can be read."""
+    from cbtrun.analysis.headline import headline_of
+    from cbtrun.results.records import read_results
+
+    if not outcome.folder.results.exists():
+        return ""
+    results = read_results(outcome.folder.results.read_bytes())
+    found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
+    return found.sentence if found is not None else ""
