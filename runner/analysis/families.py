@@ -61,7 +61,15 @@ def adjusted_block(comparisons: Sequence[Comparison], options: Mapping[str, Any]
             together_with.setdefault(kind, []).append(at)
     for members in together_with.values():
         _adjust(done, members, correction)
+    _hold_back_subgroups(done, range(len(done)))
     return done
+
+
+def _hold_back_subgroups(done: list[Comparison], inside: Sequence[int]) -> None:
+    """Levels of `by` wait for their test of interaction, in whatever family they are."""
+    for at in inside:
+        if done[at].subgroup:
+            _wait_for(done, at, _interaction_of(done[at], [done[other] for other in inside]), BY_INTERACTION)
 
 
 def _kind_of(one: Comparison) -> str:
@@ -104,8 +112,7 @@ def _adjust_tiers(done: list[Comparison], inside: Sequence[int], study: StudyVie
     for at in inside:
         if whole[at] is not None:
             _wait_for(done, at, _whole_of(done[at], [done[other] for other in inside]), BY_WHOLE)
-        if done[at].subgroup:
-            _wait_for(done, at, _interaction_of(done[at], [done[other] for other in inside]), BY_INTERACTION)
+    _hold_back_subgroups(done, inside)
 
 
 def adjusted(members: Sequence[Comparison], correction: Correction) -> list[Comparison]:
