@@ -40,7 +40,7 @@ def _missing(given: ReportInput) -> Iterator[Care]:
             share = everyone.missing / (everyone.n + everyone.missing)
             yield Care(
                 f"{everyone.missing} of {everyone.n + everyone.missing} sessions ({share:.0%}) have no "
-                f"{outcome_title(given, outcome)}; they are left out of its means and never counted as zero.",
+                f"{outcome_title(given, outcome)}; they are left out (complete cases) and never counted as zero.",
                 unscored(given, outcome.outcome, {}),
             )
 
