@@ -53,10 +53,11 @@ def adjusted_block(comparisons: Sequence[Comparison], options: Mapping[str, Any]
         return list(comparisons)
     primary = options.get("outcome", "")
     done = list(comparisons)
+    whole = _wholes(done, range(len(done)))
     together_with: dict[object, list[int]] = {}
     for at, one in enumerate(done):
         alone = family == "outcome-alone" and one.outcome == primary and not one.subgroup
-        kind = (alone, _whole_of(one, comparisons) is not None, _kind_of(one))
+        kind = (alone, at in whole, _kind_of(one))
         if not one.correction:
             together_with.setdefault(kind, []).append(at)
     for members in together_with.values():
@@ -67,9 +68,10 @@ def adjusted_block(comparisons: Sequence[Comparison], options: Mapping[str, Any]
 
 def _hold_back_subgroups(done: list[Comparison], inside: Sequence[int]) -> None:
     """Levels of `by` wait for their test of interaction, in whatever family they are."""
+    asked = [done[at] for at in inside if done[at].moderated]
     for at in inside:
         if done[at].subgroup:
-            _wait_for(done, at, _interaction_of(done[at], [done[other] for other in inside]), BY_INTERACTION)
+            _wait_for(done, at, _interaction_of(done[at], asked), BY_INTERACTION)
 
 
 def _kind_of(one: Comparison) -> str:
@@ -87,7 +89,10 @@ def adjusted_study(comparisons: Sequence[Comparison], study: StudyView) -> list[
     corrections: tuple[Correction, ...] = ("holm", "bh")
     for correction in corrections:
         blocks = {name for name in {one.analysis for one in done} if _options(study, name) == (PRIMARY, correction)}
-        inside = [at for at, one in enumerate(done) if one.analysis in blocks and not _is_its_own(one, done)]
+        found = [at for at, one in enumerate(done) if one.analysis in blocks]
+        whole = _wholes(done, found)
+        # What an analysis has corrected in its own way stays; pairs by Tukey, Games-Howell or Nemenyi wait at the gates.
+        inside = [at for at in found if not done[at].correction or at in whole]
         _adjust_tiers(done, inside, study, correction)
     return done
 
@@ -95,11 +100,11 @@ def adjusted_study(comparisons: Sequence[Comparison], study: StudyView) -> list[
 def _adjust_tiers(done: list[Comparison], inside: Sequence[int], study: StudyView, correction: Correction) -> None:
     """Adjust the primary comparisons of some blocks, then what stands behind them, in place."""
     among = [done[at] for at in inside]
-    whole = {at: _whole_of(done[at], among) for at in inside}
+    whole = _wholes(done, inside)
     declared = {at for at in inside if done[at].outcome == _declared(study, done[at].analysis, among)}
 
     def those(tier: str, *, primary: bool) -> list[int]:
-        return [at for at in inside if (at in declared) == primary and _tier(done[at], whole[at]) == tier]
+        return [at for at in inside if (at in declared) == primary and _tier(done[at], at in whole) == tier]
 
     first = those("lead", primary=True)
     _adjust(done, first, correction)
@@ -109,9 +114,8 @@ def _adjust_tiers(done: list[Comparison], inside: Sequence[int], study: StudyVie
         _adjust(done, members, correction)
         if gate >= ALPHA and (primary, tier) != (True, "pair"):  # these wait for their own test of all levels
             _hold_back(done, members, BY_PRIMARY, gate)
-    for at in inside:
-        if whole[at] is not None:
-            _wait_for(done, at, _whole_of(done[at], [done[other] for other in inside]), BY_WHOLE)
+    for at, of in whole.items():
+        _wait_for(done, at, done[of], BY_WHOLE)
     _hold_back_subgroups(done, inside)
 
 
@@ -183,19 +187,14 @@ def _declared(study: StudyView, name: str, among: Sequence[Comparison]) -> str:
     return (block.outcome if block else "") or next(one.outcome for one in among if one.analysis == name)
 
 
-def _tier(one: Comparison, whole: Comparison | None) -> str:
+def _tier(one: Comparison, is_pair: bool) -> str:
     if one.moderated or one.subgroup:
         return "moderated" if one.moderated else "subgroup"
-    return "lead" if whole is None else "pair"
+    return "pair" if is_pair else "lead"
 
 
 def _is_rejected(one: Comparison) -> bool:
     return bool(one.tests) and _p_of(one) < ALPHA and not one.held_back
-
-
-def _is_its_own(one: Comparison, others: Sequence[Comparison]) -> bool:
-    """Whether the analysis has corrected it in its own way; pairs by Tukey, Games-Howell or Nemenyi still wait at the gates."""
-    return bool(one.correction) and _whole_of(one, others) is None
 
 
 def _p_of(one: Comparison) -> float:
@@ -203,19 +202,19 @@ def _p_of(one: Comparison) -> float:
     return 1.0 if first is None else first.p if first.p_adjusted is None else first.p_adjusted
 
 
-def _whole_of(one: Comparison, others: Iterable[Comparison]) -> Comparison | None:
-    """The test of all levels that a pair of them belongs to; none for a comparison that is no such pair."""
-    return next((other for other in others if _is_pair_of(one, other)), None)
-
-
-def _is_pair_of(one: Comparison, other: Comparison) -> bool:
-    same = (one.analysis, one.outcome, one.factor, one.where) == (
-        other.analysis,
-        other.outcome,
-        other.factor,
-        other.where,
-    )
-    return same and len(other.levels) > len(one.levels) and {*one.levels} < {*other.levels}
+def _wholes(done: Sequence[Comparison], inside: Iterable[int]) -> dict[int, int]:
+    """Place of a pair of levels -> place of the test of all levels that it belongs to."""
+    alike: dict[object, list[int]] = {}
+    for at in inside:
+        one = done[at]
+        alike.setdefault((one.analysis, one.outcome, one.factor, *sorted(one.where.items())), []).append(at)
+    return {
+        at: of
+        for members in alike.values()
+        for of in members
+        for at in members
+        if {*done[at].levels} < {*done[of].levels} and not done[of].moderated
+    }
 
 
 def _interaction_of(one: Comparison, others: Iterable[Comparison]) -> Comparison | None:

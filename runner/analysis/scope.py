@@ -43,14 +43,14 @@ def tunings_of(comparison: Comparison, study: StudyView) -> dict[str, int]:
 
 def _jobs(comparison: Comparison, study: StudyView) -> list[str]:
     """Tune jobs that play the therapist at one of the levels; `job@seed` names one of its tunings."""
-    factors = comparison.factor.split(" x ")
+    compared = comparison.moderated or comparison.levels
+    wanted = {part for level in compared for part in (level, *level.split(" / "))}
     found: dict[str, None] = {}
     for name, arm in study.arms.items():
         levels = {**arm.factors, "arm": name}
-        met = {levels.get(factor) for factor in factors} & {
-            part for level in (*comparison.levels, *comparison.moderated) for part in (level, *level.split(" / "))
-        }
-        kept = all(levels.get(by) in wanted for by, wanted in comparison.where.items() if by in levels)
+        factors = [*levels] if comparison.moderated else comparison.factor.split(" x ")
+        met = {levels.get(factor) for factor in factors} & wanted
+        kept = all(levels.get(by) in those for by, those in comparison.where.items() if by in levels)
         job = study.job_of(arm.therapist)
         if met and kept and job is not None:
             found[job.name] = None

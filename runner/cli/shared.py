@@ -98,11 +98,11 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
 
 
 def finding_of(outcome: Outcome, study: Study) -> str:
-    """The sentence that the report opens with; empty where nothing was compared, or where no results can be read."""
+    """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
     from cbtrun.analysis.headline import headline_of
     from cbtrun.results.records import read_results
 
-    if not outcome.folder.results.exists():
+    if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
         return ""
     results = read_results(outcome.folder.results.read_bytes())
     found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))

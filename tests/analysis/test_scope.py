@@ -75,6 +75,11 @@ def test_an_arm_that_names_one_of_the_tunings_counts_and_levels_may_be_arms_or_c
     assert scope_of(cells, study, ONE)[0] == "for this one tuning"
 
 
+def test_a_test_of_interaction_rests_on_the_tunings_of_what_it_is_between() -> None:
+    one = a_comparison("none", "some", factor="persona.risk", moderated=("cbt", "none"))
+    assert scope_of(one, a_study(), ONE)[0] == "for this one tuning"
+
+
 def test_raters_are_these_unless_the_model_lets_them_favour_levels() -> None:
     two = {"ctrs": ["r1", "r2"]}
     assert "as these two raters see it" in scope_of(a_comparison("cbt", "none"), a_study(), two)
