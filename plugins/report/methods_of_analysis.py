@@ -118,13 +118,14 @@ def _family(given: ReportInput, name: str) -> str:
 def _intervals(given: ReportInput) -> str:
     """The level of every kind of interval that is shown."""
     others = {
-        level_text(one.interval)
+        (level_text(one.interval), one.analysis)
         for one in given.results.comparisons
         if one.interval is not None and level_text(one.interval) != "95 %"
     }
     told = "Intervals are 95 % confidence intervals"
     told += "; those of means are clustered by persona" if is_clustered(given) else ""
-    told += f"; those of tests of equivalence are {_joined(sorted(others))} intervals" if others else ""
+    for level in sorted({level for level, _ in others}):
+        told += f"; those of {_joined(sorted(name for at, name in others if at == level))} are {level} intervals"
     if any(one.interval_adjusted is not None and (one.family or 1) > 1 for one in given.results.comparisons):
         told += "; an interval that holds together with those of its family has its level beside it"
     return f"{told}."

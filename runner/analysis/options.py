@@ -107,7 +107,8 @@ def by_option() -> Json:
     return {
         "by": {
             "type": "string",
-            "description": "Also make the comparison within each level of this factor, label or `persona.ATTRIBUTE`.",
+            "description": "Also make the comparison within each level of this factor, label or `persona.ATTRIBUTE`, after "
+            "testing whether it depends on it.",
         }
     }
 

@@ -59,7 +59,7 @@ def test_ninety_per_cent_never_stands_under_ninety_five() -> None:
     assert "brackets are the 90 % interval of the difference and the 95 % interval of the effect size" in told
     (plate,) = [one for one in forest_plates(given) if one.name == "contrasts"]
     assert "bar: interval, its level in brackets" in plate.caption
-    assert "those of tests of equivalence are 90 % intervals" in told
+    assert "those of main are 90 % intervals" in told
 
 
 def test_one_level_stands_in_the_head_and_in_the_figure() -> None:
