@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from cbtrun.analysis.families import adjusted_study
+from cbtrun.analysis.comparison_families import adjusted_study
 from cbtrun.contract.records import Comparison, Interval, Test
 from cbtrun.contract.study_view import StudyView
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.analysis.families import adjusted_block
+from cbtrun.analysis.comparison_families import adjusted_block
 from cbtrun.analysis.interaction import interactions
 from cbtrun.analysis.table import (
     AnalysisTable,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cbtrun.analysis.table import AnalysisTable, independent_units, pair_by_persona, rows_at
 from cbtrun.contract.records import Comparison, Group
 from cbtrun.statistics.factorial import Contrast, within_contrast
-from cbtrun.statistics.interaction import NAME, SubgroupEstimate, interaction_of
 from cbtrun.statistics.simultaneous import error_of
+from cbtrun.statistics.subgroup_estimates import NAME, SubgroupEstimate, interaction_of
 from cbtrun.statistics.two_groups import mean_difference, welch_test
 
 if TYPE_CHECKING:

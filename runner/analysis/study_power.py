@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cbtrun.analysis.families import PRIMARY
+from cbtrun.analysis.comparison_families import PRIMARY
 from cbtrun.power.planned import PlannedTest, PowerContext
 from cbtrun.power.subgroup_levels import subgroup_levels
 

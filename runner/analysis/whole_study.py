@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cbtrun.analysis.block import stored
-from cbtrun.analysis.families import adjusted_study
+from cbtrun.analysis.comparison_families import adjusted_study
 from cbtrun.analysis.scope import scope_of
 from cbtrun.statistics.sentences import kept_text, sentence_of, usual_sentence
 from cbtrun.statistics.wording import missing_text, points

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cbtrun.analysis.families import adjusted, adjusted_block, adjusted_study
+from cbtrun.analysis.comparison_families import adjusted, adjusted_block, adjusted_study
 from cbtrun.contract import records
 from cbtrun.contract.records import Comparison, Interval
 from cbtrun.contract.study_view import StudyView

@@ -13,8 +13,8 @@ from cbtrun.analysis.table import AnalysisTable, Row, keep_where
 from cbtrun.plugins.analyses.independent import compare_independent
 from cbtrun.plugins.analyses.ordinal import compare_odds
 from cbtrun.plugins.analyses.paired import compare_pairs
-from cbtrun.statistics.interaction import SubgroupEstimate, interaction_of
 from cbtrun.statistics.sentences import usual_sentence
+from cbtrun.statistics.subgroup_estimates import SubgroupEstimate, interaction_of
 
 A, B, C = (3, 5, -1, 4, 6, 2, 0), (1, -2, 0, 2, 1, -1, 3, 0, 1), (4, 9, -3, 6, 2)
 OPTIONS = {"factor": "tuning", "levels": ["cbt", "none"], "tests": ["t"]}
