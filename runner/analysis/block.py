@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.comparison_families import adjusted_block
-from cbtrun.analysis.interaction import interactions
 from cbtrun.analysis.table import (
     AnalysisTable,
     LevelledSession,
@@ -46,6 +45,8 @@ def analyse_block(
     words: the design's sentence, for designs of other than two levels. averages_tunings: whether a comparison averages
     a level's tunings within each persona, which its notes then say.
     """
+    from cbtrun.analysis.interaction import interactions  # it and what it computes with are for runs alone
+
     by = context.options.get("by")
     made: list[Comparison] = []
     tables = outcome_tables(context)
