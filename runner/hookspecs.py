@@ -108,7 +108,7 @@ def plan_power(context: PowerContext) -> list[PlannedTest] | None:
 def sentence(comparison: Comparison) -> str | None:
     """A result of an analysis in one sentence, with n and interval; without the hook as two levels, or several, are put.
 
-    Asked for comparisons that come without one. `analyse_block` takes the same function.
+    What the claim holds for, which sessions were kept and what is missing the runner says. `analyse_block` takes the same function.
     """
 
 

@@ -73,13 +73,14 @@ HOMES: Mapping[str, str] = {
         "missing_level_notes persona_levels stored tests_and_notes"
     ),
     "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
+    "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": "block_schema compared_option several_levels_options tests_option two_levels_options",
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
-        "keep_where LevelledSession pair_by_persona Pairing Row rows_at"
+        "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
     "cbtrun.power.formulas": "power_of_equivalence power_of_f",
     "cbtrun.power.planned": (
@@ -96,10 +97,13 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
-    "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
+    "cbtrun.statistics.sentences": "all_levels_sentence is_shown level_names two_levels_sentence",
     "cbtrun.statistics.ties": "count_distinct",
     "cbtrun.statistics.two_estimates": "difference_of_estimates error_from_p",
-    "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
+    "cbtrun.statistics.wording": (
+        "counts_text decimals_of interval_text level_name level_text p_value points sessions_text "
+        "TEST_NAMES tested_text"
+    ),
     # Results
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",

@@ -16,6 +16,7 @@ from cbtrun.analysis.block import tests_and_notes as tests_and_notes
 from cbtrun.analysis.checks import compared_problems as compared_problems
 from cbtrun.analysis.checks import factorial_problems as factorial_problems
 from cbtrun.analysis.checks import fit_problems as fit_problems
+from cbtrun.analysis.headline import headline_of as headline_of
 from cbtrun.analysis.noise import independent_noise as independent_noise
 from cbtrun.analysis.noise import paired_noise as paired_noise
 from cbtrun.analysis.options import block_schema as block_schema
@@ -41,6 +42,7 @@ from cbtrun.analysis.table import independent_units as independent_units
 from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
+from cbtrun.analysis.table import shared_personas as shared_personas
 
 # Servers and calls: addresses, keys, limits, answers that follow a schema
 from cbtrun.calls.calls import Calls as Calls
@@ -268,18 +270,22 @@ from cbtrun.statistics.paired import paired_t_test as paired_t_test
 from cbtrun.statistics.samples import Sized as Sized
 from cbtrun.statistics.samples import Tested as Tested
 from cbtrun.statistics.sentences import all_levels_sentence as all_levels_sentence
+from cbtrun.statistics.sentences import is_shown as is_shown
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
 from cbtrun.statistics.ties import count_distinct as count_distinct
 from cbtrun.statistics.two_estimates import difference_of_estimates as difference_of_estimates
 from cbtrun.statistics.two_estimates import error_from_p as error_from_p
+from cbtrun.statistics.wording import TEST_NAMES as TEST_NAMES
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text
 from cbtrun.statistics.wording import level_name as level_name
+from cbtrun.statistics.wording import level_text as level_text
 from cbtrun.statistics.wording import p_value as p_value
 from cbtrun.statistics.wording import points as points
 from cbtrun.statistics.wording import sessions_text as sessions_text
+from cbtrun.statistics.wording import tested_text as tested_text
 from cbtrun.study.overrides import find_path as find_path
 from cbtrun.study.persona_sets import content_digest as content_digest
 from cbtrun.study.variations import variables as variables

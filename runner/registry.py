@@ -137,6 +137,14 @@ class Registry:
             one if one.sentence else one.model_copy(update={"sentence": sentence_of(one, words)}) for one in comparisons
         ]
 
+    def claim(self, using: str, comparison: Comparison) -> str:
+        """What a plugin says of one of its comparisons: by its hook, else in the words that it came with, else as usual."""
+        from cbtrun.statistics.sentences import interaction_sentence, usual_sentence
+
+        if comparison.moderated:
+            return interaction_sentence(comparison)
+        return self._only("sentence", using)(comparison=comparison) or comparison.sentence or usual_sentence(comparison)
+
     def tell(self, observer: str, note: object) -> None:
         """Call an observer hook on every plugin that watches."""
         getattr(self._manager.hook, observer)(note=note)

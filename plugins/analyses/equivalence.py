@@ -25,10 +25,11 @@ from cbtrun.plugin import (
     interval_text,
     level_names,
     missing_level_notes,
-    p_value,
     pair_by_persona,
     points,
     rows_at,
+    shared_personas,
+    tested_text,
     two_levels_options,
     worst_case_of_groups,
     worst_case_of_pairs,
@@ -87,17 +88,20 @@ def sentence(comparison: Comparison) -> str:
     first, second = level_names(comparison)
     if comparison.estimate is None or not comparison.tests or comparison.margin is None:
         return f"Whether `{first}` and `{second}` are equivalent could not be tested ({counts_text(comparison)})."
-    test = comparison.tests[0]
-    p = test.p if test.p_adjusted is None else test.p_adjusted
-    verdict = "are equivalent" if p < 0.05 else "were not shown to be equivalent"
-    shown = p_value(test.p) if test.p_adjusted is None else f"{p_value(test.p)}, adjusted {p_value(test.p_adjusted)}"
+    verdict = "are equivalent" if is_equivalent(comparison) else "were not shown to be equivalent"
     within = (
         interval_text(comparison.interval, comparison.estimate) if comparison.interval is not None else "no interval"
     )
     return (
         f"`{first}` and `{second}` {verdict} within {points(comparison.margin)} points (difference "
-        f"{points(comparison.estimate)}, {within}; {counts_text(comparison)}; TOST {shown})."
+        f"{points(comparison.estimate)}, {within}; {counts_text(comparison)}; {tested_text(comparison)})."
     )
+
+
+def is_equivalent(comparison: Comparison) -> bool:
+    """Whether both one-sided tests refuse their margin, adjusted where their family is."""
+    test = comparison.tests[0]
+    return not comparison.held_back and (test.p if test.p_adjusted is None else test.p_adjusted) < 0.05
 
 
 @hookimpl
@@ -133,6 +137,7 @@ def compare_with_margin(name: str, options: Mapping[str, Any], table: AnalysisTa
         levels=levels,
         groups=tuple(group_of(*group, unused) for group in zip(levels, rows, values, strict=True)),
         n=n,
+        possible=shared_personas(rows) if within else None,
         unit_of_analysis=unit,
         estimate=found.estimate,
         interval=found.interval,

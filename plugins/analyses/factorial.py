@@ -32,9 +32,11 @@ from cbtrun.plugin import (
     hookimpl,
     independent_units,
     interval_text,
+    is_shown,
     omnibus,
-    p_value,
     points,
+    shared_personas,
+    tested_text,
     two_levels_sentence,
     within_contrast,
 )
@@ -146,12 +148,14 @@ def interaction_sentence(comparison: Comparison) -> str:
     if comparison.estimate is None:
         return all_levels_sentence(comparison)
     interval, estimate = comparison.interval, comparison.estimate
-    within = interval_text(interval, estimate) if interval is not None else "no 95 % CI"
-    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
-    return (
-        f"The difference of differences ({comparison.factor}) was {points(estimate)} points "
-        f"({within}; {counts_text(comparison)}{p})."
-    )
+    within = interval_text(interval, estimate) if interval is not None else "no interval"
+    told = "; ".join(filter(None, [within, counts_text(comparison), tested_text(comparison)]))
+    if not is_shown(comparison):
+        return (
+            f"The difference of differences ({comparison.factor}) was not shown to be other than 0 "
+            f"({points(estimate)} points, {told})."
+        )
+    return f"The difference of differences ({comparison.factor}) was {points(estimate)} points ({told})."
 
 
 @hookimpl
@@ -235,6 +239,7 @@ def _comparison(
             for level, members in zip(levels, _members(part, cells), strict=True)
         ),
         n=used.n,
+        possible=shared_personas(cells.rows) if used.within else None,
         unit_of_analysis=used.unit,
         estimate=contrast.estimate,
         interval=contrast.interval,

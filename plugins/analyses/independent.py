@@ -1,4 +1,4 @@
-"""Two independent groups of sessions: difference of means, AUC, Hedges' g; Mann-Whitney and Welch."""
+"""Two independent groups of sessions: difference of means, Hedges' g, AUC; Welch and Mann-Whitney."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from cbtrun.plugin import (
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
-TESTS = {"mann-whitney": two_groups.mann_whitney_test, "welch": two_groups.welch_test}
+TESTS = {"welch": two_groups.welch_test, "mann-whitney": two_groups.mann_whitney_test}
 
 
 @hookimpl
@@ -57,10 +57,10 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
-    """Mann-Whitney of two equal groups, or Welch's test where the block names it first."""
+    """Welch's test of two equal groups, or Mann-Whitney where the block names it first."""
     from cbtrun.plugin import GROUPS, Kind, equal_groups, mann_whitney_power, planned_test, power_between_groups
 
-    test = (context.options.get("tests") or ["mann-whitney"])[0]
+    test = (context.options.get("tests") or ["welch"])[0]
     power = power_between_groups if test == "welch" else (lambda level: mann_whitney_power(level, context.seed))
     n, told = equal_groups(context)
     return [planned_test(context, Kind("", test, "d", GROUPS, n), power, more=told)]
@@ -82,7 +82,7 @@ def compare_independent(name: str, options: Mapping[str, Any], table: AnalysisTa
     first, second = ([unit.value for unit in of_level] for of_level in units)
     difference = two_groups.mean_difference(first, second)
     tests, test_notes = tests_and_notes([TESTS[test](first, second) for test in options.get("tests", list(TESTS))])
-    effects, effect_notes = effects_and_notes([effect_sizes.auc(first, second), effect_sizes.hedges_g(first, second)])
+    effects, effect_notes = effects_and_notes([effect_sizes.hedges_g(first, second), effect_sizes.auc(first, second)])
     boot = bootstrap.bootstrap_difference(first, second, seed)
     noise = independent_noise(units, rows, effects)
     notes = [*missing_level_notes(factor, levels, rows), *filter(None, [difference.note, boot.note])]

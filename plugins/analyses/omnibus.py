@@ -33,6 +33,7 @@ from cbtrun.plugin import (
     pairs_within,
     rows_at,
     several_levels_options,
+    shared_personas,
     tests_and_notes,
     two_levels_sentence,
 )
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 BETWEEN = {"welch-anova": omnibus.welch_anova, "anova": omnibus.anova, "kruskal-wallis": omnibus.kruskal_wallis}
 WITHIN = {"rm-anova": omnibus.repeated_measures_anova, "friedman": omnibus.friedman}
+SIMULTANEOUS = ("tukey", "games-howell")
+"""Corrections whose intervals hold for all pairs together."""
 PAIRWISE = {"between": ("games-howell", "tukey", "dunn"), "within-personas": ("paired-t", "nemenyi")}
 
 
@@ -166,6 +169,7 @@ def _within(name: str, options: Mapping[str, Any], table: AnalysisTable) -> list
         levels=levels,
         groups=tuple(group_of(*group, blocks.unused) for group in zip(levels, rows, values, strict=True)),
         n=len(blocks.values),
+        possible=shared_personas(rows),
         unit_of_analysis="persona across levels",
         estimate=None,
         effects=effects,
@@ -240,6 +244,7 @@ def _pairs(whole: Comparison, pairs: Sequence[PairOfLevels]) -> list[Comparison]
             "unit_of_analysis": pair.unit or whole.unit_of_analysis,
             "estimate": pair.estimated.value,
             "interval": pair.estimated.interval,
+            "interval_adjusted": pair.estimated.interval if pair.correction in SIMULTANEOUS else None,
             "effects": (pair.sized.effect,) if pair.sized.effect else (),
             "tests": (pair.test,) if pair.test else (),
             "checks": (),

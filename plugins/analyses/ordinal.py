@@ -24,10 +24,11 @@ from cbtrun.plugin import (
     hookimpl,
     independent_units,
     level_names,
+    level_text,
     missing_level_notes,
-    p_value,
     proportional_odds,
     rows_at,
+    tested_text,
     two_levels_options,
 )
 
@@ -74,12 +75,17 @@ def sentence(comparison: Comparison) -> str:
     odds = next((effect for effect in comparison.effects if effect.name == "odds_ratio"), None)
     if odds is None:
         return f"`{first}` and `{second}` could not be compared by proportional odds ({counts_text(comparison)})."
-    within = f"95 % CI {odds.interval.low:.2f} to {odds.interval.high:.2f}" if odds.interval else "no 95 % CI"
-    p = f"; {p_value(comparison.tests[0].p)}" if comparison.tests else ""
-    return (
-        f"The odds of a higher score were {odds.value:.2f} times as large for `{first}` as for `{second}` "
-        f"({within}; {counts_text(comparison)}{p})."
-    )
+    span = odds.interval
+    within = f"{level_text(span)} CI {span.low:.2f} to {span.high:.2f}" if span else "no interval"
+    told = "; ".join(filter(None, [within, counts_text(comparison), tested_text(comparison)]))
+    test = next(iter(comparison.tests), None)
+    p = 1.0 if test is None else test.p if test.p_adjusted is None else test.p_adjusted
+    if comparison.held_back or p >= 0.05:
+        return (
+            f"The odds of a higher score were not shown to be other for `{first}` than for `{second}` "
+            f"(odds ratio {odds.value:.2f}, {told})."
+        )
+    return f"The odds of a higher score were {odds.value:.2f} times as large for `{first}` as for `{second}` ({told})."
 
 
 @hookimpl

@@ -25,6 +25,7 @@ from cbtrun.plugin import (
     paired,
     paired_noise,
     rows_at,
+    shared_personas,
     tests_and_notes,
     tests_option,
     two_levels_options,
@@ -91,6 +92,7 @@ def compare_pairs(name: str, options: Mapping[str, Any], table: AnalysisTable, s
             group_of(level, at, values, pairing.unused) for level, at, values in zip(levels, rows, used, strict=True)
         ),
         n=len(differences),
+        possible=shared_personas(rows),
         unit_of_analysis="pair of one persona",
         estimate=mean.value,
         interval=mean.interval,

@@ -98,7 +98,7 @@ def analyse(context: StageContext) -> list[Comparison]:
             kind, scores.rubric, set_name, options["outcome"]
         )
         controls.append(control_comparison(context.name, kind, table_of(wanted.partition(".")[2])))
-    compared = finished([groups, *controls], options)
+    compared = finished([groups, *controls], {**options, "family": "block"})
     return [stored(one) for one in with_verdict(compared, options.get("least_auc", 0.7))]
 
 
@@ -143,6 +143,7 @@ def known_groups(name: str, options: Mapping[str, Any], table: AnalysisTable) ->
         tests=tests,
         notes=(*filter(None, [difference.note]), *effect_notes, *test_notes),
         sentence="",
+        scope=(),  # the verdict is about this rater and these sessions, and says so itself
     )
 
 
@@ -180,6 +181,7 @@ def control_comparison(name: str, kind: str, table: AnalysisTable) -> Comparison
         tests=tests,
         notes=(*_pair_notes(kind, len(originals), pairs, both), *filter(None, [mean.note]), *effect_notes, *test_notes),
         sentence="",
+        scope=(),  # the verdict is about this rater and these sessions, and says so itself
     )
 
 

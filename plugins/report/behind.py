@@ -67,6 +67,8 @@ def behind_comparison(given: ReportInput, one: Comparison) -> dict[str, str | li
     options = declared.options if declared else {}
     of_two = options.get("levels") if isinstance(options.get("levels"), Mapping) else None
     levels: Levels = {**(of_two or {one.factor: one.levels}), **one.where}
+    if one.moderated and of_two is None and declared:
+        levels = {declared.factor: one.moderated, **levels}
     dropped, by_id = set(options.get("exclude_flags") or ()), {session.id: session for session in given.sessions}
     kept = [by_id[id_] for id_ in _with_value(given, one.outcome, levels)]
     kept = [session for session in kept if not dropped & {flag.split(":")[0].strip() for flag in session.flags}]

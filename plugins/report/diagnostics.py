@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbtrun.plugin import reason_kind
+from cbtrun.plugin import Comparison, reason_kind
 from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
@@ -40,7 +40,7 @@ def _missing(given: ReportInput) -> Iterator[Care]:
             share = everyone.missing / (everyone.n + everyone.missing)
             yield Care(
                 f"{everyone.missing} of {everyone.n + everyone.missing} sessions ({share:.0%}) have no "
-                f"{outcome_title(given, outcome)}; they are left out of its means and never counted as zero.",
+                f"{outcome_title(given, outcome)}; they are left out (complete cases) and never counted as zero.",
                 unscored(given, outcome.outcome, {}),
             )
 
@@ -73,6 +73,15 @@ def _few(given: ReportInput) -> Iterator[Care]:
             f"Some comparisons rest on few units (n = {least.n}): intervals are wide, and a single session can move them.",
             behind_comparison(given, least),
         )
+
+
+def few_units(one: Comparison) -> str:
+    """What stands beside a comparison of few units; empty where there are enough."""
+    if one.n >= FEW:
+        return ""
+    return (
+        f"n = {one.n} is few: the interval is wide, checks of assumptions see little, and one unit can move the result"
+    )
 
 
 def _one_rater(given: ReportInput) -> Iterator[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cbtrun.plugin import Interval
+from cbtrun.plugin import Interval, level_text
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
-from cbtrun.plugins.report.wording import difference_decimals, interval, number
+from cbtrun.plugins.report.wording import difference_decimals, has_levels, interval, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +129,11 @@ class Contrast:
 
 
 def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: int = 1) -> Figure:
-    """Estimates with their intervals around a line of no difference; the numbers stand at the right, or under the label."""
+    """Estimates with their intervals around a line of no difference; the numbers stand at the right, or under the label.
+
+    Where intervals have several levels, each says its own.
+    """
+    levelled = has_levels(row.interval for row in rows)
     narrow = width <= NARROW
     lines: list[Contrast | str] = []
     for row in rows:
@@ -143,6 +147,7 @@ def draw_forest(rows: Sequence[Contrast], unit: str, width: int, *, decimals: in
             continue
         shown = difference_decimals(line.estimate, decimals)
         told = f"{number(line.estimate, shown)} {interval(line.interval, shown)}"
+        told += f" ({level_text(line.interval)})" if levelled and line.interval else ""
         labels.append(f"{wrapped(line.label, 24)}\n{told}" if narrow else shortened(line.label, 48))
         _forest_row(axes, line, at)
         if not narrow:

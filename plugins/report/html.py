@@ -31,7 +31,8 @@ OPTIONS: Json = {
         "headline": {
             "type": "string",
             "default": "",
-            "description": "Name of the analysis that the report opens with; the study's first analysis if empty.",
+            "description": "Name of the analysis that the report opens with. If empty the study's first one or, where that averages several "
+            "tunings, the one that makes the same contrast with tuning seeds as random.",
         },
         "tables": {
             "type": "array",

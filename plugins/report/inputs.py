@@ -16,6 +16,7 @@ from cbtrun.plugin import (
     Results,
     Session,
     StudyView,
+    headline_of,
     view_of,
 )
 
@@ -153,9 +154,8 @@ def may_show_transcripts(option: bool | str, *, real_people: bool) -> bool:
 
 
 def headline_comparison(given: ReportInput) -> Comparison | None:
-    """The comparison that the report opens with: the first of the analysis named `headline`, else the first of all."""
-    wanted = [one for one in given.results.comparisons if one.analysis == given.options.headline]
-    return next(iter([*wanted, *given.results.comparisons]), None)
+    """The comparison that the report opens with: of the analysis named `headline`, else of the study's first one."""
+    return headline_of(given.results.comparisons, given.study, given.options.headline)
 
 
 def grouped_levels(given: ReportInput, grouping: str) -> tuple[str, ...]:

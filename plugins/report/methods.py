@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbtrun.plugin import StudyView
+from cbtrun.plugin import Comparison, StudyView
 from cbtrun.plugins.report.inputs import ReportInput
-from cbtrun.plugins.report.result_tables import titles_by_outcome
-from cbtrun.plugins.report.wording import EFFECT_NAMES, contrast
+from cbtrun.plugins.report.methods_of_analysis import analyses_told, is_clustered
 
 CITATIONS = {
     "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",
@@ -18,28 +17,31 @@ CITATIONS = {
     "auc": "DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated receiver operating characteristic curves. Biometrics, 44, 837–845.",
     "cliffs_delta": "Cliff, N. (1993). Dominance statistics: ordinal analyses to answer ordinal questions. Psychological Bulletin, 114, 494–509.",
     "holm": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics, 6, 65–70.",
+    "bh": "Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple testing. Journal of the Royal Statistical Society B, 57, 289–300.",
+    "gate": "Westfall, P. H., & Krishen, A. (2001). Optimally weighted, fixed sequence and gatekeeper multiple testing procedures. Journal of Statistical Planning and Inference, 99, 25–40.",
+    "together": "Strassburger, K., & Bretz, F. (2008). Compatible simultaneous lower confidence bounds for the Holm procedure and other Bonferroni-based closed tests. Statistics in Medicine, 27, 4914–4927.",
+    "tost": "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657–680.",
+    "interaction": "Altman, D. G., & Bland, J. M. (2003). Interaction revisited: the difference between two estimates. BMJ, 326, 219.",
     "clustered": "Cameron, A. C., & Miller, D. L. (2015). A practitioner’s guide to cluster-robust inference. Journal of Human Resources, 50, 317–372.",
     "lora": "Hu, E. J., et al. (2022). LoRA: low-rank adaptation of large language models. ICLR.",
 }
-TEST_NAMES = {"welch": "Welch’s t", "mann-whitney": "Mann–Whitney", "t": "paired t", "wilcoxon": "Wilcoxon signed-rank"}
 
 
 def methods_text(given: ReportInput) -> list[str]:
     """Paragraphs of a methods section."""
-    return [" ".join(part) for part in (_material(given), _ratings(given), _analysis(given), _software(given)) if part]
+    parts = (_material(given), _ratings(given), analyses_told(given), _software(given))
+    return [" ".join(part) for part in parts if part]
 
 
 def citations(given: ReportInput) -> list[str]:
     """What the methods section cites, by author."""
     used = {size.name for one in given.results.comparisons for size in one.effects}
     used |= {test.name for one in given.results.comparisons for test in one.tests}
-    used |= (
-        {"holm"}
-        if any(test.p_adjusted is not None for one in given.results.comparisons for test in one.tests)
-        else set()
-    )
+    used |= {one.correction for one in given.results.comparisons}
+    used |= {"gate"} if any(one.held_back for one in given.results.comparisons) else set()
+    used |= {"together"} if any(_is_together(one) for one in given.results.comparisons) else set()
     used |= {"lora"} if given.study.tune_jobs else set()
-    used |= {"clustered"} if _is_clustered(given) else set()
+    used |= {"clustered"} if is_clustered(given) else set()
     rubrics = {" ".join(rated.rubric.source.split()) for rated in given.results.ratings.values()}
     return sorted({*rubrics, *(CITATIONS[name] for name in used if name in CITATIONS)})
 
@@ -89,35 +91,6 @@ def _ratings(given: ReportInput) -> list[str]:
     )
 
 
-def _analysis(given: ReportInput) -> list[str]:
-    titles, items = (
-        titles_by_outcome(given),
-        {o.outcome for r in given.results.ratings.values() for o in r.outcomes if o.kind == "item"},
-    )
-    told = []
-    for one in given.results.comparisons:
-        if one.outcome in items and any(
-            other.analysis == one.analysis and other.outcome not in items for other in given.results.comparisons
-        ):
-            continue
-        tests = " and ".join(TEST_NAMES.get(test.name, test.name) for test in one.tests)
-        sizes = " and ".join(EFFECT_NAMES.get(size.name, size.name) for size in one.effects)
-        told.append(
-            f"Analysis {one.analysis} ({one.design}; unit of analysis: {one.unit_of_analysis}) compared "
-            f"{titles.get(one.outcome, one.outcome)} for {contrast(one)}"
-            + (f", tested by {tests}" if tests else "")
-            + (f", with {sizes} as effect size" if sizes else "")
-            + "."
-        )
-    if any(test.p_adjusted is not None for one in given.results.comparisons for test in one.tests):
-        told.append("P values were adjusted over the family of each analysis.")
-    told.append(
-        "Intervals are 95 % confidence intervals"
-        + ("; those of means are clustered by persona." if _is_clustered(given) else ".")
-    )
-    return [*told, "A missing score was never replaced; sessions without a value are counted and left out."]
-
-
 def _software(given: ReportInput) -> list[str]:
     versions = given.environment.versions
     named = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "cbtrun")
@@ -126,8 +99,5 @@ def _software(given: ReportInput) -> list[str]:
     return [f"The study was run with {own} ({seed}){f' using {named}' if named else ''}."]
 
 
-def _is_clustered(given: ReportInput) -> bool:
-    groups = (
-        group for r in given.results.ratings.values() for o in r.outcomes for gs in o.groups.values() for group in gs
-    )
-    return any(group.interval is not None and "clustered" in group.interval.method for group in groups)
+def _is_together(one: Comparison) -> bool:
+    return one.correction == "holm" and one.interval_adjusted is not None and (one.family or 1) > 1

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import variables, variation_command
+from cbtrun.plugin import level_text, variables, variation_command
 from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.corpora import corpora_table
 from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
-from cbtrun.plugins.report.diagnostics import warnings
+from cbtrun.plugins.report.diagnostics import few_units, warnings
 from cbtrun.plugins.report.dose_curves import dose_plates
 from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
@@ -127,6 +127,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         behind_comparison=behind_comparison,
         unscored_items=unscored_items(given),
         headline=headline,
+        few_units=few_units(headline) if headline else "",
         titles=titles_by_outcome(given),
         drawing=draw_design(given.study),
         figures={name: [_for_page(one) for one in getattr(plates, name)] for name in plates.__dataclass_fields__},
@@ -239,6 +240,8 @@ def _environment() -> Environment:
         duration=wording.duration,
         difference_decimals=wording.difference_decimals,
         subgroup=wording.subgroup,
+        bracket_words=wording.bracket_words,
+        level_text=level_text,
         effect_name=wording.effect_name,
         sentence=wording.sentence,
         breakable=wording.breakable,

@@ -21,7 +21,7 @@ from cbtrun.plugins.report.result_tables import (
     set_title,
     titles_by_outcome,
 )
-from cbtrun.plugins.report.wording import contrast
+from cbtrun.plugins.report.wording import contrast, has_levels, interval_head
 
 
 def groups_plates(given: ReportInput) -> Iterator[Plate]:
@@ -92,7 +92,9 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         about = {titles.get(one.outcome, one.outcome) for one in found}
         in_what = f" in {next(iter(about))}" if len(about) == 1 and len(names) > 1 else ""
         if rows:
-            caption = "Dot: difference of means; bar: 95 % interval; the line at 0 is no difference."
+            head = interval_head(one.interval for one in found).strip("[]").replace("CI", "interval")
+            each = ", its level in brackets" if has_levels(one.interval for one in found) else ""
+            caption = f"Dot: difference of means; bar: {head}{each}; the line at 0 is no difference."
             draw = partial(figures.draw_forest, rows, f"difference{in_what}{which}, points", decimals=decimals)
             yield Plate(name, title, caption, draw)
 
@@ -109,7 +111,7 @@ def _forest_rows(
             label=names[at] if by_contrast else about[at],
             estimate=one.estimate,
             interval=one.interval,
-            n=one.n,
+            n=sum(group.n for group in one.groups) if one.unit_of_analysis == "rating" else one.n,
             strong=one == headline,
             link=link(behind_comparison(given, one)),
             heading=names[at]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cbtrun.plugin import Comparison, GroupSummary, OutcomeSummary
+from cbtrun.plugin import Comparison, GroupSummary, OutcomeSummary, level_text
 from cbtrun.plugins.report.behind import behind_comparison, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.tables import Row, Table, as_csv
@@ -14,6 +14,9 @@ from cbtrun.plugins.report.wording import (
     difference_decimals,
     effect,
     effect_name,
+    has_levels,
+    interval,
+    interval_head,
     number,
     probability,
     subgroup,
@@ -59,18 +62,28 @@ def comparisons_table(given: ReportInput) -> Table:
     found = by_contrast(given.results.comparisons)
     names = [contrast_name(one, found) for one in found]
     sizes = {one.effects[0].name for one in found if one.effects}
+    spans = [one.interval for one in found]
+    of_sizes = [one.effects[0].interval for one in found if one.effects]
+    families = any(one.held_back or (one.interval_adjusted is not None and (one.family or 1) > 1) for one in found)
     adjusted = any(test.p_adjusted is not None for one in found for test in one.tests[:1])
     titles, items = titles_by_outcome(given), item_outcomes(given)
     single = len(set(names)) == 1
     rows = []
     for at, (one, name) in enumerate(zip(found, names, strict=True)):
-        told = _comparison_cells(one, 2 if one.outcome in items else 1, same_size=len(sizes) == 1, adjusted=adjusted)
+        decimals = difference_decimals(one.estimate, 2 if one.outcome in items else 1)
+        told = (
+            counted(one),
+            with_interval(one.estimate, one.interval, decimals, levelled=has_levels(spans)),
+            *_tested_cells(one, same_size=len(sizes) == 1, adjusted=adjusted),
+            *([_in_its_family(one, decimals)] if families else []),
+        )
         cells = (*([] if single else [name]), titles.get(one.outcome, one.outcome), *told)
         rows.append(
             Row(cells, sessions=behind_comparison(given, one), starts=single or at == 0 or names[at - 1] != name)
         )
-    size_title = f"{effect_name(sizes.pop())} [95 % CI]" if len(sizes) == 1 else "Effect size [95 % CI]"
-    numbers = ("n", "Difference [95 % CI]", size_title, "p", *(["Adjusted p"] if adjusted else []))
+    size_title = f"{effect_name(sizes.pop()) if len(sizes) == 1 else 'Effect size'} {interval_head(of_sizes)}"
+    numbers = ("n", f"Difference {interval_head(spans)}", size_title, "p", *(["Adjusted p"] if adjusted else []))
+    numbers += ("CI with its family",) if families else ()
     words = ("Outcome",) if single else ("Contrast", "Outcome")
     title = f"Declared comparisons{f', {names[0]}' if single else ''}"
     return Table(
@@ -93,13 +106,26 @@ def contrast_name(one: Comparison, found: Sequence[Comparison]) -> str:
     return f"{name} ({one.analysis})" if len(makers) > 1 else name
 
 
-def _comparison_cells(one: Comparison, decimals: int, *, same_size: bool, adjusted: bool) -> tuple[str, ...]:
+def counted(one: Comparison) -> str:
+    """How many units a comparison has, as its sentence counts: of a model of single ratings the sessions, with the ratings behind."""
+    if one.unit_of_analysis != "rating":
+        return str(one.n)
+    return f"{sum(group.n for group in one.groups)} ({one.n} ratings)"
+
+
+def _in_its_family(one: Comparison, decimals: int) -> str:
+    """The interval that goes with the adjusted p, with its level; why there is none where something holds it back."""
+    if one.held_back:
+        return "held back"
+    span = one.interval_adjusted
+    return f"{interval(span, decimals)} ({level_text(span)})" if span is not None else "–"
+
+
+def _tested_cells(one: Comparison, *, same_size: bool, adjusted: bool) -> tuple[str, ...]:
     first = next(iter(one.tests), None)
     size = one.effects[0] if one.effects else None
     shown = effect(size).removeprefix(f"{effect_name(size.name)} " if same_size else "") if size else "–"
     return (
-        str(one.n),
-        with_interval(one.estimate, one.interval, difference_decimals(one.estimate, decimals)),
         shown,
         probability(first.p if first else None),
         *([probability(first.p_adjusted if first else None)] if adjusted else []),
@@ -230,6 +256,10 @@ def _tidy_lines(one: Comparison) -> Iterator[tuple[object, ...]]:
     span = one.interval
     bounds = (span.low, span.high, span.level, span.method) if span else (None,) * 4
     yield (*head, "difference", "points", one.estimate, *bounds, None, None, None)
+    if one.interval_adjusted is not None:
+        span = one.interval_adjusted
+        bounds = (span.low, span.high, span.level, span.method)
+        yield (*head, "difference with its family", "points", one.estimate, *bounds, None, None, None)
     for size in one.effects:
         span = size.interval
         bounds = (span.low, span.high, span.level, span.method) if span else (None,) * 4

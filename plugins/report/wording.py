@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cbtrun.plugin import Comparison, Effect, Interval, Test, decimals_of, level_name
+from cbtrun.plugin import TEST_NAMES, Comparison, Effect, Interval, Test, decimals_of, level_name, level_text
 from cbtrun.plugins.report.plain_text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from markupsafe import Markup
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MINUS = re.compile(r"(?<![\w.\-])-(?=\d)")
 _NUMBER = re.compile(r"(?<![\w.,\-])(−?\d+(?:[.,]\d+)*%?)(?![\w\-])(?! % CI)")
 """A number that stands for itself: not a part of a name, and not the level of an interval."""
+TESTS = {**TEST_NAMES, "welch": "Welch’s t", "mann-whitney": "Mann–Whitney", "wilcoxon": "Wilcoxon signed-rank"}
+"""Test -> what papers call it, in typographic signs."""
 EFFECT_NAMES = {
     "hedges_g": "Hedges’ g",
     "dz": "Cohen’s dz",
@@ -28,6 +30,9 @@ EFFECT_NAMES = {
     "eta_squared": "η²",
     "omega_squared": "ω²",
     "epsilon_squared": "ε²",
+    "kendalls_w": "Kendall’s W",
+    "odds_ratio": "odds ratio",
+    "d_total": "d over the total SD",
 }
 
 
@@ -44,11 +49,37 @@ def interval(value: Interval | None, decimals: int = 1) -> str:
     return f"[{number(value.low, decimals)}, {number(value.high, decimals)}]" if value else ""
 
 
-def with_interval(value: float | None, span: Interval | None, decimals: int = 1) -> str:
-    """`3.2 [1.1, 5.3]`; says so where a number has no interval, an en dash where there is no number."""
+def with_interval(value: float | None, span: Interval | None, decimals: int = 1, *, levelled: bool = False) -> str:
+    """`3.2 [1.1, 5.3]`; says so where a number has no interval, an en dash where there is no number.
+
+    levelled: with the interval's level, `3.2 [1.1, 5.3] (90 %)`, where the heading does not say it.
+    """
     if value is None:
         return number(None)
-    return f"{number(value, decimals)} {interval(span, decimals) or '[no interval]'}"
+    told = f"{number(value, decimals)} {interval(span, decimals) or '[no interval]'}"
+    return f"{told} ({level_text(span)})" if levelled and span else told
+
+
+def interval_head(spans: Iterable[Interval | None]) -> str:
+    """What a heading says of the intervals under it: `[95 % CI]`, or `[CI]` where they have several levels."""
+    levels = {level_text(one) for one in spans if one is not None}
+    return f"[{levels.pop()} CI]" if len(levels) == 1 else "[CI]" if levels else "[95 % CI]"
+
+
+def has_levels(spans: Iterable[Interval | None]) -> bool:
+    """Whether intervals have several levels, so that each must say its own."""
+    return len({level_text(one) for one in spans if one is not None}) > 1
+
+
+def bracket_words(one: Comparison) -> str:
+    """What brackets beside a comparison's difference and first effect size are: `brackets are 95 % intervals`."""
+    spans = [one.interval, *(size.interval for size in one.effects[:1])]
+    levels = [level_text(span) for span in spans if span is not None]
+    if len({*levels}) > 1:
+        return (
+            f"brackets are the {levels[0]} interval of the difference and the {levels[1]} interval of the effect size"
+        )
+    return f"brackets are {levels[0] if levels else '95 %'} intervals"
 
 
 def probability(p: float | None) -> str:
@@ -66,19 +97,28 @@ def effect_name(name: str) -> str:
 
 
 def effect(value: Effect) -> str:
-    """`Hedges’ g 0.61 [0.02, 1.20]`."""
-    return f"{effect_name(value.name)} {with_interval(value.value, value.interval, 2)}"
+    """`Hedges’ g 0.61 [0.02, 1.20]`; with the level of an interval that is another than 95 %."""
+    other = value.interval is not None and level_text(value.interval) != "95 %"
+    return f"{effect_name(value.name)} {with_interval(value.value, value.interval, 2, levelled=other)}"
+
+
+def test_name(name: str) -> str:
+    """What papers call a test; a name that nobody knows as words."""
+    return TESTS.get(name, re.sub("[_-]", " ", name))
 
 
 def test(value: Test) -> str:
-    """`Welch t(37.1) = 2.31, p 0.026, adjusted p 0.052`."""
-    df = f"({number(value.df, 1).removesuffix('.0')})" if value.df is not None else ""
+    """`Welch’s t(37.1) = 2.31, p 0.026, adjusted p 0.052`."""
+    dfs = [number(df, 1).removesuffix(".0") for df in (value.df, value.df_error) if df is not None]
+    df = f"({', '.join(dfs)})" if dfs else ""
     adjusted = f", adjusted p {probability(value.p_adjusted)}" if value.p_adjusted is not None else ""
-    return f"{value.name.replace('_', ' ')}{df} = {number(value.statistic, 2)}, p {probability(value.p)}{adjusted}"
+    return f"{test_name(value.name)}{df} = {number(value.statistic, 2)}, p {probability(value.p)}{adjusted}"
 
 
 def contrast(value: Comparison) -> str:
-    """`cbt − none`; the levels, where there are not two."""
+    """`cbt − none`; the levels, where there are not two; of a test of interaction what it is between."""
+    if value.moderated:
+        return f"{' − '.join(value.moderated)} by {value.factor.replace('_', ' ')}"
     if len(value.levels) != 2:
         return ", ".join(value.levels)
     return " − ".join(level_name(level, value.factor) for level in value.levels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.analysis.comparison_families import adjusted_block
 from cbtrun.analysis.table import (
     AnalysisTable,
     LevelledSession,
@@ -17,7 +18,6 @@ from cbtrun.analysis.table import (
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Comparison, Effect, Test
 from cbtrun.scores.totals import is_summed
-from cbtrun.statistics.multiplicity import Correction, adjusted_p
 from cbtrun.statistics.samples import MISSES, Sized, Tested, misses, stored_float
 from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
 
@@ -45,17 +45,41 @@ def analyse_block(
     words: the design's sentence, for designs of other than two levels. averages_tunings: whether a comparison averages
     a level's tunings within each persona, which its notes then say.
     """
+    from cbtrun.analysis.interaction import interactions  # it and what it computes with are for runs alone
+
+    by = context.options.get("by")
     made: list[Comparison] = []
     tables = outcome_tables(context)
-    for done, table in enumerate(tables):
-        seed = derive_seed(context.seed, table.outcome, {name: list(kept) for name, kept in table.where.items()})
-        made.extend(compare(table, seed))
-        context.advance(done + 1, len(tables))
+    done = 0
+    for whole, parts in _with_subgroups(tables):
+        compared = []
+        for table in (whole, *parts):
+            compared.append(compare(table, _seed_of(context, table)))
+            done += 1
+            context.advance(done, len(tables))
+        first, *rest = compared
+        asked = interactions(by, first, rest, parts) if by and parts else []
+        made += [*first, *asked, *(one for of_part in rest for one in of_part)]
     noted = [
         one.model_copy(update={"notes": (*one.notes, *tuning_notes(context.study, one, averages_tunings(one)))})
         for one in made
     ]
     return finished(noted, context.options, words)
+
+
+def _with_subgroups(tables: Sequence[AnalysisTable]) -> list[tuple[AnalysisTable, list[AnalysisTable]]]:
+    """Each outcome's table with those of its subgroups."""
+    found: list[tuple[AnalysisTable, list[AnalysisTable]]] = []
+    for table in tables:
+        if table.subgroup:
+            found[-1][1].append(table)
+        else:
+            found.append((table, []))
+    return found
+
+
+def _seed_of(context: StageContext, table: AnalysisTable) -> int:
+    return derive_seed(context.seed, table.outcome, {name: list(kept) for name, kept in table.where.items()})
 
 
 def common_fields(name: str, design: str, table: AnalysisTable) -> dict[str, Any]:
@@ -168,36 +192,12 @@ def effects_and_notes(results: Sequence[Sized]) -> tuple[tuple[Effect, ...], lis
 def finished(
     comparisons: Sequence[Comparison], options: Mapping[str, Any], words: Words = two_levels_sentence
 ) -> list[Comparison]:
-    """The comparisons with p adjusted over their family, their sentence, and numbers rounded for storage."""
-    correction = options.get("correction", "holm")
-    corrected = _corrected(comparisons, correction, options.get("family", "block"), options.get("outcome", ""))
+    """The comparisons with p adjusted where their family is the block, their sentence, and numbers rounded for storage.
+
+    What goes across blocks is done when all are there: analysis/whole_study.py.
+    """
+    corrected = adjusted_block(comparisons, options)
     return [stored(one.model_copy(update={"sentence": sentence_of(one, words)})) for one in corrected]
-
-
-def _corrected(
-    comparisons: Sequence[Comparison], correction: Correction, family: str, primary: str
-) -> list[Comparison]:
-    """Each kind of test is adjusted over the family by itself: t and Wilcoxon ask one question twice, not two."""
-    if correction == "none":
-        return list(comparisons)
-    alone = [family == "outcome-alone" and one.outcome == primary and not one.subgroup for one in comparisons]
-    done = list(comparisons)
-    for side in (True, False):
-        members = [at for at, first in enumerate(alone) if first == side and not done[at].correction]
-        for name in sorted({test.name for index in members for test in done[index].tests}):
-            having = [index for index in members if any(test.name == name for test in done[index].tests)]
-            raw = [test.p for index in having for test in done[index].tests if test.name == name]
-            for index, adjusted in zip(having, adjusted_p(raw, correction), strict=True):
-                done[index] = _with_adjusted(done[index], name, adjusted, correction, len(raw))
-    return done
-
-
-def _with_adjusted(comparison: Comparison, name: str, adjusted: float, correction: str, family: int) -> Comparison:
-    tests = tuple(
-        test.model_copy(update={"p_adjusted": adjusted}) if test.name == name else test for test in comparison.tests
-    )
-    size = max(family, comparison.family or 0)
-    return comparison.model_copy(update={"tests": tests, "correction": correction, "family": size})
 
 
 def stored(comparison: Comparison) -> Comparison:

@@ -32,7 +32,8 @@ def outcome_options() -> Json:
             "default": [],
             "uniqueItems": True,
             "description": "Flags (by name) whose sessions are left out; `excluded` stands for the study's own rules of "
-            "exclusion. By default every session is kept: intention to treat.",
+            "exclusion. By default none is left out for its flags. Sessions without a score are always left out (complete cases) "
+            "and counted by level; `worst_case` in the results says how far the estimate could move.",
         },
         "where": {
             "type": "object",
@@ -106,7 +107,8 @@ def by_option() -> Json:
     return {
         "by": {
             "type": "string",
-            "description": "Also make the comparison within each level of this factor, label or `persona.ATTRIBUTE`.",
+            "description": "Also make the comparison within each level of this factor, label or `persona.ATTRIBUTE`, after "
+            "testing whether it depends on it.",
         }
     }
 
@@ -120,10 +122,11 @@ def family_options() -> Json:
             "description": "How p is adjusted over the family: Holm, Benjamini-Hochberg, or not at all.",
         },
         "family": {
-            "enum": ["block", "outcome-alone"],
-            "default": "block",
-            "description": "The family: all comparisons of this block; or the declared outcome by itself (primary) and "
-            "the items and subgroups as a second family.",
+            "enum": ["primary", "block", "outcome-alone"],
+            "default": "primary",
+            "description": "The family. `primary`: the declared outcomes of all blocks are one; pairs of levels, items and "
+            "subgroups stand behind it and count as shown only where what is before them was. `block`: all comparisons of this "
+            "block. `outcome-alone`: the declared outcome of this block by itself, its items and subgroups as a second family.",
         },
     }
 

@@ -1,4 +1,4 @@
-"""Intention to treat: how far the estimate could move over everything that is missing."""
+"""Beside complete cases: how far the estimate could move over everything that is missing."""
 
 from __future__ import annotations
 

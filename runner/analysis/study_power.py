@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cbtrun.analysis.comparison_families import PRIMARY
 from cbtrun.power.planned import PlannedTest, PowerContext
 from cbtrun.power.subgroup_levels import subgroup_levels
 
@@ -22,12 +24,23 @@ def planned_tests(
 
     plans: of the study's stages, as `plan_study` gives them. n: personas (and sessions) instead of those of the study.
     """
+    contexts = list(_declared(study, plans, alpha, n))
+    alone = [(context, registry.power(str(context.options["using"]), context) or []) for context in contexts]
+    together = [(context, tests) for context, tests in alone if context.family == PRIMARY and tests]
+    primary = sum(_leading(tests) for _, tests in together)
+    pairs = sum(one.comparisons for _, tests in together for one in tests if one.of_pairs)
     found: list[PlannedTest | str] = []
-    for context in _declared(study, plans, alpha, n):
+    for context in contexts:
         using = str(context.options["using"])
-        planned = registry.power(using, context)
+        planned = registry.power(using, replace(context, primary=primary, primary_pairs=pairs))
         found += [f"{context.name}: no power is planned for `using: {using}`"] if planned is None else planned
     return found
+
+
+def _leading(tests: list[PlannedTest]) -> int:
+    """Primary comparisons of an analysis: all but pairs of levels; where only those are planned, the test of all levels."""
+    lead = [one.comparisons for one in tests if not one.of_pairs]
+    return max([1, len(lead), *lead])  # effects of two factors each count all of them
 
 
 def _declared(study: Study, plans: Mapping[str, Plan | None], alpha: float, n: int | None) -> Iterator[PowerContext]:

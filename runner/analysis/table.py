@@ -19,6 +19,8 @@ from cbtrun.scores.score import Score
 from cbtrun.statistics.samples import describe
 
 NOT_RATED = "not rated"
+EXCLUDED = "excluded"
+"""How the reason of a session begins that has a value and is left out."""
 
 
 class LevelledSession(NamedTuple):
@@ -156,7 +158,7 @@ def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:
     if not found or row.value is None:
         return row
     name = found[0].split(":")[0].strip()
-    reason = found[0] if name == "excluded" else f"excluded: {name}"
+    reason = found[0] if name == EXCLUDED else f"{EXCLUDED}: {name}"
     return row._replace(value=None, reason=reason, ratings={})
 
 
@@ -235,6 +237,12 @@ def pair_by_persona(first: Sequence[Row], second: Sequence[Row]) -> Pairing:
     return Pairing(pairs, unused, tuple(unpaired))
 
 
+def shared_personas(groups: Sequence[Sequence[Row]]) -> int:
+    """Personas with a session in every group, with or without a value: units that there would be were nothing missing."""
+    met = [{row.persona for row in rows if row.persona is not None} for rows in groups]
+    return len(set.intersection(*met)) if met else 0
+
+
 @dataclass(frozen=True)
 class CompleteBlocks:
     """Personas with a value at every level."""
@@ -272,9 +280,11 @@ def group_of(
 ) -> Group:
     """One level's group: sessions used and not used with reasons; mean, SD and median of the units' values."""
     reasons: Counter[str] = Counter()
+    unscored = 0
     for row in rows:
         if row.value is None:
             reasons[row.reason or "no reason given"] += 1
+            unscored += not (row.reason or "").startswith(EXCLUDED)
         elif unused and row.session in unused:
             reasons[unused[row.session]] += 1
     missing = sum(reasons.values())
@@ -288,4 +298,5 @@ def group_of(
         sd=described.sd,
         median=described.median,
         units=described.n,
+        unscored=unscored,
     )

@@ -113,7 +113,7 @@ def run(
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
         outcome = run_study(study, registry, folder, run_options)
-    return say_outcome(outcome)
+    return say_outcome(outcome, study)
 
 
 @cli.command()

@@ -81,8 +81,8 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
     return load_registry(local, [("progress", watching)] if watching else [])
 
 
-def say_outcome(outcome: Outcome) -> int:
-    """Print how a run ended. Returns the exit code."""
+def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
+    """Print how a run ended, with what the study opens with. Returns the exit code."""
     from cbtrun.results.failure_groups import failure_groups
 
     for group in failure_groups(outcome.failures):
@@ -102,8 +102,22 @@ def say_outcome(outcome: Outcome) -> int:
         click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
         for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
             click.echo(f"  {deviation}", err=True)
+    if study is not None and (finding := finding_of(outcome, study)):
+        click.echo(f"finding: {finding}")
     if outcome.folder.results.exists():
         click.echo(f"results: {outcome.folder.results}")
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
     return 3 if outcome.failures or outcome.unscored else 0
+
+
+def finding_of(outcome: Outcome, study: Study) -> str:
+    """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
+    from cbtrun.analysis.headline import headline_of
+    from cbtrun.results.records import read_results
+
+    if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
+        return ""
+    results = read_results(outcome.folder.results.read_bytes())
+    found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
+    return found.sentence if found is not None else ""

@@ -271,6 +271,8 @@ class Group(Record):
     median: float | None
     units: int | None = None
     """Units of analysis with a value; none means that every session is one."""
+    unscored: int = 0
+    """Of the sessions not used those that have no value; excluded ones have one."""
 
 
 class Comparison(Record):
@@ -317,6 +319,18 @@ class Comparison(Record):
     """How p was adjusted (`holm`, `bh`), empty where it was not."""
     family: int | None = None
     """Comparisons in the family that p was adjusted over."""
+    interval_adjusted: Interval | None = None
+    """Of the estimate, together with those of its family: what goes with the first test's adjusted p; none where it has
+    no such interval."""
+    held_back: str = ""
+    """Why it counts as not shown whatever its own p is: what had to be shown before it was not."""
+    possible: int | None = None
+    """Units of analysis that there would be if every session had a value; none where nothing tells."""
+    scope: tuple[str, ...] | None = None
+    """What the claim holds for, as the study's design tells: `for this one tuning` ... None: the runner says it; a plugin
+    whose claim has no such limits gives an empty one."""
+    moderated: tuple[str, ...] = ()
+    """Of a test of interaction: the levels whose difference is compared across `levels`."""
     margin: float | None = None
     """Of an equivalence test: the largest difference that counts as none, in points."""
 

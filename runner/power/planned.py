@@ -12,6 +12,8 @@ from cbtrun.power.ranks import LARGEST_SIMULATED, STUDIES, PowerAt
 from cbtrun.power.subgroup_levels import SubgroupLevels
 
 PAIRS, GROUPS, PEOPLE = "pairs", "in each group", "personas"
+EACH_PAIR = "each pair"
+"""Part of an analysis that is every pair of its levels."""
 RANK_TESTS = ("wilcoxon", "mann-whitney")
 LARGEST = 100_000
 """Units that are planned for at most."""
@@ -37,6 +39,13 @@ class PlannedTest:
     power_at: PowerAt
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    comparisons: int = 1
+    """Comparisons that the analysis makes of one outcome and that are adjusted together."""
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it stands for pairs of levels, which wait for the test of all levels."""
+        return self.part == EACH_PAIR
 
     def detectable(self, power: float) -> float | None:
         """Smallest effect that is found with the wanted power; none where n is unknown or too small for any."""
@@ -75,12 +84,27 @@ class PowerContext:
     """For what is simulated."""
     subgroups: SubgroupLevels
     """Levels of `by`, each of which repeats every comparison."""
+    primary: int = 0
+    """Primary comparisons of all the study's analyses that are one family; 0: only this analysis's own are known."""
+    primary_pairs: int = 0
+    """Pairs of levels of primary outcomes, over all analyses: a family of their own."""
 
-    def level(self, comparisons: int = 1) -> tuple[float, int]:
-        """Significance level at the strictest step of the correction, and the family's size."""
-        whole = self.options.get("correction", "holm") != "none"
-        tables = 1 if self.options.get("family") == "outcome-alone" else self.outcomes * (1 + self.subgroups.count)
-        family = comparisons * tables if whole else 1
+    @property
+    def family(self) -> str:
+        """What p is adjusted over: `primary`, `block`, `outcome-alone`, or `none`."""
+        kept = self.options.get("correction", "holm") == "none"
+        return "none" if kept else str(self.options.get("family", "primary"))
+
+    def level(self, comparisons: int = 1, *, of_pairs: bool = False) -> tuple[float, int]:
+        """Significance level at the strictest step of the correction, and the family's size.
+
+        of_pairs: for pairs of levels, which are a family behind the tests of all levels where the family is the study's.
+        """
+        family = {
+            "none": 1,
+            "primary": max(comparisons, self.primary_pairs if of_pairs else self.primary),
+            "block": comparisons * self.outcomes * (1 + self.subgroups.count),
+        }.get(self.family, comparisons)
         return self.alpha / family, family
 
     @property
@@ -94,7 +118,7 @@ def _notes(context: PowerContext) -> tuple[str, ...]:
     if context.options.get("where"):
         told.append("`where` keeps some sessions only: fewer units than planned with")
     if context.subgroups.how:
-        alone = context.options.get("family") == "outcome-alone" or context.options.get("correction") == "none"
+        alone = context.family != "block"
         family = "their tests are not in this family" if alone else "their tests are counted in the family"
         told.append(f"{context.subgroups.how}; {family}; comparisons within a level have fewer units than planned with")
     return tuple(told)
@@ -123,7 +147,7 @@ def planned_test(
     power: level of significance -> power of n units to find an effect. comparisons: how many the analysis makes of this
     kind for each outcome. more: notes of the design.
     """
-    level, family = context.level(comparisons)
+    level, family = context.level(comparisons, of_pairs=kind.part == EACH_PAIR)
     simulated = kind.test in RANK_TESTS or kind.effect == "odds ratio"
     notes = (*more, *_notes(context))
     if simulated:
@@ -141,6 +165,7 @@ def planned_test(
         power_at=power(level),
         simulated=simulated,
         notes=notes,
+        comparisons=comparisons,
     )
 
 

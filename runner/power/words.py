@@ -79,6 +79,10 @@ def power_lines(name: str, tests: Sequence[PlannedTest | str], wanted: Wanted) -
     notes = [f"{_name(one)}: {note}" for one in planned for note in one.notes]
     notes += [one for one in tests if isinstance(one, str)]
     notes.append("alpha: 0.05 or what --alpha says, over the family: the strictest step of the correction")
+    notes.append(
+        "family: with `family: primary` the declared outcomes of all analyses; items and subgroups stand behind them, and are "
+        "tested only where all of those are shown"
+    )
     if wanted.sd is not None:
         notes.append(
             f"points: SD {wanted.sd:g} within a level, correlation {wanted.correlation:g} between a persona’s two scores"

@@ -27,7 +27,7 @@ RESULTS = Stage("results", "", {}, ())
 """results.json: made by the engine itself, from all that the other stages wrote."""
 _SCORES_CODE = ("cbtrun.scores.making", "cbtrun.scores.kept")
 """How scores are made of ratings: what every number of an analysis and of the results rests on."""
-_RESULTS_CODE = ("cbtrun.results.build", "cbtrun.results.parts", *_SCORES_CODE)
+_RESULTS_CODE = ("cbtrun.results.build", "cbtrun.results.parts", "cbtrun.analysis.whole_study", *_SCORES_CODE)
 
 
 def stage_fingerprint(
@@ -63,7 +63,8 @@ def stage_fingerprint(
 def stage_code(stage: Stage, study: Study, registry: Registry) -> str:
     """SHA-256 over the code that decides a stage: its plugin's, and that of the models it talks to."""
     if stage is RESULTS:
-        return code_digest(_RESULTS_CODE)
+        words = {block.using for block in study.analyses.values()}  # a plugin's sentences stand in the results
+        return digest([code_digest(_RESULTS_CODE), {name: registry.digest(name) for name in sorted(words)}])
     using = {stage.options["using"], *(study.models[name].using for name in models_of(stage, study))}
     scores = code_digest(_SCORES_CODE) if stage.block == "analysis" else ""
     return digest([scores, {name: registry.digest(name) for name in sorted(using)}])

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.analysis.whole_study import whole_study
 from cbtrun.calls.budget import budget_of
 from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
@@ -43,8 +44,10 @@ from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
+    from cbtrun.contract.records import Comparison
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
+    from cbtrun.scores.rated_sets import RatedSet
     from cbtrun.study.spec import Study
 
 
@@ -119,12 +122,13 @@ class StagesAtWork:
             return
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
+        rated = self.inputs.rated()
         results = build_results(
             self.study.data,
             self.study.digest,
             sessions,
-            self.inputs.rated(),
-            self.inputs.comparisons(),
+            rated,
+            self._answers(rated),
             self.outcome.failures,
             self.lost,
         )
@@ -134,6 +138,16 @@ class StagesAtWork:
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+
+    def _answers(self, rated: Mapping[str, RatedSet]) -> list[Comparison]:
+        """The comparisons of all analyses, with what can be said only when all are there."""
+        raters = {name: sorted(one.tally.raters) for name, one in rated.items()}
+        blocks = self.study.analyses
+
+        def claim(one: Comparison) -> str:
+            return self.registry.claim(blocks[one.analysis].using, one)
+
+        return whole_study(self.inputs.comparisons(), StudyView(self.study.data), raters, claim)
 
     def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""

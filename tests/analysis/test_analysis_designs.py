@@ -153,8 +153,8 @@ def test_every_option_has_a_description_and_other_stages_get_none(using: str) ->
         assert len(option.get("description", "")) > 15, name
 
 
-def test_items_are_compared_too_and_p_is_adjusted_over_all_of_them() -> None:
-    found = _run("paired", _world(TWO), factor="tuning", levels=["cbt", "none"], items=True)
+def test_items_are_compared_too_and_p_is_adjusted_over_all_of_them_where_the_family_is_the_block() -> None:
+    found = _run("paired", _world(TWO), factor="tuning", levels=["cbt", "none"], items=True, family="block")
     assert [one.outcome for one in found] == ["mini.total", "mini.agenda", "mini.empathy"]
     assert {(one.correction, one.family) for one in found} == {("holm", 3)}
     raw = sorted(one.tests[0].p for one in found)
@@ -233,13 +233,14 @@ def test_by_repeats_the_comparison_in_each_subgroup_and_names_it() -> None:
     sessions, ratings = _world(TWO)
     sessions = [one.model_copy(update={"labels": {"half": str(int(one.persona[1:]) % 2)}}) for one in sessions]
     found = _run("paired", (sessions, ratings), factor="tuning", levels=["cbt", "none"], by="half")
-    assert [(one.subgroup, one.where) for one in found] == [
-        (False, {}),
-        (True, {"half": ("0",)}),
-        (True, {"half": ("1",)}),
+    assert [(one.design, one.subgroup, one.where) for one in found] == [
+        ("paired", False, {}),
+        ("interaction", False, {}),  # asked before its levels are read
+        ("paired", True, {"half": ("0",)}),
+        ("paired", True, {"half": ("1",)}),
     ]
-    assert found[1].sentence.startswith("Among sessions with half 0: ")
-    assert found[1].n + found[2].n == found[0].n
+    assert found[2].sentence.startswith("Among sessions with half 0: ")
+    assert found[2].n + found[3].n == found[0].n
 
 
 def test_subgroups_by_a_persona_s_attribute_come_from_the_study_s_persona_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_subgroups_by_a_persona_s_attribute_come_from_the_study_s_persona_set(mo
     monkeypatch.setattr(FakeContext, "personas", lambda _, name: patients if name == "eval" else [])
     study = {"sessions": {"personas": "eval"}}
     found = _run("paired", _world(TWO), study, factor="tuning", levels=["cbt", "none"], by="persona.severity")
-    assert [(one.where, one.n) for one in found[1:]] == [
+    assert [(one.where, one.n) for one in found[2:]] == [
         ({"persona.severity": ("minimal",)}, 5),
         ({"persona.severity": ("moderately severe",)}, 7),
     ]
@@ -277,7 +278,7 @@ def test_one_tuning_seed_is_reported_as_n_of_one() -> None:
 
 
 def test_omnibus_within_personas_corrects_for_sphericity_and_compares_every_pair() -> None:
-    found = _run("omnibus", _world(THREE), factor="tuning", levels=["cbt", "supportive", "none"])
+    found = _run("omnibus", _world(THREE), factor="tuning", levels=["cbt", "supportive", "none"], family="block")
     assert [one.design for one in found] == ["omnibus", "pairwise", "pairwise", "pairwise"]
     assert [test.name for test in found[0].tests] == ["rm-anova", "friedman"]
     assert found[0].tests[0].df < 2
@@ -289,6 +290,7 @@ def test_omnibus_within_personas_corrects_for_sphericity_and_compares_every_pair
 def test_omnibus_between_sessions_knows_its_pairwise_methods(pairwise: str, correction: str) -> None:
     world = _world(THREE, shared=False)
     options = {"factor": "tuning", "levels": ["cbt", "supportive", "none"], "compared": "between", "pairwise": pairwise}
+    options["family"] = "block"
     found = _run("omnibus", world, **options)
     assert {(one.tests[0].name, one.correction) for one in found[1:]} == {(pairwise, correction)}
     assert found[1].tests[0].p_adjusted >= found[1].tests[0].p

@@ -65,11 +65,20 @@ def test_first_level_is_compared_with_the_second() -> None:
     assert found.groups[0].level == "cbt"
 
 
-def test_sentence_names_levels_points_interval_n_test_and_effect() -> None:
+def test_sentence_names_levels_points_interval_n_and_the_test_of_its_own_estimate() -> None:
+    found = _independent(_table(*_values("cbt", [10, 12, 15]), *_values("none", [1, 2, 4, 5])))
+    assert found.sentence.startswith("`cbt` scored 9.3 points higher than `none` (95 % CI ")
+    assert (
+        "; n = 3 and 4; Welch p = 0." in found.sentence
+    )  # the test of means comes first: the sentence is about a mean
+    assert "Hedges' g 3." in found.sentence
+
+
+def test_what_an_interval_with_zero_says_was_not_shown() -> None:
     found = _independent(_table(*_values("cbt", [10, 12, 15]), *_values("none", [1, 2, 4, 14])))
-    assert found.sentence.startswith("`cbt` scored 7.1 points higher than `none` (95 % CI ")
-    assert "; n = 3 and 4; Mann-Whitney p = 0." in found.sentence
-    assert "AUC 0.83 [" in found.sentence
+    assert found.sentence.startswith(
+        "`cbt` was not shown to score higher or lower than `none` (difference 7.1 points, 95 % CI -1.9 to 16.1; n = 3"
+    )
 
 
 def test_missing_values_are_counted_with_their_reason_and_never_zero() -> None:

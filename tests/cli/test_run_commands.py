@@ -97,7 +97,7 @@ def test_differences_and_tests_on_what_both_share_are_told(project: StudyProject
     done = project.run("compare", "runs/demo", "runs/other")
     assert done.code == 0, done.err
     assert "  study: demo -> other" in done.out
-    assert "  analysis.quality.tests: ['mann-whitney', 'welch'] -> ['welch']" in done.out
+    assert "  analysis.quality.tests: ['welch', 'mann-whitney'] -> ['welch']" in done.out
     assert "shared personas: 0.0 [0.0, 0.0], n = 4" in done.out
 
 

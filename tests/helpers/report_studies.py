@@ -271,6 +271,8 @@ def _comparison(rated: RatedSet, sessions: tuple[Session, ...], outcome: str) ->
             Test(name="t", statistic=4.38, df=len(both) - 1, p=0.00032, p_adjusted=0.00096),
             Test(name="wilcoxon", statistic=190, p=0.0008),
         ),
+        correction="holm",
+        family=3,
         checks=("Differences are close to normal (Shapiro-Wilk p = 0.41): nothing changes.",),
         notes=(),
         sentence=f"Sessions of cbt scored {words} higher on {outcome} than those of none, n = {len(both)} pairs.",

@@ -355,7 +355,8 @@ def test_an_analysis_by_somebody_else_has_its_sentence_in_results_and_report(med
     outcome = medians.run("run", "study.yaml", "--allow-local-plugins")
     assert outcome.code == 0, outcome.err
     (found,) = json.loads(medians.read("runs/medians/results.json"))["comparisons"]
-    assert re.fullmatch(r"The medians are \d+\.\d points apart \(n = 4 pairs\)\.", found["sentence"])
+    scope = "As this one rater sees it, among these simulated patients"
+    assert re.fullmatch(rf"{scope}: the medians are \d+\.\d points apart \(n = 4 pairs\)\.", found["sentence"])
     assert found["sentence"] in re.sub("<[^>]*>", "", medians.read("runs/medians/report.html"))
 
 

@@ -94,20 +94,20 @@ def test_a_rank_test_of_too_few_units_finds_nothing() -> None:
 def test_every_design_is_planned_by_its_own_test(study_project: MakeProject) -> None:
     found = planned(study_project({"study.yaml": STUDY}))
     assert {key: (one.test, one.effect, one.n, one.family) for key, one in found.items()} == {
-        ("t", ""): ("t", "dz", 20, 12),
-        ("rank", ""): ("wilcoxon", "dz", 20, 1),
-        ("same", ""): ("tost", "margin", 20, 1),
+        ("t", ""): ("t", "dz", 20, 7),
+        ("rank", ""): ("wilcoxon", "dz", 20, 7),
+        ("same", ""): ("tost", "margin", 20, 7),
         ("all", "all levels"): ("rm-anova", "f", 20, 1),
         ("all", "each pair"): ("paired t", "dz", 20, 3),
-        ("both", "tuning"): ("hotelling", "dz", 20, 3),
-        ("both", "family"): ("hotelling", "dz", 20, 3),
-        ("both", "tuning x family"): ("hotelling", "dz", 20, 3),
+        ("both", "tuning"): ("hotelling", "dz", 20, 7),
+        ("both", "family"): ("hotelling", "dz", 20, 7),
+        ("both", "tuning x family"): ("hotelling", "dz", 20, 7),
         ("mix", "each pair"): ("t", "dz", 20, 1),
-        ("item", ""): ("wald", "odds ratio", 20, 1),
+        ("item", ""): ("wald", "odds ratio", 20, 7),
     }
 
 
-def in_subgroups(project_of: MakeProject, by: str, more: str = "") -> PlannedTest:
+def in_subgroups(project_of: MakeProject, by: str, more: str = ", family: block") -> PlannedTest:
     """The paired analysis of one outcome with `by`."""
     block = f"using: paired, outcome: ctrs.total, factor: tuning, levels: [cbt, none], items: false, by: {by}{more}"
     return planned(project_of({"study.yaml": f"{STUDY}  sub: {{{block}}}\n"}))["sub", ""]
@@ -122,7 +122,7 @@ def test_the_levels_of_by_are_counted_in_the_family(study_project: MakeProject) 
 
 def test_a_level_of_by_without_both_sides_adds_no_test(study_project: MakeProject) -> None:
     assert in_subgroups(study_project, "arm").family == 1
-    assert in_subgroups(study_project, "family", ", where: {family: a}").family == 2
+    assert in_subgroups(study_project, "family", ", family: block, where: {family: a}").family == 2
 
 
 def test_where_the_text_does_not_tell_the_levels_of_by_it_is_said_what_was_assumed(study_project: MakeProject) -> None:
@@ -139,16 +139,28 @@ def test_subgroups_are_not_in_the_family_of_an_outcome_alone(study_project: Make
     assert in_subgroups(study_project, "family", ", correction: none").family == 1
 
 
+def test_subgroups_and_items_stand_behind_the_primary_outcomes_of_all_analyses(study_project: MakeProject) -> None:
+    one = in_subgroups(study_project, "family", "")
+    assert (one.family, one.alpha) == (8, pytest.approx(0.05 / 8))  # the seven of the study, and this one
+    assert any("their tests are not in this family" in note for note in one.notes)
+
+
+def test_pairs_of_three_levels_are_planned_as_a_family_behind_their_test_of_all(study_project: MakeProject) -> None:
+    text = STUDY.replace("levels: [cbt, none, supportive], family: outcome-alone}", "levels: [cbt, none, supportive]}")
+    found = planned(study_project({"study.yaml": text}))
+    assert (found["all", "all levels"].family, found["all", "each pair"].family) == (8, 3)
+
+
 def test_what_is_detectable_is_found_with_the_wanted_power(study_project: MakeProject) -> None:
     found = planned(study_project({"study.yaml": STUDY}))
     one = found["t", ""]
-    assert one.alpha == pytest.approx(0.05 / 12)
+    assert one.alpha == pytest.approx(0.05 / 7)
     size = one.detectable(0.8) or 0
-    assert power.power_of_pairs(20, size, 0.05 / 12) == pytest.approx(0.8)
+    assert power.power_of_pairs(20, size, 0.05 / 7) == pytest.approx(0.8)
     needed = one.needed(0.5, 0.8) or 0
     assert power.power_of_pairs(needed, 0.5, one.alpha) >= 0.8 > power.power_of_pairs(needed - 1, 0.5, one.alpha)
     # One degree of freedom: Hotelling's test of a contrast is its paired t test.
-    assert found["both", "tuning"].power_at(20, 0.6) == pytest.approx(power.power_of_pairs(20, 0.6, 0.05 / 3))
+    assert found["both", "tuning"].power_at(20, 0.6) == pytest.approx(power.power_of_pairs(20, 0.6, 0.05 / 7))
     curve = [share for _, share in effect_curve(one, 0.8)]
     assert curve == sorted(curve)
     assert curve[5] == pytest.approx(0.8)
@@ -177,13 +189,13 @@ def test_the_command_says_what_can_be_found_and_draws_it(study_project: MakeProj
         "t",
         "20",
         "pairs",
-        "0.0042",
-        "12",
+        "0.0071",
+        "7",
         "dz",
-        "0.93",
-        "(9.3",
+        "0.87",
+        "(8.7",
         "points)",
-        "60",
+        "54",
         "for",
         "dz",
         "0.50",
@@ -200,7 +212,7 @@ def test_the_command_says_what_can_be_found_and_draws_it(study_project: MakeProj
 
 def test_the_plan_says_what_the_analyses_can_find(study_project: MakeProject) -> None:
     done = study_project({"study.yaml": STUDY}).run("plan", "study.yaml")
-    assert "power: t: 20 pairs find dz 0.93 with power 0.8 (t, p < 0.0042)" in done.out
+    assert "power: t: 20 pairs find dz 0.87 with power 0.8 (t, p < 0.0071)" in done.out
 
 
 def test_points_without_an_sd_are_refused(study_project: MakeProject) -> None:
@@ -212,5 +224,5 @@ def test_sessions_of_a_file_are_planned_in_equal_groups() -> None:
     command = [sys.executable, "-m", "cbtrun.cli.main", "power", str(ROOT / "specs" / "transcripts.yaml"), "--n", "60"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert "independent  mann-whitney  30 in each group" in done.stdout
+    assert "independent  welch  30 in each group" in done.stdout
     assert "equal groups" in done.stdout

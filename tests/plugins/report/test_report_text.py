@@ -77,7 +77,7 @@ def test_effects_and_tests_are_named_as_papers_name_them() -> None:
     assert effect(size) == "Hedges’ g 0.61 [0.02, 1.20]"
     assert effect(size.model_copy(update={"name": "dz_reliable"})).startswith("Cohen’s dz, corrected for unreliability")
     tested = records.Test(name="welch", statistic=2.314, df=37.12, p=0.026, p_adjusted=0.052)
-    assert worded_test(tested) == "welch(37.1) = 2.31, p 0.026, adjusted p 0.052"
+    assert worded_test(tested) == "Welch’s t(37.1) = 2.31, p 0.026, adjusted p 0.052"
 
 
 def test_contrasts_say_which_is_subtracted_and_where() -> None:

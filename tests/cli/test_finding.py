@@ -1,0 +1,45 @@
+"""What the terminal says at the end of a run: the sentence that the report opens with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from cbtrun.testing.projects import StudyProject
+
+STUDY = """
+cbtrun: 1
+study: finding
+seed: 3
+models:
+  careful: {using: careful-control}
+  harmful: {using: harmful-control}
+  patient: {using: scripted-patient}
+  rater: {using: lexical-rater}
+personas: {eval: {using: sampled, attributes: depression, count: 4}}
+arms:
+  careful: {therapist: careful, factors: {who: careful}}
+  harmful: {therapist: harmful, factors: {who: harmful}}
+sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 8}
+ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
+analysis:
+  first:  {using: paired, outcome: ctrs.total, factor: who, levels: [careful, harmful], items: false}
+  second: {using: paired, outcome: ctrs.agenda, factor: who, levels: [careful, harmful], items: false}
+report: {using: html, page: false, tables: [], figures: []}
+"""
+
+
+def test_a_run_ends_with_its_finding_in_its_scope_and_blocks_are_one_family(
+    study_project: Callable[[Mapping[str, str]], StudyProject],
+) -> None:
+    project = study_project({"study.yaml": STUDY})
+    done = project.run()
+    assert done.code == 0, done.err
+    found = json.loads(project.read("runs/finding/results.json"))["comparisons"]
+    lead = "As this one rater sees it, among these simulated patients: `careful` "
+    assert found[0]["sentence"].startswith(lead)
+    assert f"finding: {found[0]['sentence']}\n" in done.out
+    _, second = found
+    assert (found[0]["family"], second["family"]) == (2, 2)
+    named = project.run("study.yaml", "--set", "report.headline=second")
+    assert f"finding: {second['sentence']}\n" in named.out
