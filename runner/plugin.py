@@ -90,12 +90,14 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics": "assumptions bootstrap effect_sizes omnibus paired two_groups",
     "cbtrun.statistics.equivalence": "equivalence_of_groups equivalence_of_pairs",
     "cbtrun.statistics.factorial": "between_contrast Contrast contrast_rows Part within_contrast",
-    "cbtrun.statistics.mixed": "fit_mixed mixed_contrast mixed_f_test MixedFit",
+    "cbtrun.statistics.mixed": "departures fit_mixed mixed_contrast mixed_f_test MixedFit",
     "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
     "cbtrun.statistics.sentences": "all_levels_sentence level_names two_levels_sentence",
-    "cbtrun.statistics.wording": "counts_text decimals_of interval_text level_name p_value points sessions_text",
+    "cbtrun.statistics.wording": (
+        "counts_text decimals_of interval_text level_name p_value points SESSIONS_AND_RATINGS sessions_text"
+    ),
     # Results
     "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",

@@ -249,6 +249,7 @@ from cbtrun.statistics.factorial import between_contrast as between_contrast
 from cbtrun.statistics.factorial import contrast_rows as contrast_rows
 from cbtrun.statistics.factorial import within_contrast as within_contrast
 from cbtrun.statistics.mixed import MixedFit as MixedFit
+from cbtrun.statistics.mixed import departures as departures
 from cbtrun.statistics.mixed import fit_mixed as fit_mixed
 from cbtrun.statistics.mixed import mixed_contrast as mixed_contrast
 from cbtrun.statistics.mixed import mixed_f_test as mixed_f_test
@@ -260,6 +261,7 @@ from cbtrun.statistics.samples import Tested as Tested
 from cbtrun.statistics.sentences import all_levels_sentence as all_levels_sentence
 from cbtrun.statistics.sentences import level_names as level_names
 from cbtrun.statistics.sentences import two_levels_sentence as two_levels_sentence
+from cbtrun.statistics.wording import SESSIONS_AND_RATINGS as SESSIONS_AND_RATINGS
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of
 from cbtrun.statistics.wording import interval_text as interval_text

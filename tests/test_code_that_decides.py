@@ -158,10 +158,12 @@ def test_a_run_of_an_earlier_version_is_opened_and_pays_nothing(
         project = study_project({"study.yaml": PAID, "t.csv": TABLE})
         run = project.folder / "runs/code"
         shutil.copytree(EARLIER, run)
-        results = (run / "results.json").read_bytes()
+        earlier = json.loads((run / "results.json").read_bytes())["comparisons"]
         outcome = project.run("study.yaml", "--take-over")
         assert (server.calls, outcome.code) == (0, 0), outcome.err
-        assert json.loads((run / "results.json").read_bytes())["comparisons"] == json.loads(results)["comparisons"]
+        found = json.loads((run / "results.json").read_bytes())["comparisons"]
+        assert [{name: now[name] for name in then} for now, then in zip(found, earlier, strict=True)] == earlier
+        assert all(now["covers"] == [] for now in found)  # a field that came since
         assert "Nothing to do" in project.run("study.yaml").out
 
 

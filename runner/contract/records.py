@@ -317,6 +317,8 @@ class Comparison(Record):
     """How p was adjusted (`holm`, `bh`), empty where it was not."""
     family: int | None = None
     """Comparisons in the family that p was adjusted over."""
+    covers: tuple[str, ...] = ()
+    """Of a mixed model: what its interval reaches beyond, of `persona`, `rater`, `seed` (tunings) and `patient`."""
     margin: float | None = None
     """Of an equivalence test: the largest difference that counts as none, in points."""
 

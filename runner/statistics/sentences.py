@@ -23,18 +23,19 @@ def level_names(comparison: Comparison) -> list[str]:
     return [level_name(level, comparison.factor) for level in comparison.levels]
 
 
-def all_levels_sentence(comparison: Comparison) -> str:
-    """Several levels at once: the statistic, its degrees of freedom, p and one effect."""
+def all_levels_sentence(comparison: Comparison, counts: str = "") -> str:
+    """Several levels at once: the statistic, its degrees of freedom, p and one effect. counts: as of two levels."""
+    counts = counts or counts_text(comparison)
     names = ", ".join(f"`{level}`" for level in comparison.levels)
     if not comparison.tests:
-        return f"The levels {names} of {comparison.factor} could not be compared ({counts_text(comparison)})."
+        return f"The levels {names} of {comparison.factor} could not be compared ({counts})."
     test = comparison.tests[0]
     dfs = ", ".join(f"{df:.4g}" for df in (test.df, test.df_error) if df is not None)
     symbol = "F" if test.df_error is not None else "chi-squared"
     p = p_value(test.p) if test.p_adjusted is None else f"{p_value(test.p)}, adjusted {p_value(test.p_adjusted)}"
     differ = (test.p if test.p_adjusted is None else test.p_adjusted) < 0.05
     what = "differ" if differ else "were not shown to differ"
-    facts = f"{symbol}({dfs}) = {test.statistic:.2f}, {p}; {counts_text(comparison)}"
+    facts = f"{symbol}({dfs}) = {test.statistic:.2f}, {p}; {counts}"
     return f"The levels {names} of {comparison.factor} {what} ({facts})."
 
 

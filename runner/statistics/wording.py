@@ -27,6 +27,9 @@ EFFECT_NAMES = {
     "d_total": "d",
 }
 
+SESSIONS_AND_RATINGS = "session, by its single ratings"
+"""Unit of analysis of a model that takes in every rating."""
+
 
 def level_name(level: str, factor: str) -> str:
     """A level as it stands in a sentence: a number says of what, `courses 58`."""
@@ -71,7 +74,7 @@ def significance_text(test: Test) -> str:
 
 def sessions_text(comparison: Comparison) -> str:
     """How many sessions of each level the numbers rest on: `n = 28 and 12 sessions`."""
-    return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions"
+    return f"n = {_joined([str(group.n) for group in comparison.groups])} sessions"
 
 
 def counts_text(comparison: Comparison) -> str:
@@ -81,11 +84,16 @@ def counts_text(comparison: Comparison) -> str:
         return f"n = {comparison.n} {'pair' if comparison.n == 1 else 'pairs'}"
     if unit.startswith("persona across"):
         return f"n = {comparison.n} {'persona' if comparison.n == 1 else 'personas'}"
-    if unit == "rating":
+    if unit == SESSIONS_AND_RATINGS:
         return sessions_text(comparison)
     sizes = [str(group.n if group.units is None else group.units) for group in comparison.groups]
     named = " personas" if unit.startswith("persona") else ""
-    return f"n = {' and '.join([', '.join(sizes[:-1]), sizes[-1]] if len(sizes) > 1 else sizes)}{named}"
+    return f"n = {_joined(sizes)}{named}"
+
+
+def _joined(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def difference_sentence(
