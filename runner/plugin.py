@@ -93,7 +93,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics": "assumptions bootstrap effect_sizes omnibus paired two_groups",
     "cbtrun.statistics.equivalence": "equivalence_of_groups equivalence_of_pairs",
     "cbtrun.statistics.factorial": "between_contrast Contrast contrast_rows Part within_contrast",
-    "cbtrun.statistics.mixed": "fit_mixed mixed_contrast mixed_f_test MixedFit",
+    "cbtrun.statistics.mixed": "departures fit_mixed mixed_contrast mixed_f_test MixedFit",
     "cbtrun.statistics.ordinal": "proportional_odds ProportionalOdds",
     "cbtrun.statistics.paired": "paired_t_test",
     "cbtrun.statistics.samples": "Sized Tested",
@@ -101,8 +101,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.ties": "count_distinct",
     "cbtrun.statistics.two_estimates": "difference_of_estimates error_from_p",
     "cbtrun.statistics.wording": (
-        "counts_text decimals_of interval_text level_name level_text p_value points sessions_text "
-        "TEST_NAMES tested_text"
+        "counts_text decimals_of interval_text level_name level_text p_value points SESSIONS_AND_RATINGS "
+        "sessions_text TEST_NAMES tested_text"
     ),
     # Results
     "cbtrun.reliability.records": "Reliability",

@@ -261,6 +261,7 @@ from cbtrun.statistics.factorial import between_contrast as between_contrast
 from cbtrun.statistics.factorial import contrast_rows as contrast_rows
 from cbtrun.statistics.factorial import within_contrast as within_contrast
 from cbtrun.statistics.mixed import MixedFit as MixedFit
+from cbtrun.statistics.mixed import departures as departures
 from cbtrun.statistics.mixed import fit_mixed as fit_mixed
 from cbtrun.statistics.mixed import mixed_contrast as mixed_contrast
 from cbtrun.statistics.mixed import mixed_f_test as mixed_f_test
@@ -276,6 +277,7 @@ from cbtrun.statistics.sentences import two_levels_sentence as two_levels_senten
 from cbtrun.statistics.ties import count_distinct as count_distinct
 from cbtrun.statistics.two_estimates import difference_of_estimates as difference_of_estimates
 from cbtrun.statistics.two_estimates import error_from_p as error_from_p
+from cbtrun.statistics.wording import SESSIONS_AND_RATINGS as SESSIONS_AND_RATINGS
 from cbtrun.statistics.wording import TEST_NAMES as TEST_NAMES
 from cbtrun.statistics.wording import counts_text as counts_text
 from cbtrun.statistics.wording import decimals_of as decimals_of

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
+    SESSIONS_AND_RATINGS,
     AnalysisTable,
     Comparison,
     Effect,
     Interval,
     MixedFit,
     Row,
-    StatisticsError,
     Test,
     all_levels_sentence,
     analyse_block,
     block_schema,
     common_fields,
     count_personas,
-    fit_mixed,
     fit_problems,
     group_of,
     hookimpl,
@@ -34,26 +32,27 @@ from cbtrun.plugin import (
     several_levels_options,
     two_levels_sentence,
 )
+from cbtrun.plugins.analyses.mixed_fit import fitted_model
+from cbtrun.plugins.analyses.mixed_terms import (
+    DEFAULT,
+    RANDOM,
+    Observation,
+    covered,
+    levels_of_term,
+    observations,
+    random_terms,
+    ratings_are_alike,
+)
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, PlannedTest, PowerContext, Problem, StageContext
 
-RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "session")
 FEW = 5
 ALIKE = "all ratings of a session are the same: each session counts once, and nothing is known of the raters' noise"
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One rating (or one session's value, where it has one rating) with everything that may have moved it."""
-
-    level: str
-    value: float
-    terms: Mapping[str, str]
-    """Random term -> its level here."""
-
-
-AS_PAIRED = "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before"
+AS_PAIRED = (
+    "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before, and few of them "
+    "leave few degrees of freedom, however many personas there are"
+)
 
 
 @hookimpl
@@ -66,10 +65,12 @@ def options_schema(stage: str) -> Json | None:
         "items": {"enum": list(RANDOM)},
         "minItems": 1,
         "uniqueItems": True,
-        "default": ["persona", "rater", "seed", "patient"],
-        "description": "Random intercepts. `seed` is the tuning run within its level; `rater:level` lets raters favour "
-        "a level. Those with a single level are left out with a note; `session` and `persona:level` are added where "
-        "sessions have several ratings, or personas several sessions at a level.",
+        "default": list(DEFAULT),
+        "description": "Random intercepts. `seed` is the tuning run (tune job and seed; an untuned arm has none); "
+        "`rater:level`, `persona:level` and `seed:level` let raters, personas and tunings favour a level. What the design "
+        "cannot tell apart is left out with a note, by default also `rater:level` where there are fewer than three "
+        "raters; `session` and `persona:level` are added where sessions have several ratings, or personas several "
+        "sessions at a level.",
     }
     return block_schema(["factor", "levels"], {**several_levels_options(2), "random": random})
 
@@ -95,7 +96,7 @@ def plan_power(context: PowerContext) -> list[PlannedTest]:
 def sentence(comparison: Comparison) -> str:
     """Of two levels their difference by sessions; of more whether they differ."""
     if comparison.design == "omnibus":
-        return all_levels_sentence(comparison)
+        return all_levels_sentence(comparison, sessions_text(comparison))
     return two_levels_sentence(comparison, sessions_text(comparison))
 
 
@@ -106,7 +107,7 @@ def analyse(context: StageContext) -> list[Comparison]:
         context,
         lambda table, _: compare_mixed(context.name, context.options, table),
         sentence,
-        averages_tunings=lambda one: one.design != "mixed",
+        averages_tunings=lambda one: "seed" not in one.variance,
     )
 
 
@@ -116,98 +117,59 @@ def compare_mixed(name: str, options: Mapping[str, Any], table: AnalysisTable) -
     rows = [rows_at(table, factor, level) for level in levels]
     alike = ratings_are_alike([row for at_level in rows for row in at_level])
     seen = [obs for level, at_level in zip(levels, rows, strict=True) for obs in observations(level, at_level, alike)]
-    terms, notes = _terms(seen, list(options.get("random") or RANDOM[:4]))
+    wanted = list(options.get("random") or DEFAULT)
+    terms, notes = random_terms(seen, wanted)
+    used = [[_from_ratings(row) for row in at_level] for at_level in rows]
+    notes = [*missing_level_notes(factor, levels, used), *notes, *_partly_rated(rows)]
     notes += [ALIKE] if alike else []
-    notes = [*missing_level_notes(factor, levels, rows), *notes]
-    fit, why = _fit(seen, levels, terms)
+    fitted = fitted_model(seen, levels, terms, wanted)
+    several = any("session" in one for one in terms)
     fields = {
         **common_fields(name, "mixed", table),
         "factor": factor,
-        "n": len(seen),
-        "unit_of_analysis": "rating" if any("session" in one for one in terms) else "session",
-        "personas": count_personas(rows),
-        "variance": dict(fit.variance) if fit else {},
-        "checks": tuple(_checks(seen, terms)),
-        "notes": (*notes, *filter(None, [why])),
+        "n": len(levels_of_term(seen, "session")),
+        "unit_of_analysis": SESSIONS_AND_RATINGS if several else "session",
+        "personas": count_personas(used),
+        "variance": dict(fitted.variance),
+        "checks": tuple(_checks(seen, terms, several)),
+        "notes": (*notes, *fitted.notes),
     }
-    pairs = [_pair(fields, levels, rows, pair, fit) for pair in combinations(range(len(levels)), 2)]
-    return pairs if len(levels) == 2 else [_whole(fields, levels, rows, fit), *pairs]
+    made = [_pair(fields, levels, used, pair, fitted.fit) for pair in combinations(range(len(levels)), 2)]
+    if len(levels) > 2:
+        made.insert(0, _whole(fields, levels, used, fitted.fit))
+    return [_with_scope(one, seen, terms) for one in made]
 
 
-def ratings_are_alike(rows: Sequence[Row]) -> bool:
-    """Whether some sessions have several ratings, and none of them differ: they then tell no more than one would."""
-    several = [row.ratings.values() for row in rows if row.value is not None and len(row.ratings) > 1]
-    return bool(several) and all(len(set(ratings)) == 1 for ratings in several)
+def _with_scope(comparison: Comparison, seen: Sequence[Observation], terms: Sequence[str]) -> Comparison:
+    """The comparison with what its interval reaches beyond, by the sessions at its own levels."""
+    if not comparison.tests:
+        return comparison
+    here = [one for one in seen if one.level in comparison.levels]
+    return comparison.model_copy(update={"covers": covered(here, terms)})
 
 
-def observations(level: str, rows: Sequence[Row], alike: bool = False) -> list[Observation]:
-    """Every rating of the sessions with a value, or the value itself where a session has a single rating.
-
-    alike: the ratings of each session are all the same, so that a session counts once.
-    """
-    made = []
-    for row in sorted(rows, key=lambda row: row.session):
-        if row.value is None:
-            continue
-        persona = row.persona if row.persona is not None else f"session {row.session}"
-        own = {
-            "persona": persona,
-            "session": row.session,
-            "seed": f"{row.arm}@{row.levels.get('seed', '')}",
-            "patient": row.levels.get("patient", ""),
-            "persona:level": f"{persona} {level}",
-        }
-        ratings = row.ratings if len(row.ratings) > 1 and not alike else {("", 1): row.value}
-        for (rater, _), value in sorted(ratings.items()):
-            made.append(Observation(level, value, {**own, "rater": rater, "rater:level": f"{rater} {level}"}))
-    return made
+def _from_ratings(row: Row) -> Row:
+    """The row with the mean of the ratings that it has, if one without a value left the session without."""
+    if row.value is not None or not row.ratings:
+        return row
+    of_raters: dict[str, list[float]] = {}
+    for (rater, _), value in row.ratings.items():
+        of_raters.setdefault(rater, []).append(value)
+    means = [sum(values) / len(values) for values in of_raters.values()]
+    return row._replace(value=sum(means) / len(means), reason=None)
 
 
-def _terms(seen: Sequence[Observation], wanted: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Random terms that can be told apart from the residual, and why others are left out or added."""
-    terms, notes = [], []
-    for term in wanted:
-        distinct = {one.terms[term] for one in seen}
-        tuned = any(not one.terms["seed"].endswith("@") for one in seen)
-        if len(distinct) < 2 or len(distinct) == len(seen) or (term == "seed" and not tuned):
-            if term in ("persona", "session"):
-                notes.append(f"random `{term}` left out: {'only one' if len(distinct) < 2 else 'each has one value'}")
-            elif term == "rater" or (term == "patient" and "" not in distinct):
-                notes.append(f"n = 1 {term}: results do not reach beyond it")
-            continue
-        terms.append(term)
-    for term, why in (("persona:level", "several sessions at a level"), ("session", "several ratings a session")):
-        distinct = {one.terms[term] for one in seen}
-        finest = {one.terms["session"] for one in seen}
-        if term not in terms and len(distinct) < (len(finest) if term == "persona:level" else len(seen)):
-            terms.append(term)
-            notes.append(f"random `{term}` added: {why}")
-    if (
-        "session" in terms
-        and "persona:level" in terms
-        and len(_levels(seen, "session")) == len(_levels(seen, "persona:level"))
-    ):
-        terms.remove("persona:level")  # one session each: the two are the same term
-    return terms, notes
-
-
-def _levels(seen: Sequence[Observation], term: str) -> set[str]:
-    return {one.terms[term] for one in seen}
-
-
-def _fit(
-    seen: Sequence[Observation], levels: Sequence[str], terms: Sequence[str]
-) -> tuple[MixedFit | None, str | None]:
-    import numpy as np
-
-    if len({one.level for one in seen}) < len(levels):
-        return None, "mixed model: a level has no value"
-    fixed = np.array([[float(one.level == level) for level in levels] for one in seen])
-    random = {term: [one.terms[term] for one in seen] for term in terms}
-    try:
-        return fit_mixed([one.value for one in seen], fixed, random), None
-    except StatisticsError as error:
-        return None, str(error)
+def _partly_rated(rows: Sequence[Sequence[Row]]) -> list[str]:
+    """A note where sessions have some of their ratings only."""
+    partly = sum(row.value is None and bool(row.ratings) for at_level in rows for row in at_level)
+    if not partly:
+        return []
+    which = (
+        "1 session lacks the value of a rating; its others are"
+        if partly == 1
+        else (f"{partly} sessions lack the value of a rating; their others are")
+    )
+    return [f"{which} used, right if what is missing does not depend on what it would have been"]
 
 
 def _whole(
@@ -264,10 +226,12 @@ def _group(level: str, rows: Sequence[Row]) -> Any:
     return group_of(level, rows, [unit.value for unit in independent_units(rows)])
 
 
-def _checks(seen: Sequence[Observation], terms: Sequence[str]) -> list[str]:
+def _checks(seen: Sequence[Observation], terms: Sequence[str], several: bool) -> list[str]:
     words = ["random intercepts are taken as normal; degrees of freedom by Satterthwaite"]
+    if several:
+        words.append(f"{len(seen)} ratings of {len(levels_of_term(seen, 'session'))} sessions")
     for term in terms:
-        count = len(_levels(seen, term))
+        count = len(levels_of_term(seen, term))
         if count < FEW:
             words.append(
                 f"random `{term}` has {count} levels: its variance is hardly known, and few degrees of freedom show it"

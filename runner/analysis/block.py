@@ -23,7 +23,7 @@ from cbtrun.statistics.sentences import Words, sentence_of, two_levels_sentence
 
 if TYPE_CHECKING:
     from cbtrun.contexts import StageContext
-    from cbtrun.contract.records import Persona
+    from cbtrun.contract.records import Persona, Session
     from cbtrun.contract.study_view import StudyView
 
 PERSONA_ATTRIBUTES = ("gender", "risk", "engagement_style", "disclosure_style")
@@ -114,14 +114,25 @@ def outcome_tables(context: StageContext) -> list[AnalysisTable]:
 
 
 def levelled_sessions(context: StageContext, wanted: Sequence[str] = ()) -> list[LevelledSession]:
-    """Every session, read once, with its patient model and, where one is wanted, its persona's attributes as levels."""
+    """Every session, read once: its tuning, its patient model and, where one is wanted, its persona's attributes."""
     attributes = _persona_levels(context) if any(name.startswith("persona.") for name in wanted) else {}
     levelled = []
     for session in context.sessions():
         patient = context.study.patient_in(session.arm)
         own = {"patient": patient} if patient else {}
-        levelled.append(LevelledSession.of(session, {**own, **attributes.get(session.persona or "", {})}))
+        levels = {**own, **attributes.get(session.persona or "", {})}
+        levelled.append(LevelledSession.of(session, levels, tuning_of(context.study, session)))
     return levelled
+
+
+def tuning_of(study: StudyView, session: Session) -> str | None:
+    """Tune job and seed of a session's therapist, `job@seed`, whatever its arm is called; none where it was not tuned."""
+    arm = study.arms.get(session.arm) if session.arm is not None else None
+    job = study.job_of(arm.therapist) if arm else None
+    if arm is None or job is None:
+        return None
+    only = str(job.seeds[0]) if len(job.seeds) == 1 else ""
+    return f"{job.name}@{arm.therapist.partition('@')[2] or session.factors.get('seed') or only}"
 
 
 def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
@@ -150,12 +161,22 @@ def tuning_notes(study: StudyView, comparison: Comparison, averaged: bool = True
         }
         for job in sorted(used):
             seeds = len(jobs[job].seeds)
-            if seeds == 1:
+            if "seed" in comparison.covers:
+                if seeds == 1:
+                    notes.append(
+                        f"`{level}`: n = 1 tuning of `{job}`; how much tunings differ is known from the other levels alone"
+                    )
+            elif seeds == 1:
                 notes.append(f"`{level}`: n = 1 tuning of `{job}`; the interval does not cover how tunings differ")
             elif averaged:
                 notes.append(
                     f"`{level}`: {seeds} tunings of `{job}` are averaged within each persona; `using: mixed` with "
                     "`random: [persona, seed]` lets the interval cover how tunings differ"
+                )
+            else:
+                notes.append(
+                    f"`{level}`: {seeds} tunings of `{job}`, which another level shares; for an interval that covers how "
+                    "other tunings take to the levels add `seed:level` to `random`"
                 )
     return notes
 

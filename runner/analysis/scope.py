@@ -63,7 +63,7 @@ def _tunings(comparison: Comparison, study: StudyView) -> str:
         return ""
     each = " of each" if len(counts) > 1 else ""
     most, least = max(counts.values()), min(counts.values())
-    if "seed" in comparison.variance and most > 1:
+    if "seed" in comparison.covers and most > 1:
         return f"for tunings like these {in_words(most)}{each}"
     if most == 1:
         return f"for this one tuning{each}"
@@ -76,7 +76,7 @@ def _raters(comparison: Comparison, raters: Sequence[str]) -> str:
     count = len(raters)
     if not count:
         return ""
-    if count > 1 and "rater:level" in comparison.variance:
+    if count > 1 and "rater" in comparison.covers:
         return f"as raters like these {in_words(count)} see it"
     return "as this one rater sees it" if count == 1 else f"as these {in_words(count)} raters see it"
 

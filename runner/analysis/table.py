@@ -33,14 +33,18 @@ class LevelledSession(NamedTuple):
     levels: Mapping[str, str]
     """Level of each factor; labels, `arm` and `persona` can be used as factors too."""
     flags: tuple[str, ...] = ()
+    tuning: str | None = None
+    """Tune job and seed of its therapist, `job@seed`; none where it was not tuned, or nobody knows."""
 
     @classmethod
-    def of(cls, session: Session, more: Mapping[str, str] = MappingProxyType({})) -> LevelledSession:
+    def of(
+        cls, session: Session, more: Mapping[str, str] = MappingProxyType({}), tuning: str | None = None
+    ) -> LevelledSession:
         """more: further levels (its patient model, its persona's attributes); the session's own go before them."""
         named = {"arm": session.arm, "persona": session.persona}
         own = {name: level for name, level in named.items() if level is not None}
         levels = {**more, **session.labels, **own, **session.factors}
-        return cls(session.id, session.arm, session.persona, session.repeat, levels, session.flags)
+        return cls(session.id, session.arm, session.persona, session.repeat, levels, session.flags, tuning)
 
 
 class Row(NamedTuple):
@@ -59,7 +63,9 @@ class Row(NamedTuple):
     highest: float | None = None
     """The value, or the highest that a missing one could have been."""
     ratings: Mapping[tuple[str, int], float] = MappingProxyType({})
-    """(rater, repeat) -> points: the single ratings behind the value."""
+    """(rater, repeat) -> points: the single ratings with a value, also where one without leaves the session without."""
+    tuning: str | None = None
+    """Tune job and seed of its therapist, `job@seed`; none where it was not tuned, or nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ def analysis_table(
     scores: session -> its score on the outcome. ends: of the outcome's scale, where known. excluded_flags: sessions with
     such a fidelity flag count as missing. Raises StatisticsError on NaN or infinite values.
     """
-    several = any(len(score.singles) > 1 for score in scores.values())
+    raters = {single.rater for score in scores.values() for single in score.singles}
+    several = len(raters) > 1 or any(len(score.singles) > 1 for score in scores.values())
     rows = tuple(
         _excluded(_row(outcome, session, scores.get(session.id), ends, several), session.flags, excluded_flags)
         for session in sessions
@@ -138,25 +145,27 @@ def _row(
     ends: tuple[float | None, float | None],
     several: bool,
 ) -> Row:
-    """several: whether any session of the table has more than one rating."""
+    """several: whether any session of the table has more than one rating, or another rater than the others."""
     value = score.value if score is not None else None
     if value is not None and not math.isfinite(value):
         raise StatisticsError(f"{outcome}: session {session.id} has the value {value}; NaN and infinities are refused")
     key = (session.id, session.arm, session.persona, session.repeat, session.levels)
+    singles: dict[tuple[str, int], float] = {}
+    if several and score is not None:
+        singles = {(one.rater, one.repeat): one.value for one in score.singles if one.value is not None}
     if score is None or value is None:
         reason = NOT_RATED if score is None else score.reason or "no reason given"
         lowest = ends[0] if score is None or score.lowest is None else score.lowest
         highest = ends[1] if score is None or score.highest is None else score.highest
-        return Row(*key, None, reason, lowest, highest)
-    singles = {(one.rater, one.repeat): one.value for one in score.singles if one.value is not None} if several else {}
-    return Row(*key, value, None, value, value, singles)
+        return Row(*key, None, reason, lowest, highest, singles, session.tuning)
+    return Row(*key, value, None, value, value, singles, session.tuning)
 
 
 def _excluded(row: Row, flags: Sequence[str], excluded: Sequence[str]) -> Row:
     """A flagged session without its value; what it was rated stays as its bounds."""
     found = [flag for flag in flags if flag.split(":")[0].strip() in excluded]
     if not found or row.value is None:
-        return row
+        return row._replace(ratings={}) if found else row
     name = found[0].split(":")[0].strip()
     reason = found[0] if name == EXCLUDED else f"{EXCLUDED}: {name}"
     return row._replace(value=None, reason=reason, ratings={})

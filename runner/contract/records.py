@@ -331,6 +331,8 @@ class Comparison(Record):
     whose claim has no such limits gives an empty one."""
     moderated: tuple[str, ...] = ()
     """Of a test of interaction: the levels whose difference is compared across `levels`."""
+    covers: tuple[str, ...] = ()
+    """Of a mixed model: what its interval reaches beyond, of `persona`, `rater`, `seed` (tunings) and `patient`."""
     margin: float | None = None
     """Of an equivalence test: the largest difference that counts as none, in points."""
 

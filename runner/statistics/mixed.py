@@ -8,56 +8,26 @@ Not here: random slopes, correlated terms, weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.records import Interval, Test
 from cbtrun.errors import StatisticsError
+from cbtrun.statistics import reml
 from cbtrun.statistics.samples import LEVEL, as_sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cbtrun.statistics.reml import Products, Term
     from cbtrun.statistics.samples import Array
 
     Matrix = NDArray[Any]
 
-DENSE_UP_TO = 150
-"""Levels of all random terms together up to which the system is solved densely, which is faster there."""
-
-AT_ZERO = 1e-4
-"""Relative SD below which a random term is taken to have no variance."""
-
 NOTHING_LEFT = 1e-6
 """Share of the total variance below which the residual is taken to be none: its random terms then explain every value."""
-
-
-@dataclass(frozen=True)
-class _Products:
-    """All that the criterion needs of the values: cross products, so that an evaluation costs q^3 and not n."""
-
-    n: int
-    sizes: tuple[int, ...]
-    """Levels of each random term; their sum is q."""
-    zz: Any
-    """Sparse (q, q): terms that nest in each other hardly fill it."""
-    zx: Matrix
-    zy: Array
-    xx: Matrix
-    xy: Array
-    yy: float
-
-
-@dataclass(frozen=True)
-class _Solved:
-    log_determinants: float
-    residual: float
-    """Generalised sum of squared residuals."""
-    beta: Array
-    unscaled: Matrix
-    """Covariance of beta over the residual variance."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +38,31 @@ class MixedFit:
     covariance: Matrix
     variance: Mapping[str, float]
     """Random term -> variance, and `residual`; squared points."""
-    products: _Products
+    criterion: float
+    """The REML criterion at the fit, as lme4's `REMLcrit` gives it."""
+    singular: tuple[str, ...]
+    """Terms whose variance is estimated as 0: the fit is that of the model without them, its degrees of freedom too."""
+    products: Products
+    """Of the terms that have a variance."""
     free: tuple[float, ...]
-    """Logarithms of the relative SDs of the terms with variance."""
-    log_sigma: float
+    """Variance ratios of these terms, all above 0."""
+
+    @cached_property
+    def uncertainty(self) -> Matrix:
+        """Asymptotic covariance of the logarithms of the variance ratios and of the residual variance."""
+        import numpy as np
+
+        def slopes(logs: Array) -> Array:
+            ratios = np.exp(logs[:-1])
+            by_ratio = reml.slopes(self.products, ratios, math.exp(logs[-1]))[1]
+            return np.asarray(by_ratio * np.append(ratios, 1.0))
+
+        at = np.log([*self.free, self.variance["residual"]])
+        return np.asarray(2 * np.linalg.pinv(_hessian(slopes, at)))
 
 
-def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[str, Sequence[str]]) -> MixedFit:
-    """Fit by REML. values (n,), fixed (n, p) of full rank, random: term -> level of each value.
+def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[str, Term]) -> MixedFit:
+    """Fit by REML. values (n,), fixed (n, p) of full rank, random: term -> level of each value, none where it has none.
 
     Raises StatisticsError when the fixed part cannot be estimated, nothing varies, or nothing is left to the residual.
     """
@@ -85,127 +72,48 @@ def fit_mixed(values: Sequence[float] | Array, fixed: Matrix, random: Mapping[st
     if y.size <= fixed.shape[1] or np.linalg.matrix_rank(fixed) < fixed.shape[1]:
         raise StatisticsError("mixed model: the levels cannot be told apart with these values")
     centre = float(y.mean())
-    terms = dict(random)
-    while True:
-        products = _products(y - centre, fixed, list(terms.values()))
-        if _solve(products, [0.0] * len(terms)).residual <= 1e-18 * max(1.0, centre**2) * y.size:
-            raise StatisticsError("mixed model: the values have no spread within the levels")
-        if not terms:
-            best: Array = np.empty(0)
-            break
-        try:
-            best = _minimum(partial(_criterion, products), len(terms))
-        except np.linalg.LinAlgError:  # the search ran to where the residual has no share
-            raise StatisticsError(_no_residual(terms)) from None
-        gone = [name for name, relative in zip(terms, best, strict=True) if relative < AT_ZERO]
-        if not gone:
-            break
-        terms = {name: levels for name, levels in terms.items() if name not in gone}
-    solved = _solve(products, best)
-    sigma2 = solved.residual / (products.n - fixed.shape[1])
-    variance: dict[str, float] = dict.fromkeys(random, 0.0)
-    variance.update({name: float(s) ** 2 * sigma2 for name, s in zip(terms, best, strict=True)})
-    variance["residual"] = sigma2
+    if reml.solve(reml.products_of(y - centre, fixed, []), []).residual <= 1e-18 * max(1.0, centre**2) * y.size:
+        raise StatisticsError("mixed model: the values have no spread within the levels")
+    try:
+        ratios = reml.lowest(reml.products_of(y - centre, fixed, list(random.values())))
+    except np.linalg.LinAlgError:  # the search ran to where the residual has no share
+        raise StatisticsError(_no_residual(random)) from None
+    kept = {name: float(ratio) for name, ratio in zip(random, ratios, strict=True) if ratio > 0}
+    products = reml.products_of(y - centre, fixed, [random[name] for name in kept])
+    free = tuple(kept.values())
+    solved = reml.solve(products, free)
+    sigma2 = solved.residual / products.df
+    variance = {**{name: kept.get(name, 0.0) * sigma2 for name in random}, "residual": sigma2}
     if not sigma2 > NOTHING_LEFT * sum(variance.values()):
-        raise StatisticsError(_no_residual(terms))
+        raise StatisticsError(_no_residual(kept))
     beta = solved.beta.copy()
     beta += np.linalg.lstsq(fixed, np.full(y.size, centre), rcond=None)[0]  # a constant lies in the fixed part's span
-    free = tuple(math.log(s) for s in best)
-    return MixedFit(beta, solved.unscaled * sigma2, variance, products, free, 0.5 * math.log(sigma2))
+    singular = tuple(name for name in random if name not in kept)
+    at = reml.criterion(products, free)
+    return MixedFit(beta, solved.unscaled * sigma2, variance, at, singular, products, free)
 
 
-def _no_residual(terms: Mapping[str, Sequence[str]]) -> str:
+def departures(personas: Sequence[str | None], at: Sequence[str], levels: Sequence[str]) -> Any:
+    """A random term in which each persona departs from its own mean at each level: a sparse matrix for `fit_mixed`.
+
+    personas and at (n,): whose value it is (nobody's: no part in the term), and at which of `levels`. With it two values of one persona at different
+    levels may correlate negatively, which a persona's intercept with a variance cannot do; of one value each at two levels
+    it gives the paired t test. Its variance is that of `persona:level` in units of which a departure has 1 - 1/levels.
+    """
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    has = np.flatnonzero([one is not None for one in personas])
+    names, codes = np.unique(np.asarray([personas[one] for one in map(int, has)], dtype=str), return_inverse=True)
+    rows = np.repeat(has, len(levels))
+    columns = (codes[:, None] * len(levels) + np.arange(len(levels))).ravel()
+    here = np.array([[float(level == at[one]) for level in levels] for one in map(int, has)])
+    entries = (here - 1 / len(levels)).ravel()
+    return csr_array((entries, (rows, columns)), shape=(len(at), names.size * len(levels)))
+
+
+def _no_residual(terms: Iterable[str]) -> str:
     return f"mixed model: {' and '.join(terms)} explain every value: no residual is left to test with"
-
-
-def _minimum(criterion: Callable[[Array], float], terms: int) -> Array:
-    """Relative SDs at the smallest criterion: from two starts, then polished."""
-    import numpy as np
-    from scipy.optimize import minimize
-
-    found = [
-        minimize(criterion, np.full(terms, start), method="L-BFGS-B", bounds=[(0.0, 1e4)] * terms)
-        for start in (1.0, 0.2)
-    ]
-    best = min(found, key=lambda one: float(one.fun)).x
-    inside = best > AT_ZERO
-    if not inside.any():
-        return np.zeros(terms)
-
-    def polished(logs: Array) -> float:
-        at = np.zeros(terms)
-        at[inside] = np.exp(logs)
-        return float(criterion(at))
-
-    options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000, "maxfev": 4000}
-    final = minimize(polished, np.log(best[inside]), method="Nelder-Mead", options=options).x
-    result = np.zeros(terms)
-    result[inside] = np.exp(final)
-    return result
-
-
-def _products(y: Array, x: Matrix, terms: Sequence[Sequence[str]]) -> _Products:
-    import numpy as np
-    from scipy.sparse import csr_array, hstack
-
-    blocks, sizes, each = [], [], np.arange(y.size)
-    for levels in terms:
-        codes = np.unique(np.asarray(levels, dtype=str), return_inverse=True)[1]
-        blocks.append(csr_array((np.ones(y.size), (each, codes)), shape=(y.size, int(codes.max()) + 1)))
-        sizes.append(blocks[-1].shape[1])
-    z = hstack(blocks).tocsr() if blocks else csr_array((y.size, 0))
-    return _Products(y.size, tuple(sizes), (z.T @ z).tocsc(), z.T @ x, z.T @ y, x.T @ x, x.T @ y, float(y @ y))
-
-
-def _solve(products: _Products, relative: Sequence[float] | Array) -> _Solved:
-    """Everything at given relative SDs, through the q x q system (Woodbury)."""
-    import numpy as np
-
-    scale = np.repeat(np.asarray(relative, dtype=float), products.sizes)
-    zx, zy = scale[:, None] * products.zx, scale * products.zy
-    xvx, xvy, yvy, log_determinant = products.xx, products.xy, products.yy, 0.0
-    if scale.size:
-        log_determinant, solved = _inner_solution(products.zz, scale, np.column_stack([zx, zy]))
-        xvx = xvx - zx.T @ solved[:, :-1]
-        xvy = xvy - zx.T @ solved[:, -1]
-        yvy = yvy - float(zy @ solved[:, -1])
-    unscaled: Matrix = np.linalg.inv(xvx)
-    beta = unscaled @ xvy
-    residual = max(float(yvy - beta @ xvy), 1e-300)
-    return _Solved(log_determinant + float(np.linalg.slogdet(xvx)[1]), residual, beta, unscaled)
-
-
-def _inner_solution(zz: Any, scale: Array, right: Matrix) -> tuple[float, Matrix]:
-    """Log determinant of I + S Z'Z S, and its solution for the columns of `right`."""
-    import numpy as np
-    from scipy.linalg import cho_factor, cho_solve
-    from scipy.sparse import diags_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    if scale.size <= DENSE_UP_TO:
-        factor = cho_factor(np.eye(scale.size) + scale[:, None] * zz.toarray() * scale, lower=True)
-        return 2 * float(np.log(np.diag(factor[0])).sum()), cho_solve(factor, right)
-    by = diags_array(scale)
-    inner = (eye_array(scale.size) + by @ zz @ by).tocsc()
-    lu = splu(inner, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    return float(np.log(np.abs(lu.U.diagonal())).sum()), lu.solve(right)
-
-
-def _criterion(products: _Products, relative: Sequence[float] | Array) -> float:
-    """REML criterion with the residual variance profiled out, without constants."""
-    solved = _solve(products, relative)
-    df = products.n - int(products.xx.shape[0])
-    return solved.log_determinants + df * math.log(solved.residual)
-
-
-def _deviance(products: _Products, parameters: Array) -> float:
-    """REML criterion in (log relative SDs, log residual SD), without constants."""
-    import numpy as np
-
-    solved = _solve(products, np.exp(parameters[:-1]))
-    df = products.n - int(products.xx.shape[0])
-    log_sigma = float(parameters[-1])
-    return solved.log_determinants + 2 * df * log_sigma + solved.residual * math.exp(-2 * log_sigma)
 
 
 @dataclass(frozen=True)
@@ -224,6 +132,8 @@ def mixed_contrast(fit: MixedFit, weights: Sequence[float]) -> MixedContrast:
 
     row = np.asarray(weights, dtype=float)
     estimate, error = float(row @ fit.beta), math.sqrt(float(row @ fit.covariance @ row))
+    if abs(estimate) < 1e-12 * float(abs(row) @ abs(fit.beta)):  # what rounding left of equal means
+        estimate = 0.0
     df = satterthwaite_df(fit, row)
     half = float(t.ppf((1 + LEVEL) / 2, df)) * error
     interval = Interval(low=estimate - half, high=estimate + half, method="mixed model, Satterthwaite t")
@@ -232,7 +142,7 @@ def mixed_contrast(fit: MixedFit, weights: Sequence[float]) -> MixedContrast:
 
 
 def mixed_f_test(fit: MixedFit, rows: Matrix) -> Test:
-    """F test of several contrasts at once; denominator degrees of freedom as in lmerTest's contestMD."""
+    """F test of several contrasts at once; denominator degrees of freedom as in lmerTest's contestMD (2 at the least)."""
     import numpy as np
     from scipy.stats import f
 
@@ -244,9 +154,11 @@ def mixed_f_test(fit: MixedFit, rows: Matrix) -> Test:
     dfs = [satterthwaite_df(fit, row) for row in turned]
     if q == 1 or max(dfs) - min(dfs) < 1e-8:
         df_error = dfs[0]
+    elif min(dfs) <= 2:  # the expected F does not exist
+        df_error = 2.0
     else:
-        total = sum(df / (df - 2) for df in dfs if df > 2)
-        df_error = 2 * total / (total - q) if total > q else 2.0
+        total = sum(df / (df - 2) for df in dfs)
+        df_error = 2 * total / (total - q)
     return Test(
         name="satterthwaite-f",
         statistic=statistic,
@@ -257,37 +169,30 @@ def mixed_f_test(fit: MixedFit, rows: Matrix) -> Test:
 
 
 def satterthwaite_df(fit: MixedFit, row: Array) -> float:
-    """Degrees of freedom of one contrast: twice its squared variance over the variance of that variance."""
+    """Degrees of freedom of one contrast: twice its squared variance over the variance of that variance.
+
+    Terms with a variance of 0 have no part in it, as in lmerTest: in relative SDs neither the contrast's variance nor the
+    criterion has a slope there.
+    """
     import numpy as np
 
-    at = np.array([*fit.free, fit.log_sigma])
-
-    def variance(parameters: Array) -> float:
-        unscaled = _solve(fit.products, np.exp(parameters[:-1])).unscaled
-        return float(row @ unscaled @ row) * math.exp(2 * float(parameters[-1]))
-
-    gradient = _gradient(variance, at)
-    hessian = _hessian(lambda parameters: _deviance(fit.products, parameters), at)
-    spread = float(gradient @ (2 * np.linalg.pinv(hessian)) @ gradient)
-    return max(1.0, 2 * variance(at) ** 2 / spread) if spread > 0 else float(fit.products.n - fit.beta.size)
+    solved = reml.solve(fit.products, fit.free)
+    variance = float(row @ solved.unscaled @ row)
+    moved = reml.by_term(fit.products, (solved.inner[:, :-1] @ solved.unscaled @ row) ** 2)
+    gradient = np.append(moved * np.array(fit.free), variance)  # by logarithms, in units of the residual variance
+    spread = float(gradient @ fit.uncertainty @ gradient)
+    return 2 * variance**2 / spread if spread > 0 else float(fit.products.df)
 
 
-def _gradient(function: Callable[[Array], Any], at: Array, step: float = 1e-4) -> Matrix:
-    """Central differences of fourth order."""
+def _hessian(slopes: Callable[[Array], Array], at: Array, step: float = 1e-3) -> Matrix:
+    """Central differences of fourth order of a function's slopes, made symmetric."""
     import numpy as np
 
-    made = []
+    rows = []
     for index in range(at.size):
         move = np.zeros(at.size)
         move[index] = step
-        near, far = function(at + move) - function(at - move), function(at + 2 * move) - function(at - 2 * move)
-        made.append((8 * near - far) / (12 * step))
-    return np.array(made)
-
-
-def _hessian(function: Callable[[Array], float], at: Array, step: float = 2e-3) -> Matrix:
-    """Gradient of the gradient, made symmetric."""
-    import numpy as np
-
-    rows = _gradient(lambda where: _gradient(function, where, step), at, step)
-    return np.asarray((rows + rows.T) / 2)
+        near, far = slopes(at + move) - slopes(at - move), slopes(at + 2 * move) - slopes(at - 2 * move)
+        rows.append((8 * near - far) / (12 * step))
+    made = np.array(rows)
+    return np.asarray((made + made.T) / 2)

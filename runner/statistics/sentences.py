@@ -134,13 +134,14 @@ def _other_way(comparison: Comparison, by: str) -> str:
     return f"by means the other way: `{first}` scored {'higher' if estimate > 0 else 'lower'}"
 
 
-def all_levels_sentence(comparison: Comparison) -> str:
-    """Several levels at once: the statistic, its degrees of freedom, p and one effect."""
+def all_levels_sentence(comparison: Comparison, counts: str = "") -> str:
+    """Several levels at once: the statistic, its degrees of freedom, p and one effect. counts: as of two levels."""
+    counts = counts or counts_text(comparison)
     names = ", ".join(f"`{level}`" for level in comparison.levels)
     if not comparison.tests:
-        return f"The levels {names} of {comparison.factor} could not be compared ({counts_text(comparison)})."
+        return f"The levels {names} of {comparison.factor} could not be compared ({counts})."
     what = "differ" if is_shown(comparison) else "were not shown to differ"
-    facts = f"{statistic_text(comparison)}; {counts_text(comparison)}"
+    facts = f"{statistic_text(comparison)}; {counts}"
     return f"The levels {names} of {comparison.factor} {what} ({facts})."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cbtrun.contract.records import Comparison, Effect, Group, Interval, Test
 
@@ -43,6 +43,9 @@ EFFECT_NAMES = {
     "epsilon_squared": "epsilon squared",
 }
 """Effect size -> what papers call it."""
+
+SESSIONS_AND_RATINGS = "session, by its single ratings"
+"""Unit of analysis of a model that takes in every rating."""
 
 
 def level_name(level: str, factor: str) -> str:
@@ -113,7 +116,7 @@ def tested_text(comparison: Comparison) -> str:
 
 def sessions_text(comparison: Comparison) -> str:
     """How many sessions of each level the numbers rest on: `n = 28 and 12 sessions`, and what is missing."""
-    return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions{missing_text(comparison)}"
+    return f"{_sessions(comparison)}{missing_text(comparison)}"
 
 
 def counts_text(comparison: Comparison) -> str:
@@ -133,11 +136,20 @@ def _units_text(comparison: Comparison) -> str:
         return f"n = {n} {'pair' if one else 'pairs'}"
     if unit.startswith("persona across"):
         return f"n = {n} {'persona' if one else 'personas'}"
-    if unit == "rating":
-        return f"n = {' and '.join(str(group.n) for group in comparison.groups)} sessions"
+    if unit == SESSIONS_AND_RATINGS:
+        return _sessions(comparison)
     sizes = [str(group.n if group.units is None else group.units) for group in comparison.groups]
     named = " personas" if unit.startswith("persona") else ""
-    return f"n = {' and '.join([', '.join(sizes[:-1]), sizes[-1]] if len(sizes) > 1 else sizes)}{named}"
+    return f"n = {_joined(sizes)}{named}"
+
+
+def _sessions(comparison: Comparison) -> str:
+    return f"n = {_joined([str(group.n) for group in comparison.groups])} sessions"
+
+
+def _joined(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def missing_text(comparison: Comparison) -> str:

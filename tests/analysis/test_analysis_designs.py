@@ -368,7 +368,9 @@ def test_mixed_agrees_with_the_paired_t_where_the_data_are_balanced() -> None:
 
 def test_mixed_uses_every_rating_and_counts_it_within_its_session() -> None:
     found = _run("mixed", _world(TWO, 12, raters=2), factor="tuning", levels=["cbt", "none"])[0]
-    assert (found.n, found.unit_of_analysis) == (48, "rating")
+    assert (found.n, found.unit_of_analysis) == (24, "session, by its single ratings")
+    assert "48 ratings of 24 sessions" in found.checks
+    assert "n = 12 and 12 sessions" in found.sentence
     assert "random `session` added: several ratings a session" in found.notes
     assert {"persona", "rater", "session", "residual"} <= set(found.variance)
 

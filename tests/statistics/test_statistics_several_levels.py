@@ -18,6 +18,7 @@ from cbtrun.statistics import (
     omnibus,
     ordinal,
     pairwise,
+    reml,
 )
 from tests.helpers.places import TESTS
 
@@ -144,7 +145,7 @@ def test_iterated_numbers_agree_with_r_as_far_as_both_iterate(case: Case) -> Non
 def test_mixed_model_agrees_with_lmer_and_lmertest(
     case: Case, dense_up_to: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mixed, "DENSE_UP_TO", dense_up_to)
+    monkeypatch.setattr(reml, "DENSE_UP_TO", dense_up_to)
     given, expected = case["input"], case["expected"]
     levels = sorted(set(given["level"]))
     fixed = np.array([[float(level == one) for one in levels] for level in given["level"]])
