@@ -104,7 +104,8 @@ def group_sentence(one: SharedGroup) -> str:
     if one.difference is None:
         return f"{told}; no shared personas"
     tested = f", p {probability(one.test.p)}" if one.test else ""
-    return f"{told}; shared personas: {number(one.difference)} {interval(one.interval)}, n = {one.n_shared}{tested}"
+    difference = " ".join(filter(None, [number(one.difference), interval(one.interval)]))
+    return f"{told}; shared personas: {difference}, n = {one.n_shared}{tested}"
 
 
 def _leaf(value: Any) -> str:

@@ -20,9 +20,9 @@ def headline_of(comparisons: Sequence[Comparison], study: StudyView, named: str 
     """
     wanted = [one for one in comparisons if one.analysis == named]
     first = next(iter([*wanted, *comparisons]), None)
-    if first is None or wanted or "seed" in first.variance or max(tunings_of(first, study).values(), default=1) < 2:
+    if first is None or wanted or "seed" in first.covers or max(tunings_of(first, study).values(), default=1) < 2:
         return first
-    return next((one for one in comparisons if _asks_the_same(one, first) and "seed" in one.variance), first)
+    return next((one for one in comparisons if _asks_the_same(one, first) and "seed" in one.covers), first)
 
 
 def _asks_the_same(one: Comparison, other: Comparison) -> bool:

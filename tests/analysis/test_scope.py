@@ -63,7 +63,7 @@ def test_a_contrast_of_two_tuned_levels_rests_on_one_tuning_of_each() -> None:
 def test_several_tunings_are_named_and_reached_beyond_only_by_a_random_term() -> None:
     study = a_study((1, 2, 3))
     assert scope_of(a_comparison("cbt", "none"), study, ONE)[0] == "for these three tunings"
-    mixed = a_comparison("cbt", "none", variance={"persona": 1.0, "seed": 0.0})
+    mixed = a_comparison("cbt", "none", covers=("persona", "seed"))
     assert scope_of(mixed, study, ONE)[0] == "for tunings like these three"
     assert scope_of(a_comparison("cbt", "none", where={"seed": ("2",)}), study, ONE)[0] == "for this one tuning"
 
@@ -83,9 +83,9 @@ def test_a_test_of_interaction_rests_on_the_tunings_of_what_it_is_between() -> N
 def test_raters_are_these_unless_the_model_lets_them_favour_levels() -> None:
     two = {"ctrs": ["r1", "r2"]}
     assert "as these two raters see it" in scope_of(a_comparison("cbt", "none"), a_study(), two)
-    intercept = a_comparison("cbt", "none", variance={"rater": 1.0})
+    intercept = a_comparison("cbt", "none", covers=("persona",))
     assert "as these two raters see it" in scope_of(intercept, a_study(), two)  # severity cancels in a difference
-    favour = a_comparison("cbt", "none", variance={"rater": 1.0, "rater:level": 0.2})
+    favour = a_comparison("cbt", "none", covers=("persona", "rater"))
     assert "as raters like these two see it" in scope_of(favour, a_study(), two)
     assert "as these 12 raters see it" in scope_of(a_comparison("cbt", "none"), a_study(), {"ctrs": ["x"] * 12})
 
@@ -131,8 +131,8 @@ def test_with_several_tunings_the_model_that_has_them_as_random_speaks_first(
 ) -> None:
     found = [
         a_comparison("cbt", "none"),
-        a_comparison("cbt", "none", analysis="items", outcome="ctrs.agenda", variance={"seed": 1.0}),
-        a_comparison("none", "cbt", analysis="mix", variance={"seed": 0.4}),
+        a_comparison("cbt", "none", analysis="items", outcome="ctrs.agenda", covers=("seed",)),
+        a_comparison("none", "cbt", analysis="mix", covers=("seed",)),
     ]
     headline = headline_of(found, a_study(seeds), named)
     assert headline is not None

@@ -2,20 +2,15 @@
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cbtrun.statistics.mixed import MixedContrast, MixedFit, fit_mixed, mixed_contrast, mixed_f_test
+from tests.helpers.places import GOLDEN
 
-GOLDEN = next(
-    folder / "golden/statistics/mixed_studies.json"
-    for folder in Path(__file__).parents
-    if (folder / "golden/statistics/mixed_studies.json").exists()
-)
-STUDIES = json.loads(GOLDEN.read_text())
+STUDIES = json.loads((GOLDEN / "statistics" / "mixed_studies.json").read_text(encoding="utf-8"))
 KINDS = sorted({study["name"].rpartition(" ")[0] for study in STUDIES})
 
 

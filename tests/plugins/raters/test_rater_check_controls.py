@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from test_rater_check import COUNTS_WORDS, LISTENS, RUBRIC, STUDY, session, talks
 
 from cbtrun.analysis.table import AnalysisTable
 from cbtrun.contract.records import Comparison
@@ -15,6 +14,7 @@ from cbtrun.plugins.raters.control_sessions import with_controls
 from cbtrun.plugins.raters.rater_check import control_comparison, control_sentence, noticed, with_verdict
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.benchmark_programs import benchmark
+from tests.helpers.checked_raters import COUNTS_WORDS, LISTENS, RUBRIC, STUDY, session, talks
 from tests.helpers.rating_fakes import a_session
 
 null = benchmark("rater_check_null")
