@@ -15,6 +15,7 @@ from cbtrun.registry import load_registry
 from cbtrun.run.promise import keep_registration, promise_of
 from cbtrun.study.load import load_study
 from cbtrun.testing.projects import StudyProject
+from cbtrun.version import __version__
 from tests.helpers.places import ROOT
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
@@ -54,7 +55,7 @@ def test_a_registered_study_is_analysed_as_registered(study_project: MakeProject
     frozen = registration["frozen"]
     assert set(frozen["texts"]) == {"study.yaml", "cbtrun.specs:transcripts.yaml", "cbtrun.rubrics:ctrs.yaml"}
     assert set(frozen["files"]) == {"cbtrun.specs:examples/transcripts.csv"}
-    assert frozen["code"]["cbtrun"].startswith("0.1.0 (SHA-256 ")
+    assert frozen["code"]["cbtrun"].startswith(f"{__version__} (SHA-256 ")
     promise = kept_promise(project, first_run=time.time() + 60)
     assert promise.words.startswith(f"Analysed as registered on {registration['registered_at']}")
     assert promise.deviations == ()
