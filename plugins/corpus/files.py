@@ -11,6 +11,9 @@ from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
 
+MOST_PROBLEMS = 20
+"""A file with one mistake in every row should not fill the screen."""
+
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
 
@@ -29,7 +32,7 @@ def options_schema(stage: str) -> Json | None:
     }
     return {
         "type": "object",
-        "required": ["path", "columns", "speakers"],
+        "required": ["path", "columns"],
         "additionalProperties": False,
         "properties": {"path": path, **mapping_schema(), "checks": checks_schema(rewrite=False)},
     }
@@ -46,8 +49,9 @@ def check_block(context: BlockContext) -> list[Problem] | None:
         table = read_table(Path(context.options["path"]))
     except SpecError as error:
         return list(error.problems)
-    found = column_problems(table, context.options["columns"])
-    return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    if found := column_problems(table, context.options):
+        return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    return mapped(table, context.options, Path(context.options["path"])).problems[:MOST_PROBLEMS]
 
 
 @hookimpl
@@ -85,7 +89,7 @@ def _persona_problems(context: BlockContext) -> list[Problem]:
 def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the file that passes its checks, in the file's order."""
     path = Path(context.options["path"])
-    transcripts, problems = mapped(read_table(path), context.options, path)
-    if problems:
-        raise SpecError(problems)
-    return checked(context, transcripts, context.options["checks"])
+    found = mapped(read_table(path), context.options, path)
+    if found.problems:
+        raise SpecError(found.problems)
+    return checked(context, found.transcripts, context.options["checks"], found.left_out)

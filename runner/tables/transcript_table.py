@@ -22,6 +22,8 @@ class Row:
     line: int
     """Line of the file, from 1; for Parquet the number of the row."""
     cells: Mapping[str, Any]
+    file: str = ""
+    """The row's own file, where the table comes from several."""
 
 
 @dataclass(frozen=True)

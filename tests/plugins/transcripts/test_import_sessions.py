@@ -10,7 +10,7 @@ import pytest
 
 from cbtrun.contract.records import Session
 from cbtrun.errors import SpecError
-from cbtrun.plugins.transcripts.import_sessions import read_sessions
+from cbtrun.plugins.transcripts.session_rows import read_sessions
 from cbtrun.tables.transcript_table import read_table
 
 CSV = """id,n,who,words,quality,topic
