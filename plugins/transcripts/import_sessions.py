@@ -1,6 +1,6 @@
 """`import`: sessions that already exist, read from a file by a mapping given in the study.
 
-CSV and Parquet hold one row per turn, or one row per session with a list of messages; JSON lines likewise.
+A file holds one row per turn, per exchange, or per session with a list of messages; a folder one session a file.
 Nothing is guessed: a speaker, column or session that does not fit is a problem with its line, before anything runs.
 """
 
@@ -9,12 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.plugin import Place, Problem, Session, SpecError, Table, hookimpl, read_table, spoken_in, told
+from cbtrun.plugin import Place, Problem, Session, SpecError, Table, hookimpl, spoken_in, told
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
 from cbtrun.plugins.transcripts.cells import cell, has_column
-from cbtrun.plugins.transcripts.mapping_schema import COLUMN, column_schema, mapping_problems, row_schema
+from cbtrun.plugins.transcripts.mapping_schema import (
+    COLUMN,
+    column_schema,
+    file_schema,
+    mapping_problems,
+    row_schema,
+    table_of,
+)
 from cbtrun.plugins.transcripts.session_rows import grouped_rows, left_out, read_sessions
 
 if TYPE_CHECKING:
@@ -35,11 +42,7 @@ def options_schema(stage: str) -> Json | None:
         "required": ["path", "columns"],
         "additionalProperties": False,
         "properties": {
-            "path": {
-                "type": "string",
-                "x-names": "file",
-                "description": "File of transcripts: .csv or .parquet (a row per turn, or per session), or .jsonl.",
-            },
+            **file_schema(),
             "columns": {
                 "type": "object",
                 "description": "Our name -> the file's column. Either session, speaker and text (a row per turn, with "
@@ -85,7 +88,7 @@ def check_block(context: BlockContext) -> list[Problem] | None:
         return None
     path = Path(context.options["path"])
     try:
-        table = read_table(path)
+        table = table_of(context.options)
     except SpecError as error:
         return list(error.problems)
     problems = _column_problems(context, table)
@@ -99,7 +102,7 @@ def check_block(context: BlockContext) -> list[Problem] | None:
 def run_sessions(context: StageContext) -> list[Session]:
     """Every session of the file, in the order in which they first appear."""
     path = Path(context.options["path"])
-    sessions, problems = read_sessions(read_table(path), context.options, path)
+    sessions, problems = read_sessions(table_of(context.options), context.options, path)
     if problems:
         raise SpecError(problems)
     if counts := left_out(sessions):
@@ -122,7 +125,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     from cbtrun.plugin import Plan
 
     path = Path(context.options["path"])
-    sessions = len(grouped_rows(read_table(path), context.options, path, []))
+    sessions = len(grouped_rows(table_of(context.options), context.options, path, []))
     return Plan(units=sessions * (1 + len(context.options.get("controls", ()))))
 
 

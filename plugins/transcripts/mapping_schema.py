@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from cbtrun.plugin import Json, Table
+from cbtrun.plugin import Json, Table, Writing, read_table
 from cbtrun.plugins.transcripts.cells import has_column
 
 COLUMN: Json = {"type": "string", "minLength": 1}
 OF_MESSAGES = ("role", "content")
 """Keys of a message, not columns."""
+
+
+def file_schema() -> Json:
+    """Options that say which files are read, and how they are written."""
+    return {
+        "path": {
+            "type": "string",
+            "x-names": ["file", "folder", "files"],
+            "description": "File of transcripts (.csv, .tsv, .json, .jsonl, .parquet, .txt, .srt, .vtt; also .gz), or a folder "
+            "or pattern (`talks/*.txt`) of files with one session each, whose name is the column `file`.",
+        },
+        "delimiter": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1,
+            "description": "What parts the columns of a CSV; found where it is not said.",
+        },
+        "encoding": {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{2,30}$",
+            "x-expected": "an encoding, e.g. windows-1252",
+            "description": "Encoding of a text file, e.g. windows-1252; UTF-8, UTF-16 and UTF-32 are found.",
+        },
+        "records": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "Where the records of a JSON document are: `sessions[]`, `data.sessions[].turns[]`. A record keeps "
+            "the plain values of the objects around it.",
+        },
+        "file_name": {
+            "type": "string",
+            "minLength": 3,
+            "maxLength": 200,
+            "description": "What the names of a folder's files tell: `{quality}_{number}` makes columns quality and number.",
+        },
+    }
+
+
+def table_of(options: Mapping[str, Any]) -> Table:
+    """The rows of the files that a block names."""
+    said = {name: options[name] for name in ("delimiter", "encoding", "records", "file_name") if name in options}
+    return read_table(Path(options["path"]), Writing(**said))
 
 
 def column_schema(whose: str) -> Json:

@@ -83,7 +83,9 @@ def grouped_rows(
     columns = options["columns"]
     alone = "messages" in columns or "answer" in columns
     groups: dict[str, list[Row]] = {}
-    for number, row in enumerate(kept_rows(table, options.get("where") or {}), start=1):
+    rows = kept_rows(table, options.get("where") or {})
+    in_file = Counter(row.file for row in rows)
+    for number, row in enumerate(rows, start=1):
         try:
             id_ = word(row, columns["session"], source) if "session" in columns else ""
             if not id_ and not alone:
@@ -91,7 +93,10 @@ def grouped_rows(
         except SpecError as error:
             problems += error.problems
             continue
-        groups.setdefault(id_ or str(number), []).append(row)
+        own = str(row.cells["file"]) if row.file else str(number)
+        groups.setdefault(id_ or (own if in_file[row.file] == 1 or not row.file else f"{own}-{row.line}"), []).append(
+            row
+        )
     return groups
 
 

@@ -16,7 +16,7 @@ from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
 
 if TYPE_CHECKING:
-    from cbtrun.tables.transcript_table import Row, Table
+    from cbtrun.tables.row import Row, Table
 
 MOST_PROBLEMS = 20
 OWN_COLUMNS = ("session", "rater", "item", "score", "comment", "sheet")

@@ -102,7 +102,7 @@ def test_every_session_that_does_not_fit_is_reported_at_once(tmp_path: Path) -> 
     ("name", "text", "message"),
     [
         ("t.csv", "id,n\n", "holds no rows"),
-        ("t.txt", "hello", "unknown kind of file '.txt'"),
+        ("t.rtf", "hello", "unknown kind of file '.rtf'"),
         ("t.jsonl", "{]\n", "t.jsonl:1:2: not JSON"),
         ("t.jsonl", "[1]\n", "each line must be a JSON object"),
         ("t.parquet", "not parquet", "not valid Parquet"),
