@@ -119,7 +119,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.files.csv_cells": "bare_cell csv_text",
     "cbtrun.study.overrides": "find_path",
     "cbtrun.study.variations": "variables variation_command",
-    "cbtrun.tables.transcript_table": "read_table Row=TableRow Table told",
+    "cbtrun.tables.row": "Row=TableRow Table Writing",
+    "cbtrun.tables.transcript_table": "read_table told",
     "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat",
     "cbtrun.templates.prompts": "filled template_faults used_variables",
     # Files that cbtrun writes, and processes that it starts

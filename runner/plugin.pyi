@@ -292,8 +292,9 @@ from cbtrun.study.overrides import find_path as find_path
 from cbtrun.study.persona_sets import content_digest as content_digest
 from cbtrun.study.variations import variables as variables
 from cbtrun.study.variations import variation_command as variation_command
-from cbtrun.tables.transcript_table import Row as _TableRow
-from cbtrun.tables.transcript_table import Table as Table
+from cbtrun.tables.row import Row as _TableRow
+from cbtrun.tables.row import Table as Table
+from cbtrun.tables.row import Writing as Writing
 from cbtrun.tables.transcript_table import read_table as read_table
 from cbtrun.tables.transcript_table import told as told
 from cbtrun.templates.chat import ChatTemplateLimit as ChatTemplateLimit

@@ -1,15 +1,19 @@
-"""`files`: a corpus from a file of transcripts (CSV, JSON lines or Parquet) by a mapping given in the study; personas from a file."""
+"""`files`: a corpus from files of transcripts by a mapping given in the study; personas from a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.plugin import SpecError, StageError, hookimpl, read_table
+from cbtrun.plugin import SpecError, StageError, hookimpl
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
 from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
+from cbtrun.plugins.transcripts.mapping_schema import file_schema, table_of
+
+MOST_PROBLEMS = 20
+"""A file with one mistake in every row should not fill the screen."""
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
@@ -22,16 +26,11 @@ def options_schema(stage: str) -> Json | None:
         return PERSONA_OPTIONS
     if stage != "corpus":
         return None
-    path = {
-        "type": "string",
-        "x-names": "file",
-        "description": "File of transcripts: .csv, .jsonl or .parquet.",
-    }
     return {
         "type": "object",
-        "required": ["path", "columns", "speakers"],
+        "required": ["path", "columns"],
         "additionalProperties": False,
-        "properties": {"path": path, **mapping_schema(), "checks": checks_schema(rewrite=False)},
+        "properties": {**file_schema(), **mapping_schema(), "checks": checks_schema(rewrite=False)},
     }
 
 
@@ -43,11 +42,12 @@ def check_block(context: BlockContext) -> list[Problem] | None:
     if context.stage != "corpus":
         return None
     try:
-        table = read_table(Path(context.options["path"]))
+        table = table_of(context.options)
     except SpecError as error:
         return list(error.problems)
-    found = column_problems(table, context.options["columns"])
-    return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    if found := column_problems(table, context.options):
+        return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    return mapped(table, context.options, Path(context.options["path"])).problems[:MOST_PROBLEMS]
 
 
 @hookimpl
@@ -85,7 +85,7 @@ def _persona_problems(context: BlockContext) -> list[Problem]:
 def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the file that passes its checks, in the file's order."""
     path = Path(context.options["path"])
-    transcripts, problems = mapped(read_table(path), context.options, path)
-    if problems:
-        raise SpecError(problems)
-    return checked(context, transcripts, context.options["checks"])
+    found = mapped(table_of(context.options), context.options, path)
+    if found.problems:
+        raise SpecError(found.problems)
+    return checked(context, found.transcripts, context.options["checks"], found.left_out)

@@ -24,7 +24,7 @@ def options_schema(stage: str) -> Json | None:
         return None
     return {
         "type": "object",
-        "required": ["name", "revision", "columns", "speakers"],
+        "required": ["name", "revision", "columns"],
         "additionalProperties": False,
         "properties": {
             "name": {
@@ -102,12 +102,12 @@ def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the split that passes its checks, in the data set's order."""
     options = context.options
     table = _table(options, context.folder)
-    if wrong := column_problems(table, options["columns"]):
+    if wrong := column_problems(table, options):
         raise StageError(f"data set '{options['name']}': {'; '.join(wrong.values())}")
-    transcripts, problems = mapped(table, options, Path(options["name"]))
-    if problems:
-        raise SpecError(problems)
-    return checked(context, transcripts, options["checks"])
+    found = mapped(table, options, Path(options["name"]))
+    if found.problems:
+        raise SpecError(found.problems)
+    return checked(context, found.transcripts, options["checks"], found.left_out)
 
 
 def _table(options: Mapping[str, Any], folder: Path) -> Table:

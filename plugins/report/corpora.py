@@ -51,7 +51,7 @@ def _row(one: CorpusFacts, *, show_words: bool) -> Row:
 
 def _failed(checks: Mapping[str, Any], *, show_words: bool) -> list[str]:
     """Each check's count, with an example where words may be shown."""
-    told = []
+    told = [f"{why.capitalize()}: {count}." for why, count in (checks.get("left_out") or {}).items()]
     for check, found in (checks.get("checks") or {}).items():
         first = (found["examples"] or [{}])[0]
         example = f" (such as {first['transcript']}: {first['what']})" if show_words and first else ""

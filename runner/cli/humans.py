@@ -84,7 +84,7 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
     multiple=True,
     callback=_pairs,
     metavar="OURS=THEIRS",
-    help="A column of the file: session, rater, and item and score (a row an item) or an item's id (a column an item).",
+    help="A column of the file: session, rater, and item and score (a row an item) or an item's id, total or a subscale (a column each).",
 )
 @click.option(
     "--item", "items", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="The file's word for an item."
@@ -92,6 +92,8 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 @click.option(
     "--not-applicable", multiple=True, metavar="VALUE", help="A value that means: does not apply, e.g. 0 or 99."
 )
+@click.option("--delimiter", default="", metavar="CHAR", help="What parts the columns of a CSV; found if not given.")
+@click.option("--encoding", default="", metavar="NAME", help="Encoding, e.g. windows-1252; UTF-8 and UTF-16 are found.")
 @click.option(
     "--key", type=click.Path(path_type=Path, exists=True), help="Key of the sheets; RUN/sheet-key.csv if there."
 )
@@ -105,13 +107,15 @@ def agree(
     columns: dict[str, str],
     items: dict[str, str],
     not_applicable: tuple[str, ...],
+    delimiter: str,
+    encoding: str,
     key: Path | None,
     folder: Path | None,
 ) -> None:
-    """Compare people's ratings (RATINGS: .csv, .jsonl or .parquet) with those that RUN's models gave.
+    """Compare people's ratings (RATINGS: .csv, .tsv, .json, .jsonl or .parquet) with those that RUN's models gave.
 
     Human-human and model-human agreement side by side with intervals, and how severe each rater is. Files of the sheets
-    are read as they are; of others say what their columns are:
+    are read as they are; totals alone will do, and a file without raters is one person's. Say what other columns are:
 
     \b
     cbtrun agree runs/mine ratings.csv --column session=session_id --column rater=rater_id \\
@@ -122,12 +126,14 @@ def agree(
     from cbtrun.humans.human_ratings import Mapped, read_ratings
     from cbtrun.humans.rated_run import rated_run
     from cbtrun.humans.sheet import read_key
+    from cbtrun.tables.row import Writing
 
     run = rated_run(run_folder, set_name)
     codes = read_key(key or run_folder / "sheet-key.csv").codes
     mapped = Mapped(columns, items, frozenset(not_applicable), codes)
-    people = read_ratings(files, run.rubric, [session.id for session in run.sessions], mapped, run.name)
-    report = agreement_report(run.name, people, run.scores, run.rubric, run.seed)
+    sessions = [session.id for session in run.sessions]
+    people = read_ratings(files, run.rubric, sessions, mapped, run.name, Writing(delimiter, encoding))
+    report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums)
     for line in agreement_lines(report):
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):

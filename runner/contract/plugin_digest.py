@@ -9,10 +9,13 @@ from types import ModuleType
 
 from cbtrun.contract.digests import digest, file_digest, tree_digest
 from cbtrun.contract.sources import code_digest
+from cbtrun.tables.file_set import files_of, home_of, is_pattern
 
 
 def path_digest(path: Path) -> str:
-    """SHA-256 of a file, or over the files of a folder."""
+    """SHA-256 of a file, or over the files of a folder or pattern."""
+    if is_pattern(path):
+        return tree_digest(files_of(path), home_of(path))
     if path.is_dir():
         return tree_digest((file for file in path.rglob("*") if file.is_file()), path)
     return file_digest(path)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cbtrun.reliability.icc import Table
     from cbtrun.scores.score import Score
 
+ROUNDING = 0.05
+"""By how much a total that a person wrote may differ from the items, in points: means are written with a digit or two."""
 POOR = 0.4
 """ICC below which agreement is usually called poor (Cicchetti 1994)."""
 
@@ -84,11 +86,17 @@ class AgreementReport(Record):
 
 
 def agreement_report(
-    name: str, humans: Sequence[Rating], models: Sequence[Score], rubric: Rubric, seed: int
+    name: str,
+    humans: Sequence[Rating],
+    models: Sequence[Score],
+    rubric: Rubric,
+    seed: int,
+    sums: Mapping[tuple[str, str, str], float] | None = None,
 ) -> AgreementReport:
     """Agreement on every outcome. models: the rating set's scores, outcome by outcome.
 
-    Raises StatisticsError when a person bears a model's name, or nothing is in common.
+    sums: (session, person, outcome) -> a total or subscale that a person gave as such. Where people gave those alone,
+    only they are compared. Raises StatisticsError where a sum is not what the person's items come to, when a person bears a model's name, or nothing is in common.
     """
     sessions = list(dict.fromkeys(rating.session for rating in humans))
     people, machines = sorted({rating.rater for rating in humans}), sorted(_raters(models))
@@ -101,9 +109,12 @@ def agreement_report(
     singles: dict[str, dict[tuple[str, str, int], float | None]] = {}
     for score in (*scores_of(name, humans, rubric), *theirs):
         singles.setdefault(score.outcome, {}).update(single_values([score]))
+    _take_sums(singles, sums or {})
     titles = _titles(rubric)
     outcomes = []
     for outcome, values in singles.items():
+        if sums and all(values.get((session, person, 1)) is None for session in sessions for person in people):
+            continue  # people gave sums alone
         table = _table(values, sessions, [*people, *machines])
         outcomes.append(_outcome(f"{name}.{outcome}", titles[outcome], table, people, machines, seed))
     return AgreementReport(
@@ -115,9 +126,22 @@ def agreement_report(
         humans=tuple(people),
         models=tuple(machines),
         sessions=len(sessions),
-        missing=_missing(humans),
+        missing=_missing([one for one in humans if not sums or any(score.score is not None for score in one.scores)]),
         outcomes=tuple(outcomes),
     )
+
+
+def _take_sums(
+    singles: Mapping[str, dict[tuple[str, str, int], float | None]], sums: Mapping[tuple[str, str, str], float]
+) -> None:
+    """Put what people gave as sums beside what their items come to."""
+    for (session, person, outcome), points in sums.items():
+        of_items = singles[outcome].get((session, person, 1))
+        if of_items is not None and abs(of_items - points) > ROUNDING:
+            raise StatisticsError(
+                f"'{person}' gives session '{session}' a {outcome} of {points:g}, but the items come to {of_items:g}"
+            )
+        singles[outcome][session, person, 1] = points
 
 
 def _raters(scores: Iterable[Score]) -> set[str]:

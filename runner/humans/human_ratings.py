@@ -14,11 +14,15 @@ from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.files.csv_cells import bare_cell
 from cbtrun.ratings.reasons import NOT_APPLICABLE
 from cbtrun.ratings.rubric import Item, Rubric, rubric_digest
+from cbtrun.scores.scale import outcome_ends
+from cbtrun.scores.totals import is_summed, outcome_names
+from cbtrun.tables.row import AS_FOUND, Writing
 
 if TYPE_CHECKING:
-    from cbtrun.tables.transcript_table import Row, Table
+    from cbtrun.tables.row import Row, Table
 
 MOST_PROBLEMS = 20
+RATER_WORDS = ("rater", "coder", "annotator", "judge", "evaluator", "assessor", "expert", "reviewer")
 OWN_COLUMNS = ("session", "rater", "item", "score", "comment", "sheet")
 _NOT_APPLICABLE = ("n/a", "na", NOT_APPLICABLE)
 _YES_NO = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
@@ -48,17 +52,31 @@ class HumanScore(NamedTuple):
     place: Place
 
 
+class PeopleRatings(NamedTuple):
+    """What people gave."""
+
+    ratings: list[Rating]
+    """One for each session and person, sessions in the study's order, people by name."""
+    sums: dict[tuple[str, str, str], float]
+    """(session, person, `total` or a subscale) -> the points that the file itself has for it."""
+
+
 class ScoreError(ValueError):
     """A value that is no score of its item."""
 
 
 def read_ratings(
-    files: Sequence[Path], rubric: Rubric, sessions: Sequence[str], mapped: Mapped, set_name: str
-) -> list[Rating]:
-    """One rating for each session and person, sessions in the study's order, people by name.
+    files: Sequence[Path],
+    rubric: Rubric,
+    sessions: Sequence[str],
+    mapped: Mapped,
+    set_name: str,
+    writing: Writing = AS_FOUND,
+) -> PeopleRatings:
+    """What people gave, by items, or by totals and subscales where they have those alone.
 
-    Long tables have a row for each item (columns `item` and `score`), wide ones a column for each item. An empty cell
-    is an item that was not scored. Raises SpecError with every fault: missing columns, unknown sessions and items,
+    Long tables have a row for each item (columns `item` and `score`), wide ones a column for each item. A file
+    without a column of raters is one person's, called as the file is. An empty cell is an item that was not scored. Raises SpecError with every fault: missing columns, unknown sessions and items,
     values that are no number or off the scale, an item scored twice.
     """
     from cbtrun.tables.transcript_table import read_table
@@ -66,7 +84,7 @@ def read_ratings(
     problems: list[Problem] = []
     found: dict[tuple[str, str], dict[str, HumanScore]] = {}
     for file in files:
-        table = read_table(file)
+        table = read_table(file, writing)
         faults = list(_column_faults(table, file, rubric, mapped))
         problems += faults
         if faults:
@@ -85,7 +103,13 @@ def read_ratings(
         raise SpecError(_shortened(problems))
     order = {session: at for at, session in enumerate(sessions)}
     keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
-    return [_rating(session, rater, found[session, rater], rubric, set_name) for session, rater in keys]
+    sums = {
+        (session, rater, one.item): one.score.score
+        for (session, rater), scores in found.items()
+        for one in scores.values()
+        if one.score.score is not None and is_summed(rubric, one.item)
+    }
+    return PeopleRatings([_rating(*key, found[key], rubric, set_name) for key in keys], sums)
 
 
 def _column(mapped: Mapped, ours: str) -> str:
@@ -97,11 +121,13 @@ def _is_long(table: Table, mapped: Mapped) -> bool:
 
 
 def _column_faults(table: Table, file: Path, rubric: Rubric, mapped: Mapped) -> Iterator[Problem]:
-    known = {*OWN_COLUMNS, *(item.id for item in rubric.items)}
+    scored = [*(item.id for item in rubric.items), *_sums(rubric)]
+    known = {*OWN_COLUMNS, *scored}
     for ours in mapped.columns:
         if ours not in known:
             yield _fault(file, 1, f"--column {ours}=...: no such column of ours; ours are {known_words(sorted(known))}")
-    needed = ["session", "rater", *(("item", "score") if _is_long(table, mapped) else ())]
+    raters = ["rater"] if _has_raters(table, mapped) or _called_like_raters(table) else []
+    needed = ["session", *raters, *(("item", "score") if _is_long(table, mapped) else ())]
     for ours in needed:
         theirs = _column(mapped, ours)
         if theirs not in table.columns:
@@ -109,22 +135,36 @@ def _column_faults(table: Table, file: Path, rubric: Rubric, mapped: Mapped) -> 
             yield _fault(
                 file, 1, f"{said}; the file has: {', '.join(table.columns)}. Say which it is: --column {ours}=NAME"
             )
-    if not _is_long(table, mapped) and not any(_column(mapped, item.id) in table.columns for item in rubric.items):
-        items = known_words([item.id for item in rubric.items])
+    if not _is_long(table, mapped) and not any(_column(mapped, id) in table.columns for id in scored):
+        items = known_words(scored)
         what = f"neither a column 'item' nor a column named after an item of {rubric.name} ({items})"
         yield _fault(
             file, 1, f"{what}; the file has: {', '.join(table.columns)}. Map them: --column item=NAME, or ITEM=NAME"
         )
 
 
+def _sums(rubric: Rubric) -> list[str]:
+    """The outcomes that are put together from items."""
+    return [name for name in outcome_names(rubric) if is_summed(rubric, name)]
+
+
+def _has_raters(table: Table, mapped: Mapped) -> bool:
+    return "rater" in mapped.columns or _column(mapped, "rater") in table.columns
+
+
+def _called_like_raters(table: Table) -> bool:
+    """Whether another column may hold the raters: then the file is not taken for one person's."""
+    return any(word in column.casefold() for column in table.columns for word in RATER_WORDS)
+
+
 def _scores(
     table: Table, file: Path, rubric: Rubric, sessions: set[str], mapped: Mapped, problems: list[Problem]
 ) -> Iterator[HumanScore]:
-    items = {item.id: item for item in rubric.items}
+    scored = [*(item.id for item in rubric.items), *_sums(rubric)]
     for row in table.rows:
         said = _word(row, _column(mapped, "session"))
         session = mapped.codes.get(said, said)
-        rater = _word(row, _column(mapped, "rater"))
+        rater = _word(row, _column(mapped, "rater")) if _has_raters(table, mapped) else file.stem
         if session not in sessions:
             known = known_words(sorted({*mapped.codes} or sessions)[:5])
             what = (
@@ -134,8 +174,8 @@ def _scores(
         elif not rater:
             problems.append(_fault(file, row.line, f"no name in column '{_column(mapped, 'rater')}'"))
         else:
-            for id, value in _cells(row, table, items, mapped):
-                yield from _score(row, file, session, rater, id, value, items, mapped, problems)
+            for id, value in _cells(row, table, scored, mapped):
+                yield from _score(row, file, session, rater, id, value, rubric, mapped, problems)
 
 
 def _word(row: Row, column: str) -> str:
@@ -143,13 +183,13 @@ def _word(row: Row, column: str) -> str:
     return bare_cell(str(row.cells.get(column) or "")).strip()
 
 
-def _cells(row: Row, table: Table, items: Mapping[str, Item], mapped: Mapped) -> Iterator[tuple[str, Any]]:
+def _cells(row: Row, table: Table, scored: Sequence[str], mapped: Mapped) -> Iterator[tuple[str, Any]]:
     """(item, value) of a row."""
     if _is_long(table, mapped):
         said = _word(row, _column(mapped, "item"))
         yield mapped.items.get(said, said), row.cells.get(_column(mapped, "score"))
         return
-    for id in items:
+    for id in scored:
         if _column(mapped, id) in table.columns:
             yield id, row.cells.get(_column(mapped, id))
 
@@ -161,16 +201,18 @@ def _score(
     rater: str,
     id: str,
     value: Any,
-    items: Mapping[str, Item],
+    rubric: Rubric,
     mapped: Mapped,
     problems: list[Problem],
 ) -> Iterator[HumanScore]:
-    if id not in items:
+    items = {item.id: item for item in rubric.items}
+    if id not in items and id not in _sums(rubric):
         what = f"the rubric has no item '{id}'{did_you_mean(id, items)}; it has: {known_words(list(items))}"
         problems.append(_fault(file, row.line, f"{what}. Map it: --item {id}=ITEM"))
         return
     try:
-        score = item_score(items[id], "" if value is None else str(value).strip(), mapped.not_applicable)
+        said = "" if value is None else str(value).strip()
+        score = item_score(items[id], said, mapped.not_applicable) if id in items else _sum_score(rubric, id, said)
     except ScoreError as error:
         problems.append(_fault(file, row.line, f"{id} of session '{session}' by '{rater}': {error}"))
         return
@@ -197,6 +239,19 @@ def item_score(item: Item, said: str, not_applicable: frozenset[str] = frozenset
             f"{said} is off the scale ({scale}); if it means 'not applicable', say --not-applicable {said}"
         )
     return ItemScore(item=item.id, score=points)
+
+
+def _sum_score(rubric: Rubric, id: str, said: str) -> ItemScore | None:
+    """A total or subscale as a person gave it; none for an empty cell."""
+    if not said:
+        return None
+    points = _number(said)
+    low, high = outcome_ends(rubric, id)
+    if (low is not None and points < low) or (high is not None and points > high):
+        raise ScoreError(
+            f"{said} is off the scale ({low:g} to {high:g})" if high is not None else f"{said} is off the scale"
+        )
+    return ItemScore(item=id, score=points)
 
 
 def _category_score(item: Item, said: str) -> ItemScore:

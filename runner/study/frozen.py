@@ -20,6 +20,7 @@ from cbtrun.contract.records import Record
 from cbtrun.contract.sources import DATA, reached
 from cbtrun.errors import ModelError
 from cbtrun.keys.addresses import expand_address
+from cbtrun.tables.file_set import is_pattern
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def file_name(path: Path, folder: Path) -> str:
 def _files(study: Study) -> dict[str, str]:
     named = {one.path for one in study.all_references if one.path is not None}
     named |= {*_weights(study)}
-    return {file_name(path, study.folder): path_digest(path) for path in named if path.exists()}
+    return {file_name(path, study.folder): path_digest(path) for path in named if path.exists() or is_pattern(path)}
 
 
 def _weights(study: Study) -> Iterator[Path]:

@@ -5,7 +5,7 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
     models personas corpus tune arms ratings     a block of that name; a tune job also as NAME@SEED
     analysis                                     a block of that name
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
-    file folder                                  must be there; relative to the file that wrote it
+    file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
     outcome                                      SET.total, SET.ITEM or SET.SUBSCALE of a rating set
     factors level                                a factor; a level of the factor that stands beside it
@@ -25,10 +25,11 @@ from cbtrun.documents.schema import Part
 from cbtrun.documents.schema_words import did_you_mean, got, known_words
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import PluginError
+from cbtrun.tables.file_set import has_files
 
 BLOCK_WORDS = {**{block: kind.word for block, kind in PLUGGED.items() if kind.word}, "arms": "arm"}
 """Block whose names others may use -> what messages call one of them."""
-KINDS = {*BLOCK_WORDS, "rubrics", "file", "folder", "shipped", "outcome", "factors", "level", "levels"}
+KINDS = {*BLOCK_WORDS, "rubrics", "file", "folder", "files", "shipped", "outcome", "factors", "level", "levels"}
 PATH_SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 """Endings of files. A name that ends so is a path: no rubric, and nothing that a plugin ships, is called like that."""
 
@@ -133,7 +134,7 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
             return
         elif kind == "factors" and name in names.levels:
             found.append(Reference(kind, name, part.path))
-        elif kind == "file" or kind == "folder" or (kind == "rubrics" and is_path(name)):
+        elif kind in ("file", "folder", "files") or (kind == "rubrics" and is_path(name)):
             found += _on_disk(kind, part, folder)
     if len(found) > 1:
         both = " and of a ".join(BLOCK_WORDS.get(one.kind, one.kind) for one in found)
@@ -159,7 +160,11 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
 
 def _on_disk(kind: str, part: Part, folder: Path) -> list[Reference]:
     path = located(folder, part.value)
-    if not part.value or not (path.is_dir() if kind == "folder" else path.is_file()):
+    if kind == "files":
+        there = bool(part.value) and has_files(path)
+    else:
+        there = bool(part.value) and (path.is_dir() if kind == "folder" else path.is_file())
+    if not there:
         return []
     return [Reference(kind, part.value, part.path, None if kind == "rubrics" else path.absolute())]
 
@@ -218,7 +223,9 @@ def _factor_beside(path: Steps, names: Names) -> str:
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
     """Why none of the kinds fits a name, and what would."""
     words = [
-        BLOCK_WORDS.get(kind, kind.removesuffix("s")) for kind in kinds if kind not in ("file", "folder", "shipped")
+        BLOCK_WORDS.get(kind, kind.removesuffix("s"))
+        for kind in kinds
+        if kind not in ("file", "folder", "files", "shipped")
     ]
     on_disk = [kind for kind in kinds if kind in ("file", "folder")]
     if (on_disk and not words) or ("rubrics" in kinds and is_path(name)):

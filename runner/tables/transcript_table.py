@@ -1,95 +1,70 @@
-"""Reads a file of transcripts (CSV, JSON lines or Parquet) as rows that know their line."""
+"""Reads a file, a folder or a pattern of files as rows that know their line, by the reader of each file's ending."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cbtrun.errors import SpecError
+from cbtrun.tables.file_set import files_of, is_pattern, session_names, told_by_name
+from cbtrun.tables.readers import csv_rows, json_rows, parquet_rows, spoken_lines, subtitles
+from cbtrun.tables.row import AS_FOUND, Reader, Row, Table, Writing
 
-CSV_FIELD_LIMIT = 16 * 2**20
-"""Longest cell of a CSV, in characters; the standard library stops at 131,072."""
+READERS: dict[str, Reader] = {
+    ".csv": csv_rows.rows,
+    ".tsv": csv_rows.rows,
+    ".tab": csv_rows.rows,
+    ".json": json_rows.rows,
+    ".jsonl": json_rows.lines,
+    ".ndjson": json_rows.lines,
+    ".parquet": parquet_rows.rows,
+    ".txt": spoken_lines.rows,
+    ".srt": subtitles.rows,
+    ".vtt": subtitles.rows,
+}
+"""Ending of a file -> its reader. All but Parquet may be packed by gzip (`.jsonl.gz`)."""
+TALKS = (".txt", ".srt", ".vtt")
+"""Endings of files that are one session each."""
+FILE = "file"
+"""Column with the session's name, where each file is one session."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: its cells by column, and where it stands."""
+def read_table(path: Path, writing: Writing = AS_FOUND) -> Table:
+    """The rows of a file, or of all files of a folder or pattern, each with the column `file` then.
 
-    line: int
-    """Line of the file, from 1; for Parquet the number of the row."""
-    cells: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A whole file."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-def read_table(path: Path) -> Table:
-    """The rows of a .csv, .jsonl or .parquet file. Raises SpecError with file and line when it cannot be read."""
-    readers = {".csv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise SpecError.at(path, f"unknown kind of file '{path.suffix}'; known: {', '.join(sorted(readers))}")
-    try:
-        rows = tuple(reader(path))
-    except UnicodeDecodeError as error:
-        raise SpecError.at(path, f"not UTF-8: {error.reason} at byte {error.start}") from None
+    Raises SpecError with file and line when something cannot be read.
+    """
+    if path.is_dir() or is_pattern(path):
+        files = files_of(path)
+        names = session_names(path, files)
+        rows = tuple(row for one in files for row in _of_session(one, names[one], writing))
+    elif ending(path) in TALKS:
+        rows = tuple(_of_session(path, path.name.partition(".")[0], writing))
+    else:
+        rows = tuple(_reader(path)(path, writing))
     if not rows:
         raise SpecError.at(path, "holds no rows")
     return Table(tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(CSV_FIELD_LIMIT)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        start = 2
-        try:
-            for cells in reader:
-                if None in cells or None in cells.values():
-                    wanted = len(reader.fieldnames or ())
-                    raise SpecError.at(path, f"this row does not have the header's {wanted} columns", line=start)
-                yield Row(start, cells)
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise SpecError.at(path, f"not valid CSV: {error}", line=start) from None
+def ending(path: Path) -> str:
+    """The ending that tells a file's format: `.jsonl` for t.jsonl.gz."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
-def _json_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                cells = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise SpecError.at(path, f"not JSON: {error.msg}", line=number, column=error.colno) from None
-            if not isinstance(cells, dict):
-                raise SpecError.at(path, "each line must be a JSON object", line=number)
-            yield Row(number, cells)
+def _of_session(path: Path, name: str, writing: Writing) -> Iterator[Row]:
+    """A file's rows with its name, and what the name tells."""
+    told = told_by_name(Path(name).name, writing.file_name, path)
+    for row in _reader(path)(path, writing):
+        yield Row(row.line, {FILE: name, **told, **row.cells}, str(path))
 
 
-def _parquet(path: Path) -> Iterator[Row]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        missing = "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'"
-        raise SpecError.at(path, missing) from None
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
-        raise SpecError.at(path, f"not valid Parquet: {error}") from None
-    for number, cells in enumerate(table.to_pylist(), start=1):
-        yield Row(number, cells)
+def _reader(path: Path) -> Reader:
+    reader = READERS.get(ending(path))
+    if reader is None:
+        what = f"unknown kind of file '{path.suffix}'; known: {', '.join(sorted(READERS))}"
+        raise SpecError.at(path, f"{what}. A pattern names some files of a folder: `path: sessions/*.txt`")
+    return reader
 
 
 def told(cell: object, quote: str = "'") -> str:

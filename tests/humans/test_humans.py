@@ -324,3 +324,41 @@ ratings:
         for one in items
     ]
     assert max(spread) > 2
+
+
+def totals(*names: str) -> str:
+    """Semicolons, as Excel writes in most of Europe: each person's total, as the lexical rater comes to it."""
+    rows = [f"s{at};{name};{2 * (at % 4) + int(at % 4 > 0)}" for name in names for at in range(8)]
+    return "\n".join(["session;coder;total", *rows]) + "\n"
+
+
+def test_people_who_gave_totals_alone_are_compared_on_the_total(ran: StudyProject) -> None:
+    ran.write("people.csv", totals("ann", "ben"))
+    done = ran.run("agree", "runs/mine", "people.csv", "--column", "rater=coder")
+    assert done.code == 0, done.err
+    assert list(found(ran)) == ["two.total"]
+    assert found(ran)["two.total"]["pairwise"][0]["model_human"]["value"] == 1
+    assert json.loads(ran.read("runs/mine/agreement/agreement.json"))["missing"] == {}
+
+
+def test_a_file_of_one_person_needs_no_column_of_raters(ran: StudyProject) -> None:
+    ran.write("ann.csv", "\n".join(["session,agenda", *(f"s{at},{2 * (at % 4)}" for at in range(8))]) + "\n")
+    done = ran.run("agree", "runs/mine", "ann.csv")
+    assert done.code == 0, done.err
+    assert json.loads(ran.read("runs/mine/agreement/agreement.json"))["humans"] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (totals("ann"), "no column 'rater'; the file has: session, coder, total. Say which it is: --column rater=NAME"),
+        ("session,total\ns0,8\n", "people.csv:2: total of session 's0' by 'people': 8 is off the scale (0 to 7)"),
+        ("session,total\ns0,3\ns0,3\n", "rater 'people' scores 'total' of session 's0' again; first on line 2"),
+        ("session,agenda,safe,total\ns1,2,1,5\n", "a total of 5, but the items come to 3"),
+    ],
+)
+def test_totals_that_cannot_be_right_are_refused(ran: StudyProject, table: str, problem: str) -> None:
+    ran.write("people.csv", table)
+    done = ran.run("agree", "runs/mine", "people.csv")
+    assert done.code == 2
+    assert problem in done.err

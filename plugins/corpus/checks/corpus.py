@@ -19,8 +19,13 @@ EXAMPLES = 3
 """Examples of each check in the report."""
 
 
-def checked(context: StageContext, transcripts: Sequence[Transcript], options: Mapping[str, Any]) -> list[Transcript]:
-    """The transcripts that are in order; writes corpus/NAME.checks.json.
+def checked(
+    context: StageContext,
+    transcripts: Sequence[Transcript],
+    options: Mapping[str, Any],
+    left_out: Mapping[str, int] | None = None,
+) -> list[Transcript]:
+    """The transcripts that are in order; writes corpus/NAME.checks.json. left_out: turns that were not read, by reason.
 
     Raises StageError when none is left, for a persona that the study evaluates with, and for any fault where
     `on_fail` says so.
@@ -30,7 +35,7 @@ def checked(context: StageContext, transcripts: Sequence[Transcript], options: M
     if options["near_duplicates"]:
         for id_, earlier in copies((one for one in transcripts if not found[one.id]), options["near_duplicates"]):
             found[id_].append(Fault("near duplicate", f"says nearly the same as '{earlier}'"))
-    write_checks(context.folder / "corpus" / f"{context.name}.checks.json", found, options)
+    write_checks(context.folder / "corpus" / f"{context.name}.checks.json", found, options, left_out)
     bad = [id_ for id_, wrong in found.items() if wrong]
     if bad and (options["on_fail"] == "stop" or len(bad) == len(found)):
         first = found[bad[0]][0]
@@ -38,6 +43,8 @@ def checked(context: StageContext, transcripts: Sequence[Transcript], options: M
             f"{len(bad)} of {len(found)} transcripts fail their checks, '{bad[0]}' first ({first.check}: {first.what}); "
             f"all are in corpus/{context.name}.checks.json"
         )
+    if left_out:
+        context.advance(len(found), len(found), "; ".join(f"{why}: {count}" for why, count in left_out.items()))
     return [transcript for transcript in transcripts if not found[transcript.id]]
 
 
@@ -53,7 +60,12 @@ def refuse_evaluated(context: StageContext, transcripts: Sequence[Transcript]) -
         )
 
 
-def write_checks(path: Path, found: Mapping[str, Sequence[Fault]], options: Mapping[str, Any]) -> None:
+def write_checks(
+    path: Path,
+    found: Mapping[str, Sequence[Fault]],
+    options: Mapping[str, Any],
+    left_out: Mapping[str, int] | None = None,
+) -> None:
     """Counts of each check, and examples."""
     counts = Counter(check for wrong in found.values() for check in dict.fromkeys(one.check for one in wrong))
     examples: dict[str, list[dict[str, str]]] = {check: [] for check in sorted(counts)}
@@ -65,6 +77,7 @@ def write_checks(path: Path, found: Mapping[str, Sequence[Fault]], options: Mapp
         "transcripts": len(found),
         "failed": sum(bool(wrong) for wrong in found.values()),
         "on_fail": options["on_fail"],
+        **({"left_out": dict(left_out)} if left_out else {}),
         "checks": {check: {"failed": counts[check], "examples": examples[check]} for check in sorted(counts)},
     }
     write_atomically(path, json.dumps(told, indent=2, ensure_ascii=False) + "\n")

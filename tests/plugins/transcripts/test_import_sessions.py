@@ -10,7 +10,7 @@ import pytest
 
 from cbtrun.contract.records import Session
 from cbtrun.errors import SpecError
-from cbtrun.plugins.transcripts.import_sessions import read_sessions
+from cbtrun.plugins.transcripts.session_rows import read_sessions
 from cbtrun.tables.transcript_table import read_table
 
 CSV = """id,n,who,words,quality,topic
@@ -102,7 +102,7 @@ def test_every_session_that_does_not_fit_is_reported_at_once(tmp_path: Path) -> 
     ("name", "text", "message"),
     [
         ("t.csv", "id,n\n", "holds no rows"),
-        ("t.txt", "hello", "unknown kind of file '.txt'"),
+        ("t.rtf", "hello", "unknown kind of file '.rtf'"),
         ("t.jsonl", "{]\n", "t.jsonl:1:2: not JSON"),
         ("t.jsonl", "[1]\n", "each line must be a JSON object"),
         ("t.parquet", "not parquet", "not valid Parquet"),

@@ -1,0 +1,89 @@
+"""What somebody said, out of a cell or a message: text, or text in content parts; anything else is no text and says what it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+TEXT_PARTS = ("text", "input_text", "output_text")
+THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "thought")
+OPEN, CLOSE = "<think>", "</think>"
+
+
+class Said(NamedTuple):
+    """A text, and how many thoughts of a model were taken out of it."""
+
+    text: str
+    thoughts: int = 0
+
+
+class NotText(ValueError):
+    """A value that nobody can have said: `null`, `NaN`, `a list`, `an object` ..."""
+
+
+def is_absent(value: object) -> bool:
+    """Whether a cell holds nothing: null, or what a table of numbers has for it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def said_in(value: Any) -> Said:
+    """The text of a cell or of a message's content, trimmed. Raises NotText for what is none.
+
+    A list of content parts (OpenAI, Anthropic, Inspect) gives its texts, a line each; thoughts are left out and counted.
+    """
+    if is_absent(value):
+        raise NotText("null" if value is None else "NaN")
+    if isinstance(value, str):
+        return _without_thoughts(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _of_parts(value)
+    return Said(word_of(value))
+
+
+def word_of(value: Any) -> str:
+    """An id, a name or a level as text; empty where the cell holds nothing. Raises NotText for a list or an object."""
+    if is_absent(value):
+        return ""
+    if isinstance(value, Mapping | list | tuple):
+        raise NotText(_kind(value))
+    return _clean(str(value))
+
+
+def _of_parts(value: Any) -> Said:
+    if not isinstance(value, list | tuple) or not all(isinstance(part, Mapping) for part in value):
+        raise NotText(_kind(value))
+    texts, thoughts = [], 0
+    for part in value:
+        kind = part.get("type", "text")
+        if kind in THOUGHT_PARTS or part.get("thought") is True:
+            thoughts += 1
+        elif kind in TEXT_PARTS and isinstance(part.get("text"), str):
+            found = _without_thoughts(part["text"])
+            texts.append(found.text)
+            thoughts += found.thoughts
+        else:
+            raise NotText(f"a content part of type '{str(kind)[:30]}'" if "type" in part else "a list")
+    return Said("\n".join(text for text in texts if text), thoughts)
+
+
+def _without_thoughts(text: str) -> Said:
+    """A text without what stands in <think> marks; a closing mark alone ends thoughts that a template began."""
+    thoughts = 0
+    while (end := text.find(CLOSE)) >= 0:
+        start = text.find(OPEN, 0, end)
+        text = (text[:start] if start >= 0 else "") + text[end + len(CLOSE) :]
+        thoughts += 1
+    if (start := text.find(OPEN)) >= 0:  # cut off while it thought
+        text, thoughts = text[:start], thoughts + 1
+    return Said(_clean(text), thoughts)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "an object"
+    return "a list" if isinstance(value, list | tuple) else f"of type {type(value).__name__}"
