@@ -276,11 +276,32 @@ def _disk_error(error: OSError) -> int:
         )
         return 4
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        click.echo(
-            f"{error.filename}: may not be written ({error.strerror}); choose another place with --runs.", err=True
-        )
+        click.echo(f"{error.filename}: {_not_allowed(error)}", err=True)
         return 2
     raise error
+
+
+def _not_allowed(error: OSError) -> str:
+    """What may not be done with a path, and what to do about it."""
+    import os
+
+    path = error.filename
+    if path is not None and os.path.exists(path):
+        if os.path.isdir(path) and not os.access(path, os.X_OK):
+            return f"may not be looked into ({error.strerror}); give yourself the right to, or name another folder."
+        if not os.access(path, os.R_OK):
+            return f"may not be read ({error.strerror}); give yourself the right to, or name another file."
+    elif path is not None and (shut := _shut_folder(path)):
+        return f"may not be read: folder {shut} may not be looked into ({error.strerror})."
+    return f"may not be written ({error.strerror}); choose another place with --runs."
+
+
+def _shut_folder(path: str) -> str:
+    """The folder on a path's way that this user may not enter; empty where there is none."""
+    import os
+
+    above = [str(folder) for folder in reversed(Path(path).absolute().parents)]
+    return next((one for one in above if os.path.isdir(one) and not os.access(one, os.X_OK)), "")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,21 @@ set_option = click.option(
     metavar="PATH=VALUE",
     help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
 )
+
+
+def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
+    """The folder, which need not be there yet. A file, or a link to nothing, in its place is told before any work."""
+    there = next((path for path in (runs, *runs.parents) if os.path.lexists(path)), None)
+    if there is None or there.is_dir():
+        return runs
+    what = "a link that leads to no folder" if there.is_symlink() else "not a folder"
+    raise click.BadParameter(f"'{there}' is {what}; run folders go into a folder", context, parameter)
+
+
 runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path),
+    callback=_folder_of_runs,
     default=Path("runs"),
     show_default=True,
     help="Folder that holds the run folders.",
