@@ -261,47 +261,10 @@ def _code_of(arguments: list[str] | None) -> object:
         click.echo(str(error), err=True)
         code = error.exit_code
     except OSError as error:
-        code = _disk_error(error)
+        from cbtrun.cli.disk_errors import tell_disk_error
+
+        code = tell_disk_error(error)
     return code
-
-
-def _disk_error(error: OSError) -> int:
-    """What to do about a disk that is full or may not be written; any other OSError is a bug of ours."""
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        click.echo(
-            f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
-            err=True,
-        )
-        return 4
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        click.echo(f"{error.filename}: {_not_allowed(error)}", err=True)
-        return 2
-    raise error
-
-
-def _not_allowed(error: OSError) -> str:
-    """What may not be done with a path, and what to do about it."""
-    import os
-
-    path = error.filename
-    if path is not None and os.path.exists(path):
-        if os.path.isdir(path) and not os.access(path, os.X_OK):
-            return f"may not be looked into ({error.strerror}); give yourself the right to, or name another folder."
-        if not os.access(path, os.R_OK):
-            return f"may not be read ({error.strerror}); give yourself the right to, or name another file."
-    elif path is not None and (shut := _shut_folder(path)):
-        return f"may not be read: folder {shut} may not be looked into ({error.strerror})."
-    return f"may not be written ({error.strerror}); choose another place with --runs."
-
-
-def _shut_folder(path: str) -> str:
-    """The folder on a path's way that this user may not enter; empty where there is none."""
-    import os
-
-    above = [str(folder) for folder in reversed(Path(path).absolute().parents)]
-    return next((one for one in above if os.path.isdir(one) and not os.access(one, os.X_OK)), "")
 
 
 if __name__ == "__main__":

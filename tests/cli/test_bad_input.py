@@ -141,7 +141,7 @@ def test_a_file_where_the_run_folder_would_stand_is_told(study_project: Make) ->
     assert outcome.err.startswith("runs/s: is not a folder")
 
 
-@pytest.mark.skipif(not os.path.exists("/usr/bin/setpriv") or os.geteuid() != 0, reason="takes rights from root")
+@pytest.mark.skipif(not Path("/usr/bin/setpriv").exists() or os.geteuid() != 0, reason="takes rights from root")
 @pytest.mark.parametrize(("shut", "said"), [("t.csv", "may not be read"), ("in", "may not be looked into")])
 def test_what_may_not_be_read_is_not_called_unwritable(study_project: Make, shut: str, said: str) -> None:
     study = STUDY.replace("path: t.csv", "path: in/t.csv") if shut == "in" else STUDY
