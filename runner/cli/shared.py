@@ -107,6 +107,8 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
         click.echo(f"nothing scored: {part}", err=True)
     if more := outcome.unscored[MOST_UNSCORED:]:
         click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
+    for line in outcome.left_out:
+        click.echo(f"left unscored: {line}", err=True)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
