@@ -14,6 +14,9 @@ from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_pe
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
 
+MOST_PROBLEMS = 50
+"""Rows that are told one by one."""
+
 
 @hookimpl
 def options_schema(stage: str) -> Json | None:
@@ -42,12 +45,14 @@ def check_block(context: BlockContext) -> list[Problem] | None:
         return _persona_problems(context)
     if context.stage != "corpus":
         return None
+    path = Path(context.options["path"])
     try:
-        table = read_table(Path(context.options["path"]))
+        table = read_table(path)
     except SpecError as error:
         return list(error.problems)
     found = column_problems(table, context.options["columns"])
-    return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    problems = [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    return problems or mapped(table, context.options, path)[1][:MOST_PROBLEMS]
 
 
 @hookimpl

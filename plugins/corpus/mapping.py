@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cbtrun.plugin import Json, Message, Problem, Table, Transcript
+from cbtrun.plugin import Json, Message, Place, Problem, Table, Transcript, told
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.transcripts.import_sessions import read_sessions
 
@@ -74,15 +74,35 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> tuple[list
     columns["session"] = columns.pop("transcript")
     as_sessions = {"columns": columns, "speakers": options["speakers"], "factors": {}, "labels": labels}
     sessions, problems = read_sessions(table, as_sessions, source)
+    if problems := [*problems, *number_problems(table, labels.get(NUMBER), source)]:
+        return [], problems
     system = [Message(role="system", content=options["system"])] if options["system"] else []
     return [
         Transcript(
             id=one.id,
             persona=one.persona or one.id,
-            session_number=max(1, int(float(one.labels.get(NUMBER, "1")))),
+            session_number=int(float(one.labels.get(NUMBER, "1"))),
             phase=one.labels.get(PHASE, ""),
             rejected=one.labels.get(REJECTED) or None,
             messages=(*system, *(Message(role=turn.speaker, content=turn.text) for turn in one.turns)),
         )
         for one in sessions
     ], problems
+
+
+def number_problems(table: Table, column: str | None, source: Path) -> Iterator[Problem]:
+    """Rows whose session number is none, each with its line."""
+    for row in table.rows if column else ():
+        cell = row.cells.get(column)
+        if not _is_session_number(cell):
+            shown = "empty" if cell is None or not str(cell).strip() else f"{told(cell)}"
+            what = f"column '{column}' must hold the session's number in its course, from 1; it is {shown}"
+            yield Problem(Place(str(source), row.line), "", what)
+
+
+def _is_session_number(cell: object) -> bool:
+    try:
+        number = float(str(cell))
+    except ValueError:
+        return False
+    return number >= 1 and number.is_integer()

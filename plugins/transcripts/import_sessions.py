@@ -15,6 +15,7 @@ from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
+from cbtrun.plugins.transcripts.level_spellings import spelling_problems
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, StageContext
@@ -101,6 +102,7 @@ def check_block(context: BlockContext) -> list[Problem] | None:
     if problems:
         return problems
     _, problems = read_sessions(table, context.options, path)
+    problems += spelling_problems(table, context.options["factors"], path)
     return problems[:MOST_PROBLEMS] or _level_problems(context, table)
 
 
@@ -162,7 +164,7 @@ def _session(id_: str, rows: list[Row], options: Mapping[str, Any], path: Path) 
         if not any(turn.speaker == speaker for turn in spoken):
             raise SpecError.at(path, f"session '{id_}': the {speaker} never speaks", line=rows[0].line)
     facts = {name: _constant(id_, rows, column, path) for name, column in _facts(options).items()}
-    persona = _constant(id_, rows, columns["persona"], path) if "persona" in columns else None
+    persona = _named(id_, rows, columns["persona"], path) if "persona" in columns else None
     return Session(
         id=id_,
         persona=persona,
@@ -227,6 +229,14 @@ def _constant(id_: str, rows: list[Row], column: str, path: Path) -> str:
         )
         raise SpecError.at(path, what, line=rows[0].line)
     return next(iter(values))
+
+
+def _named(id_: str, rows: list[Row], column: str, path: Path) -> str | None:
+    """The patient that a session names; a blank cell, null or NaN is nobody known, not one person of them all."""
+    cells = [row.cells.get(column) for row in rows]
+    if all(cell is None or cell != cell or not str(cell).strip() for cell in cells):
+        return None
+    return _constant(id_, rows, column, path)
 
 
 def _column_problems(context: BlockContext, table: Table) -> list[Problem]:

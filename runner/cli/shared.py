@@ -103,12 +103,7 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     if outcome.failures:
         where = f" Each stands in {outcome.failure_list}." if outcome.failure_list else ""
         click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.{where}", err=True)
-    for part in outcome.unscored[:MOST_UNSCORED]:
-        click.echo(f"nothing scored: {part}", err=True)
-    if more := outcome.unscored[MOST_UNSCORED:]:
-        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
-    for line in outcome.left_out:
-        click.echo(f"left unscored: {line}", err=True)
+    _say_gaps(outcome)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
@@ -124,6 +119,16 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
     return 3 if outcome.failures or outcome.unscored else 0
+
+
+def _say_gaps(outcome: Outcome) -> None:
+    """Print what has no score, and whom no rater was asked about."""
+    for part in outcome.unscored[:MOST_UNSCORED]:
+        click.echo(f"nothing scored: {part}", err=True)
+    if more := outcome.unscored[MOST_UNSCORED:]:
+        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
+    for line in outcome.left_out:
+        click.echo(f"left unscored: {line}", err=True)
 
 
 def finding_of(outcome: Outcome, study: Study) -> str:
