@@ -56,7 +56,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.ratings.languages": "spoken_in why_unreadable",
     "cbtrun.ratings.norms": "norms_of",
     "cbtrun.ratings.order": "asking_place",
-    "cbtrun.ratings.reasons": "NOT_APPLICABLE reason_kind",
+    "cbtrun.ratings.reasons": "NOT_APPLICABLE reason_kind TOO_LONG",
     "cbtrun.ratings.request": (
         "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
         "transcript_length unblinding_flags Window windows"

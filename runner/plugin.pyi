@@ -198,6 +198,7 @@ from cbtrun.ratings.languages import why_unreadable as why_unreadable
 from cbtrun.ratings.norms import norms_of as norms_of
 from cbtrun.ratings.order import asking_place as asking_place
 from cbtrun.ratings.reasons import NOT_APPLICABLE as NOT_APPLICABLE
+from cbtrun.ratings.reasons import TOO_LONG as TOO_LONG
 from cbtrun.ratings.reasons import reason_kind as reason_kind
 from cbtrun.ratings.request import TEMPLATES as TEMPLATES
 from cbtrun.ratings.request import Brief as Brief

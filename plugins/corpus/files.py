@@ -18,6 +18,9 @@ MOST_PROBLEMS = 20
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Persona, Plan, PlanContext, Problem, StageContext, Transcript
 
+MOST_PROBLEMS = 50
+"""Rows that are told one by one."""
+
 
 @hookimpl
 def options_schema(stage: str) -> Json | None:

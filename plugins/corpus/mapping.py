@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cbtrun.plugin import Json, Message, Problem, Session, SpecError, Table, Transcript, told
+from cbtrun.plugin import Json, Message, Place, Problem, Table, Transcript, told
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
 from cbtrun.plugins.transcripts.mapping_schema import COLUMN, column_schema, mapping_problems, row_schema
 from cbtrun.plugins.transcripts.session_rows import left_out, read_sessions
@@ -80,9 +80,11 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> Mapped:
     rows = {name: options[name] for name in ("speakers", "where", "not_text") if name in options}
     sessions, problems = read_sessions(table, rows | {"columns": columns, "factors": {}, "labels": labels}, source)
     system = [Message(role="system", content=options["system"])] if options["system"] else []
+    if problems := [*problems, *number_problems(table, labels.get(NUMBER), source)]:
+        return Mapped([], problems, {})
     transcripts = []
     for one in sessions:
-        number = _session_number(one, labels, source, problems)
+        number = int(float(one.labels.get(NUMBER, "1")))
         transcripts.append(
             Transcript(
                 id=one.id,
@@ -96,12 +98,21 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> Mapped:
     return Mapped(transcripts, problems, left_out(sessions))
 
 
-def _session_number(one: Session, labels: Mapping[str, str], source: Path, problems: list[Problem]) -> int:
-    """The session's place in its course; 1 where the table does not say."""
-    said = one.labels.get(NUMBER)
+def number_problems(table: Table, column: str | None, source: Path) -> Iterator[Problem]:
+    """Rows whose session number is none, each with its line."""
+    if column is None:
+        return
+    for row in table.rows:
+        cell = row.cells.get(column)
+        if not _is_session_number(cell):
+            shown = "empty" if cell is None or not str(cell).strip() else f"{told(cell)}"
+            what = f"column '{column}' must hold the session's number in its course, from 1; it is {shown}"
+            yield Problem(Place(str(source), row.line), "", what)
+
+
+def _is_session_number(cell: object) -> bool:
     try:
-        return max(1, int(float(said))) if said else 1
-    except (ValueError, OverflowError):
-        what = f"transcript '{one.id}': {told(said)} in column '{labels[NUMBER]}' is not a number"
-        problems += SpecError.at(source, what).problems
-        return 1
+        number = float(str(cell))
+    except ValueError:
+        return False
+    return number >= 1 and number.is_integer()

@@ -20,6 +20,7 @@ from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_templat
 from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 from cbtrun.plugins.local_models.same_everywhere import settle_arithmetic
+from cbtrun.plugins.local_models.target_layers import adapts_ends, has_tied_ends
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Problem
@@ -31,6 +32,8 @@ LOADING = threading.Lock()
 KNOWN_WARNINGS = {
     # PEFT asks transformers under the old name.
     r"`is_gradient_checkpointing` is deprecated": FutureWarning,
+    # An adapter on one of two tied layers: refused, with words of our own.
+    r"Model has `tie_word_embeddings=True` and a tied layer is part of the adapter": UserWarning,
 }
 
 
@@ -197,12 +200,18 @@ def with_adapter(model: Any, folder: Path) -> Any:
     check_adapter_files(folder)
     given = adapter_settings(folder)
     try:
+        tied = has_tied_ends(model)
         # PEFT gets our reading of the settings, and does not look at the file.
         settings = LoraConfig(**given)
         with without_known_warnings():
             tuned = PeftModel.from_pretrained(model, str(folder), config=settings, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
+    if tied and adapts_ends(tuned):
+        raise ModelError(
+            f"the adapter in {folder} adapts the embedding or the output layer of a base in which both are one (tied): "
+            "merged it would be another model than was trained"
+        )
     return tuned.merge_and_unload()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
     FORGOTTEN,
+    TOO_LONG,
     AnswerForm,
     AnswerMode,
     Brief,
@@ -119,19 +120,24 @@ def rating_work(name: str, rubric: Rubric, options: Mapping[str, Any]) -> Rating
 
 
 def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
-    """Raises StageError, before the first call, that names every session too long for the set's policy."""
-    limit = work.options["max_chars"]
-    windowed = work.options["long"] == "window"
-    problems = []
-    for session in sessions:
-        turns = _shown(session, work)
-        longest = max(map(_length, turns), default=0) if windowed else transcript_length(turns)
-        if longest > limit:
-            problems.append(f"session '{session.id}': {longest:,} characters{' in one turn' if windowed else ''}")
+    """Raises StageError, before the first call, that names every session too long where the set says `long: fail`."""
+    if work.options["long"] != "fail":
+        return
+    reasons = {session.id: _too_long(_shown(session, work), work.options) for session in sessions}
+    problems = [f"session '{id_}': {why.partition(': ')[2]}" for id_, why in reasons.items() if why]
     if problems:
         shown = [*problems[:20], *([f"and {len(problems) - 20} more"] if len(problems) > 20 else [])]
-        way = "raise max_chars" if windowed else "raise max_chars, or set `long: window` to rate it in parts"
-        raise StageError(f"ratings.{work.set}: longer than max_chars ({limit:,}):\n" + "\n".join(shown) + f"\n{way}")
+        way = "raise max_chars, or set `long: unscored` to rate the others, or `long: window` to rate it in parts"
+        raise StageError(f"ratings.{work.set}: longer than max_chars:\n" + "\n".join(shown) + f"\n{way}")
+
+
+def _too_long(turns: Sequence[ShownTurn], options: Mapping[str, Any]) -> str:
+    """Why the rater is not asked about a session, by its length; empty where it is."""
+    limit, windowed = options["max_chars"], options["long"] == "window"
+    longest = max(map(_length, turns), default=0) if windowed else transcript_length(turns)
+    if longest <= limit:
+        return ""
+    return f"{TOO_LONG}: {longest:,} characters{' in one turn' if windowed else ''}, and max_chars is {limit:,}"
 
 
 async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[Session]) -> Sequence[Rating]:
@@ -161,7 +167,7 @@ async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
     if not turns:
         why = FORGOTTEN if unit.session.ended == FORGOTTEN else NO_TURNS
         return _rating(unit, work, unscored(work.rubric.items, why))
-    if why := _unread(calls, unit.session):
+    if why := _too_long(turns, work.options) or _unread(calls, unit.session):
         return _rating(unit, work, unscored(work.rubric.items, why))
     parts = windows(turns, work.options["max_chars"])
     by_window = []

@@ -84,10 +84,11 @@ OPTIONS: Json = {
             "description": "Longest transcript in one call, in characters; about four make a token.",
         },
         "long": {
-            "enum": ["fail", "window"],
-            "default": "fail",
-            "description": "A session over max_chars: stop and say so, or rate it in consecutive parts of whole turns "
-            "(scales: mean weighted by turns; yes/no: any; counts: sum). Nothing is ever cut off.",
+            "enum": ["unscored", "window", "fail"],
+            "default": "unscored",
+            "description": "A session over max_chars: leave it unscored with that reason and rate the others, rate it in "
+            "consecutive parts of whole turns (scales: mean weighted by turns; yes/no: any; counts: sum), or stop before "
+            "the first call. Nothing is ever cut off.",
         },
         "mask_identity": {
             "type": "boolean",

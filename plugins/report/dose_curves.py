@@ -37,7 +37,7 @@ def dose_plates(given: ReportInput) -> Iterator[Plate]:
 def dose_points(groups: tuple[GroupSummary, ...]) -> tuple[Point, ...]:
     """The levels as points, ascending; none where a level is no number."""
     try:
-        placed = sorted((float(one.level), one) for one in groups)
+        placed = sorted(((float(one.level), one) for one in groups), key=lambda one: one[0])
     except ValueError:
         return ()
     return tuple(

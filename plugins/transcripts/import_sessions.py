@@ -14,6 +14,7 @@ from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
 from cbtrun.plugins.transcripts.cells import cell, has_column
+from cbtrun.plugins.transcripts.level_spellings import spelling_problems
 from cbtrun.plugins.transcripts.mapping_schema import (
     COLUMN,
     column_schema,
@@ -95,6 +96,7 @@ def check_block(context: BlockContext) -> list[Problem] | None:
     if problems:
         return problems
     _, problems = read_sessions(table, context.options, path)
+    problems += spelling_problems(table, context.options["factors"], path)
     return problems[:MOST_PROBLEMS] or _level_problems(context, table)
 
 

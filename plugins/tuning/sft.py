@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import StageError, digest, hookimpl
+from cbtrun.plugin import ModelError, StageError, digest, hookimpl
 from cbtrun.plugins.tuning.sft_options import SCHEMA
 
 if TYPE_CHECKING:
@@ -34,13 +34,31 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """A base whose weights are not on this machine."""
+    """A base that is no local model, and layers that it does not have."""
     if context.stage != "tune":
         return []
     base = context.study.models.get(context.options.get("base", ""))
-    if base is None or base.using in ("transformers", "vllm"):
+    if base is None:
         return []
+    if base.using in ("transformers", "vllm"):
+        return _layer_problems(context, base.model)
     return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
+
+
+def _layer_problems(context: BlockContext, model: str) -> list[Problem]:
+    """What is wrong with the layers that are named, as far as a base's folder tells; its own faults are the model's."""
+    wanted = context.options.get("lora", {}).get("target_modules")
+    if not isinstance(wanted, list):
+        return []
+    from cbtrun.plugins.local_models.model_files import model_folder
+    from cbtrun.plugins.local_models.target_layers import folder_layer_problems
+
+    try:
+        folder = model_folder(model)
+        problems = folder_layer_problems(folder, wanted) if folder is not None else []
+    except ModelError:
+        return []
+    return [context.problem(what, "lora", "target_modules") for what in problems]
 
 
 @hookimpl

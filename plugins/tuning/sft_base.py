@@ -9,6 +9,7 @@ from typing import Any
 
 from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_base
+from cbtrun.plugins.local_models.target_layers import check_layers
 from cbtrun.plugins.tuning.tune_memory import adapter_parameters, shape_of
 from cbtrun.plugins.tuning.tune_requirements import BITSANDBYTES
 
@@ -17,11 +18,15 @@ COPIES = 2 * 3 + 1
 
 
 def open_base(files: ModelFiles, options: Mapping[str, Any]) -> Any:
-    """The base model, for training. Raises StageError when 4 bits are asked for and cannot be had."""
+    """The base model, for training.
+
+    Raises StageError when 4 bits are asked for and cannot be had, and for layers to adapt that it does not have.
+    """
     attention = None if options["attention"] == "auto" else options["attention"]
-    if options["quantisation"] == "none":
-        return load_base(files, options["precision"], attention)
-    return load_base(files, options["precision"], attention, four_bits(options))
+    quantised = None if options["quantisation"] == "none" else four_bits(options)
+    base = load_base(files, options["precision"], attention, quantised)
+    check_layers(base, options["lora"]["target_modules"])
+    return base
 
 
 def four_bits(options: Mapping[str, Any]) -> Any:

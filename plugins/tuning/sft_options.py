@@ -38,7 +38,9 @@ LORA: Json = {
                 {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
             ],
             "default": "all-linear",
-            "description": "Layers to adapt: `all-linear` (all but the output layer), or names such as q_proj.",
+            "x-rehearsal": {"as": "all-linear"},  # a stand-in's layers may have other names
+            "description": "Layers to adapt: `all-linear` (all but the output layer), or names such as q_proj: each must be "
+            "one of the base's, and none its embedding where the output layer is tied to it.",
         },
         "train_embeddings": option(
             "boolean",

@@ -261,26 +261,10 @@ def _code_of(arguments: list[str] | None) -> object:
         click.echo(str(error), err=True)
         code = error.exit_code
     except OSError as error:
-        code = _disk_error(error)
+        from cbtrun.cli.disk_errors import tell_disk_error
+
+        code = tell_disk_error(error)
     return code
-
-
-def _disk_error(error: OSError) -> int:
-    """What to do about a disk that is full or may not be written; any other OSError is a bug of ours."""
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        click.echo(
-            f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
-            err=True,
-        )
-        return 4
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        click.echo(
-            f"{error.filename}: may not be written ({error.strerror}); choose another place with --runs.", err=True
-        )
-        return 2
-    raise error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,21 @@ set_option = click.option(
     metavar="PATH=VALUE",
     help="Override a key of the study, e.g. --set sessions.max_turns=12. The value is read as YAML.",
 )
+
+
+def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
+    """The folder, which need not be there yet. A file, or a link to nothing, in its place is told before any work."""
+    there = next((path for path in (runs, *runs.parents) if os.path.lexists(path)), None)
+    if there is None or there.is_dir():
+        return runs
+    what = "a link that leads to no folder" if there.is_symlink() else "not a folder"
+    raise click.BadParameter(f"'{there}' is {what}; run folders go into a folder", context, parameter)
+
+
 runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path),
+    callback=_folder_of_runs,
     default=Path("runs"),
     show_default=True,
     help="Folder that holds the run folders.",
@@ -90,10 +103,7 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     if outcome.failures:
         where = f" Each stands in {outcome.failure_list}." if outcome.failure_list else ""
         click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.{where}", err=True)
-    for part in outcome.unscored[:MOST_UNSCORED]:
-        click.echo(f"nothing scored: {part}", err=True)
-    if more := outcome.unscored[MOST_UNSCORED:]:
-        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
+    _say_gaps(outcome)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
     if not outcome.failures and not outcome.done:
@@ -109,6 +119,16 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
     return 3 if outcome.failures or outcome.unscored else 0
+
+
+def _say_gaps(outcome: Outcome) -> None:
+    """Print what has no score, and whom no rater was asked about."""
+    for part in outcome.unscored[:MOST_UNSCORED]:
+        click.echo(f"nothing scored: {part}", err=True)
+    if more := outcome.unscored[MOST_UNSCORED:]:
+        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
+    for line in outcome.left_out:
+        click.echo(f"left unscored: {line}", err=True)
 
 
 def finding_of(outcome: Outcome, study: Study) -> str:

@@ -25,6 +25,11 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         """A folder that need not be there yet. Raises StageError when anything in it is no plain file or folder."""
+        if os.path.lexists(path) and not path.is_dir():
+            raise StageError(
+                f"{path}: is not a folder, and this study's run folder would stand there; move it, or give the study "
+                "another name (--set study=NAME)"
+            )
         refuse_strange_files(path)
         self.path = path
 

@@ -7,11 +7,12 @@ the journal are one for all models.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TextIO, cast
@@ -74,13 +75,33 @@ def hidden_output() -> Iterator[None]:
 
 
 class _HidingStream:
-    """A text stream that hides keys; in everything else the stream itself."""
+    """A text stream that hides keys, and says nothing more once its reader left; in everything else the stream itself."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._left = False
+        """Whether whoever read the output is gone: `| head -1`."""
 
     def write(self, text: str) -> int:
-        return self._stream.write(hide(text) if isinstance(text, str) else text)
+        if not self._left:
+            with self._reader_may_leave():
+                self._stream.write(hide(text) if isinstance(text, str) else text)
+        return len(text)
+
+    def flush(self) -> None:
+        if not self._left:
+            with self._reader_may_leave():
+                self._stream.flush()
+
+    @contextmanager
+    def _reader_may_leave(self) -> Iterator[None]:
+        """What is paid for by the hour must not end because a pager did: the rest goes nowhere."""
+        try:
+            yield
+        except BrokenPipeError:
+            self._left = True
+            with suppress(OSError, ValueError):  # or the interpreter complains when it flushes at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def writelines(self, lines: Iterator[str]) -> None:
         self.write("".join(lines))

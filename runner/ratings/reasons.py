@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NOT_APPLICABLE = "not applicable"
+TOO_LONG = "too long for the rater"
+"""Of a whole session; what follows the colon says how long, and what is taken."""
 
 
 def reason_kind(reason: str) -> str:

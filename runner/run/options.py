@@ -48,6 +48,8 @@ class Outcome:
     report: Path | None = None
     unscored: tuple[NothingScored, ...] = ()
     """Parts of the study without one score: such a run is not done."""
+    left_out: tuple[str, ...] = ()
+    """Sessions that no rater was asked about, by reason, in words."""
     failure_list: Path | None = None
     """File with every failure; none where there is none."""
     promise: Promise | None = None

@@ -24,6 +24,7 @@ from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
+from cbtrun.results.left_out import left_out
 from cbtrun.results.nothing_scored import nothing_scored
 from cbtrun.results.parts import Parts
 from cbtrun.results.records import results_bytes
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
+    from cbtrun.results.records import Results
     from cbtrun.scores.rated_sets import RatedSet
     from cbtrun.study.spec import Study
 
@@ -118,7 +120,7 @@ class StagesAtWork:
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
         if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
-            self.outcome.unscored = nothing_scored(self.inputs.results(), self.study)
+            self._note_gaps(self.inputs.results())
             return
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
@@ -133,11 +135,15 @@ class StagesAtWork:
             self.lost,
         )
         self.outcome.failures += self.lost.failures
-        self.outcome.unscored = nothing_scored(results, self.study)
+        self._note_gaps(results)
         write_atomically(self.folder.results, results_bytes(results).decode())
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+
+    def _note_gaps(self, results: Results) -> None:
+        self.outcome.unscored = nothing_scored(results, self.study)
+        self.outcome.left_out = left_out(results)
 
     def _answers(self, rated: Mapping[str, RatedSet]) -> list[Comparison]:
         """The comparisons of all analyses, with what can be said only when all are there."""

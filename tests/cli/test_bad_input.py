@@ -122,3 +122,38 @@ def test_a_read_only_folder_is_refused_with_what_to_do(study_project: Make, smal
     assert outcome.returncode == 2
     assert "may not be written" in outcome.stderr
     assert "--runs" in outcome.stderr
+
+
+@pytest.mark.parametrize("place", ["afile", "afile/below", "broken"])
+def test_runs_that_are_a_file_or_a_broken_link_are_told_before_any_work(study_project: Make, place: str) -> None:
+    project = study_project({"study.yaml": STUDY, "t.csv": TRANSCRIPTS, "afile": ""})
+    (project.folder / "broken").symlink_to("/nonexistent/place")
+    outcome = project.run("study.yaml", "--runs", place)
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+    assert f"'{place.split('/')[0]}' is " in outcome.err
+    assert outcome.out == ""
+
+
+def test_a_file_where_the_run_folder_would_stand_is_told(study_project: Make) -> None:
+    outcome = study_project({"study.yaml": STUDY, "t.csv": TRANSCRIPTS, "runs/s": ""}).run()
+    assert outcome.code == 2
+    assert outcome.err.startswith("runs/s: is not a folder")
+
+
+@pytest.mark.skipif(not Path("/usr/bin/setpriv").exists() or os.geteuid() != 0, reason="takes rights from root")
+@pytest.mark.parametrize(
+    ("shut", "said"), [("t.csv", "cannot be read: Permission denied"), ("in", "may not be looked into")]
+)
+def test_what_may_not_be_read_is_not_called_unwritable(study_project: Make, shut: str, said: str) -> None:
+    study = STUDY.replace("path: t.csv", "path: in/t.csv") if shut == "in" else STUDY
+    project = study_project({"study.yaml": study, "t.csv": TRANSCRIPTS, "in/t.csv": TRANSCRIPTS})
+    (project.folder / shut).chmod(0)
+    without = ["/usr/bin/setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    command = [*without, sys.executable, "-m", "cbtrun.cli.main", "validate", "study.yaml"]
+    ended = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    (project.folder / shut).chmod(0o700)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "--runs" not in ended.stderr
+    assert "Traceback" not in ended.stderr

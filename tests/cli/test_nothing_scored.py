@@ -161,3 +161,14 @@ def test_a_server_that_knows_no_such_model_is_asked_once_and_again_by_the_next_r
 )
 def test_a_refusal_is_about_every_request_or_about_this_one(status: int, said: str, all_of_them: bool | None) -> None:
     assert would_refuse_all(status, said) is all_of_them
+
+
+def test_a_session_too_long_for_a_rater_is_told_and_the_others_are_rated(study_project: MakeProject) -> None:
+    from tests.helpers.imported_study import STUDY as IMPORTED
+    from tests.helpers.imported_study import TRANSCRIPTS
+
+    study = IMPORTED.replace("raters: [rater]", "raters: [rater], max_chars: 1000")
+    text = TRANSCRIPTS + "d,patient," + "I could not sleep. " * 80 + ",poor\n"
+    outcome = study_project({"study.yaml": study, "t.csv": text}).run()
+    assert outcome.code == 0
+    assert "left unscored: rating set 'ctrs': 1 of 4 sessions unscored: too long for the rater" in outcome.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -139,3 +140,12 @@ def test_processes_that_train_are_started_without_keys(tmp_path: Path, monkeypat
         run_together("any", tmp_path, 1, (), print)
     assert {"HF_TOKEN", "WANDB_API_KEY", "PATH"} <= told.keys()
     assert not {"OPENAI_API_KEY", "OTHER"} & told.keys()
+
+
+def test_output_goes_on_into_nothing_when_its_reader_left() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe, redirect_stdout(pipe), hidden_output():
+        for line in ("one", "two"):
+            print(line, flush=True)  # a BrokenPipeError would end a run that is paid for
+        print("unflushed")

@@ -13,7 +13,7 @@ from cbtrun.tables.readers.spoken_lines import TURN
 from cbtrun.tables.row import Row, Writing
 from cbtrun.tables.text_file import text_of
 
-TIMES = re.compile(r"\s*([\d:.,]{5,15})[ \t]+-->[ \t]+([\d:.,]{5,15})")
+TIMES = re.compile(r"([\d:.,]{5,15})[ \t]+-->[ \t]+([\d:.,]{5,15})")
 VOICE = re.compile(r"<v(?:\.[^ \t>]{0,50})?[ \t]+([^>]{1,100})>")
 TAG = re.compile(r"</?[a-zA-Z][^<>]{0,100}>")
 
@@ -36,7 +36,7 @@ def rows(path: Path, writing: Writing) -> Iterator[Row]:
 def _cues(lines: list[str]) -> Iterator[Row]:
     at = 0
     while at < len(lines):
-        times = TIMES.match(lines[at])
+        times = TIMES.match(lines[at].lstrip())
         start = at
         at += 1
         if not times:

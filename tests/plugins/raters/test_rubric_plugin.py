@@ -147,11 +147,22 @@ def test_a_session_without_turns_is_unscored_and_asks_nobody() -> None:
     assert {score.reason for score in rating.scores} == {"the session has no turns"}
 
 
+def test_a_session_that_is_too_long_is_unscored_with_its_reason_and_the_others_are_rated() -> None:
+    rater = willing()
+    sessions = [a_session([("patient", "word " * 400)], id="long"), a_session(id="short")]
+    long, short = rate_sessions(stage(sessions, {"a": rater}, max_chars=1000))
+    [why] = {score.reason for score in long.scores}
+    assert why is not None
+    assert re.fullmatch(r"too long for the rater: 2,\d{3} characters, and max_chars is 1,000", why)
+    assert [score.reason for score in short.scores] == [None] * len(short.scores)
+    assert {request.about for request in rater.requests} == {"short"}
+
+
 def test_sessions_that_are_too_long_are_all_named_before_the_first_call() -> None:
     rater = willing()
     sessions = [a_session([("patient", "word " * 400)], id=name) for name in ("s1", "s2")]
     with pytest.raises(StageError, match=r"(?s)'s1': 2,\d{3} characters.*'s2'.*long: window"):
-        rate_sessions(stage(sessions, {"a": rater}, max_chars=1000))
+        rate_sessions(stage(sessions, {"a": rater}, max_chars=1000, long="fail"))
     assert rater.requests == []
 
 
@@ -183,9 +194,10 @@ def test_an_item_unscored_in_one_window_is_unscored() -> None:
     assert [score.absent for score in rating.scores] == [False, True]
 
 
-def test_one_turn_over_the_limit_is_refused_even_with_windows() -> None:
-    with pytest.raises(StageError, match="in one turn"):
-        rate_sessions(stage([a_session([("patient", "x" * 2000)])], {"a": willing()}, max_chars=1000, long="window"))
+def test_one_turn_over_the_limit_is_unscored_even_with_windows() -> None:
+    session = a_session([("patient", "x" * 2000)])
+    [rating] = rate_sessions(stage([session], {"a": willing()}, max_chars=1000, long="window"))
+    assert all("in one turn" in (score.reason or "") for score in rating.scores)
 
 
 def test_words_that_name_a_model_are_flagged_and_masked_on_wish() -> None:
