@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from cbtrun.plugin import Problem, Session, SpecError, Table, Turn, digest, told
 from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.transcripts.cells import at_row, cell, kept_rows, word
-from cbtrun.plugins.transcripts.repeats import refuse_repeats
+from cbtrun.plugins.transcripts.repeated_utterances import refuse_repeats
 from cbtrun.plugins.transcripts.said import NotText, said_in, word_of
 
 ROLE_KEYS = ("role", "from", "speaker")
@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Tally:
+class LeftOut:
     """What was left out of a session, by reason."""
 
     empty: int = 0
@@ -101,7 +101,7 @@ def grouped_rows(
 
 
 def _session(id_: str, rows: list[Row], options: Mapping[str, Any], path: Path) -> Session:
-    tally = Tally()
+    tally = LeftOut()
     lines = list(_lines(id_, rows, options["columns"], path))
     spoken = tuple(turn for line in lines if (turn := _turn(id_, line, options, path, tally)) is not None)
     for speaker in ("therapist", "patient"):
@@ -195,7 +195,7 @@ def _key(message: Any, columns: Mapping[str, str], ours: str, usual: Sequence[st
     return next((key for key in keys if isinstance(message, Mapping) and key in message), None)
 
 
-def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tally: Tally) -> Turn | None:
+def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tally: LeftOut) -> Turn | None:
     """The turn that a line is; none for what is skipped, empty, or no text and to be dropped."""
     part = part_of(id_, line, options, source)
     if part == "skip":
