@@ -108,7 +108,7 @@ def _session(id_: str, rows: list[Row], options: Mapping[str, Any], path: Path) 
         if not any(turn.speaker == speaker for turn in spoken):
             raise at_row(path, rows[0], f"session '{id_}': the {speaker} never speaks")
     facts = {name: _constant(id_, rows, column, path) for name, column in _facts(options).items()}
-    rejected = _rejected(id_, rows[0], options, path)
+    rejected = _rejected(id_, rows, options, path)
     persona = _constant(id_, rows, options["columns"]["persona"], path) if "persona" in options["columns"] else ""
     labels = {name: facts["label", name] for name in options["labels"] if facts["label", name]}
     return Session(
@@ -225,12 +225,16 @@ def part_of(id_: str, line: Line, options: Mapping[str, Any], source: object) ->
     return str(part)
 
 
-def _rejected(id_: str, row: Row, options: Mapping[str, Any], source: Path) -> str:
+def _rejected(id_: str, rows: list[Row], options: Mapping[str, Any], source: Path) -> str:
     """The last turn of the therapist that was liked less: a text, or the last one of a list of messages; empty without."""
     column = options["columns"].get("rejected")
-    value = cell(row, column) if column else None
-    if value is None:
+    held = {str(cell(row, column)): row for row in rows if cell(row, column) is not None} if column else {}
+    if not held:
         return ""
+    row = next(iter(held.values()))
+    if len(held) > 1:
+        raise at_row(source, row, f"session '{id_}': column '{column}' has several values")
+    value = cell(row, str(column))
     try:
         if not isinstance(value, list | tuple) or not any(
             _key(one, options["columns"], "role", ROLE_KEYS) for one in value
