@@ -171,6 +171,8 @@ class StageContext:
     """Units that may be under way at once."""
     failures: list[Failure] = field(default_factory=list)
     """Units of this stage that could not be finished; `each` adds to it."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """What of its files the stage did not take: why -> how many; told on its last line."""
     forgotten: frozenset[str] = frozenset()
     """Ids of those whose words were taken out of the run: nobody plays them any more."""
     facts: RunFacts = field(default_factory=lambda: RunFacts())

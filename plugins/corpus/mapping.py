@@ -60,7 +60,7 @@ def column_problems(table: Table, options: Mapping[str, Any]) -> dict[str, str]:
     return problems
 
 
-class Mapped(NamedTuple):
+class MappedRows(NamedTuple):
     """What a table gave."""
 
     transcripts: list[Transcript]
@@ -71,7 +71,7 @@ class Mapped(NamedTuple):
     """Turns, or parts of turns, that were left out: why -> how many."""
 
 
-def mapped(table: Table, options: Mapping[str, Any], source: Path) -> Mapped:
+def mapped(table: Table, options: Mapping[str, Any], source: Path) -> MappedRows:
     """The transcripts of a table."""
     columns = dict(options["columns"])
     labels = {name: columns.pop(name) for name in (NUMBER, PHASE) if name in columns}
@@ -95,7 +95,7 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> Mapped:
                 messages=(*system, *(Message(role=turn.speaker, content=turn.text) for turn in one.turns)),
             )
         )
-    return Mapped(transcripts, problems, left_out(sessions))
+    return MappedRows(transcripts, problems, left_out(sessions))
 
 
 def number_problems(table: Table, column: str | None, source: Path) -> Iterator[Problem]:

@@ -107,8 +107,7 @@ def run_sessions(context: StageContext) -> list[Session]:
     sessions, problems = read_sessions(table_of(context.options), context.options, path)
     if problems:
         raise SpecError(problems)
-    if counts := left_out(sessions):
-        context.advance(len(sessions), len(sessions), "; ".join(f"{why}: {count}" for why, count in counts.items()))
+    context.left_out.update(left_out(sessions))
     shown = with_controls(sessions, context.options.get("controls", ()), context.seed)
     return [checked(_with_language(session), Case(session.turns), context.options) for session in shown]
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from cbtrun.plugin import Problem, Session, SpecError, Table, Turn, digest, told
 from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.transcripts.cells import at_row, cell, kept_rows, word
-from cbtrun.plugins.transcripts.repeats import refuse_repeats
+from cbtrun.plugins.transcripts.repeated_utterances import refuse_repeats
 from cbtrun.plugins.transcripts.said import NotText, said_in, word_of
 
 ROLE_KEYS = ("role", "from", "speaker")
@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Tally:
+class LeftOut:
     """What was left out of a session, by reason."""
 
     empty: int = 0
@@ -101,14 +101,14 @@ def grouped_rows(
 
 
 def _session(id_: str, rows: list[Row], options: Mapping[str, Any], path: Path) -> Session:
-    tally = Tally()
+    tally = LeftOut()
     lines = list(_lines(id_, rows, options["columns"], path))
     spoken = tuple(turn for line in lines if (turn := _turn(id_, line, options, path, tally)) is not None)
     for speaker in ("therapist", "patient"):
         if not any(turn.speaker == speaker for turn in spoken):
             raise at_row(path, rows[0], f"session '{id_}': the {speaker} never speaks")
     facts = {name: _constant(id_, rows, column, path) for name, column in _facts(options).items()}
-    rejected = _rejected(id_, rows[0], options, path)
+    rejected = _rejected(id_, rows, options, path)
     persona = _constant(id_, rows, options["columns"]["persona"], path) if "persona" in options["columns"] else ""
     labels = {name: facts["label", name] for name in options["labels"] if facts["label", name]}
     return Session(
@@ -195,7 +195,7 @@ def _key(message: Any, columns: Mapping[str, str], ours: str, usual: Sequence[st
     return next((key for key in keys if isinstance(message, Mapping) and key in message), None)
 
 
-def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tally: Tally) -> Turn | None:
+def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tally: LeftOut) -> Turn | None:
     """The turn that a line is; none for what is skipped, empty, or no text and to be dropped."""
     part = part_of(id_, line, options, source)
     if part == "skip":
@@ -225,12 +225,16 @@ def part_of(id_: str, line: Line, options: Mapping[str, Any], source: object) ->
     return str(part)
 
 
-def _rejected(id_: str, row: Row, options: Mapping[str, Any], source: Path) -> str:
+def _rejected(id_: str, rows: list[Row], options: Mapping[str, Any], source: Path) -> str:
     """The last turn of the therapist that was liked less: a text, or the last one of a list of messages; empty without."""
     column = options["columns"].get("rejected")
-    value = cell(row, column) if column else None
-    if value is None:
+    held = {str(cell(row, column)): row for row in rows if cell(row, column) is not None} if column else {}
+    if not held:
         return ""
+    row = next(iter(held.values()))
+    if len(held) > 1:
+        raise at_row(source, row, f"session '{id_}': column '{column}' has several values")
+    value = cell(row, str(column))
     try:
         if not isinstance(value, list | tuple) or not any(
             _key(one, options["columns"], "role", ROLE_KEYS) for one in value

@@ -279,7 +279,9 @@ class StagesAtWork:
             self.journal.unmark_stage(stage.id)
         else:
             self.journal.mark_stage(stage.id, self._mark(now, self.outputs[stage.id], units))
-        self._tell(_note(stage, "incomplete" if context.failures else "done", units, tally), "stage_finished")
+        state = "incomplete" if context.failures else "done"
+        told = ", ".join(f"{why}: {count:,}" for why, count in context.left_out.items())
+        self._tell(_note(stage, state, units, tally, detail=told), "stage_finished")
 
     def _mark(self, now: StageMark, output: str, units: int) -> StageMark:
         return StageMark(now.fingerprint, output, units, now.code, __version__)

@@ -383,7 +383,7 @@ def test_the_doctor_asks_every_kind_of_tune_job_for_its_memory(
         "tune: {p: {using: preference, base: base, corpus: c}, s: {using: sft, base: base, corpus: c}}\n"
     )
     study = study.replace("  careful:", "  base: {using: transformers, model: org/llama-8b}\n  careful:", 1)
-    row = json.dumps({"id": "1", "who": "t", "said": "Go on.", "other": "Stop."}) + "\n"
+    row = "".join(json.dumps({"id": "1", "who": who, "said": "Go on.", "other": "Stop."}) + "\n" for who in ("p", "t"))
     project = study_project({"study.yaml": study + "contains: none\n", "turns.jsonl": row})
     outcome = project.run("doctor", "study.yaml")
     stopped = re.findall(r"^stop +GPU for tune\.(\w): 1 GPU, 2 GiB; needs about", outcome.out, re.MULTILINE)

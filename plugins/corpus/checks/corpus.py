@@ -44,7 +44,7 @@ def checked(
             f"all are in corpus/{context.name}.checks.json"
         )
     if left_out:
-        context.advance(len(found), len(found), "; ".join(f"{why}: {count}" for why, count in left_out.items()))
+        context.left_out.update(left_out)
     return [transcript for transcript in transcripts if not found[transcript.id]]
 
 
