@@ -92,7 +92,9 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> tuple[list
 
 def number_problems(table: Table, column: str | None, source: Path) -> Iterator[Problem]:
     """Rows whose session number is none, each with its line."""
-    for row in table.rows if column else ():
+    if column is None:
+        return
+    for row in table.rows:
         cell = row.cells.get(column)
         if not _is_session_number(cell):
             shown = "empty" if cell is None or not str(cell).strip() else f"{told(cell)}"
