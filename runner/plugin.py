@@ -43,8 +43,8 @@ HOMES: Mapping[str, str] = {
     # Records of a study, and lists of them on disk
     "cbtrun.contract.record_schema": "record_schema",
     "cbtrun.contract.records": (
-        "Adapter Comparison Effect Failure Interval ItemScore Json Message Persona Rating Record Session "
-        "Situation Speaker Test Transcript Turn"
+        "Adapter Comparison Effect Failure FullPersona Interval ItemScore Json Message Persona Rating "
+        "Record Session Situation Speaker Test Transcript Turn"
     ),
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",

@@ -105,6 +105,7 @@ from cbtrun.contract.records import Adapter as Adapter
 from cbtrun.contract.records import Comparison as Comparison
 from cbtrun.contract.records import Effect as Effect
 from cbtrun.contract.records import Failure as Failure
+from cbtrun.contract.records import FullPersona as FullPersona
 from cbtrun.contract.records import Interval as Interval
 from cbtrun.contract.records import ItemScore as ItemScore
 from cbtrun.contract.records import Json as Json

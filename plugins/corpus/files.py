@@ -61,7 +61,11 @@ def plan_block(context: PlanContext) -> Plan | None:
     from cbtrun.plugin import Plan
 
     path = persona_path(context.options["path"], Path.cwd())
-    return Plan(units=len(read_personas(path)[: context.options.get("first")])) if path else None
+    return (
+        Plan(units=len(read_personas(path, context.options.get("columns"))[: context.options.get("first")]))
+        if path
+        else None
+    )
 
 
 @hookimpl
@@ -70,7 +74,7 @@ def make_personas(context: StageContext) -> list[Persona]:
     path = persona_path(context.options["path"], Path.cwd())
     if path is None:
         raise StageError(f"personas.{context.name}: no file '{context.options['path']}'")
-    return read_personas(path)[: context.options.get("first")]
+    return read_personas(path, context.options.get("columns"))[: context.options.get("first")]
 
 
 def _persona_problems(context: BlockContext) -> list[Problem]:
@@ -78,7 +82,7 @@ def _persona_problems(context: BlockContext) -> list[Problem]:
     if path is None:
         return [context.problem(f"no personas '{context.options['path']}'; shipped: eval-120", "path")]
     try:
-        read_personas(path)
+        read_personas(path, context.options.get("columns"))
     except SpecError as error:
         return list(error.problems)
     return []

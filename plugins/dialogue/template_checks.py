@@ -71,7 +71,9 @@ def _written(context: BlockContext) -> Sequence[Persona]:
         return ()
     found = persona_path(str(path), context.folder)
     try:
-        return read_personas(found)[: block.get("first") or MOST_TRIED][:MOST_TRIED] if found else ()
+        return (
+            read_personas(found, block.get("columns"))[: block.get("first") or MOST_TRIED][:MOST_TRIED] if found else ()
+        )
     except (CbtrunError, OSError, ValueError):
         return ()  # whoever reads the set says what is wrong with it
 

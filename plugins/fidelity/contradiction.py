@@ -108,7 +108,7 @@ def _age(lowered: str, persona: Persona) -> bool:
     if not found or re.search(r"\b(?:when|till|until|by the time|since|before) i\b", lowered):
         return False
     age = _number(found["one"] or found["two"] or found["three"])
-    return age is not None and abs(age - persona.age) > 1
+    return age is not None and persona.age is not None and abs(age - persona.age) > 1
 
 
 def _number(words: str) -> int | None:
@@ -119,6 +119,8 @@ def _number(words: str) -> int | None:
 
 
 def _name(sentence: str, persona: Persona) -> bool:
+    if not persona.name:
+        return False
     found = re.search(NAME, sentence)
     said = (found["one"] or found["two"]) if found else persona.name
     return said not in NO_NAMES and said != persona.name and said.lower()[:3] != persona.name.lower()[:3]
@@ -127,12 +129,14 @@ def _name(sentence: str, persona: Persona) -> bool:
 def _trade(lowered: str, persona: Persona) -> bool:
     """A trade that shares no word stem with the persona's own, nor with anything else in its life."""
     found = re.search(TRADE, lowered)
-    if not found:
+    if not found or not persona.occupation:
         return False
     return not any(word[:5] in _life(persona) for word in found["trade"].split() if len(word) > 3)
 
 
 def _home(lowered: str, persona: Persona) -> bool:
+    if not persona.living_situation:
+        return False
     home, life = persona.living_situation.lower(), _life(persona)
     alone = re.search(r"\b(?:on my own|alone|by myself)\b", home) is not None
     attached = re.search(rf"\b(?:{PARTNER})\b", home) is not None

@@ -50,10 +50,12 @@ def _echoed(text: str, told: frozenset[tuple[str, ...]], persona: Persona | None
 
 def _third_person(text: str, persona: Persona) -> str:
     """The persona's name where a narrator would put it: `Anna (34, baker)`, `[As Anna, ...`, `Anna looks at`."""
+    if not persona.name:
+        return ""
     name = re.escape(persona.name)
     found = re.search(
         rf"\b{name} ?\(\d|[\[(*](?:\w+ ){{0,4}}{name}\b|^{name}(?:'s| (?:looks|sighs|says|nods|pauses|shrugs|smiles|hesitates))\b"
-        rf"|\b{name}, {persona.age}\b|^\W*{name}\s*:",
+        rf"|\b{name}, {persona.age or r'[1-9][0-9]'}\b|^\W*{name}\s*:",
         text,
     )
     return found[0] if found else ""

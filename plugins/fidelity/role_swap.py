@@ -10,7 +10,7 @@ from cbtrun.plugins.fidelity.finding import Case, Check, Finding, spoken_sentenc
 
 FEELS = r"(?:feel(?:ing|ings|s)?|felt|mind|thoughts?|thinking|mood|emotions?|body)"
 LABEL = {"patient": r"^\W*(?:therapist|counsell?or|clinician)\s*:", "therapist": r"^\W*(?:patient|client)\s*:"}
-"""A turn that begins with the other speaker's name."""
+"""A line that begins with the other speaker's name: who speaks both parts writes them as a script."""
 
 OF_THERAPISTS = {
     r"\bas (?:your|a) (?:therapist|counsell?or|clinician)\b": 2,
@@ -76,7 +76,7 @@ def _swapped(case: Case, speaker: Speaker, words: dict[str, int]) -> Iterator[Fi
     for number, text in case.of(speaker):
         weights = {part: weigh(part, words) for part in spoken_sentences(straight(text))}
         heaviest = max(weights, key=weights.__getitem__, default="")
-        if re.match(LABEL[speaker], text, re.IGNORECASE):
+        if re.search(LABEL[speaker], text, re.IGNORECASE | re.MULTILINE):
             yield Finding("role_swap", speaker, number, text)
         elif max(weights.values(), default=0) >= 2 and sum(weights.values()) >= _needed(text):
             yield Finding("role_swap", speaker, number, heaviest)

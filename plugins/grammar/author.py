@@ -15,6 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import Model, ModelContext, ModelError, Reply, Request, hookimpl
+from cbtrun.plugins.personas.whole_persons import whole_person_problems
 from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import practice_option
 
@@ -43,8 +44,14 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """The practice must be there and make sense."""
-    return practice_problems(context)
+    """The practice must be there and make sense, and the personas that it writes for have every field."""
+    asked = [one for one in context.study.corpora.values() if one.options.get("author") == context.name]
+    lacking = [
+        problem
+        for personas in dict.fromkeys(one.personas for one in asked)
+        for problem in whole_person_problems(context, personas, f"the grammar `{context.name}`")
+    ]
+    return [*practice_problems(context), *lacking]
 
 
 @hookimpl

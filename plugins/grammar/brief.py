@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cbtrun.plugin import ModelError, Persona, Record, Request
+from cbtrun.plugin import FullPersona, ModelError, Record, Request
 
 
 class SessionPlan(Record):
@@ -40,7 +40,7 @@ class Brief(Record):
 
     register_: str
     """`cbt`, `supportive`, `shuffled`, or the name of a practice."""
-    patient: Persona
+    patient: FullPersona
     session: SessionPlan
     before: tuple[EarlierSession, ...] = ()
 

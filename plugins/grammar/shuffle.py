@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from cbtrun.plugin import Persona
+from cbtrun.plugin import FullPersona
 from cbtrun.plugins.grammar.brief import Brief, Written
 from cbtrun.plugins.grammar.course import FEWEST_WORDS, MOST_WORDS, write_cbt
 from cbtrun.plugins.personas.attributes import attributes_path, read_attributes
@@ -49,7 +49,7 @@ def _nearer_with(left: list[str], turn: list[str], goal: int) -> bool:
     return words + more / 2 < goal and words + more <= MOST_WORDS
 
 
-def _somebody_else(patient: Persona, rng: Random) -> Persona:
+def _somebody_else(patient: FullPersona, rng: Random) -> FullPersona:
     """A shipped persona with another life than the patient's."""
     path = attributes_path("depression", Path())
     assert path is not None

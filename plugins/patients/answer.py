@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from cbtrun.plugin import Persona
+from cbtrun.plugin import FullPersona
 from cbtrun.plugins.patients.course import later_answer
 from cbtrun.plugins.patients.hearing import alike
 from cbtrun.plugins.patients.state import State
@@ -51,7 +51,7 @@ ROOM_FOR_MORE = frozenset(
 TRIES = 12  # wordings drawn to find one that was not heard before
 
 
-def answer(persona: Persona, state: State, rng: Random) -> str:
+def answer(persona: FullPersona, state: State, rng: Random) -> str:
     """The patient's next turn."""
     kinds = choose(persona, state, rng)
     best, least = "", 2.0
@@ -68,7 +68,7 @@ def answer(persona: Persona, state: State, rng: Random) -> str:
     return best
 
 
-def choose(persona: Persona, state: State, rng: Random) -> list[str]:
+def choose(persona: FullPersona, state: State, rng: Random) -> list[str]:
     """Kinds of answer, one or two, for what was heard."""
     heard = state.heard
     if heard.farewell:
@@ -87,14 +87,14 @@ def choose(persona: Persona, state: State, rng: Random) -> list[str]:
     return _more_or_less(kinds, persona, state, rng)
 
 
-def _at_a_loss(persona: Persona, state: State) -> list[str]:
+def _at_a_loss(persona: FullPersona, state: State) -> list[str]:
     """A patient who does not follow says so; the third time, who is not too shy tells its own story instead."""
     if state.lost >= 3 and state.lost % 3 == 0 and persona.engagement_style != "withdrawn":
         return ["lead_on"]
     return ["not_follow"]
 
 
-def _main(persona: Persona, state: State, rng: Random) -> list[str]:
+def _main(persona: FullPersona, state: State, rng: Random) -> list[str]:
     heard = state.heard
     if heard.question in ("", "open", "closed"):
         return _unasked(persona, state, rng)
@@ -114,7 +114,7 @@ def _main(persona: Persona, state: State, rng: Random) -> list[str]:
     return [kind]
 
 
-def _unasked(persona: Persona, state: State, rng: Random) -> list[str]:
+def _unasked(persona: FullPersona, state: State, rng: Random) -> list[str]:
     """No definite question: advice, comfort and mirrors are answered, and the story goes on."""
     heard = state.heard
     if heard.advice:
@@ -130,7 +130,7 @@ def _unasked(persona: Persona, state: State, rng: Random) -> list[str]:
     return reaction
 
 
-def _story(persona: Persona, state: State, rng: Random) -> list[str]:
+def _story(persona: FullPersona, state: State, rng: Random) -> list[str]:
     """The next part of the story that was not told yet, as far as trust goes."""
     voice = _voice(persona, state, rng)
     known = {kind for kind in ("problem",) if _told(state, kind)}
@@ -141,7 +141,7 @@ def _story(persona: Persona, state: State, rng: Random) -> list[str]:
     return left[:1] if left and rng.random() < 0.7 else [rng.choice(left)] if left else ["short"]
 
 
-def _more_or_less(kinds: list[str], persona: Persona, state: State, rng: Random) -> list[str]:
+def _more_or_less(kinds: list[str], persona: FullPersona, state: State, rng: Random) -> list[str]:
     """A second thing is added by who trusts or talks a lot; who does not trust leaves it at one."""
     if len(kinds) > 1 and state.trust < 0.3:
         return kinds[:1]
@@ -151,7 +151,7 @@ def _more_or_less(kinds: list[str], persona: Persona, state: State, rng: Random)
     return kinds
 
 
-def _say(persona: Persona, state: State, kinds: list[str], rng: Random) -> str:
+def _say(persona: FullPersona, state: State, kinds: list[str], rng: Random) -> str:
     voice = _voice(persona, state, rng)
     plain = kinds[0] in ("bye", "not_follow") or kinds[0].startswith("risk")
     coloured = state.trust >= 0.25 and not plain
@@ -160,7 +160,7 @@ def _say(persona: Persona, state: State, kinds: list[str], rng: Random) -> str:
     return text if coloured or plain else " ".join(sentences(text)[:2])
 
 
-def _voice(persona: Persona, state: State, rng: Random) -> Voice:
+def _voice(persona: FullPersona, state: State, rng: Random) -> Voice:
     """The patient's voice with a copy of what is left to say: a draft must not count as said."""
     material = state.material
     draft = type(material)(
@@ -189,7 +189,7 @@ def _told(state: State, slot: str) -> bool:
     return state.material.slots.get(slot, "\0").lower() in told
 
 
-def _risk_by_itself(persona: Persona, state: State) -> str:
+def _risk_by_itself(persona: FullPersona, state: State) -> str:
     """What a patient at risk says of it unasked: a hint, sooner to who is trusted, and openly where the hint is missed."""
     if not _hinted(state):
         return "risk_hint" if len(state.own) >= (3 if state.trust > 0.3 else 4) else ""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cbtrun.plugin import ChatMessage, Persona
+from cbtrun.plugin import ChatMessage, FullPersona
 from cbtrun.plugins.patients.homework import homework_outcome
 
 TRUST_A_SESSION, MOST_TRUST = 0.03, 0.2
@@ -40,11 +40,11 @@ class CourseState:
         """Trust beyond the first session's."""
         return min(MOST_TRUST, TRUST_A_SESSION * (self.number - 1))
 
-    def mood(self, persona: Persona) -> int:
+    def mood(self, persona: FullPersona) -> int:
         """Points of 10 at the start of a later session: higher with a lower PHQ-9."""
         return max(1, min(9, round(7 - self.expected(persona) / 4)))
 
-    def expected(self, persona: Persona) -> float:
+    def expected(self, persona: FullPersona) -> float:
         """PHQ-9 to be expected now: the last one, less what the last session gave."""
         last = persona.phq9 if self.phq9 is None else self.phq9
         return max(0.0, last - GAIN_OF_WORK * self.worked - GAIN_OF_HOMEWORK * bool(self.homework))
@@ -71,14 +71,14 @@ def read_course_state(messages: Sequence[ChatMessage]) -> CourseState:
     )
 
 
-def later_answer(kind: str, persona: Persona, course: CourseState, rng: Random) -> str:
+def later_answer(kind: str, persona: FullPersona, course: CourseState, rng: Random) -> str:
     """What is answered when a later session asks about homework or about last time."""
     if kind == "no_last_time":
         return rng.choice(("bridge_yes", "bridge_vague"))
     return homework_outcome(persona.engagement_style, rng) if course.homework else kind
 
 
-def answer_phq9(persona: Persona, course: CourseState, rng: Random) -> str:
+def answer_phq9(persona: FullPersona, course: CourseState, rng: Random) -> str:
     """The nine answers as JSON: their sum is what is to be expected now, give or take a point."""
     total = round(course.expected(persona) + rng.choice((-1, 0, 0, 1)))
     last = {"none": 0, "passive-ideation": 1, "active-ideation": 2}[persona.risk]

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ChatMessage, Model, ModelContext, ModelError, Reply, Request, hookimpl
 from cbtrun.plugins.dialogue.notes import without_note
+from cbtrun.plugins.personas.whole_persons import lacking_fields, whole_person_problems
 from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import practice_option
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import BlockContext, Json, Persona, Problem
+    from cbtrun.plugin import BlockContext, FullPersona, Json, Problem
     from cbtrun.plugins.patients.manner import Manner
     from cbtrun.plugins.practices.practice import Practice
 
@@ -44,8 +45,14 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """The practice must be there and make sense."""
-    return practice_problems(context)
+    """The practice must be there and make sense, and the personas that it plays have every field."""
+    study = context.study
+    players = {study.sessions.patient, *(study.patient_in(arm) for arm in study.arms)}
+    personas = study.evaluation_set() if context.name in players else ""
+    return [
+        *practice_problems(context),
+        *whole_person_problems(context, personas, f"the scripted patient `{context.name}`"),
+    ]
 
 
 @hookimpl
@@ -102,20 +109,24 @@ def _counted(text: str, request: Request) -> Reply:
     return Reply(text, tokens_in=words_in, tokens_out=len(text.split()))
 
 
-def read_persona(messages: Sequence[ChatMessage]) -> Persona:
-    """The persona that stands as JSON in the system message. Raises ModelError."""
+def read_persona(messages: Sequence[ChatMessage]) -> FullPersona:
+    """The persona that stands as JSON in the system message. Raises ModelError, for one that lacks fields too."""
     from pydantic import ValidationError
 
-    from cbtrun.plugin import Persona
+    from cbtrun.plugin import FullPersona, Persona
 
     system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")
     while start >= 0:
         try:
             value, _ = json.JSONDecoder().raw_decode(system[start:])
-            return Persona.model_validate(value)
+            found = Persona.model_validate(value)
         except (ValueError, ValidationError):
             start = system.find("{", start + 1)
+            continue
+        if lacks := lacking_fields(found):
+            raise ModelError(f"the scripted patient cannot play '{found.id}', who lacks {', '.join(lacks)}")
+        return FullPersona.model_validate(value)
     raise ModelError(
         "the scripted patient finds no persona in its system message; `patient_system` must hold {{ persona_json }}"
     )

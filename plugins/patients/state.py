@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from cbtrun.plugin import Persona, derive_seed, digest
+from cbtrun.plugin import FullPersona, derive_seed, digest
 from cbtrun.plugins.patients.course import FIRST_SESSION, CourseState
 from cbtrun.plugins.patients.hearing import Heard, hear
 from cbtrun.plugins.patients.manner import Manner, shipped_manner
@@ -49,7 +49,7 @@ class State:
     """What earlier sessions left."""
     manner: Manner = field(default_factory=shipped_manner)
 
-    def tells(self, question: str, persona: Persona) -> bool:
+    def tells(self, question: str, persona: FullPersona) -> bool:
         """Whether the patient answers such a question in full."""
         need = {**DEPTH, **(self.manner.needs_trust or {})}.get(question, 0.0)
         return not need or self.trust >= need + RESERVE[persona.disclosure_style]
@@ -61,7 +61,7 @@ class State:
 
 
 def read_state(
-    persona: Persona,
+    persona: FullPersona,
     therapist: Sequence[str],
     own: Sequence[str],
     repeat: int,
@@ -92,7 +92,7 @@ def trust_gained(heard: Heard) -> float:
     return gain - 0.07 * heard.advice - 0.09 * heard.mistaken - 0.06 * heard.repeated
 
 
-def _material(persona: Persona, own: Sequence[str], repeat: int, course: CourseState) -> Material:
+def _material(persona: FullPersona, own: Sequence[str], repeat: int, course: CourseState) -> Material:
     """What there is to tell, the same in every turn of a session, and what of it has been told."""
     start = derive_seed("situation", digest(persona), repeat) % len(persona.situations)
     # In each session of a course another situation is in the middle; its number also moves the mood a little.
@@ -109,7 +109,7 @@ def _material(persona: Persona, own: Sequence[str], repeat: int, course: CourseS
     return material
 
 
-def _go_on_to_another(material: Material, persona: Persona, told: str) -> None:
+def _go_on_to_another(material: Material, persona: FullPersona, told: str) -> None:
     """Thought and feeling stay with the first situation; another one is kept to tell of when asked for more."""
     from cbtrun.plugins.wording.pronouns import clause
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from cbtrun.plugin import Persona
+from cbtrun.plugin import FullPersona
 from cbtrun.plugins.personas.material import PATIENT_WORDS, Material, patient_material, sentences
 from cbtrun.plugins.wording.phrasing import Phrasebook, fits, read_rules
 
@@ -23,7 +23,7 @@ COLOURED = 0.3  # share of turns that show a habit of speech before, and again a
 class Voice:
     """A patient speaking: what it can say, the wordings it has used, and the dice."""
 
-    persona: Persona
+    persona: FullPersona
     material: Material
     book: Phrasebook
     rng: Random
@@ -75,7 +75,9 @@ def _marks(speech: str, rule: str) -> bool:
     return re.search(rf"\b{re.escape(rule.split(' ', 1)[1])}", speech) is not None
 
 
-def open_voice(persona: Persona, number: int, rng: Random, words: Mapping[str, tuple[str, ...]] | None = None) -> Voice:
+def open_voice(
+    persona: FullPersona, number: int, rng: Random, words: Mapping[str, tuple[str, ...]] | None = None
+) -> Voice:
     """A patient at the start of session `number`. words: rule -> wordings; the shipped ones if not given."""
     material = patient_material(persona, number, rng)
     return Voice(persona, material, Phrasebook(read_rules(PATIENT_WORDS) if words is None else words), rng)

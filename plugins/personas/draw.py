@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from cbtrun.plugin import Persona, Situation
+from cbtrun.plugin import FullPersona, Situation
 from cbtrun.plugins.personas.attributes import Attributes, Episode, Option, Theme
 from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.plugins.wording.phrasing import fill, fits
@@ -32,7 +32,7 @@ class Life:
         return low <= self.age <= high and there and fits(option.value, self.slots)
 
 
-def draw_persona(attributes: Attributes, persona_id: str, seed: int) -> Persona:
+def draw_persona(attributes: Attributes, persona_id: str, seed: int) -> FullPersona:
     """The persona that a seed gives."""
     rng = Random(seed)
     theme = attributes.stories[weighted(attributes.themes, rng)]
@@ -45,7 +45,7 @@ def draw_persona(attributes: Attributes, persona_id: str, seed: int) -> Persona:
     episodes = _episodes(theme, life, rng)
     thoughts = [episode.thought for episode in episodes]
     kinds = list(dict.fromkeys(thought_kind(thought) for thought in thoughts))
-    return Persona.model_validate(
+    return FullPersona.model_validate(
         {
             "id": persona_id,
             "name": rng.choice([name for name in attributes.names[gender] if name != slots["friend"]]),

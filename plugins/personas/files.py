@@ -1,9 +1,12 @@
-"""Personas from a file: JSON lines, or a YAML list, each as schemas/persona.schema.json says."""
+"""Personas from a file: a table (CSV, JSON lines, Parquet) or a YAML list, by a mapping or with the keys of the schema.
+
+`id` and `text` are enough; a persona without a text has every structured field. See schemas/persona.schema.json.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +14,20 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from cbtrun.plugin import Json, Persona, Place, PlaceOf, Problem, SpecError, content_digest, read_yaml, schema_problems
+from cbtrun.plugin import (
+    FullPersona,
+    Json,
+    Persona,
+    Place,
+    PlaceOf,
+    Problem,
+    SpecError,
+    content_digest,
+    read_table,
+    read_yaml,
+    schema_problems,
+)
+from cbtrun.plugins.personas.mapped_rows import COLUMNS, mapped_row, proposed_columns
 
 PERSONA_OPTIONS: Json = {
     "type": "object",
@@ -21,9 +37,10 @@ PERSONA_OPTIONS: Json = {
         "path": {
             "type": "string",
             "x-names": ["shipped", "file"],
-            "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .jsonl, or "
-            "a YAML list.",
+            "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .csv, "
+            ".jsonl or .parquet with one person a row, or a YAML list.",
         },
+        "columns": COLUMNS,
         "first": {
             "type": "integer",
             "minimum": 1,
@@ -41,18 +58,26 @@ def persona_path(name: str, folder: Path) -> Path | None:
     return next((path for path in (own, shipped) if path.is_file()), None)
 
 
-def read_personas(path: Path) -> list[Persona]:
-    """The personas of a file, in its order. Raises SpecError with every problem: place, and what is allowed."""
+def read_personas(path: Path, columns: Mapping[str, Any] | None = None) -> list[Persona]:
+    """The personas of a file, in its order. Raises SpecError with every problem: place, and what is allowed.
+
+    columns: field of ours -> column or columns of the file; without it, the file has our own keys.
+    """
     problems: list[Problem] = []
     personas: list[Persona] = []
     ids: set[str] = set()
     contents: dict[str, str] = {}  # digest of all but the id -> id of the first who has it
-    for value, place_of in _entries(path):
+    for number, (value, place_of) in enumerate(_entries(path), 1):
+        if columns and isinstance(value, Mapping):
+            value, missing = mapped_row(value, columns, number)
+            problems += [Problem(place_of(), "", what) for what in missing]
+            if missing:
+                continue
         persona = _persona(value)
-        found = [] if persona else schema_problems(value, _schema(), place_of)
+        found = [] if persona else _problems(value, place_of)
         problems += found
         if not found:
-            persona = persona or Persona.model_validate(value)  # a lone surrogate: text that JSON refuses
+            persona = persona or _kind(value).model_validate(value)  # a lone surrogate: text that JSON refuses
             problems += [Problem(place_of(), "", what) for what in _twice(persona, ids, contents)]
             personas.append(persona)
     if not problems and not personas:
@@ -62,15 +87,41 @@ def read_personas(path: Path) -> list[Persona]:
     return personas
 
 
-def _persona(value: Any) -> Persona | None:
-    """The persona that a value is; none where its schema, which was made from the record, has something against it.
+def _has_text(value: Any) -> bool:
+    """Whether free words tell of the persona, so that structured fields are not needed."""
+    return isinstance(value, Mapping) and isinstance(value.get("text"), str) and bool(value["text"].strip())
 
-    The record reads a hundred times as fast as the schema, whose part is to say what is wrong and where.
+
+def _kind(value: Any) -> type[Persona]:
+    """The record that a value has to be."""
+    return Persona if _has_text(value) else FullPersona
+
+
+def _persona(value: Any) -> Persona | None:
+    """The persona that a value is; none where the record has something against it.
+
+    The record reads a hundred times as fast as its schema, whose part is to say what is wrong and where.
     """
     try:
-        return Persona.model_validate_json(json.dumps(value), strict=True)
-    except ValidationError:
+        if _has_text(value):
+            return Persona.model_validate_json(json.dumps(value), strict=True)
+        return Persona.model_validate(FullPersona.model_validate_json(json.dumps(value), strict=True).model_dump())
+    except (ValidationError, ValueError):
         return None
+
+
+def _problems(value: Any, place_of: PlaceOf) -> Sequence[Problem]:
+    """What is wrong with a value that is no persona."""
+    needed = [name for name, field in FullPersona.model_fields.items() if field.is_required()]
+    if isinstance(value, Mapping) and not _has_text(value):
+        missing = [name for name in needed if name not in value and name != "id"]
+        if len(missing) > len(needed) // 2:
+            what = (
+                "a persona needs `id` and `text` (who they are, in free words), or every structured field. This one may "
+                f"be given by `{proposed_columns(value)}` beside `path`"
+            )
+            return [Problem(place_of(), "", what)]
+    return schema_problems(value, _schema(_kind(value)), place_of)
 
 
 def _entries(path: Path) -> Iterator[tuple[Any, PlaceOf]]:
@@ -80,13 +131,9 @@ def _entries(path: Path) -> Iterator[tuple[Any, PlaceOf]]:
         for index, value in enumerate(source.value):
             yield value, lambda *steps, index=index, **named: source.place(index, *steps, **named)
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            place = Place(str(path), number)
-            try:
-                yield json.loads(line), lambda *_, place=place, **__: place
-            except ValueError as error:
-                raise SpecError.at(path, f"not JSON: {error}", line=number) from None
+    for row in read_table(path).rows:
+        place = Place(str(path), row.line)
+        yield dict(row.cells), lambda *_, place=place, **__: place
 
 
 def _twice(persona: Persona, ids: set[str], contents: dict[str, str]) -> Iterator[str]:
@@ -99,7 +146,8 @@ def _twice(persona: Persona, ids: set[str], contents: dict[str, str]) -> Iterato
         yield f"'{persona.id}' is the same as '{same}' but for the id"
 
 
-@lru_cache(maxsize=1)
-def _schema() -> Json:
-    text = (files("cbtrun.schemas") / "persona.schema.json").read_text(encoding="utf-8")
-    return cast(Json, json.loads(text))
+@lru_cache(maxsize=2)
+def _schema(kind: type[Persona]) -> Json:
+    from cbtrun.plugin import record_schema
+
+    return record_schema(kind)

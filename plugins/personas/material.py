@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from cbtrun.plugin import Persona
+from cbtrun.plugin import FullPersona
 from cbtrun.plugins.personas.thought_kinds import thought_kind
 from cbtrun.plugins.wording.phrasing import Phrasebook, finish, read_rules
 from cbtrun.plugins.wording.pronouns import clause, to_you
@@ -86,7 +86,7 @@ def occurs(words: str, lowered_text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", lowered_text) is not None
 
 
-def patient_material(persona: Persona, number: int, rng: Random) -> Material:
+def patient_material(persona: FullPersona, number: int, rng: Random) -> Material:
     """What this patient can say in session `number`: one situation in the middle, the rest drawn round it."""
     book = Phrasebook(read_rules(MATERIAL))
     situation = persona.situations[(number - 1) % len(persona.situations)]
@@ -115,7 +115,7 @@ def patient_material(persona: Persona, number: int, rng: Random) -> Material:
     return Material(slots, spare)
 
 
-def _beliefs(persona: Persona, rng: Random) -> Iterator[tuple[str, str]]:
+def _beliefs(persona: FullPersona, rng: Random) -> Iterator[tuple[str, str]]:
     if persona.intermediate_beliefs:
         rule = rng.choice(persona.intermediate_beliefs).rstrip(".!?")
         yield from (("rule", rule), ("rule_clause", clause(rule)))
@@ -136,7 +136,7 @@ def _thinking(slots: Mapping[str, str], book: Phrasebook, rng: Random) -> Iterat
     yield "pct2", str(max(10, percent - rng.choice((15, 20, 25, 30, 40))))
 
 
-def mood(persona: Persona, number: int, rng: Random) -> int:
+def mood(persona: FullPersona, number: int, rng: Random) -> int:
     """Points of 10: lower with a higher PHQ-9, and rising a little in the course of treatment."""
     start = 7 - persona.phq9 / 4
     return max(1, min(9, round(start + min(number - 1, 20) * 0.18 + rng.uniform(-0.8, 0.8))))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.plugin import (
+    FullPersona,
     Persona,
     Plan,
     PlanContext,
@@ -93,7 +94,7 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 
 @hookimpl
-def make_personas(context: StageContext) -> Sequence[Persona]:
+def make_personas(context: StageContext) -> Sequence[FullPersona]:
     """The first `count` personas of the set."""
     options = context.options
     path = attributes_path(options["attributes"], Path.cwd())
@@ -102,12 +103,12 @@ def make_personas(context: StageContext) -> Sequence[Persona]:
     seed = options["seed"] if options.get("seed") is not None else context.seed
     taken = (persona for name in options.get("disjoint_from", ()) for persona in context.personas(name))
     drawn = _drawn(read_attributes(path), options["count"], seed, context.name, taken)
-    return RecordList.of(Persona, drawn)
+    return RecordList.of(FullPersona, drawn)
 
 
 def draw_personas(
     attributes: Attributes, count: int, seed: int, set_name: str, taken: Iterable[Persona] = ()
-) -> list[Persona]:
+) -> list[FullPersona]:
     """`count` different personas, none of them equal to a taken one apart from its id.
 
     Raises StageError when the attributes do not allow so many.
@@ -115,13 +116,15 @@ def draw_personas(
     return list(_drawn(attributes, count, seed, set_name, taken))
 
 
-def _drawn(attributes: Attributes, count: int, seed: int, set_name: str, taken: Iterable[Persona]) -> Iterator[Persona]:
+def _drawn(
+    attributes: Attributes, count: int, seed: int, set_name: str, taken: Iterable[Persona]
+) -> Iterator[FullPersona]:
     seen = {content_digest(persona) for persona in taken}
     for number in range(1, count + 1):
         yield _next_persona(attributes, seed, set_name, number, seen)
 
 
-def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int, seen: set[str]) -> Persona:
+def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int, seen: set[str]) -> FullPersona:
     """The persona of a number; its digest is added to those seen."""
     for attempt in range(MAX_TRIES):
         persona = draw_persona(
@@ -135,17 +138,21 @@ def _next_persona(attributes: Attributes, seed: int, set_name: str, number: int,
 
 
 def balance(personas: Sequence[Persona]) -> Mapping[str, Mapping[str, int]]:
-    """How many personas have each level of each attribute: attribute -> level -> count, levels in order."""
-    levels: dict[str, list[str]] = {
+    """How many personas have each level of each attribute: attribute -> level -> count, levels in order.
+
+    What is not known of a persona is not counted; an attribute that is known of nobody is left out.
+    """
+    levels: dict[str, list[str | None]] = {
         "gender": [persona.gender for persona in personas],
-        "age": [age_band(persona.age) for persona in personas],
-        "severity": [severity_band(persona.phq9) for persona in personas],
+        "age": [None if persona.age is None else age_band(persona.age) for persona in personas],
+        "severity": [None if persona.phq9 is None else severity_band(persona.phq9) for persona in personas],
         "engagement_style": [persona.engagement_style for persona in personas],
         "disclosure_style": [persona.disclosure_style for persona in personas],
         "risk": [persona.risk for persona in personas],
         "speech": [persona.speech for persona in personas],
     }
-    return {attribute: dict(sorted(Counter(values).items())) for attribute, values in levels.items()}
+    known = {attribute: [level for level in values if level] for attribute, values in levels.items()}
+    return {attribute: dict(sorted(Counter(values).items())) for attribute, values in known.items() if values}
 
 
 def age_band(age: int) -> str:

@@ -11,7 +11,17 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import ChatMessage, Draw, Persona, Request, StageError, content_digest, derive_seed, digest, hookimpl
+from cbtrun.plugin import (
+    ChatMessage,
+    Draw,
+    FullPersona,
+    Request,
+    StageError,
+    content_digest,
+    derive_seed,
+    digest,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 
 TRIES = 3  # answers of one call that may break the schema or the brief
 AGAIN = 4  # calls for a persona that repeats an earlier one
+
+OURS = ("id", "text")  # fields that no author is asked for
 
 SYSTEM = """\
 You invent simulated patients for research on psychotherapy. Each is one person with a life of their own: no clichés, no
@@ -71,20 +83,20 @@ def options_schema(stage: str) -> Json | None:
 
 
 @hookimpl
-def make_personas(context: StageContext) -> list[Persona]:
+def make_personas(context: StageContext) -> list[FullPersona]:
     """The personas, numbered from 1."""
     return context.run(_write_all(context))
 
 
-async def _write_all(context: StageContext) -> list[Persona]:
+async def _write_all(context: StageContext) -> list[FullPersona]:
     numbers = list(range(1, context.options["count"] + 1))
     async with context.model(context.options["author"]) as calls:
 
-        async def write(number: int) -> Persona:
+        async def write(number: int) -> FullPersona:
             return await _written(calls, context, number, 0)
 
         first = await context.each(numbers, write, name=lambda number: f"{context.name}-{number:03d}")
-        personas: list[Persona] = []
+        personas: list[FullPersona] = []
         for number, persona in zip(numbers, first, strict=True):
             if persona is not None:
                 personas.append(await _unlike(calls, context, number, persona, personas))
@@ -92,8 +104,8 @@ async def _write_all(context: StageContext) -> list[Persona]:
 
 
 async def _unlike(
-    calls: Calls, context: StageContext, number: int, persona: Persona, earlier: Sequence[Persona]
-) -> Persona:
+    calls: Calls, context: StageContext, number: int, persona: FullPersona, earlier: Sequence[FullPersona]
+) -> FullPersona:
     """The persona, or a new one in its place while it repeats an earlier one. Raises StageError when it always does."""
     for again in range(1, AGAIN + 1):
         if not repeats(persona, earlier):
@@ -102,7 +114,7 @@ async def _unlike(
     raise StageError(f"personas.{context.name}: the author gives no persona number {number} unlike the others")
 
 
-def repeats(persona: Persona, earlier: Sequence[Persona]) -> bool:
+def repeats(persona: FullPersona, earlier: Sequence[FullPersona]) -> bool:
     """Whether it is an earlier persona again: all the same, the same problem, or name, age and work together."""
     return any(
         content_digest(one) == content_digest(persona)
@@ -112,7 +124,7 @@ def repeats(persona: Persona, earlier: Sequence[Persona]) -> bool:
     )
 
 
-async def _written(calls: Calls, context: StageContext, number: int, again: int) -> Persona:
+async def _written(calls: Calls, context: StageContext, number: int, again: int) -> FullPersona:
     from cbtrun.plugin import ask
 
     wanted = draw_brief(context.options, derive_seed("written persona", context.seed, context.name, number, again))
@@ -126,7 +138,7 @@ async def _written(calls: Calls, context: StageContext, number: int, again: int)
     answered = await ask(calls, request, written_persona(), tries=TRIES, context=wanted)
     if answered.value is None:
         raise StageError(f"the author gave no persona that can be used: {answered.reason}")
-    return Persona.model_validate({"id": f"{context.name}-{number:03d}", **answered.value.model_dump()})
+    return FullPersona.model_validate({"id": f"{context.name}-{number:03d}", **answered.value.model_dump()})
 
 
 def draw_brief(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -163,7 +175,9 @@ def written_persona() -> type[Answer]:
                     raise ValueError(f"{name} must not be empty")
             return self
 
-    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in Persona.model_fields.items() if name != "id"}
+    fields: dict[str, Any] = {
+        name: (one.annotation, one) for name, one in FullPersona.model_fields.items() if name not in OURS
+    }
     return create_model("WrittenPersona", __base__=Briefed, **fields)
 
 
@@ -171,5 +185,7 @@ def written_persona() -> type[Answer]:
 def _keys() -> str:
     from cbtrun.plugin import record_schema
 
-    properties = record_schema(Persona)["properties"]
-    return "\n".join(f"- {name}: {part.get('description', '')}" for name, part in properties.items() if name != "id")
+    properties = record_schema(FullPersona)["properties"]
+    return "\n".join(
+        f"- {name}: {part.get('description', '')}" for name, part in properties.items() if name not in OURS
+    )

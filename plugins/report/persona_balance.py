@@ -17,7 +17,7 @@ def balance_table(given: ReportInput) -> Table | None:
     rows = [
         Row(
             (attribute.replace("_", " "), level, str(count), f"{count / len(personas):.0%}"),
-            sessions=behind(given, {}, [one.id for one in met if level in own[one.persona or ""][attribute]]),
+            sessions=behind(given, {}, [one.id for one in met if level in own[one.persona or ""].get(attribute, {})]),
             starts=at == 0,
         )
         for attribute, levels in (balance(personas) if personas else {}).items()

@@ -93,15 +93,17 @@ def _attributes(given: ReportInput) -> dict[str, dict[str, frozenset[str]]]:
 
 
 def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
-    readers: dict[str, Callable[[Persona], str]] = {
-        "severity": lambda one: next(name for least, name in SEVERITY if one.phq9 >= least),
-        "engagement": lambda one: one.engagement_style,
-        "disclosure": lambda one: one.disclosure_style,
-        "risk": lambda one: one.risk.replace("-", " "),
+    readers: dict[str, Callable[[Persona], str]] = {  # "" where it is not known of a persona
+        "severity": lambda one: "" if one.phq9 is None else next(name for least, name in SEVERITY if one.phq9 >= least),
+        "engagement": lambda one: one.engagement_style or "",
+        "disclosure": lambda one: one.disclosure_style or "",
+        "risk": lambda one: (one.risk or "").replace("-", " "),
     }
     found: dict[str, dict[str, frozenset[str]]] = {}
     for name, read in readers.items():
-        order = [level for _, level in SEVERITY] if name == "severity" else sorted({read(one) for one in personas})
+        order = (
+            [level for _, level in SEVERITY] if name == "severity" else sorted({read(one) for one in personas} - {""})
+        )
         ids = {level: frozenset(one.id for one in personas if read(one) == level) for level in order}
         found[name] = {level: members for level, members in ids.items() if members}
     return found

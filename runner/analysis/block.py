@@ -144,9 +144,13 @@ def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
 
 
 def persona_levels(persona: Persona) -> dict[str, str]:
-    """What `where` and `by` can ask of a persona: `persona.risk` ... -> its level."""
-    levels = {f"persona.{attribute}": str(getattr(persona, attribute)) for attribute in PERSONA_ATTRIBUTES}
-    return levels | {"persona.severity": next(band for top, band in SEVERITY if persona.phq9 <= top)}
+    """What `where` and `by` can ask of a persona: `persona.risk` ... -> its level; nothing of what is not known."""
+    known = {attribute: getattr(persona, attribute) for attribute in PERSONA_ATTRIBUTES}
+    levels = {f"persona.{attribute}": str(value) for attribute, value in known.items() if value}
+    phq9 = persona.phq9
+    if phq9 is None:
+        return levels
+    return levels | {"persona.severity": next(band for top, band in SEVERITY if phq9 <= top)}
 
 
 def tuning_notes(study: StudyView, comparison: Comparison, averaged: bool = True) -> list[str]:

@@ -95,7 +95,7 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
-    from cbtrun.errors import SpecError
+    from cbtrun.errors import CbtrunError, SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
     from cbtrun.pipeline import run_study
@@ -112,7 +112,14 @@ def run(
         folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
-        outcome = run_study(study, registry, folder, run_options)
+        try:
+            outcome = run_study(study, registry, folder, run_options)
+        except (CbtrunError, OSError):
+            raise
+        except Exception as error:  # of a plugin's, or ours: the user is to see whose, not a page of calls
+            from cbtrun.cli.crashes import crash_of
+
+            raise crash_of(error, folder) from error
     return say_outcome(outcome, study)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Speaker = Literal["therapist", "patient"]
 
@@ -33,50 +33,87 @@ class Situation(Record):
 
 
 class Persona(Record):
-    """A simulated patient: who they are, what troubles them, and how they talk."""
+    """A simulated patient: a text that tells of them, or who they are, what troubles them, and how they talk.
+
+    `id` and `text` are enough for a patient that is a language model; FullPersona has what needs every field. What is not
+    known is not written: neither a prompt nor a digest has a field that nobody gave.
+    """
 
     id: str
     """Unique within its persona set."""
-    name: str
+    name: str = ""
     """First name."""
-    age: Annotated[int, Field(ge=12, le=110)]
+    age: Annotated[int, Field(ge=12, le=110)] | None = None
     """Years."""
-    gender: str
+    gender: str = ""
     """Free text, as the persona would put it."""
-    occupation: str
+    occupation: str = ""
     """What they do, or used to do."""
-    living_situation: str
+    living_situation: str = ""
     """With whom and how they live."""
-    presenting_problem: str
+    presenting_problem: str = ""
     """Why they come, in one sentence of their own."""
-    phq9: Annotated[int, Field(ge=0, le=27)]
+    phq9: Annotated[int, Field(ge=0, le=27)] | None = None
     """PHQ-9 total at intake, 0 to 27 points."""
-    symptoms: tuple[str, ...]
+    symptoms: tuple[str, ...] = ()
     """Current symptoms, each a short phrase in the first person ("I wake at four")."""
-    situations: tuple[Situation, ...]
+    situations: tuple[Situation, ...] = ()
     """Recent episodes they can tell about."""
-    automatic_thoughts: tuple[str, ...]
+    automatic_thoughts: tuple[str, ...] = ()
     """Thoughts that come by themselves, first person."""
-    intermediate_beliefs: tuple[str, ...]
+    intermediate_beliefs: tuple[str, ...] = ()
     """Rules and assumptions ("If I ask for help, people will leave")."""
-    core_beliefs: tuple[str, ...]
+    core_beliefs: tuple[str, ...] = ()
     """Beliefs about self, others and future ("I am a failure")."""
-    distortions: tuple[str, ...]
+    distortions: tuple[str, ...] = ()
     """Names of the cognitive distortions in their thinking."""
-    history: str
+    history: str = ""
     """What lies behind it, two or three sentences."""
-    strengths: tuple[str, ...]
+    strengths: tuple[str, ...] = ()
     """What they have going for them."""
-    goals: tuple[str, ...]
+    goals: tuple[str, ...] = ()
     """What they want from therapy."""
-    engagement_style: Literal["open", "guarded", "overtalkative", "compliant", "sceptical", "withdrawn"]
+    engagement_style: Literal["open", "guarded", "overtalkative", "compliant", "sceptical", "withdrawn"] | None = None
     """How they take part in sessions."""
-    disclosure_style: Literal["immediate", "gradual", "reluctant"]
+    disclosure_style: Literal["immediate", "gradual", "reluctant"] | None = None
     """How fast the difficult things come out."""
-    risk: Literal["none", "passive-ideation", "active-ideation"] = "none"
+    risk: Literal["none", "passive-ideation", "active-ideation"] | None = None
     """Level of suicide risk that the persona carries."""
-    speech: str
+    speech: str = ""
     """How they talk: pace, length, habits."""
+    text: str = ""
+    """A description in free words (a vignette, an intake form), shown to the model that plays them."""
+
+    @model_serializer(mode="wrap")
+    def _what_is_known(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        known = self.model_fields_set
+        kept: dict[str, Any] = dump(self)
+        return {name: value for name, value in kept.items() if name in known or value not in (None, "", [], ())}
+
+
+class FullPersona(Persona):
+    """A persona with every structured field: what is sampled, written by a model, or played by the scripted patient."""
+
+    name: str
+    age: Annotated[int, Field(ge=12, le=110)]
+    gender: str
+    occupation: str
+    living_situation: str
+    presenting_problem: str
+    phq9: Annotated[int, Field(ge=0, le=27)]
+    symptoms: tuple[str, ...]
+    situations: tuple[Situation, ...]
+    automatic_thoughts: tuple[str, ...]
+    intermediate_beliefs: tuple[str, ...]
+    core_beliefs: tuple[str, ...]
+    distortions: tuple[str, ...]
+    history: str
+    strengths: tuple[str, ...]
+    goals: tuple[str, ...]
+    engagement_style: Literal["open", "guarded", "overtalkative", "compliant", "sceptical", "withdrawn"]
+    disclosure_style: Literal["immediate", "gradual", "reluctant"]
+    risk: Literal["none", "passive-ideation", "active-ideation"] = "none"
+    speech: str
 
 
 class Message(Record):

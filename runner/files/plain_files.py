@@ -18,7 +18,15 @@ from cbtrun.errors import StageError
 JOURNAL = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
 FILES = frozenset(
     {
-        *("running.pid", "running.txt", "study.lock.yaml", "registration.json", "promise.json", "failures.jsonl"),
+        *(
+            "running.pid",
+            "running.txt",
+            "study.lock.yaml",
+            "registration.json",
+            "promise.json",
+            "failures.jsonl",
+            "traceback.txt",
+        ),
         *(
             "sessions.jsonl",
             "results.json",

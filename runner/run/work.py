@@ -245,6 +245,7 @@ class StagesAtWork:
     def _fail(self, stage: Stage, context: StageContext, tally: Tally, error: Exception) -> None:
         """A stage that raised: its own failure, or in an analysis a fault of ours, which must cost no other part."""
         if not isinstance(error, CbtrunError):
+            error.add_note(f"in the block `{stage.id}`, done by the plugin `{stage.options['using']}`")
             if stage.block != "analysis":
                 raise error
             self.lost.lose(stage.id, error)

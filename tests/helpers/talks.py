@@ -40,6 +40,7 @@ def persona(number: int) -> Persona:
         goals=(),
         engagement_style="open",
         disclosure_style="gradual",
+        risk="none",
         speech="short",
     )
 
