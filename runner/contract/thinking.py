@@ -82,7 +82,8 @@ def _unwrapped(text: str) -> str:
 
 def _without_channels(text: str) -> Said:
     """gpt-oss's channels: what stands in `final` is said, what stands in the others is thought."""
-    said, thought = [], []
+    said: list[str] = []
+    thought: list[str] = []
     heads = list(_CHANNEL.finditer(text))
     if before := text[: heads[0].start()].strip():
         thought.append(before)

@@ -79,10 +79,10 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
-    rows, unreadable, gaps = salvage_rows(folder.journal, FIELDS)
-    if not rows:
+    saved, unreadable, gaps = salvage_rows(folder.journal, FIELDS)
+    if not saved:
         raise StageError(f"{folder.journal}: damaged, and nothing in it can be read; no file was written")
-    return replace(_write_export(target, rows), unreadable=unreadable, gaps=gaps)
+    return replace(_write_export(target, saved), unreadable=unreadable, gaps=gaps)
 
 
 def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
