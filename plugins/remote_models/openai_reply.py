@@ -197,15 +197,12 @@ def _thought(usage: Mapping[str, Any]) -> int:
     """Tokens of thinking, where the server counts them apart; 0 where it does not."""
     details = usage.get("completion_tokens_details")
     given = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
-    return int(given) if is_count(given) else 0
+    return tokens_of(given, 0)
 
 
 def _thought_beside(usage: Mapping[str, Any]) -> int:
     """Tokens of thinking that `completion_tokens` leaves out, as the sum tells (xAI)."""
-    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
-    if not all(is_count(one) for one in counts):
-        return 0
-    asked, answered, whole = counts
+    asked, answered, whole = (tokens_of(usage.get(f"{name}_tokens"), 0) for name in ("prompt", "completion", "total"))
     thought = _thought(usage)
     return thought if asked + answered + thought == whole else 0
 

@@ -34,12 +34,14 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """A base whose weights are not on this machine."""
+    """A base whose weights are not on this machine, or whose chat template cannot be trained on."""
     if context.stage != "tune":
         return []
     base = context.study.models.get(context.options.get("base", ""))
     if base is None or base.using in ("transformers", "vllm"):
-        return []
+        from cbtrun.plugins.local_models.thinking_template import thinking_problems
+
+        return thinking_problems(context)
     return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
 
 
