@@ -1,4 +1,4 @@
-"""Whether a model's chat template puts thinking before a turn that has none: told before a corpus is paid for.
+"""Whether turns can be trained on in a model's chat template: told before a corpus is paid for.
 
 Read from the model's files alone, without transformers and without weights, so that `validate` can say it.
 """
@@ -9,11 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cbtrun.plugin import BlockContext, ChatTemplateLimit, ModelError, Problem, rendered_chat, without_thinking
+from cbtrun.plugin import BlockContext, ModelError, Problem, rendered_chat
+from cbtrun.plugins.local_models.chat_format import CONSTANTS
+from cbtrun.plugins.local_models.chat_marks import GENERATION
 from cbtrun.plugins.local_models.model_files import model_folder
 
 LARGEST = 2**22
 """Bytes of a settings file that is read."""
+SHOWN = 60
+"""Characters of a template's words that are shown."""
 TURNS = ("Hello one.", "Hello two.", "Hello three.", "Hello four.")
 
 
@@ -24,39 +28,58 @@ def thinking_problems(context: BlockContext) -> list[Problem]:
         folder = model_folder(base.model) if base is not None and base.using in ("transformers", "vllm") else None
     except ModelError:
         return []  # told with the model's own block
-    put_in = empty_thinking(folder) if folder is not None else ""
-    if not put_in or base is None:
+    reason = untrainable(folder) if folder is not None else ""
+    if not reason or base is None:
         return []
     what = (
-        f"the chat template of {base.model} writes {put_in!r} before what the assistant says in the last turn, and not in "
-        "earlier ones: a training would teach the model to think nothing, and would see other prompts than the model is "
-        "asked with. Give the base a chat_template.jinja that writes no thinking, or one with {% generation %} around what "
-        "the assistant says and its end token"
+        f"the chat template of {base.model} {reason}. Give the base a chat_template.jinja that does not, or one with "
+        "{% generation %} around what the assistant says and its end token"
     )
     return [context.problem(what, "base")]
 
 
-def empty_thinking(folder: Path) -> str:
-    """What the template in a model's folder puts between the prompt of a last turn and its words, if it is thinking."""
+def untrainable(folder: Path) -> str:
+    """Why turns in the template of a model's folder cannot be trained on; empty where nothing speaks against it.
+
+    The rule is `chat_marks.marker`'s for templates that mark no turns: what is refused here would be refused there.
+    """
     settings = _settings(folder)
     template = _template(folder, settings)
-    if not template or "generation" in template.replace("add_generation_prompt", ""):
+    if not template or GENERATION.search(template):
         return ""
     chat = [{"role": role, "content": words} for role, words in zip(("user", "assistant") * 2, TURNS, strict=True)]
     named = {name: _token(settings[name]) for name in ("bos_token", "eos_token", "pad_token") if settings.get(name)}
     try:
-        whole = rendered_chat(template, chat, **named, add_generation_prompt=False).text
-        prompt = rendered_chat(template, chat[:-1], **named, add_generation_prompt=True).text
-    except ChatTemplateLimit:
-        return ""  # told where the model is opened
-    except Exception:  # Jinja's errors are as many as templates
+        whole = rendered_chat(template, chat, **named, **CONSTANTS, add_generation_prompt=False).text
+        prompts = [
+            rendered_chat(template, chat[:turn], **named, **CONSTANTS, add_generation_prompt=True).text
+            for turn in (1, 3)
+        ]
+    except (
+        Exception
+    ):  # Jinja's errors are as many as templates; a template that would not end is told where it is opened
         return ""
-    end = whole.rfind(TURNS[-1])
-    if end < 0 or not whole.startswith(prompt):
-        return ""
-    between = whole[len(prompt) : end]
-    said = without_thinking(between)
-    return between if said.found and not said.text else ""
+    return _unlike(whole, prompts)
+
+
+def _unlike(whole: str, prompts: list[str]) -> str:
+    """What differs between a dialogue and the prompts of its two turns."""
+    for prompt, words in zip(prompts, TURNS[1::2], strict=True):
+        place = whole.find(words)
+        if place < 0:
+            return ""  # some templates want another dialogue; found with the corpus
+        if not whole.startswith(prompt):
+            same = next(place for place, sign in enumerate(prompt) if whole[place : place + 1] != sign)
+            asked, written = prompt[same:][-SHOWN:], whole[same : place + len(words)][:SHOWN]
+            return (
+                f"asks for a turn in other words than it writes it in: {asked!r} in the prompt, {written!r} in the dialogue, "
+                "so that a training would see other prompts than the model is asked with"
+            )
+        between = whole[len(prompt) : place]
+        if between.strip():
+            thinks = " (no thought at all)" if "think" in between else ""
+            return f"writes {between!r}{thinks} before what the assistant says, and a training would teach the model to say it"
+    return ""
 
 
 def _template(folder: Path, settings: dict[str, Any]) -> str:

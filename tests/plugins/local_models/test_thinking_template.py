@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.plugins.local_models.thinking_template import empty_thinking
+from cbtrun.plugins.local_models.thinking_template import untrainable
 from cbtrun.testing.projects import StudyProject
 
 PLAIN = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -16,6 +16,7 @@ THINKS = PLAIN.replace(
     "{{ m['content'] }}",
     "{% if loop.last and m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}",
 )
+OTHERWISE = PLAIN.replace("<|assistant|>{% endif %}", "<|assistant|><think>\n{% endif %}")
 STUDY = """
 cbtrun: 1
 study: s
@@ -29,15 +30,16 @@ tune: {x: {using: sft, base: base, corpus: c}}
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        (THINKS, "<think>\n\n</think>\n\n"),
+        (THINKS, r"writes '<think>\n\n</think>\n\n' (no thought at all) before"),
+        (OTHERWISE, r"asks for a turn in other words than it writes it in: '<think>\n' in the prompt"),
         (PLAIN, ""),
         (THINKS.replace("{{ m['content'] }}", "{% generation %}{{ m['content'] }}{% endgeneration %}"), ""),
         ("{{ broken", ""),
     ],
-    ids=["empty thinking", "plain", "marked", "broken"],
+    ids=["empty thinking", "a prompt that thinks", "plain", "marked", "broken"],
 )
 @pytest.mark.parametrize("where", ["a file", "the settings", "named ones"])
-def test_empty_thinking_is_found_wherever_the_template_stands(
+def test_what_cannot_be_trained_on_is_found_wherever_the_template_stands(
     tmp_path: Path, template: str, found: str, where: str
 ) -> None:
     if where == "a file":
@@ -46,7 +48,8 @@ def test_empty_thinking_is_found_wherever_the_template_stands(
         named = [{"name": "tool_use", "template": "x"}, {"name": "default", "template": template}]
         given = template if where == "the settings" else named
         (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": given}))
-    assert empty_thinking(tmp_path) == found
+    assert found in untrainable(tmp_path)
+    assert bool(found) == bool(untrainable(tmp_path))
 
 
 def test_validate_says_so_before_the_corpus_is_paid_for(
@@ -61,4 +64,7 @@ def test_validate_says_so_before_the_corpus_is_paid_for(
     (project.folder / "model" / "chat_template.jinja").write_text(THINKS)
     outcome = project.run("validate", "study.yaml")
     assert outcome.code == 2
-    assert "tune/x/base: the chat template of ./model writes '<think>\\n\\n</think>\\n\\n' before" in outcome.err
+    assert (
+        "tune/x/base: the chat template of ./model writes '<think>\\n\\n</think>\\n\\n' (no thought at all) before"
+        in outcome.err
+    )
