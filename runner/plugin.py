@@ -21,6 +21,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.stand_in": "StandIn",
     "cbtrun.contract.study_blocks": "Arm",
     "cbtrun.contract.study_view": "StudyView view_of",
+    "cbtrun.contract.thinking": "Said without_thinking",
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (

@@ -124,6 +124,8 @@ from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
 from cbtrun.contract.study_view import StudyView as StudyView
 from cbtrun.contract.study_view import view_of as view_of
+from cbtrun.contract.thinking import Said as Said
+from cbtrun.contract.thinking import without_thinking as without_thinking
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates

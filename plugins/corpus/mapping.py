@@ -81,7 +81,7 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> MappedRows
     sessions, problems = read_sessions(table, rows | {"columns": columns, "factors": {}, "labels": labels}, source)
     system = [Message(role="system", content=options["system"])] if options["system"] else []
     if problems := [*problems, *number_problems(table, labels.get(NUMBER), source)]:
-        return Mapped([], problems, {})
+        return MappedRows([], problems, {})
     transcripts = []
     for one in sessions:
         number = int(float(one.labels.get(NUMBER, "1")))

@@ -19,6 +19,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--serials", action="store_true", help="end every answer with a number of its own")
     parser.add_argument("--embedded", action="store_true", help="answer as author, patient, therapist and rater")
     parser.add_argument("--rubrics", type=Path, action="append", default=[], help="folder of further rubrics")
+    parser.add_argument("--model", action="append", help="name that its list of models has; answered is any")
     parser.add_argument("--port", type=int, default=0, help="to listen on; without it a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the address")
     return parser.parse_args()
@@ -34,6 +35,7 @@ async def _serve(options: argparse.Namespace) -> None:
         serials=options.serials,
         remember=False,
         port=options.port,
+        models=tuple(options.model or ["mock"]),
     )
     await server.start()
     if options.port_file is None:

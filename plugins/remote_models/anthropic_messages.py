@@ -165,12 +165,20 @@ def _reply(message: Any, request: Request) -> Reply:
     tools = [block for block in message.content if block.type == "tool_use"]
     words = "".join(block.text for block in message.content if block.type == "text")
     text = json.dumps(tools[0].input, ensure_ascii=False) if tools else words
+    thinking = "\n".join(
+        _thought(block) for block in message.content if block.type in ("thinking", "redacted_thinking")
+    )
     usage, cached = message.usage, ("cache_read_input_tokens", "cache_creation_input_tokens")
     tokens_in = tokens_of(getattr(usage, "input_tokens", None), characters_in(request))
     return Reply(
         text=text,
         tokens_in=tokens_in + sum(tokens_of(getattr(usage, name, None), 0) for name in cached),
-        tokens_out=tokens_of(getattr(usage, "output_tokens", None), len(text)),
+        tokens_out=tokens_of(getattr(usage, "output_tokens", None), len(text) + len(thinking)),
         finish=FINISH.get(str(message.stop_reason), str(message.stop_reason or "stop")),
         served=str(message.model),
+        thinking=thinking,
     )
+
+
+def _thought(block: Any) -> str:
+    return str(getattr(block, "thinking", "") or "(not shown by the server)")

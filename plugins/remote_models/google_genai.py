@@ -161,8 +161,11 @@ def _reply(answer: Any, request: Request) -> Reply:
     parts = (candidate.content.parts if candidate.content else None) or []
     calls = [part.function_call for part in parts if part.function_call]
     words = "".join(part.text for part in parts if part.text and not part.thought)
+    thinking = "\n".join(part.text for part in parts if part.text and part.thought)
+    if thought and not thinking:
+        thinking = f"({thought:,} tokens, not shown by the server)"
     text = json.dumps(calls[0].args, ensure_ascii=False) if calls else words
     tokens_out = tokens_of(getattr(usage, "candidates_token_count", None), len(text)) + thought
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
     finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
-    return Reply(text, tokens_in, tokens_out, finish, served=served)
+    return Reply(text, tokens_in, tokens_out, finish, served=served, thinking=thinking)

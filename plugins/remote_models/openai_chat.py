@@ -6,20 +6,25 @@ and the journal are the runner's. What a server refuses is an error that names i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import AnswerMode, ModelContext, Problem, Reply, Request, ServerTerms, hookimpl
+from cbtrun.plugin import AnswerMode, ModelContext, Problem, Reply, Request, ServerAnswer, ServerTerms, hookimpl
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
-from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_reply
+from cbtrun.plugins.remote_models.openai_reply import error_text, raise_refusal, read_reply
+from cbtrun.plugins.remote_models.roles import REFUSED_ROLES, TOLD, shapes
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Secret
 
 PATH = "/chat/completions"
+MINDS_ROLES = (400, 422, 500)
+"""What servers answer to a conversation that their template cannot render."""
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "seed", "stop", "extra_body", "json_object")
 """Options that decide an answer; those that were left out do not count."""
@@ -54,6 +59,8 @@ class ChatServer:
         self.identity: Mapping[str, Any] = {"plugin": "openai", "constrain": options["constrain"], **chosen}
         self.answer_mode: AnswerMode | None = options.get("answers")
         self._door = ServerDoor(context, _key_headers)
+        self._shape = 0
+        self._told = f"model '{context.name}': its server refuses the roles of a conversation"
 
     @property
     def terms(self) -> ServerTerms:
@@ -62,12 +69,31 @@ class ChatServer:
 
     async def reply(self, request: Request) -> Reply:
         """One try. Raises ModelError, StopRun or ServerTrouble as the answer deserves."""
-        transport = self._door.transport
-        body = request_body(request, self._door.options)
-        answer = await transport.ask("POST", transport.url + PATH, HEADERS, body)
+        answer = await self._answer(request)
         if answer.status != 200:
             raise_refusal(answer)
         return read_reply(answer.body, request)
+
+    async def _answer(self, request: Request) -> ServerAnswer:
+        """The server's answer, to the request in the first shape of its messages that it takes; else its first refusal."""
+        transport, refused = self._door.transport, None
+        for shape, messages in shapes(request.messages, self._shape):
+            body = request_body(replace(request, messages=messages), self._door.options)
+            answer = await transport.ask("POST", transport.url + PATH, HEADERS, body)
+            if answer.status == 200:
+                self._keep_to(shape, refused)
+            if answer.status not in MINDS_ROLES or not REFUSED_ROLES.search(error_text(answer.body)):
+                return answer
+            refused = refused or answer
+        return refused or answer
+
+    def _keep_to(self, shape: int, refused: ServerAnswer | None) -> None:
+        """Send all that follows as the server took it, and tell so once."""
+        if refused is None or shape <= self._shape:
+            return
+        self._shape = shape
+        said = error_text(refused.body)
+        sys.stderr.write(f"note: {self._told} ({refused.status}: {said}): {TOLD[shape]}\n")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -44,6 +44,8 @@ ABOUT_WORDS = re.compile(
     r"\b(moderation|flagged|safety|content|polic|prompt|tokens?|length|long|messages?)", re.IGNORECASE
 )
 """What a server says that minds the words of one request."""
+THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
 FINISH = {"tool_calls": "stop", "function_call": "stop", "eos": "stop", "end_turn": "stop", "max_tokens": "length"}
 
 
@@ -57,17 +59,21 @@ def read_reply(body: bytes, request: Request) -> Reply:
         message = choice["message"]
         text = _text(message, request)
         finish = str(choice.get("finish_reason") or "stop")
+        thinking = _thinking(message)
         refused = bool(message.get("refusal"))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError):
         raise ServerFault(f"the answer is no chat completion: {_excerpt(body)}") from None
+    if choice.get("error"):  # OpenRouter: the provider broke off
+        _raise_error_inside(choice["error"], json.dumps({"error": choice["error"]}).encode())
     usage = content.get("usage") if isinstance(content.get("usage"), dict) else {}
     return Reply(
         text=text,
         tokens_in=tokens_of(usage.get("prompt_tokens"), characters_in(request)),
-        tokens_out=tokens_of(usage.get("completion_tokens"), len(text)),
+        tokens_out=tokens_of(usage.get("completion_tokens"), len(text) + len(thinking)) + _thought_beside(usage),
         finish="content_filter" if refused else FINISH.get(finish, finish),
         usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
+        thinking=thinking or (f"({thought:,} tokens, not shown by the server)" if (thought := _thought(usage)) else ""),
     )
 
 
@@ -162,6 +168,43 @@ def _text(message: Mapping[str, Any], request: Request) -> str:
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content if part.get("type") == "text")
+
+
+def _thinking(message: Mapping[str, Any]) -> str:
+    """What the model thought, where the server holds it apart: a field of the message, or parts of its content."""
+    for name in THOUGHT_FIELDS:
+        if isinstance(found := message.get(name), str) and found.strip():
+            return found
+    parts = message.get("content")
+    found = [one for one in parts if one.get("type") in THOUGHT_PARTS] if isinstance(parts, list) else []
+    details = message.get("reasoning_details")
+    found += [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    return "\n".join(words for one in found if (words := _words_in(one)))
+
+
+def _words_in(part: Mapping[str, Any]) -> str:
+    """The words of a part that holds thinking; Mistral's holds parts in turn."""
+    for name in ("thinking", "text", "reasoning", "summary"):
+        inner = part.get(name)
+        if isinstance(inner, str):
+            return inner
+        if isinstance(inner, list):
+            return "".join(str(one.get("text") or "") for one in inner if isinstance(one, dict))
+    return ""
+
+
+def _thought(usage: Mapping[str, Any]) -> int:
+    """Tokens of thinking, where the server counts them apart; 0 where it does not."""
+    details = usage.get("completion_tokens_details")
+    given = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
+    return tokens_of(given, 0)
+
+
+def _thought_beside(usage: Mapping[str, Any]) -> int:
+    """Tokens of thinking that `completion_tokens` leaves out, as the sum tells (xAI)."""
+    asked, answered, whole = (tokens_of(usage.get(f"{name}_tokens"), 0) for name in ("prompt", "completion", "total"))
+    thought = _thought(usage)
+    return thought if asked + answered + thought == whole else 0
 
 
 def _raise_error_inside(error: Any, body: bytes) -> NoReturn:

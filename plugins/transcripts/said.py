@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from cbtrun.plugin import without_thinking
+
 TEXT_PARTS = ("text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "thought")
-OPEN, CLOSE = "<think>", "</think>"
 
 
 class Said(NamedTuple):
@@ -68,15 +69,9 @@ def _of_parts(value: Any) -> Said:
 
 
 def _without_thoughts(text: str) -> Said:
-    """A text without what stands in <think> marks; a closing mark alone ends thoughts that a template began."""
-    thoughts = 0
-    while (end := text.find(CLOSE)) >= 0:
-        start = text.find(OPEN, 0, end)
-        text = (text[:start] if start >= 0 else "") + text[end + len(CLOSE) :]
-        thoughts += 1
-    if (start := text.find(OPEN)) >= 0:  # cut off while it thought
-        text, thoughts = text[:start], thoughts + 1
-    return Said(_clean(text), thoughts)
+    """A text without a model's thinking, however its family marks it."""
+    taken = without_thinking(text)
+    return Said(_clean(taken.text), int(bool(taken.thinking)))
 
 
 def _clean(text: str) -> str:

@@ -34,14 +34,16 @@ def options_schema(stage: str) -> Json | None:
 
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
-    """A base that is no local model, and layers that it does not have."""
+    """A base that is no local model, layers that it does not have, a chat template that cannot be trained on."""
     if context.stage != "tune":
         return []
     base = context.study.models.get(context.options.get("base", ""))
     if base is None:
         return []
     if base.using in ("transformers", "vllm"):
-        return _layer_problems(context, base.model)
+        from cbtrun.plugins.local_models.thinking_template import thinking_problems
+
+        return [*_layer_problems(context, base.model), *thinking_problems(context)]
     return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
 
 

@@ -19,6 +19,7 @@ from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
+from cbtrun.calls.spoken import fresh, refuse_unspoken, refuse_withheld, spoken
 from cbtrun.contract.digests import derive_seed, digest
 from cbtrun.contract.models import EngineShare, HasCode, Model, Reply, Request
 from cbtrun.errors import (
@@ -102,7 +103,14 @@ class CallDesk:
         kept = self.journal.find(key)
         if kept is not None:
             self.tally.replayed += 1
+            kept = spoken(kept, request)  # an earlier version kept thinking within the text
+            refuse_unspoken(kept, request, name)
             return kept
+        reply = await self._in_flight(key, draw, name, model, request)
+        refuse_unspoken(reply, request, name)  # kept all the same: it is paid for, and asking again would give no other
+        return reply
+
+    async def _in_flight(self, key: str, draw: str, name: str, model: Model, request: Request) -> Reply:
         if key in self._flights:  # two arms whose requests are the same in every way share one call
             return await asyncio.shield(self._flights[key])
         flight = self._flights[key] = asyncio.ensure_future(self._fly(key, draw, name, model, request))
@@ -137,6 +145,7 @@ class CallDesk:
         started = time.perf_counter()
         try:
             reply = await self._within_budget(model, seeded, fault)
+            refuse_withheld(reply, request, name)
         except (StopRun, NotAsked):
             raise
         except CbtrunError as error:
@@ -191,7 +200,7 @@ class CallDesk:
         if self._stopping:  # the run ends: what was not sent yet is not sent any more
             raise StopRun("the run is stopping")
         try:
-            return keepable(await model.reply(request))
+            return fresh(keepable(await model.reply(request)), request)
         except (CbtrunError, ServerTrouble) as error:
             without_keys(error)
             raise

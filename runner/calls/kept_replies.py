@@ -24,6 +24,7 @@ def keepable(reply: Reply) -> Reply:
         finish=one_line(reply.finish, LONGEST_NAME),
         usd=bounded_cost(reply.usd),
         served=one_line(reply.served, LONGEST_NAME),
+        thinking=speakable(reply.thinking),
     )
     return reply if clean == reply else clean
 

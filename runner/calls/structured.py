@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from cbtrun.calls.spoken import NotSpokenError
 from cbtrun.contract.models import AnswerMode, ChatMessage, Model, Reply, Request
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _UNUSABLE = {
     "content_filter": "answer blocked by a content filter",
 }
 _FENCE_OPENS = re.compile(r"```[a-zA-Z]*+[^\S\n]*+\n")
-_THINKING = re.compile(r"\A<think>.*?</think>", re.DOTALL)
 
 
 class Answer(BaseModel):
@@ -196,8 +196,8 @@ def why_unusable(reply: Reply) -> str | None:
 
 
 def answer_text(text: str) -> str:
-    """The answer without what some models put around it: a code fence, or their thinking before it."""
-    text = _THINKING.sub("", text.strip()).strip()
+    """The answer without the code fence that some models put around it."""
+    text = text.strip()
     fence = _FENCE_OPENS.match(text)
     if fence is None or not text.endswith("```") or len(text) < fence.end() + 3:
         return text
@@ -235,6 +235,9 @@ class _Conversation:
         while len(self.attempts) < self.tries:
             try:
                 reply = await self.calls.reply(self._next_request(messages))
+            except NotSpokenError as silent:
+                self.attempts.append(Attempt("", silent.reply.finish, str(silent), unusable=True))
+                continue
             except Exception as error:  # Instructor wraps whatever it sees: kept, and raised again as it was
                 self.error = error
                 raise

@@ -74,6 +74,9 @@ class Reply:
     """Cost in US dollars as the provider reports it, or by the prices in the study; none when neither is known."""
     served: str = ""
     """The model that answered, in the server's own words."""
+    thinking: str = ""
+    """What it thought before it spoke, where that is shown: kept in the journal, heard by nobody, counted in `tokens_out`.
+    Thinking that is marked in `text` need not be taken out by a plugin: that is done for all models in one place."""
 
 
 class Model(Protocol):

@@ -21,7 +21,7 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.salvage import salvage_rows
-from cbtrun.journal.tables import connect, connect_to_read, faults_in_file
+from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
 
 FORMAT = 1
@@ -38,8 +38,10 @@ FIELDS = [
     "usd",
     "seconds",
     "served",
+    "thinking",
 ]
-TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str)  # fmt: skip
+"""The last is written only where there is some: exports of earlier versions have none."""
+TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str)  # fmt: skip
 LONGEST_LINE = 2**28
 PIECE = 2**20
 """Bytes of an export that are written at once."""
@@ -72,14 +74,15 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     """
     try:
         with closing(_reading(folder)) as connection, told(folder.journal):
-            return _write_export(target, connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls ORDER BY key"))
+            rows = connection.execute(f"SELECT {', '.join(columns_there(connection, FIELDS))} FROM calls ORDER BY key")
+            return _write_export(target, rows)
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
-    rows, unreadable, gaps = salvage_rows(folder.journal, FIELDS)
-    if not rows:
+    saved, unreadable, gaps = salvage_rows(folder.journal, FIELDS)
+    if not saved:
         raise StageError(f"{folder.journal}: damaged, and nothing in it can be read; no file was written")
-    return replace(_write_export(target, rows), unreadable=unreadable, gaps=gaps)
+    return replace(_write_export(target, saved), unreadable=unreadable, gaps=gaps)
 
 
 def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
@@ -89,7 +92,8 @@ def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
         nonlocal total
         yield _line({"cbtrun_journal": FORMAT})
         for row in rows:
-            line = _line(dict(zip(FIELDS, row, strict=True)))
+            call = dict(zip(FIELDS, row, strict=True))
+            line = _line(call if call["thinking"] else {name: call[name] for name in FIELDS[:-1]})
             counted.update(line)
             total += 1
             yield line
@@ -141,7 +145,7 @@ def check_journal(folder: RunFolder) -> list[str]:
 def _calls_that_are_no_text(connection: sqlite3.Connection) -> int:
     connection.text_factory = bytes
     count = 0
-    for row in connection.execute(f"SELECT {', '.join(FIELDS)} FROM calls"):
+    for row in connection.execute(f"SELECT {', '.join(columns_there(connection, FIELDS))} FROM calls"):
         try:
             b"".join(one for one in row if isinstance(one, bytes)).decode()
         except UnicodeDecodeError:
@@ -201,12 +205,13 @@ def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _row(entry: Any, source: Path, number: int) -> list[Any]:
-    if not isinstance(entry, dict) or list(entry) != FIELDS:
+    if not isinstance(entry, dict) or list(entry) not in (FIELDS, FIELDS[:-1]):
         raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
+    entry = {"thinking": "", **entry}
     wrong = [name for name, kind in zip(FIELDS, TYPES, strict=True) if not isinstance(entry[name], kind)]
     if wrong:
         raise StageError(f"{source}:{number}: '{wrong[0]}' has the wrong type; nothing was imported")
-    return list(entry.values())
+    return [entry[name] for name in FIELDS]
 
 
 def _line(entry: Any) -> bytes:

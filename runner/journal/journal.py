@@ -38,7 +38,8 @@ class Call:
         """The call in the order of the table's columns."""
         reply = self.reply
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
-        return (self.key, self.stage, self.model, self.role, self.attempt, *counts, self.seconds, reply.served)
+        asked = (self.key, self.stage, self.model, self.role, self.attempt)
+        return (*asked, *counts, self.seconds, reply.served, reply.thinking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Journal:
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        query = "SELECT text, tokens_in, tokens_out, finish, usd, served FROM calls WHERE key = ?"
+        query = "SELECT text, tokens_in, tokens_out, finish, usd, served, thinking FROM calls WHERE key = ?"
         row = self._reader.execute(query, (key,)).fetchone()
         return None if row is None else Reply(*row)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cbtrun.journal.tables import columns_there
+
 HEX = "0123456789abcdef"
 MOST_FAILURES = 4096
 """Stretches that are tried in vain before the rest is given up: each is one look into a page."""
@@ -111,7 +113,7 @@ def salvage_rows(journal: Path, fields: Sequence[str]) -> tuple[list[tuple[objec
             if path is None or best[0]:
                 continue
             with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
-                salvage = Salvage(connection, fields)
+                salvage = Salvage(connection, columns_there(connection, fields))
                 rows = list(salvage.rows())
                 best = max(best, (rows, salvage.unreadable, salvage.gaps), key=lambda one: len(one[0]))
     return best

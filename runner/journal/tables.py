@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -12,13 +12,13 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import strange
 from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
 
-FORMAT = 3
+FORMAT = 4
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, attempt INTEGER NOT NULL,
     text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, finish TEXT NOT NULL, usd REAL,
-    seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT ''
+    seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT '', thinking TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS faults (
     key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, error TEXT NOT NULL,
@@ -37,13 +37,15 @@ UPGRADES: Mapping[int, str] = {
           ALTER TABLE faults ADD COLUMN kind TEXT NOT NULL DEFAULT 'refused';""",
     2: """ALTER TABLE stages ADD COLUMN code TEXT NOT NULL DEFAULT '';
           ALTER TABLE stages ADD COLUMN version TEXT NOT NULL DEFAULT '';""",
+    3: "ALTER TABLE calls ADD COLUMN thinking TEXT NOT NULL DEFAULT '';",
 }
 """Format -> what makes it the next one."""
 EARLIER = (
+    ",thinkingtextnotnulldefault''",
     *(",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'"),
     *(",codetextnotnulldefault''", ",versiontextnotnulldefault''"),
 )
-"""Columns that earlier formats lack, as `_bare` writes them."""
+"""Columns that earlier formats lack, as `_bare` writes them; those of later formats first."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -83,6 +85,13 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def columns_there(connection: sqlite3.Connection, columns: Sequence[str]) -> list[str]:
+    """The columns of `calls` as a query names them; an empty text for one that this file, of an earlier format, lacks."""
+    known = "SELECT count(*) FROM pragma_table_info('calls') WHERE name = ?"
+    there = {name for name in columns if connection.execute(known, (name,)).fetchone()[0]}
+    return [name if name in there or not there else f"'' AS {name}" for name in columns]
+
+
 def _read_only(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)
 
@@ -119,10 +128,11 @@ def _schema(tables: str) -> dict[str, tuple[str, ...]]:
     made.executescript(tables)
     found = {name: _bare(sql) for name, sql in made.execute("SELECT name, sql FROM sqlite_master WHERE type='table'")}
     made.close()
-    earlier = found
+    forms = {name: [form] for name, form in found.items()}
     for column in EARLIER:
-        earlier = {name: form.replace(column, "") for name, form in earlier.items()}
-    return {name: (form, earlier[name]) for name, form in found.items()}
+        for known in forms.values():
+            known.append(known[-1].replace(column, ""))
+    return {name: tuple(known) for name, known in forms.items()}
 
 
 def _bare(sql: object) -> str:

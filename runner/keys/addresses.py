@@ -19,6 +19,10 @@ _PARTS = ("HOST", "PORT")
 """Last words of names of variables that hold the whole host or the whole port, and can stand nowhere else."""
 _AUTHORITY = re.compile(r"(?P<host>\$\{\w+\}|\[[^\]/]*\]|[^:/\[\]]*)(:(?P<port>[^/]*))?")
 _VALUES = {"HOST": re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"), "PORT": re.compile(r"[0-9]{1,5}")}
+_OF_ONE_CALL = re.compile(
+    r"(?i)(?:/v1(?:beta)?)?(/(?:chat/completions|completions|responses|messages|embeddings|api/(?:chat|generate)|models(?:/[^/]*:\w+)?))/*\Z"
+)
+"""Ends of addresses as vendors' examples show them: of a call or a list, where the address before it is meant."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -40,14 +44,35 @@ def address_fault(url: str) -> str | None:
     except ValueError:
         return "not a valid address"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "must begin with https:// (or http://) and a host"
+        return f"must begin with https:// (or http://) and a host{_with_scheme(url)}"
     if parts.username is not None or parts.password is not None:
         return "must not hold a user name or password; name the key's variable in api_key_env"
     if parts.query or parts.fragment:
         return "must not hold a query ('?') or fragment ('#')"
     if re.search(r"[\s\\]|[^\x21-\x7e]", url) or port == 0:
         return "not a valid address"
-    return None
+    return _path_fault(url)
+
+
+def written_fault(address: str) -> str | None:
+    """Why an address as a study writes it cannot be called, or none; of one with variables only what its end says."""
+    return _path_fault(address) if "${" in address else address_fault(address)
+
+
+def _path_fault(url: str) -> str | None:
+    end = _OF_ONE_CALL.search(url)
+    if end is None:
+        return None
+    added = end[0 if end[1].lower() == "/messages" else 1].rstrip("/")  # Claude's SDK adds the /v1 too
+    return f"ends with '{added}', which is added for each call: write the address without it"
+
+
+def _with_scheme(url: str) -> str:
+    """What was meant by `localhost:8000/v1`, where nothing but the scheme lacks and nothing in it need be hidden."""
+    if "://" in url or not re.fullmatch(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?", url):
+        return ""
+    host = re.split("[:/]", url, maxsplit=1)[0]
+    return f"; did you mean '{'http' if host in LOOPBACK else 'https'}://{url}'?"
 
 
 def server_of(url: str) -> str:

@@ -19,6 +19,7 @@ from cbtrun.documents.schema import Part, schema_problems, walk, with_defaults
 from cbtrun.documents.schema_words import did_you_mean, known_words
 from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
+from cbtrun.keys.addresses import written_fault
 from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
@@ -79,6 +80,7 @@ class _Checks:
         self._contains()
         self._move_paths()
         self._variables()
+        self._addresses()
         references = self._references()
         self._order_of_stages()
         self._levels()
@@ -165,6 +167,12 @@ class _Checks:
                     self._add(f"'{shown}': environment variables may stand in addresses only", *path)
                 elif not end or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                     self._add(f"expected ${{NAME}} of an environment variable, got '${{{name}{end}'", *path)
+
+    def _addresses(self) -> None:
+        """What can be told of an address without the environment: no scheme, a call's own path at its end."""
+        for part in self.parts:
+            if may_hold_variables(part.schema) and isinstance(part.value, str) and (fault := written_fault(part.value)):
+                self._add(f"the address {fault}", *part.path)
 
     def _references(self) -> list[Reference]:
         self._read_rubrics()

@@ -79,7 +79,12 @@ def test_a_key_that_may_not_go_to_the_host_stops_the_study_and_asks_nobody(proje
     ("server", "state", "words"),
     [
         (MockServer(models=("talker-1",), key=KEY), "ok", "answers and has 'talker-1'"),
-        (MockServer(models=("talker-2",), key=KEY), "stop", "has no model 'talker-1'; choose one that it lists"),
+        (
+            MockServer(models=("talker-2",), key=KEY),
+            "stop",
+            "has no model 'talker-1' (did you mean 'talker-2'?); choose one that it lists: talker-2",
+        ),
+        (MockServer(models=("talker-1", "b"), key=KEY), "ok", "answers and has 'talker-1', and also b"),
         (
             MockServer(models=("talker-1",), key="another"),
             "stop",
@@ -111,6 +116,17 @@ def test_vendors_are_asked_in_their_own_protocol(
         outcome = project.run("doctor", "study.yaml", "--online", *ALLOW, "--set", change)
     assert outcome.code == 0, outcome.out
     assert "has 'talker-1'" in outcome.out
+
+
+def test_a_vendor_that_does_not_know_one_model_is_asked_for_all(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cbtrun.plugins.remote_models.vendor_options.version", str)
+    with listening(MockServer(models=("talker-2", "b"), key=KEY)) as server:
+        monkeypatch.setenv("MOCK_URL", server.root)
+        change = 'models.talker={using: anthropic, base_url: "${MOCK_URL}", model: talker-1, api_key_env: MOCK_KEY}'
+        outcome = project.run("doctor", "study.yaml", "--online", *ALLOW, "--set", change)
+    assert "has no model 'talker-1' (did you mean 'talker-2'?); choose one that it lists: talker-2, b" in outcome.out
 
 
 def test_a_server_that_does_not_answer_stops_the_study(project: StudyProject) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationInfo, model_validator
 
+from cbtrun.calls.spoken import NotSpokenError
 from cbtrun.calls.structured import Answer, Answered, Mode, answer_schema, ask
 from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
 from cbtrun.errors import ModelError, StopRun
@@ -132,11 +133,19 @@ def test_every_request_carries_the_schema() -> None:
     assert [request.schema for request in rater.requests] == [answer_schema(Count)] * 2
 
 
-def test_a_code_fence_and_thinking_are_taken_off() -> None:
-    for text in ('```json\n{"number": 1}\n```', '<think>{"number": 5}?</think>\n{"number": 1}'):
-        answered = asked(ScriptedRater([text]))
-        assert answered.value is not None
-        assert answered.value.number == 1
+def test_a_code_fence_is_taken_off() -> None:
+    answered = asked(ScriptedRater(['```json\n{"number": 1}\n```']))
+    assert answered.value is not None
+    assert answered.value.number == 1
+
+
+def test_an_answer_that_was_thinking_alone_is_asked_for_again_and_says_why() -> None:
+    silent = NotSpokenError("raise max_tokens", Reply("", finish="length", thinking="Let me see"))
+    again = asked(ScriptedRater([silent, '{"number": 1}']))
+    assert again.value is not None
+    never = asked(ScriptedRater([silent, silent]))
+    assert (never.value, never.reason) == (None, "raise max_tokens")
+    assert all(attempt.unusable for attempt in never.attempts)
 
 
 def test_prose_around_the_answer_is_not_searched_for_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import shutil
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.contract.models import Reply
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.exchange import export_journal, import_journal
+from cbtrun.journal.journal import Call, Journal
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.testing.projects import CommandOutcome, StudyProject
 from tests.helpers.chat_calls import KEY
@@ -151,3 +156,25 @@ def test_a_folder_without_a_journal_is_named(study_project: MakeProject, tmp_pat
     outcome = journal_of(study_project({}), "check", "empty")
     assert outcome.code == 2
     assert "there is no journal.sqlite in it" in outcome.err
+
+
+def test_thinking_goes_with_an_export_and_a_journal_of_an_earlier_format_has_none(tmp_path: Path) -> None:
+    folder, other, old = (RunFolder(tmp_path / name) for name in ("a", "b", "c"))
+    thought = Reply("Hello.", 3, 2, "stop", thinking="She is low.")
+    for one in (folder, old):
+        one.path.mkdir()
+        with Journal(one.journal) as journal:
+            asyncio.run(journal.keep(Call("k" * 64, "s", "m", "r", 1, thought, 0.1)))
+    export_journal(folder, tmp_path / "export.gz")
+    other.path.mkdir()
+    import_journal(other, tmp_path / "export.gz")
+    with Journal(other.journal) as journal:
+        assert journal.find("k" * 64) == thought
+
+    with sqlite3.connect(old.journal) as connection:
+        connection.executescript("ALTER TABLE calls DROP COLUMN thinking; PRAGMA user_version=3;")
+    connection.close()
+    export_journal(old, tmp_path / "old.gz")
+    assert b"thinking" not in gzip.decompress((tmp_path / "old.gz").read_bytes())
+    with Journal(old.journal) as journal:
+        assert journal.find("k" * 64) == Reply("Hello.", 3, 2, "stop")

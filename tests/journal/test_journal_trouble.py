@@ -35,6 +35,7 @@ def a_call(at: int) -> tuple[object, ...]:
         None,
         0.5,
         "",
+        "",
     )
 
 
@@ -43,7 +44,7 @@ def folder(tmp_path: Path) -> RunFolder:
     """A run folder with a journal of calls."""
     connection = connect(tmp_path / "journal.sqlite")
     with connection:
-        connection.executemany("INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", map(a_call, range(CALLS)))
+        connection.executemany("INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", map(a_call, range(CALLS)))
     connection.close()
     return RunFolder(tmp_path)
 

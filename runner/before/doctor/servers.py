@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from cbtrun.calls.kept_replies import one_line
 from cbtrun.calls.transport import Answer, Patience, Transport
 from cbtrun.contract.check import Check, ServerContext, ServerQuestion
 from cbtrun.contract.marks import is_remote
+from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import AccessRefused, ModelError, ServerFault
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
+MOST_SHOWN, LONGEST_NAME = 20, 120
+"""Names of models that are shown, and characters of each."""
 PATIENCE = Patience(whole_seconds=20.0)
 CLOCK_SECONDS = 300.0
 """How far our clock may be from a server's: beyond that, certificates and signed requests begin to fail."""
@@ -54,7 +58,7 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
 def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Check]:
     subject, model, url = f"server of {block.name}", block.model, transport.url
     try:
-        answer = asyncio.run(_ask(address, transport))
+        answer, listing = asyncio.run(_ask(address, transport))
     except (ServerFault, AccessRefused) as error:
         yield Check("stop", subject, f"{url} does not answer ({error})", "check the address, the network and the proxy")
         return
@@ -63,11 +67,16 @@ def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Ch
     elif answer.status >= 500 or answer.status == 429:
         yield Check("stop", subject, f"{url} answers {answer.status}", "try again later")
     elif (known := _knows(answer, model)) is False:
-        yield Check("stop", subject, f"{url} has no model '{model}'", "choose one that it lists under /models")
+        names = _names(listing)
+        meant = did_you_mean(model, names) if names else ""
+        advice = f"choose one that it lists: {_shown(names)}" if names else "choose one that it lists under /models"
+        yield Check("stop", subject, f"{url} has no model '{model}'{meant}", advice)
     elif known is None:
         yield Check("note", subject, f"{url} answers, but does not list its models ({answer.status})")
     else:
-        yield Check("ok", subject, f"{url} answers and has '{model}'")
+        others = [name for name in _names(listing) if name != model]
+        beside = f", and also {_shown(others)}" if others else ""
+        yield Check("ok", subject, f"{url} answers and has '{model}'{beside}")
     yield from _clock(answer)
 
 
@@ -76,9 +85,13 @@ def _usual_question(asked: ServerContext) -> ServerQuestion:
     return ServerQuestion(f"{asked.url}/models", {"Authorization": f"Bearer {asked.key}"} if asked.key else {})
 
 
-async def _ask(address: str, transport: Transport) -> Answer:
+async def _ask(address: str, transport: Transport) -> tuple[Answer, Answer]:
+    """The answer to the question, and the list of models: the same, or asked for where one model is not known."""
     try:
-        return await transport.ask("GET", address, {})
+        answer = await transport.ask("GET", address, {})
+        whole, one, _ = address.rpartition("/models/")
+        listing = await transport.ask("GET", f"{whole}/models", {}) if one and answer.status == 404 else answer
+        return answer, listing
     finally:
         await transport.close()
 
@@ -96,8 +109,25 @@ def _knows(answer: Answer, model: str) -> bool | None:
     listed = found.get("data")
     if not isinstance(listed, list):
         return "name" in found or "id" in found or None  # one model, asked for by its name
-    names = {str(one.get("id", "")) for one in listed if isinstance(one, dict)}
-    return model in names or f"models/{model}" in names
+    return model in _names(answer)
+
+
+def _names(answer: Answer) -> list[str]:
+    """The models that an answer lists, as a study names them; none where it lists none."""
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return []
+    listed = found.get("data") or found.get("models") if isinstance(found, dict) else None
+    if answer.status != 200 or not isinstance(listed, list):
+        return []
+    names = [str(one.get("id") or one.get("name") or "") for one in listed if isinstance(one, dict)]
+    return [one_line(name.removeprefix("models/"), LONGEST_NAME) for name in names if name]
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else ""
+    return f"{', '.join(names[:MOST_SHOWN])}{more}"
 
 
 def _clock(answer: Answer) -> Iterator[Check]:
