@@ -44,4 +44,5 @@ def _where(error: Exception) -> traceback.FrameSummary | None:
     engine = Path(__file__).resolve().parents[1]
     apart = (str(engine), sys.base_prefix, sys.prefix, "<")
     own = [one for one in frames if not one.filename.startswith(apart) and "site-packages" not in one.filename]
-    return (own or frames or [None])[-1]
+    shown = own or frames
+    return shown[-1] if shown else None
