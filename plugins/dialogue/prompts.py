@@ -46,7 +46,7 @@ def therapist_variables(max_turns: int, place: Place) -> dict[str, Any]:
 
 def patient_variables(persona: Persona, max_turns: int, place: Place) -> dict[str, Any]:
     """What a patient's template sees: strings, numbers, lists and dicts, never the record, which has methods."""
-    known = {"name": "this person", **persona.model_dump(mode="json")}  # a vignette may name nobody
+    known = {**persona.model_dump(mode="json"), "name": persona.name or "this person"}  # a vignette may name nobody
     told = {"persona": known, "persona_json": persona.model_dump_json()}
     return {**therapist_variables(max_turns, place), **told}
 

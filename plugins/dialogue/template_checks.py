@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cbtrun.plugin import CbtrunError, Persona, Place, Problem, Situation, template_faults
+from cbtrun.plugin import CbtrunError, FullPersona, Persona, Place, Problem, Situation, template_faults
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_variables, therapist_variables
 from cbtrun.plugins.dialogue.prompts import Place as CoursePlace
 
@@ -81,7 +81,7 @@ def _written(context: BlockContext) -> Sequence[Persona]:
 @cache
 def sample_persona() -> Persona:
     """Stands in for the patients where nobody has drawn them yet. Made when asked for: records are costly to set up."""
-    return Persona(
+    return FullPersona(
         id="sample", name="Sam", age=40, gender="man", occupation="a baker", living_situation="alone", presenting_problem="I am tired.",
         phq9=14, symptoms=("I wake at four",), automatic_thoughts=("I will fail",), intermediate_beliefs=("I must not ask",),
         situations=(Situation(event="a call", thought="I will fail", feeling="fear", behaviour="I hid"),), core_beliefs=("I am weak",),

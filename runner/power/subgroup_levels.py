@@ -66,11 +66,11 @@ def _comparable(arms: Sequence[Mapping[str, str]], by: str, options: Mapping[str
 
 def _persona_levels(attribute: str) -> int | None:
     """Levels that an attribute of personas can have; none where it may be any text."""
-    from cbtrun.contract.records import Persona
+    from cbtrun.contract.records import FullPersona
 
     if attribute == "severity":
         return SEVERITIES
-    return len(get_args(get_type_hints(Persona).get(attribute))) or None
+    return len(get_args(get_type_hints(FullPersona).get(attribute))) or None
 
 
 def _counted(count: int) -> str:

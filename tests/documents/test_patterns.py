@@ -19,6 +19,7 @@ import cbtrun
 import cbtrun.plugins
 from cbtrun.calls.structured import answer_text
 from cbtrun.contract.records import Turn
+from cbtrun.contract.thinking import without_thinking
 from cbtrun.documents.patterns import bounded, pattern_fault
 from cbtrun.errors import StageError
 from cbtrun.plugins.corpus.checks.transcript import OTHER_SPEAKER
@@ -234,7 +235,7 @@ def test_what_reads_replies_takes_no_long_time_over_white_space(run: str) -> Non
     with _at_most(10, repr(run)):
         answer_text("```json" + text)
         answer_text("```json" + text + "x")
-        answer_text("<think>" + text)
+        without_thinking("<think>" + text)
         plain(text)
         without_note("[Note to you alone: " + text)
         list(CHECK.find(Case((Turn(speaker="patient", text=text + "x"),), None, "", 9)))  # type: ignore[arg-type]
@@ -244,7 +245,7 @@ def test_what_reads_replies_takes_no_long_time_over_white_space(run: str) -> Non
     ("reply", "answer"),
     [
         ('```json\n{"a": 1}\n```', '{"a": 1}'), ('```\n\n {"a": 1}\n  ```', '{"a": 1}'), ("```json\n```", ""), ('{"a": 1}', '{"a": 1}'),
-        ("```json {}```", "```json {}```"), ("```json\n{}", "```json\n{}"), ("<think>```</think>\n```JSON \n{}\n```", "{}"), ("```", "```"),
+        ("```json {}```", "```json {}```"), ("```json\n{}", "```json\n{}"), ("```JSON \n{}\n```", "{}"), ("```", "```"),
     ],
 )  # fmt: skip
 def test_a_fence_is_taken_off(reply: str, answer: str) -> None:
