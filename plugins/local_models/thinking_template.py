@@ -24,8 +24,6 @@ TURNS = ("Hello one.", "Hello two.", "Hello three.", "Hello four.")
 def thinking_problems(context: BlockContext) -> list[Problem]:
     """A `base` in a folder of this machine whose template cannot be trained on for that reason."""
     base = context.study.models.get(context.options.get("base", ""))
-    if base is not None and base.ships:
-        return []  # ours is known, and Jinja takes a tenth of a second to import
     try:
         folder = model_folder(base.model) if base is not None and base.using in ("transformers", "vllm") else None
     except ModelError:

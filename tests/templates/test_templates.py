@@ -62,7 +62,7 @@ def test_a_legal_template_is_filled_in(template: str, text: str) -> None:
 def test_nothing_that_can_be_called_is_reachable_from_what_a_template_sees() -> None:
     check_plain(VARIABLES)
     check_plain(therapist_variables(24, Place()))
-    with pytest.raises(TypeError, match="may not see a Persona"):
+    with pytest.raises(TypeError, match="may not see a FullPersona"):
         filled("{{ persona }}", {"persona": SAMPLE})
     environment: Any = compiled("{{ persona }}").environment
     for value in (SAMPLE, "text", [1], {"a": 1}, 1, compiled):
