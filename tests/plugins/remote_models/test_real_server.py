@@ -120,7 +120,7 @@ def test_ratings_that_it_does_not_hold_to_the_schema_are_unscored_with_the_reaso
     """It takes the schema and ignores it; the tiny model answers with talk."""
     project.write("judged.yaml", BY_ITSELF.replace("MODE", mode))
     outcome = project.run("judged.yaml")
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == 3, outcome.err
     ratings = [json.loads(line) for line in project.read("runs/judged/ratings/ctrs.jsonl").splitlines()]
     assert len(ratings) == 2
     assert all(score["score"] is None and "JSON" in score["reason"] for one in ratings for score in one["scores"])
