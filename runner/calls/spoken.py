@@ -13,10 +13,21 @@ from cbtrun.contract.thinking import without_thinking
 from cbtrun.errors import ModelError, ServerFault
 
 BROKEN_OFF = frozenset(
-    "error abort aborted cancelled canceled network_error engine_error insufficient_system_resource".split()  # noqa: SIM905
+    {
+        "error",
+        "abort",
+        "aborted",
+        "cancelled",
+        "canceled",
+        "network_error",
+        "engine_error",
+        "insufficient_system_resource",
+    }
 )
 """Why a reply ended, where its server failed meanwhile (OpenRouter, vLLM, Zhipu, DeepSeek): what came is half of it."""
-WITHHELD = frozenset("content_filter content-filter filter filtered refusal refused safety sensitive".split())  # noqa: SIM905
+WITHHELD = frozenset(
+    {"content_filter", "content-filter", "filter", "filtered", "refusal", "refused", "safety", "sensitive"}
+)
 """Why a reply ended, where the server or the model would not say it."""
 HIDDEN = "(not shown by the server)"
 """Stands for thinking of which nothing but its cost is known."""
