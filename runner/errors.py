@@ -10,7 +10,8 @@
     │   └── WouldAsk       a stage that is done again from kept replies alone would need a new one
     ├── StatisticsError    the numbers do not fit the method
     └── StopRun            a limit was reached or a server is down; the same command goes on (exit 4)
-        └── AccessRefused  a server takes no call of ours: a key, an address or a setting is wrong (exit 2)
+        ├── AccessRefused  a server takes no call of ours: a key, an address or a setting is wrong (exit 2)
+        └── WrongModel     the tuned model that would speak is not the one that was trained (exit 3)
 
     ServerTrouble          worth another try; never reaches the user as it is
     ├── RateLimited        the server says 429
@@ -115,6 +116,12 @@ class AccessRefused(StopRun):
     """A server refuses whatever we ask: its key, its address or a setting is wrong. Asking on would only fail on."""
 
     exit_code = 2
+
+
+class WrongModel(StopRun):
+    """A tuned model that would speak is another one than was trained: nothing is said with it."""
+
+    exit_code = 3
 
 
 class ServerTrouble(Exception):

@@ -26,7 +26,7 @@ HOMES: Mapping[str, str] = {
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
         "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited Refusal ServerFault "
-        "ServerTrouble SpecError StageError StatisticsError StopRun"
+        "ServerTrouble SpecError StageError StatisticsError StopRun WrongModel"
     ),
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (

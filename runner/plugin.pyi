@@ -151,6 +151,7 @@ from cbtrun.errors import SpecError as SpecError
 from cbtrun.errors import StageError as StageError
 from cbtrun.errors import StatisticsError as StatisticsError
 from cbtrun.errors import StopRun as StopRun
+from cbtrun.errors import WrongModel as WrongModel
 from cbtrun.files.csv_cells import bare_cell as bare_cell
 from cbtrun.files.csv_cells import csv_text as csv_text
 

@@ -233,6 +233,25 @@ class _Group:
         return row.finished
 
 
+def forward_piece(model: Any, cache: RowCache, slot: int, start: int, piece: list[int], logits: int = 1) -> Any:
+    """Read the next tokens of a row into the cache. Gives the model's output, with the logits of the last so many tokens."""
+    import torch
+
+    device, dtype = model.device, model.dtype
+    end = start + len(piece)
+    places = torch.arange(start, end, device=device)
+    later = torch.arange(end, device=device)[None, :] > places[:, None]  # (piece, end): nobody sees what comes later
+    mask = torch.zeros(later.shape, dtype=dtype, device=device).masked_fill_(later, torch.finfo(dtype).min)
+    return model(
+        input_ids=torch.tensor([piece], device=device),
+        attention_mask=mask[None, None],
+        position_ids=places[None],
+        **cache.for_piece(slot, start, end),
+        use_cache=True,
+        logits_to_keep=logits,
+    )
+
+
 class _PromptReader:
     """Reads prompts piece by piece; the keys and values of pieces that many prompts begin with are computed once."""
 
@@ -252,28 +271,9 @@ class _PromptReader:
                 self.kept.move_to_end(key)
                 cache.put(slot, start, self.kept[key])
                 continue
-            self._forward(cache, slot, start, piece)
+            forward_piece(self._model, cache, slot, start, piece)
             if len(piece) == self._piece:
                 self._keep(key, cache.cut(slot, start, start + self._piece))
-
-    def _forward(self, cache: RowCache, slot: int, start: int, piece: list[int]) -> None:
-        import torch
-
-        device, dtype = self._model.device, self._model.dtype
-        end = start + len(piece)
-        places = torch.arange(start, end, device=device)
-        later = (
-            torch.arange(end, device=device)[None, :] > places[:, None]
-        )  # (piece, end): nobody sees what comes later
-        mask = torch.zeros(later.shape, dtype=dtype, device=device).masked_fill_(later, torch.finfo(dtype).min)
-        self._model(
-            input_ids=torch.tensor([piece], device=device),
-            attention_mask=mask[None, None],
-            position_ids=places[None],
-            **cache.for_piece(slot, start, end),
-            use_cache=True,
-            logits_to_keep=1,
-        )
 
     def _keep(self, key: bytes, piece: Tensor) -> None:
         self.kept[key] = piece

@@ -24,6 +24,15 @@ from cbtrun.plugins.local_models.model_files import (
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
+from cbtrun.plugins.local_models.trained_prompt import refuse_another_template
+from cbtrun.plugins.local_models.turn_probes import (
+    agreement,
+    likelihoods,
+    note_agreement,
+    read_in_pieces,
+    read_probes,
+    refuse_another_model,
+)
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem
@@ -144,11 +153,28 @@ def open_model(context: ModelContext) -> LocalModel:
     device = torch_device(options["device"])
     tokenizer = load_tokenizer(files)
     register_row_attention()
-    model = load_base(files, options["dtype"], ATTENTION)
-    if context.adapter:
-        model = with_adapter(model, Path(context.adapter))
+    model = load_base(files, options["dtype"], ATTENTION).to(device).eval()
     _check_attention(model.config, options["max_length"])
+    if context.adapter:
+        refuse_another_template(tokenizer, Path(context.adapter))
+        model = _tuned(model, Path(context.adapter), context)
     return LocalModel(model.to(device).eval(), tokenizer, options, _identity(context, files, model, device))
+
+
+def _tuned(model: Any, adapter: Path, context: ModelContext) -> Any:
+    """The model with its adapter. Raises WrongModel where it finds turns otherwise likely than the trainer did."""
+    probes = read_probes(adapter)
+
+    def asked(model: Any) -> list[float]:
+        return likelihoods(probes, lambda ids: read_in_pieces(model, ids, PIECE))
+
+    base = asked(model)
+    tuned = with_adapter(model, adapter).eval()
+    if probes:
+        found = agreement(probes, base, asked(tuned))
+        note_agreement(adapter, "transformers", found)
+        refuse_another_model(found, f"model '{context.name}' with the adapter in {adapter}")
+    return tuned
 
 
 def _check_attention(config: Any, max_length: int) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.plugin import StageError, write_atomically
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS
 from cbtrun.plugins.local_models.model_files import adapter_digest, normalise_settings
+from cbtrun.plugins.local_models.turn_probes import FILE as PROBES
+from cbtrun.plugins.local_models.turn_probes import write_probes
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.trained import Trained
@@ -41,6 +43,7 @@ def save_weights(trained: Trained, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     # Trained embeddings are in modules_to_save anyway; PEFT's own guess would ask the hub for the base's settings.
     trained.model.save_pretrained(str(target), state_dict=trained.weights, save_embedding_layers=False)
+    write_probes(target, trained.probes)
 
 
 def finish_adapter(
@@ -51,7 +54,7 @@ def finish_adapter(
 
     (folder / LOCK).unlink(missing_ok=True)
     normalise_settings(made, base)
-    for name in (SETTINGS, WEIGHTS):
+    for name in (SETTINGS, WEIGHTS, PROBES):
         (made / name).replace(folder / name)
     shutil.rmtree(made)
     write_atomically(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
@@ -15,6 +16,7 @@ from cbtrun.plugins.local_models.model_files import (
     own_number_format,
     with_adapter,
 )
+from cbtrun.plugins.local_models.turn_probes import agreement, likelihoods, read_probes, refuse_another_model
 from cbtrun.plugins.tuning.adapter_folder import LOCK
 
 
@@ -41,7 +43,7 @@ def export_merged(source: Path, model: str, revision: str | None, target: Path) 
     files = find_model(model, lock["base"].get("revision") or revision)
     if files.digest != lock["base"]["digest"]:
         raise StageError(f"model '{model}' is not the base that the adapter was trained on: its files have changed")
-    merged = with_adapter(load_base(files, own_number_format(files)), source)
+    merged = _merged(load_base(files, own_number_format(files)), source)
     making = target.parent / f".{target.name}.part"
     shutil.rmtree(making, ignore_errors=True)
     merged.save_pretrained(str(making))
@@ -51,3 +53,20 @@ def export_merged(source: Path, model: str, revision: str | None, target: Path) 
     if target.exists():
         target.rmdir()
     making.replace(target)
+
+
+def _merged(model: Any, adapter: Path) -> Any:
+    """The merged model. Raises WrongModel where it is not the one that was trained."""
+    probes = read_probes(adapter)
+
+    def asked(model: Any) -> list[float]:
+        with torch.inference_mode():
+            return likelihoods(probes, lambda ids: model(input_ids=torch.tensor([ids])).logits[0])
+
+    import torch
+
+    base = asked(model.eval())
+    merged = with_adapter(model, adapter).eval()
+    if probes:
+        refuse_another_model(agreement(probes, base, asked(merged)), f"the adapter in {adapter}, merged into its base,")
+    return merged

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import StageError, digest, hookimpl
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+from cbtrun.plugins.local_models.trained_prompt import trained_prompt
 from cbtrun.plugins.tuning import sft
 from cbtrun.plugins.tuning.preference_rows import PreferenceRows, preference_rows
 from cbtrun.plugins.tuning.sft_options import BATCHES, HELD_OUT, KEEPING, LORA, MACHINE, OPTIMISING, option
@@ -143,7 +144,9 @@ def _job(context: StageContext) -> Job:
             f"liked less, {pairs.dropped} pairs are longer than max_length"
         )
     data = digest(transcripts)
-    return Job(files, pairs.rows, held_out.rows, data, tokenizer, _told(data, pairs, held_out, sorted(apart)), options)
+    told = _told(data, pairs, held_out, sorted(apart))
+    prompt = trained_prompt(tokenizer, transcripts)
+    return Job(files, pairs.rows, held_out.rows, data, tokenizer, told, options, prompt)
 
 
 def _told(data: str, pairs: PreferenceRows, held_out: PreferenceRows, apart: list[str]) -> dict[str, Any]:

@@ -148,6 +148,7 @@ def tune_model(context: StageContext) -> list[Adapter]:
 
 def _job(context: StageContext) -> Job:
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+    from cbtrun.plugins.local_models.trained_prompt import trained_prompt
     from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
     from cbtrun.plugins.tuning.tune_job import Job
 
@@ -167,7 +168,9 @@ def _job(context: StageContext) -> Job:
     if not rows.rows:
         raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
     data = digest(transcripts)
-    return Job(files, rows.rows, held_out.rows, data, tokenizer, _told(data, rows, held_out, sorted(apart)), options)
+    told = _told(data, rows, held_out, sorted(apart))
+    prompt = trained_prompt(tokenizer, transcripts)
+    return Job(files, rows.rows, held_out.rows, data, tokenizer, told, options, prompt)
 
 
 def _told(data: str, rows: TrainingRows, held_out: TrainingRows, apart: list[str]) -> dict[str, Any]:

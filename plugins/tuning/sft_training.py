@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.model_files import torch_device, without_known_warnings
 from cbtrun.plugins.tuning.adapter_folder import last_checkpoint
-from cbtrun.plugins.tuning.sft_watch import Tell, curves, watcher
+from cbtrun.plugins.tuning.learnt import check_learnt, check_loss_mask, check_trainable, probe_turns, turns_of
+from cbtrun.plugins.tuning.sft_watch import Tell, curves, loss_before, watcher
 from cbtrun.plugins.tuning.trackers import add_trackers, by_transformers
 from cbtrun.plugins.tuning.trained import Trained
 from cbtrun.plugins.tuning.training_rows import TrainingRow
@@ -64,18 +65,23 @@ def train(
     import torch
 
     torch.set_num_threads(options["threads"])
+    check_loss_mask(rows)
     checkpoint = last_checkpoint(folder)
     try:
         with without_known_warnings():
             trainer = make_trainer(base, tokenizer, rows, held_out, options, seed, folder, devices)
+            trainable = check_trainable(trainer.model)
             trainer.add_callback(watcher(options, trainer.args.max_steps, folder, tell))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            weights = _whole_weights(trainer)
+            check_learnt(weights or trainer.model.state_dict())
+            probes = probe_turns(trainer.model, turns_of(held_out or rows))
     except torch.OutOfMemoryError as error:
         from cbtrun.plugins.tuning.tune_memory import out_of_memory
 
         raise StageError(out_of_memory(base.config, options, devices)) from error
-    log, commit = tuple(curves(trainer.state.log_history)), getattr(base.config, "_commit_hash", None)
-    return Trained(trainer.model, log, commit, _whole_weights(trainer))
+    history, commit = trainer.state.log_history, getattr(base.config, "_commit_hash", None)
+    return Trained(trainer.model, tuple(curves(history)), commit, weights, probes, trainable, loss_before(history))
 
 
 def _whole_weights(trainer: Any) -> dict[str, Any] | None:
@@ -214,6 +220,7 @@ def _settings(
     more: dict[str, Any] = _checkpointing(options["checkpointing"])
     if evaluates:
         more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
+        more["eval_on_start"] = last_checkpoint(folder) is None  # what was learnt is told from where it began
         more |= {"per_device_eval_batch_size": options["batch_size"], "prediction_loss_only": True}
     if options["sharding"] and devices > 1:
         # Layers are split one by one, and put together again in the weights that are saved.

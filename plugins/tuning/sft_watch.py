@@ -42,6 +42,8 @@ def watcher(options: Mapping[str, Any], steps: int, folder: Path, tell: Tell) ->
             late = time.monotonic() - self.saved_at > options["checkpoint_minutes"] * 60
             due = agreed(late, args.device) or state.global_step % options["checkpoint_steps"] == 0
             control.should_save = due and state.global_step < steps
+            if state.global_step == steps and args.eval_strategy != "no":
+                control.should_evaluate = True  # however the steps fall: the loss of the model that will speak
             return control
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -113,6 +115,11 @@ def curves(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for entry in history
         if "loss" in entry
     ]
+
+
+def loss_before(history: Sequence[Mapping[str, Any]]) -> float | None:
+    """The held-out loss before the first step, where this run began there."""
+    return next((entry["eval_loss"] for entry in history if "eval_loss" in entry and entry["step"] == 0), None)
 
 
 def _note_speed(folder: Path, step: int, speed: float) -> None:

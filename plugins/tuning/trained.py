@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.local_models.turn_probes import Probe
 
 
 @dataclass(frozen=True)
@@ -18,3 +21,19 @@ class Trained:
     """The base's commit on the hub."""
     weights: dict[str, Any] | None = None
     """All weights, where the model holds only its share of them."""
+    probes: tuple[Probe, ...] = ()
+    """Turns of the corpus, and how likely they are to this model and to its base."""
+    trainable: int = 0
+    """Parameters that were trained."""
+    before: float | None = None
+    """Held-out loss before the first step."""
+
+    def told(self) -> dict[str, Any]:
+        """What is said of it beside its weights."""
+        return {
+            "log": self.log,
+            "commit": self.commit,
+            "trainable_parameters": self.trainable,
+            "loss_before": self.before,
+            "probes": [[one.base, one.tuned] for one in self.probes],
+        }

@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import Adapter, digest
 from cbtrun.plugins.local_models.device_pool import POOL, device_count
 from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
+from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
@@ -46,6 +48,8 @@ class Job:
     """About the data, for the lock file."""
     options: Mapping[str, Any]
     """The block's, and what its plugin fixes."""
+    prompt: TrainedPrompt | None = None
+    """A prompt of the corpus, as it is rendered for training."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,8 @@ class Made:
     """A training's adapter, not yet in its place."""
 
     folder: Path
-    log: tuple[Mapping[str, Any], ...]
-    commit: str | None
-    """The base's commit on the hub."""
+    told: Mapping[str, Any]
+    """What its training says of it: see `Trained.told`."""
 
 
 def train_adapters(context: StageContext, job: Job) -> list[Adapter]:
@@ -148,7 +151,10 @@ def _train(options: Mapping[str, Any], job: Job, seed: int, folder: Path, inputs
         # A process of its own gives all of the GPU's memory back: an engine that opens next needs it.
         with POOL.take(gpus, devices) as own:
             made = _made_by_workers(plan, job, folder, own, tell)
-    found = finish_adapter(made.folder, folder, job.files.public_name, _lock(plan, job, inputs, made), made.log)
+    write_prompt(folder, job.prompt)
+    found = finish_adapter(
+        made.folder, folder, job.files.public_name, _lock(plan, job, inputs, made.told), made.told["log"]
+    )
     shutil.rmtree(checkpoints, ignore_errors=True)
     return found
 
@@ -159,7 +165,7 @@ def _made_here(plan: WorkPlan, job: Job, folder: Path, tell: Tell) -> Made:
     base = open_base(plan.files, plan.options)
     trained = train(base, job.tokenizer, job.rows, job.held_out, plan.options, plan.seed, Path(plan.checkpoints), tell)
     save_weights(trained, folder / "making")
-    return Made(folder / "making", trained.log, trained.commit)
+    return Made(folder / "making", trained.told())
 
 
 def _made_by_workers(plan: WorkPlan, job: Job, folder: Path, gpus: tuple[str, ...], tell: Tell) -> Made:
@@ -170,23 +176,35 @@ def _made_by_workers(plan: WorkPlan, job: Job, folder: Path, gpus: tuple[str, ..
     trained = json.loads((work / TRAINED).read_text(encoding="utf-8"))
     making = (work / ADAPTER).rename(folder / "making")
     shutil.rmtree(work)
-    return Made(making, tuple(trained["log"]), trained["commit"])
+    return Made(making, trained)
 
 
-def _lock(plan: WorkPlan, job: Job, inputs: str, made: Made) -> dict[str, Any]:
+def _lock(plan: WorkPlan, job: Job, inputs: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """What the adapter was made from, for people and for `finished_adapter`."""
-    losses = [entry["loss"] for entry in made.log]
-    looks = [entry["held_out_loss"] for entry in made.log if "held_out_loss" in entry]
+    log, probes, before = told["log"], told["probes"], told["loss_before"]
+    losses = [entry["loss"] for entry in log]
+    looks = [
+        *([before] if before is not None else []),
+        *(one["held_out_loss"] for one in log if "held_out_loss" in one),
+    ]
     return {
         "inputs": inputs,
-        "base": {"model": job.files.public_name, "revision": made.commit, "digest": job.files.digest},
+        "base": {"model": job.files.public_name, "revision": told["commit"], "digest": job.files.digest},
         "corpus": dict(job.told),
         "seed": plan.seed,
         "devices": plan.devices,
         "options": _deciding(plan.options),
         "steps": len(losses),
-        "tokens_seen": made.log[-1]["tokens"],
+        "trainable_parameters": told["trainable_parameters"],
+        "tokens_seen": log[-1]["tokens"],
         "loss": {"first": losses[0], "last": losses[-1]},
         **({"held_out_loss": {"first": looks[0], "last": looks[-1]}} if looks else {}),
+        "probes": {  # mean log-probability a token of some turns, which whoever speaks with the adapter computes anew
+            "turns": len(probes),
+            **{
+                name: round(fmean(values), 4)
+                for name, values in zip(("base", "tuned"), zip(*probes, strict=True), strict=False)
+            },
+        },
         "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
     }

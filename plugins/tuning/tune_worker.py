@@ -101,7 +101,7 @@ def _leave(folder: Path, trained: Trained) -> None:
     from cbtrun.plugins.tuning.adapter_folder import save_weights
 
     save_weights(trained, folder / ADAPTER)
-    (folder / TRAINED).write_text(json.dumps({"log": trained.log, "commit": trained.commit}), encoding="utf-8")
+    (folder / TRAINED).write_text(json.dumps(trained.told()), encoding="utf-8")
 
 
 def _end_with_parent() -> None:

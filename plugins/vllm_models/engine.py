@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from statistics import fmean
 from threading import Lock
 from typing import Any
 
@@ -93,7 +94,9 @@ class Engine:
 
         prompt = tokens_input(list(asked.prompt))
         number = str(next(self._numbers))
-        said = self._engine.generate(prompt, _params(asked), number, lora_request=self._lora(asked))
+        said = self._engine.generate(
+            prompt, _params(asked), number, lora_request=self._lora(asked.adapter, asked.adapter_digest)
+        )
         try:
             *_, made = [one async for one in said]  # one output alone: the final one
         except EngineDeadError as error:
@@ -103,6 +106,19 @@ class Engine:
         output = made.outputs[0]
         return Made(tuple(output.token_ids), output.text, output.finish_reason or "stop", made.num_cached_tokens or 0)
 
+    async def likelihood(
+        self, ids: Sequence[int], start: int, adapter: str | None = None, digest: str | None = None
+    ) -> float:
+        """Mean natural logarithm of the probability of the tokens from `start` on, as the engine computes it."""
+        from vllm import SamplingParams
+        from vllm.inputs import tokens_input
+
+        params = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1, detokenize=False)
+        lora = self._lora(adapter, digest)
+        said = self._engine.generate(tokens_input(list(ids)), params, str(next(self._numbers)), lora_request=lora)
+        *_, read = [one async for one in said]
+        return fmean(read.prompt_logprobs[place][ids[place]].logprob for place in range(start, len(ids)))
+
     async def stop(self) -> None:
         """End the engine's process and wait for it: its memory is free then."""
         engine, self._engine = self._engine, None
@@ -110,13 +126,13 @@ class Engine:
             engine.output_handler.cancel()  # else it reports the end of the process as an error
         await asyncio.to_thread(engine.shutdown, timeout=STOPPING_SECONDS)
 
-    def _lora(self, asked: Asked) -> Any:
-        if asked.adapter is None:
+    def _lora(self, adapter: str | None, digest: str | None) -> Any:
+        if adapter is None:
             return None
         from vllm.lora.request import LoRARequest
 
-        name = asked.adapter_digest or asked.adapter
-        return LoRARequest(name, self._adapters.setdefault(name, len(self._adapters) + 1), asked.adapter)
+        name = digest or adapter
+        return LoRARequest(name, self._adapters.setdefault(name, len(self._adapters) + 1), adapter)
 
 
 def start_engine(source: str, options: Mapping[str, Any], adapters: AdapterRoom) -> Engine:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cbtrun.plugin import CbtrunError, ContextRoom
+from cbtrun.plugins.local_models.turn_probes import agreement, note_agreement, read_probes, refuse_another_model
 from cbtrun.plugins.vllm_models import engine as vllm_engine
 from cbtrun.plugins.vllm_models.adapters import room_for
 from cbtrun.plugins.vllm_models.engine import Asked, Engine, Made
@@ -29,11 +31,30 @@ class SharedEngine:
     _engine: Engine | None = None
     _error: CbtrunError | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _agreed: set[str] = field(default_factory=set)
+    """Folders of adapters with which the engine is the model that was trained."""
 
     async def make(self, asked: Asked) -> Made:
         """One reply. Raises ModelError or StopRun."""
         engine = self._engine or await self._opened()
+        if asked.adapter is not None and asked.adapter not in self._agreed:
+            await self._check(engine, asked.adapter, asked.adapter_digest)
         return await engine.make(asked)
+
+    async def _check(self, engine: Engine, adapter: str, digest: str | None) -> None:
+        """Raises WrongModel where the engine finds turns otherwise likely than the trainer of an adapter did."""
+        async with self._checking:
+            probes = read_probes(Path(adapter))
+            if probes and adapter not in self._agreed:
+                base = await asyncio.gather(*(engine.likelihood(one.ids, one.start) for one in probes))
+                tuned = await asyncio.gather(
+                    *(engine.likelihood(one.ids, one.start, adapter, digest) for one in probes)
+                )
+                found = agreement(probes, base, tuned)
+                note_agreement(Path(adapter), "vllm", found)
+                refuse_another_model(found, f"'{self.source}' with the adapter in {adapter}")
+            self._agreed.add(adapter)
 
     async def leave(self) -> None:
         """One user less; the last one ends the engine."""

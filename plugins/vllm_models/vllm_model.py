@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
@@ -70,6 +71,7 @@ def engine_of(context: ModelContext) -> EngineShare:
 def open_model(context: ModelContext) -> VllmModel:
     """The model; its engine opens with the first reply. Raises ModelError when files are missing."""
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
+    from cbtrun.plugins.local_models.trained_prompt import refuse_another_template
     from cbtrun.plugins.vllm_models.shared_engine import join_engine
 
     options = context.options
@@ -78,6 +80,8 @@ def open_model(context: ModelContext) -> VllmModel:
     adapters = [one.folder for one in context.adapters if engine_key(one.base) == key]
     adapters += [context.adapter] if context.adapter and context.adapter not in adapters else []
     tokenizer = load_tokenizer(files)
+    if context.adapter:
+        refuse_another_template(tokenizer, Path(context.adapter))
     shared = join_engine(context.shared, key, files.source, options, adapters)
     return VllmModel(context, files, tokenizer, shared)
 

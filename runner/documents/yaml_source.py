@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import yaml
 
@@ -23,6 +23,8 @@ MAX_NODES = 200_000  # after aliases are expanded: what a file of the largest si
 
 Steps = tuple[str | int, ...]
 Top = type[dict[Any, Any]] | type[list[Any]]
+MERGE = "<<"
+"""The key that takes another mapping's keys in (YAML 1.1's merge key, which YAML files everywhere use)."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is about ten times faster
 
 
@@ -190,14 +192,29 @@ class _Composer:
     def _mapping(self, event: Any, depth: int) -> Node:
         children: dict[str, Node] = {}
         places: dict[str, Place] = {}
+        merged: list[Node] = []
         while not isinstance(key_event := next(self.events), yaml.MappingEndEvent):
             key = self._key(self.node(key_event, depth + 1), key_event)
             child = self.node(next(self.events), depth + 1)
-            if key in children:
+            if key == MERGE and key_event.implicit[0]:  # plain, not in quotes
+                merged += self._merged(child, key_event)
+            elif key in children:
                 self._problem(key_event, f"duplicate key '{key}'; it stands first in line {places[key].line}")
             elif key is not None:
                 children[key], places[key] = child, self._place(key_event)
+        for one in merged:  # an earlier one wins, and what the mapping says itself over all of them
+            for key, child in cast(dict[str, Node], one.value).items():
+                places.setdefault(key, one.key_places[key])
+                children.setdefault(key, child)
         return Node(children, self._place(event), places, 1 + sum(child.size for child in children.values()))
+
+    def _merged(self, node: Node, event: Any) -> list[Node]:
+        """The mappings that a merge key takes in."""
+        found = node.value if isinstance(node.value, list) else [node]
+        if not found or not all(isinstance(one.value, dict) for one in found):
+            self._problem(event, f"'{MERGE}' takes in a mapping or a list of them, such as *name, got {_kind(node)}")
+            return []
+        return found
 
     def _key(self, node: Node, event: Any) -> str | None:
         if isinstance(node.value, str):

@@ -33,7 +33,7 @@ from cbtrun.run.tombstones import (
 )
 
 if TYPE_CHECKING:
-    from cbtrun.contract.records import Record
+    from cbtrun.contract.records import Adapter, Record
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
@@ -68,14 +68,15 @@ def forget_person(study: Study, registry: Registry, folder: RunFolder, asked: st
         records = records_of(study, registry, folder, inputs)
         person = person_of(records, asked, tombstones(folder))
         rewritten = list(_rewritten(study, folder, inputs, person))
-        adapters = tuple(_adapters(study, folder, inputs, person))
+        trained = list(_adapters(study, folder, inputs, person))
+        adapters = tuple(f"{one.name} ({one.folder})" for one in trained)
         # The tombstone goes first: what is killed after it finds the person's ids there, and ends what was begun.
         set_tombstone(folder, _stone(folder, inputs, person, asked, rewritten, adapters))
         ratings = {one.name: one.changed for one in rewritten if one.block == "ratings" and one.changed}
         for one in rewritten:
             write_records(one.path, one.records)
         replies = remove_replies(folder, person.ids, _stages_of(person, ratings))
-        files = tuple(_remove_pages(study, folder))
+        files = (*_remove_pages(study, folder), *_remove_words_beside(folder, trained))
     done = Done(person, ratings, replies, files, adapters, tuple(_outside(study)))
     return replace(done, remaining=tuple(still_holding(folder.path, person.words(records))))
 
@@ -157,12 +158,12 @@ def _stages_of(person: Person, ratings: Iterable[str]) -> list[str]:
     return stages
 
 
-def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -> Iterator[str]:
+def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -> Iterator[Adapter]:
     """Adapters that were trained on a corpus with a transcript of theirs."""
     for job in study.tune_jobs:
         trained_on = {one.name for one in study.references("tune", job) if one.kind == "corpus"}
         if trained_on & {*person.transcripts} and output_path(folder, "tune", job).exists():
-            yield from (f"{one.name} ({one.folder})" for one in inputs.adapters(job))
+            yield from inputs.adapters(job)
 
 
 def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
@@ -175,6 +176,14 @@ def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
             path.unlink()
             yield path.relative_to(folder.path).as_posix()
     listed.unlink(missing_ok=True)
+
+
+def _remove_words_beside(folder: RunFolder, adapters: Iterable[Adapter]) -> Iterator[str]:
+    """Remove what lies beside adapters that were trained on their words and holds some: `*.words.json`."""
+    for adapter in adapters:
+        for path in sorted(inside(folder.path, adapter.folder).glob("*.words.json")):
+            path.unlink()
+            yield path.relative_to(folder.path).as_posix()
 
 
 def _outside(study: Study) -> Iterator[str]:

@@ -102,6 +102,21 @@ def test_an_alias_repeats_its_value_and_shares_nothing(read: Callable[..., Locat
     assert value["a"] is not value["b"]
 
 
+def test_a_merge_key_takes_in_what_the_mapping_does_not_say_itself(read: Callable[..., Located]) -> None:
+    found = read("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: *a, y: 3}\nd: {<<: [*b, *a]}\ne: {'<<': 4}\n")
+    assert found.value["c"] == {"x": 1, "y": 3}
+    assert found.value["d"] == {"x": 1, "y": 2, "z": 2}
+    assert found.value["e"] == {"<<": 4}
+    assert found.place("c", "x").line == 1
+    assert found.place("c", "y").line == 3
+
+
+@pytest.mark.parametrize("given", ["1", "[]", "[*a, 2]", "word"])
+def test_a_merge_key_takes_in_nothing_but_mappings(read: Callable[..., Located], given: str) -> None:
+    with pytest.raises(SpecError, match="2:5: '<<' takes in a mapping or a list of them"):
+        read(f"a: &a {{x: 1}}\nb: {{<<: {given}}}\n")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_key(read: Callable[..., Located]) -> None:
     assert read(b"\xef\xbb\xbfa: 1").value == {"a": 1}
 
@@ -190,7 +205,3 @@ def test_nesting_stops_before_the_parser_does(read: Callable[..., Located]) -> N
 
 def test_a_mapping_as_key_is_reported(read: Callable[..., Located]) -> None:
     assert message(read, "? {a: 1}\n: 2\n") == "study.yaml:1:3: a key must be a word, got keys and values"
-
-
-def test_merge_keys_are_plain_keys(read: Callable[..., Located]) -> None:
-    assert read("<<: {a: 1}").value == {"<<": {"a": 1}}

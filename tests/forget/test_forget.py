@@ -191,7 +191,7 @@ def test_an_adapter_that_was_trained_on_them_is_named(study_project: Make) -> No
     study += (
         "corpus: {real: {using: files, path: clinic.csv, columns: {transcript: session, speaker: speaker, text: text},"
         " speakers: {therapist: therapist, patient: patient}}}\n"
-        "tune: {theirs: {using: sft, base: tiny, corpus: real, lora: {rank: 2, alpha: 4}, max_steps: 1, batch_size: 1,"
+        "tune: {theirs: {using: sft, base: tiny, corpus: real, lora: {rank: 2, alpha: 4}, max_steps: 3, batch_size: 1,"
         " max_length: 128, seeds: [1]}}\n"
     )
     project = study_project({"study.yaml": study, "clinic.csv": table()})
@@ -201,6 +201,7 @@ def test_an_adapter_that_was_trained_on_them_is_named(study_project: Make) -> No
     assert outcome.code == 0, outcome.err + outcome.out
     assert "was trained on their words and may still say them" in outcome.out
     assert list(still_holding(run_of(project), [SECRET])) == []
+    assert not list(run_of(project).rglob("*.words.json"))
 
 
 def test_an_id_that_nobody_has_is_refused(clinic: StudyProject) -> None:

@@ -119,6 +119,8 @@ def test_training_lowers_the_loss_and_writes_a_log_and_a_lock(job: Tuning) -> No
         "adapter.lock.yaml",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "probes.words.json",
+        "prompt.words.json",
         "speed.jsonl",
         "training-log.jsonl",
     ]
