@@ -63,9 +63,9 @@ def _layer_problems(context: BlockContext, model: str) -> list[Problem]:
 
 def _template_problems(context: BlockContext) -> list[Problem]:
     """Of a template that is not ours: Jinja takes a tenth of a second to import."""
-    from cbtrun.plugins.local_models.thinking_template import thinking_problems
+    from cbtrun.plugins.local_models.thinking_template import template_problems
 
-    return thinking_problems(context)
+    return template_problems(context)
 
 
 @hookimpl
