@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
     AnswerMode,
+    Draw,
     ModelContext,
     ModelError,
     Problem,
@@ -26,7 +27,7 @@ from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
 from cbtrun.plugins.remote_models.openai_reply import error_text, raise_refusal, read_reply
-from cbtrun.plugins.remote_models.roles import REFUSED_ROLES, TOLD, shapes
+from cbtrun.plugins.remote_models.roles import FOUND, PROBE_TOKENS, REFUSED_ROLES, TOLD, probes, shapes
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.thinking_fields import thinking_fields
 
@@ -82,7 +83,7 @@ class ChatServer:
         self.identity: Mapping[str, Any] = {"plugin": "openai", "constrain": options["constrain"], **chosen, **asked}
         self.answer_mode: AnswerMode | None = options.get("answers")
         self._door = ServerDoor(context, _key_headers)
-        self._shape = 0
+        self._shared, self._place = context.shared, f"roles {options['base_url']} {options['model']}"
         self._told = f"model '{context.name}': its server refuses the roles of a conversation"
 
     @property
@@ -92,21 +93,16 @@ class ChatServer:
 
     async def reply(self, request: Request) -> Reply:
         """One try. Raises ModelError, StopRun or ServerTrouble as the answer deserves."""
-        try:
-            thinking = thinking_fields(self._door.options, self._door.url)
-        except ModelError as error:
-            raise ModelError(f"`thinking` {error}") from None
-        answer = await self._answer(request, thinking)
+        answer = await self._answer(request, self._thinking())
         if answer.status != 200:
             raise_refusal(answer)
         return read_reply(answer.body, request)
 
     async def _answer(self, request: Request, thinking: Mapping[str, Any]) -> ServerAnswer:
         """The server's answer, to the request in the first shape of its messages that it takes; else its first refusal."""
-        transport, refused = self._door.transport, None
-        for shape, messages in shapes(request.messages, self._shape):
-            body = request_body(replace(request, messages=messages), self._door.options, thinking)
-            answer = await transport.ask("POST", transport.url + PATH, HEADERS, body)
+        refused = None
+        for shape, messages in shapes(request.messages, self._shared.get(self._place, 0)):
+            answer = await self._posted(replace(request, messages=messages), thinking)
             if answer.status == 200:
                 self._keep_to(shape, refused)
             if answer.status not in MINDS_ROLES or not REFUSED_ROLES.search(error_text(answer.body)):
@@ -114,11 +110,33 @@ class ChatServer:
             refused = refused or answer
         return refused or answer
 
+    async def roles(self) -> str:
+        """What roles the server takes, by a call of a few tokens, or as many as it refuses. Raises as `reply`."""
+        thinking, refused = self._thinking(), ""
+        for found, messages in zip(FOUND, probes(), strict=True):
+            answer = await self._posted(Request(messages, Draw("doctor", ""), max_tokens=PROBE_TOKENS), thinking)
+            if answer.status == 200:
+                return found
+            if answer.status not in MINDS_ROLES or not REFUSED_ROLES.search(error_text(answer.body)):
+                raise_refusal(answer)
+            refused = refused or error_text(answer.body)
+        raise ModelError(f"the server refuses each shape of a conversation: {refused}")
+
+    def _thinking(self) -> Mapping[str, Any]:
+        try:
+            return thinking_fields(self._door.options, self._door.url)
+        except ModelError as error:
+            raise ModelError(f"`thinking` {error}") from None
+
+    async def _posted(self, request: Request, thinking: Mapping[str, Any]) -> ServerAnswer:
+        transport, body = self._door.transport, request_body(request, self._door.options, thinking)
+        return await transport.ask("POST", transport.url + PATH, HEADERS, body)
+
     def _keep_to(self, shape: int, refused: ServerAnswer | None) -> None:
-        """Send all that follows as the server took it, and tell so once."""
-        if refused is None or shape <= self._shape:
+        """Send all that follows in this run as the server took it, and tell so once."""
+        if refused is None or shape <= self._shared.get(self._place, 0):
             return
-        self._shape = shape
+        self._shared[self._place] = shape
         said = error_text(refused.body)
         sys.stderr.write(f"note: {self._told} ({refused.status}: {said}): {TOLD[shape]}\n")
 
