@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ModelError, opened_thinking, template_variables
 from cbtrun.plugins.local_models.chat_template import ChatTemplate, folder_template
-from cbtrun.plugins.local_models.hub_files import cached_folder
-from cbtrun.plugins.local_models.model_files import model_folder
+from cbtrun.plugins.local_models.thinking_template import folder_here
 from cbtrun.plugins.local_models.trained_turns import SWITCHES
 
 if TYPE_CHECKING:
@@ -95,13 +94,16 @@ def _thinks(template: ChatTemplate) -> bool:
     return any(mark in template.source for mark in ("</think>", "[/THINK]", "<|channel|>", "</seed:think>"))
 
 
-def thinking_problems(context: BlockContext) -> list[Problem]:
-    """A setting that the model's template cannot follow, as far as the files on this machine tell."""
+def thinking_problems(context: BlockContext, *, fetch: bool = False) -> list[Problem]:
+    """A setting that the model's template cannot follow, as far as the files on this machine tell.
+
+    fetch: look instead at a model of the hub whose files are not here yet.
+    """
     wanted = context.options.get("thinking")
     if wanted is None:
         return []
     try:
-        folder = _folder(context.options)
+        folder = folder_here(context.options["model"], context.options.get("revision"), fetch=fetch)
     except ModelError:
         return []  # told of the model itself
     why = setting_problem(folder, wanted) if folder is not None else ""
@@ -116,7 +118,3 @@ def setting_problem(folder: Path, wanted: str | int) -> str:
     except ModelError as error:
         return str(error)
     return ""
-
-
-def _folder(options: Mapping[str, Any]) -> Path | None:
-    return model_folder(options["model"]) or cached_folder(options["model"], options.get("revision"))

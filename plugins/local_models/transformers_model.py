@@ -148,6 +148,16 @@ def _thinking_problems(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A `thinking` that the template of a model on the hub cannot follow."""
+    if context.stage != "models" or context.options.get("thinking") is None:
+        return []
+    from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+    return thinking_problems(context, fetch=True)
+
+
+@hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
     """The packages that run a model here, and a GPU where one is asked for."""
     if context.stage != "models":

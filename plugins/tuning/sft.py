@@ -69,6 +69,17 @@ def _template_problems(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A base on the hub whose chat template cannot be trained on: told before the corpus is paid for."""
+    base = context.study.models.get(context.options.get("base", "")) if context.stage == "tune" else None
+    if base is None or base.ships:
+        return []
+    from cbtrun.plugins.local_models.thinking_template import template_problems
+
+    return template_problems(context, fetch=True)
+
+
+@hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
     """Extras, trackers and GPUs that are missing."""
     if context.stage != "tune":

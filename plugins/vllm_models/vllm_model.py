@@ -70,6 +70,16 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A `thinking` that the template of a model on the hub cannot follow."""
+    if context.stage != "models" or context.options.get("thinking") is None:
+        return []
+    from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+    return thinking_problems(context, fetch=True)
+
+
+@hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
     """The extra and a GPU, where they are missing."""
     return lacking(context.options) if context.stage == "models" else []

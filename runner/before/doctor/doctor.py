@@ -32,6 +32,8 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
     asked = RunOptions(keys=keys)
     for problem in ready(study, registry, None, asked, ("machine",)):
         yield Check("stop", problem.path.replace("/", "."), problem.what)
+    for problem in ready(study, registry, None, asked, ("network",)) if online else ():
+        yield Check("stop", problem.path.replace("/", "."), problem.what)
     yield clock_check()
     for problem in ready(study, registry, None, asked, ("consent",)):
         yield Check("note", "consent", f"{problem.path} {problem.what}")

@@ -86,6 +86,21 @@ def test_validate_says_so_before_the_corpus_is_paid_for(
     assert f"tune/x/base: {ENDS.format('./model')}" in outcome.err
 
 
+def test_a_run_looks_at_a_hub_model_that_is_not_here_before_any_work(
+    study_project: Callable[[Mapping[str, str]], StudyProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = _project(study_project, ENDLESS)
+    monkeypatch.setattr(thinking_template, "cached_folder", lambda _model, _revision: None)
+    monkeypatch.setattr(thinking_template, "fetched_folder", lambda _model, _revision: project.folder / "model")
+    change = ("--set", "models.base.model=owner/name")
+    assert project.run("validate", "study.yaml", *change).code == 0
+    outcome = project.run("study.yaml", *change)
+    assert outcome.code == 2
+    assert f"tune/x/base: {ENDS.format('owner/name')}" in outcome.err
+    assert "nothing was run" in outcome.err
+    assert not (project.folder / "runs").exists()
+
+
 def test_validate_looks_at_a_hub_model_in_the_cache(
     study_project: Callable[[Mapping[str, str]], StudyProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
