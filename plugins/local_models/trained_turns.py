@@ -18,7 +18,9 @@ SWITCHES = ("enable_thinking", "thinking")
 """Variables of templates that switch thinking: what is trained on holds none."""
 NAMED_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 """The usual names of tokens that end a turn."""
-NO_END = "ends no turn with an end-of-turn token: the model would never stop"
+NO_END = "ends no turn with an end-of-turn token of its tokenizer, so that the model would never stop"
+SHOWN = 24
+"""Characters of a template's words that are shown."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,6 @@ def end_after(template: ChatTemplate) -> str:
     return ""
 
 
-def _why_not(template: ChatTemplate, chat: Chat) -> str:
-    try:
-        laid_out(template, chat)
-    except ModelError as error:
-        return str(error).removeprefix("the chat template ")
-    return ""
-
-
 def leading_token(text: str, tokens: Iterable[str]) -> str:
     """The longest of these tokens that a text begins with; empty where it begins with none."""
     return max((token for token in tokens if token and text.startswith(token)), key=len, default="")
@@ -118,14 +112,29 @@ def untrainable(template: ChatTemplate, tokens: frozenset[str] | None) -> str:
     tokens: tokens of their own in the vocabulary; none where nobody knows them, and then any mark ends a turn.
     """
     template = without_thoughts(template)
-    why = _why_not(template, SAMPLE)
-    if why and _why_not(template, SAMPLE[1:]):  # without a system message, which not every template has
-        return why
-    after = end_after(template)
-    named = {*NAMED_ENDS, dict(template.tokens).get("eos_token", "")} - {""}
-    if any(end in after for end in named) or (leading_token(after, tokens) if tokens is not None else after.strip()):
-        return ""
-    return NO_END
+    try:
+        laid = _sample(template)
+    except ModelError as error:
+        return str(error).removeprefix("the chat template ")
+    named = {name for name in NAMED_ENDS if tokens is None or name in tokens}
+    named |= {dict(template.tokens).get("eos_token", "")} - {""}
+    last = laid.text[laid.words_end[-1] :]
+    for after in (end_after(template), last) if last.strip() else (end_after(template),):
+        own = leading_token(after, tokens) if tokens is not None else after.strip()
+        if not own and not any(end in after for end in named):
+            return f"{NO_END} (after one it writes {after[:SHOWN]!r})"
+    return ""
+
+
+def _sample(template: ChatTemplate) -> Laid:
+    """A short dialogue, with a system message where the template has one. Raises ModelError where it has none at all."""
+    try:
+        return laid_out(template, SAMPLE)
+    except ModelError as error:
+        try:
+            return laid_out(template, SAMPLE[1:])
+        except ModelError:
+            raise error from None
 
 
 SAMPLE: Chat = [

@@ -27,7 +27,7 @@ from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
 from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
-from cbtrun.plugins.remote_models.vendor_thinking import claude_fields, is_thinking
+from cbtrun.plugins.remote_models.vendor_thinking import claude_answers, claude_fields
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem, Secret
@@ -98,8 +98,7 @@ class Claude:
         options = context.options
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
         self.identity: Mapping[str, Any] = {"plugin": "anthropic", **chosen}
-        # A model that thinks cannot be made to call a tool.
-        self.answer_mode: AnswerMode = options.get("answers") or ("JSON_SCHEMA" if is_thinking(options) else "TOOLS")
+        self.answer_mode: AnswerMode = options.get("answers") or claude_answers(options)
         self._options = options
         self._door = ServerDoor(context, _key_headers)
         self._client: Any = None

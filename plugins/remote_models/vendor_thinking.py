@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.plugin import ModelError, thinking_room
+from cbtrun.plugin import AnswerMode, ModelError, thinking_room
 from cbtrun.plugins.remote_models.thinking_fields import always_thinks
 
 CLAUDE = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:-(\d{1,2}))?(?!\d)")
@@ -15,13 +15,17 @@ ADAPTIVE = (4, 6)
 """Claude from this version on decides itself how much it thinks, and is told an effort."""
 FIRST_CLAUDE, FIRST_GEMINI = (3, 7), (2, 5)
 """The first of each that think."""
+HELD_TO_SCHEMA = (4, 5)
+"""Claude from this version on can be held to a schema."""
 LEAST_BUDGET = 1024
 """Tokens; Claude takes no smaller budget."""
 
 
-def is_thinking(options: Mapping[str, Any]) -> bool:
-    """Whether a block asks its model to think."""
-    return options.get("thinking") not in (None, "off")
+def claude_answers(options: Mapping[str, Any]) -> AnswerMode:
+    """How Claude gives structured answers: by a tool, which a model that thinks cannot be made to call."""
+    if options.get("thinking") in (None, "off"):
+        return "TOOLS"
+    return "JSON_SCHEMA" if _version(CLAUDE, options["model"]) >= HELD_TO_SCHEMA else "JSON"
 
 
 def claude_fields(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ corpus: {c: {using: files, path: c.jsonl, columns: {transcript: id, messages: me
 tune: {x: {using: sft, base: base, corpus: c}}
 """
 ROW = '{"id": "1", "messages": [{"role": "user", "content": "Low."}, {"role": "assistant", "content": "Why?"}]}'
-ENDS = "the chat template of {} ends no turn with an end-of-turn token: the model would never stop"
+ENDS = "the chat template of {} ends no turn with an end-of-turn token of its tokenizer, so that the model would never stop"
 
 
 @pytest.mark.parametrize(

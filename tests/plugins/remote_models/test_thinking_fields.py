@@ -15,7 +15,7 @@ from cbtrun.contract.digests import digest
 from cbtrun.errors import ModelError, StopRun
 from cbtrun.plugins.remote_models import anthropic_messages, google_genai
 from cbtrun.plugins.remote_models.thinking_fields import thinking_fields
-from cbtrun.plugins.remote_models.vendor_thinking import claude_fields, gemini_config
+from cbtrun.plugins.remote_models.vendor_thinking import claude_answers, claude_fields, gemini_config
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.chat_calls import model_at, request
 from tests.helpers.raw_server import RawServer, whole
@@ -113,6 +113,12 @@ def test_claude_is_told_by_its_generation(model: str, thinking: Any, fields: dic
 def test_what_claude_does_not_take_is_told(block: dict[str, Any], why: str) -> None:
     with pytest.raises(ModelError, match=why):
         claude_fields(block)
+
+
+def test_claude_is_not_made_to_call_a_tool_while_it_thinks() -> None:
+    blocks = [("claude-opus-5", None), ("claude-opus-5", "off"), ("claude-opus-5", "low"), ("claude-opus-4-1", "low")]
+    found = [claude_answers({"model": model, "thinking": thinking}) for model, thinking in blocks]
+    assert found == ["TOOLS", "TOOLS", "JSON_SCHEMA", "JSON"]
 
 
 @pytest.mark.parametrize(
