@@ -67,6 +67,14 @@ def lacking_here(context: BlockContext) -> list[str] | None:
 
 
 @hookspec(firstresult=True)
+def check_before_run(context: BlockContext) -> list[Problem] | None:
+    """What is wrong with a block that only the network can tell, such as settings of a model on the hub.
+
+    Asked by `run` (and `doctor --online`) alone, before any work; what cannot be told is left out.
+    """
+
+
+@hookspec(firstresult=True)
 def doctor_checks(context: BlockContext) -> list[Check] | None:
     """What `cbtrun doctor` says of a block: memory that its work needs and that is there, for one. Cheap, no network."""
 

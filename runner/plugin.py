@@ -21,7 +21,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.stand_in": "StandIn",
     "cbtrun.contract.study_blocks": "Arm",
     "cbtrun.contract.study_view": "StudyView view_of",
-    "cbtrun.contract.thinking": "Said without_thinking",
+    "cbtrun.contract.thinking": "opened_thinking Said without_thinking",
+    "cbtrun.contract.thinking_option": "thinking_room",
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
@@ -122,12 +123,13 @@ HOMES: Mapping[str, str] = {
     "cbtrun.study.variations": "variables variation_command",
     "cbtrun.tables.row": "Row=TableRow Table Writing",
     "cbtrun.tables.transcript_table": "read_table told",
-    "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat",
+    "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat template_variables",
     "cbtrun.templates.prompts": "filled template_faults used_variables",
     # Files that cbtrun writes, and processes that it starts
     "cbtrun.files.plain_files": "open_plain",
     "cbtrun.files.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
     "cbtrun.import_path": "child_environment python_module",
+    "cbtrun.journal.thoughts": "thinkers Thought thoughts_about",
     "cbtrun.run.study_lock": "lock_of",
     "cbtrun.run.tombstones": "FORGOTTEN",
 }

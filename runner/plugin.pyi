@@ -125,7 +125,9 @@ from cbtrun.contract.study_blocks import Arm as Arm
 from cbtrun.contract.study_view import StudyView as StudyView
 from cbtrun.contract.study_view import view_of as view_of
 from cbtrun.contract.thinking import Said as Said
+from cbtrun.contract.thinking import opened_thinking as opened_thinking
 from cbtrun.contract.thinking import without_thinking as without_thinking
+from cbtrun.contract.thinking_option import thinking_room as thinking_room
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates
@@ -166,6 +168,9 @@ from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomic
 from cbtrun.hookspecs import hookimpl as hookimpl
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
+from cbtrun.journal.thoughts import Thought as Thought
+from cbtrun.journal.thoughts import thinkers as thinkers
+from cbtrun.journal.thoughts import thoughts_about as thoughts_about
 from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret
@@ -305,6 +310,7 @@ from cbtrun.tables.transcript_table import told as told
 from cbtrun.templates.chat import ChatTemplateLimit as ChatTemplateLimit
 from cbtrun.templates.chat import RenderedChat as RenderedChat
 from cbtrun.templates.chat import rendered_chat as rendered_chat
+from cbtrun.templates.chat import template_variables as template_variables
 from cbtrun.templates.prompts import filled as filled
 from cbtrun.templates.prompts import template_faults as template_faults
 from cbtrun.templates.prompts import used_variables as used_variables

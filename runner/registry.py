@@ -75,6 +75,10 @@ class Registry:
         """What a block of the plugin needs and this machine lacks."""
         return self._only("lacking_here", using)(context=context) or []
 
+    def check_before_run(self, using: str, context: BlockContext) -> list[Problem]:
+        """What the plugin finds wrong with a block by asking the network."""
+        return self._only("check_before_run", using)(context=context) or []
+
     def power(self, using: str, context: PowerContext) -> list[PlannedTest] | None:
         """What an analysis of the plugin can find, or none when the plugin does not say."""
         planned: list[PlannedTest] | None = self._only("plan_power", using)(context=context)

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ChatMessage, Message, ModelError
+from cbtrun.plugins.local_models.chat_template import Chat, ChatTemplate, template_of
+from cbtrun.plugins.local_models.trained_turns import NAMED_ENDS
 
 if TYPE_CHECKING:
     from cbtrun.plugin import RenderedChat
@@ -30,11 +32,6 @@ BASE_TEMPLATE = (
     "{% if add_generation_prompt %}{{ 'Therapist:' }}{% endif %}"
 )
 """For base models without a template: plain words and the model's own end token, so that no new token is needed."""
-
-CONSTANTS = {"date_string": "26 Jul 2024"}
-"""Llama's templates write a date, some of them today's: a prompt must not depend on the day."""
-
-Chat = list[dict[str, str]]
 
 
 def therapist_chat(messages: Sequence[Message]) -> Chat:
@@ -54,18 +51,18 @@ def request_chat(messages: Sequence[ChatMessage]) -> Chat:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
+def fitted_chat(tokenizer: Any, chat: Chat, template: ChatTemplate | None = None) -> Chat:
     """The dialogue as the tokenizer's template can render it in full.
 
     Tried in order: as it is; with an opening user message; with the system message at the head of the first user
     message; with both. Raises ModelError when none keeps every word in the order in which it was said.
     """
     errors = []
-    control = _control_tokens(tokenizer)
+    control, template = _control_tokens(tokenizer), template or template_of(tokenizer)
     chat = [{**message, "content": _spoken(control, message["content"])} for message in chat]
     for candidate in (chat, _opened(chat), _folded(chat), _folded(_opened(chat))):
         try:
-            text = _rendered(tokenizer, candidate).text
+            text = template.rendered(candidate).text
         except ModelError:
             raise
         except Exception as error:  # Jinja's errors are as many as templates
@@ -78,15 +75,16 @@ def fitted_chat(tokenizer: Any, chat: Chat) -> Chat:
     )
 
 
-def prompt_text(tokenizer: Any, chat: Chat) -> str:
-    """The prompt that asks the model for its next turn."""
-    return template_text(tokenizer, fitted_chat(tokenizer, chat), add_generation_prompt=True).text
+def prompt_text(tokenizer: Any, chat: Chat, template: ChatTemplate | None = None) -> str:
+    """The prompt that asks the model for its next turn. template: the tokenizer's own, with settings."""
+    template = template or template_of(tokenizer)
+    return template_text(template, fitted_chat(tokenizer, chat, template), add_generation_prompt=True).text
 
 
-def template_text(tokenizer: Any, chat: Chat, *, add_generation_prompt: bool = False) -> RenderedChat:
-    """A dialogue in the words of the tokenizer's template. Raises ModelError where the template cannot say it."""
+def template_text(template: ChatTemplate, chat: Chat, *, add_generation_prompt: bool = False) -> RenderedChat:
+    """A dialogue in the words of a template. Raises ModelError where the template cannot say it."""
     try:
-        return _rendered(tokenizer, chat, add_generation_prompt)
+        return template.rendered(chat, add_generation_prompt=add_generation_prompt)
     except ModelError:
         raise
     except Exception as error:  # Jinja's errors are as many as templates
@@ -97,37 +95,28 @@ def check_template_ends(tokenizer: Any) -> None:
     """Raises ModelError, before any work, for a template that does not get through a short dialogue within its limits."""
     chat = [{"role": role, "content": role} for role in ("system", "user", "assistant", "user")]
     try:
-        _rendered(tokenizer, chat)
+        template_of(tokenizer).rendered(chat)
     except ModelError:
         raise
     except Exception:  # which dialogues it can render is found with each of them
         return
 
 
-def _rendered(tokenizer: Any, chat: Chat, add_generation_prompt: bool = False) -> RenderedChat:
-    """The template came with the model and is a stranger's program: ModelError for one that would not end."""
-    from cbtrun.plugin import ChatTemplateLimit, rendered_chat
-
-    named = {name: token for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
-    variables = {**named, **CONSTANTS, "add_generation_prompt": add_generation_prompt}
-    try:
-        return rendered_chat(tokenizer.get_chat_template(), chat, **variables)
-    except ChatTemplateLimit as error:
-        raise ModelError(f"the chat template that came with this model cannot be used: {error}") from None
-
-
-def end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:
+def end_tokens(tokenizer: Any, model: Any, *, channels: bool = False) -> frozenset[int]:
     """Ids of the tokens that end a turn, by the tokenizer, the model's settings, or the usual names of chat formats."""
-    ends: set[int] = turn_ends(tokenizer)
+    ends: set[int] = turn_ends(tokenizer, channels=channels)
     found = getattr(model.generation_config, "eos_token_id", None)
     ends.update(found if isinstance(found, list) else [found] if found is not None else [])
     return frozenset(ends)
 
 
-def turn_ends(tokenizer: Any) -> set[int]:
-    """Ids of the tokens that end a turn, by the tokenizer alone."""
+def turn_ends(tokenizer: Any, *, channels: bool = False) -> set[int]:
+    """Ids of the tokens that end a turn, by the tokenizer alone.
+
+    channels: whether the model may think first, in a channel of its own that `<|end|>` ends too (gpt-oss).
+    """
     vocabulary = tokenizer.get_vocab()
-    named = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
+    named = [name for name in NAMED_ENDS if not (channels and name == "<|end|>" and "<|channel|>" in vocabulary)]
     ends = {vocabulary[name] for name in named if name in vocabulary}
     return ends | ({tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set())
 
@@ -177,8 +166,8 @@ def _folded(chat: Chat) -> Chat:
     return [{"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}, *rest[1:]]
 
 
-def prompt_ids(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
-    """Token ids of the prompt of a request, as training rows were rendered."""
-    text = prompt_text(tokenizer, request_chat(messages))
+def prompt_ids(tokenizer: Any, messages: Sequence[ChatMessage], template: ChatTemplate | None = None) -> list[int]:
+    """Token ids of the prompt of a request."""
+    text = prompt_text(tokenizer, request_chat(messages), template)
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.plugin import ModelError
-from cbtrun.plugins.local_models.chat_format import Chat, fitted_chat, prompt_text, template_text, turn_ends
+from cbtrun.plugin import ChatMessage, ModelError
+from cbtrun.plugins.local_models.chat_format import fitted_chat, prompt_ids, request_chat, template_text, turn_ends
+from cbtrun.plugins.local_models.chat_template import MARK, Chat, ChatTemplate, template_of
+from cbtrun.plugins.local_models.trained_turns import (
+    NO_END,
+    asked_for,
+    end_after,
+    laid_out,
+    leading_token,
+    untrainable,
+    without_thoughts,
+)
 
 GENERATION = re.compile(r"\{%[-+]?\s*+generation\b")
 
@@ -23,27 +33,69 @@ class Marked:
     """First token and one past the last of each turn of the therapist, its end token included."""
 
 
+@dataclass(frozen=True)
+class TurnFormat:
+    """How the dialogues of one tokenizer are trained on, and the prompt that fits such a training."""
+
+    mark: Callable[[Chat], Marked]
+    prompt_ids: Callable[[Sequence[ChatMessage]], list[int]]
+    ends: frozenset[int] = frozenset()
+    """Tokens that end a turn, besides those that `turn_ends` knows."""
+
+
 Marker = Callable[[Chat], Marked]
 
 
 def marker(tokenizer: Any) -> Marker:
-    """How this tokenizer's dialogues are marked.
+    """How this tokenizer's dialogues are marked. Raises ModelError as `turn_format`."""
+    return turn_format(tokenizer).mark
 
-    By the template's own `{% generation %}` where it has them; else by comparing the dialogue with the prompt of each
-    turn. (TRL's marked copies of known templates are not used: its one for Qwen 2.5 trains on the line break that every
-    prompt ends with.) Raises ModelError for a template that would never teach a model to end its turn.
+
+def turn_format(tokenizer: Any) -> TurnFormat:
+    """How this tokenizer's dialogues are trained on and asked for, without thoughts.
+
+    By the template's own `{% generation %}` where it has them and they hold what is said and its end; else by comparing
+    the dialogue with the prompt of each turn; else, where the template renders what came before a turn otherwise once
+    the turn is there or puts words before it, as `trained_turns` lays it out. (Marks of TRL's training templates are not
+    used: some take in what every prompt ends with, or an empty thought.) Raises ModelError for a template whose turns
+    cannot be trained on.
     """
-    if not GENERATION.search(tokenizer.get_chat_template()):
-        _check_by_prompts(tokenizer)
-        return lambda chat: _by_prompts(tokenizer, chat)
-    if not _teaches_the_end(tokenizer):
-        raise ModelError("this chat template leaves the end-of-turn token out of {% generation %}: it would never stop")
-    return lambda chat: _by_template(tokenizer, chat)
+    template = without_thoughts(template_of(tokenizer))
+    if why := untrainable(template, frozenset(tokenizer.get_added_vocab())):
+        raise ModelError(f"this chat template {why}")
+    asked = lambda messages: prompt_ids(tokenizer, messages, template)  # noqa: E731  # one line of three
+    if GENERATION.search(template.source) and _marks_turns(tokenizer, template):
+        return TurnFormat(lambda chat: _by_template(tokenizer, template, chat), asked)
+    try:
+        _check(lambda chat: _by_prompts(tokenizer, template, chat), asked, tokenizer)
+    except ModelError:
+        return _laid_format(tokenizer, template)
+    return TurnFormat(lambda chat: _by_prompts(tokenizer, template, chat), asked)
 
 
-def _by_template(tokenizer: Any, chat: Chat) -> Marked:
+def _laid_format(tokenizer: Any, template: ChatTemplate) -> TurnFormat:
+    """Raises ModelError where the tokens of a turn cannot be told from those of its prompt."""
+    after = end_after(template)
+    known = tokenizer.convert_ids_to_tokens(sorted(turn_ends(tokenizer)))
+    end = "" if any(token in after for token in known) else leading_token(after, tokenizer.get_added_vocab())
+    own_end = frozenset({tokenizer.convert_tokens_to_ids(end)} if end else ())
+
+    def asked(messages: Sequence[ChatMessage]) -> list[int]:
+        text = asked_for(template, fitted_chat(tokenizer, request_chat(messages), template), end)
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def mark(chat: Chat) -> Marked:
+        laid = laid_out(template, fitted_chat(tokenizer, chat, template), end)
+        return _by_places(tokenizer, laid.text, list(zip(laid.starts, laid.words_end, strict=True)), own_end)
+
+    _check(mark, asked, tokenizer)
+    return TurnFormat(mark, asked, own_end)
+
+
+def _by_template(tokenizer: Any, template: ChatTemplate, chat: Chat) -> Marked:
     """Every token that has a character in what the template marks."""
-    rendered = template_text(tokenizer, fitted_chat(tokenizer, chat))
+    rendered = template_text(template, fitted_chat(tokenizer, chat, template))
     encoded = tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
     spans, mask = iter(rendered.spans), []
     first, last = next(spans, (len(rendered.text), len(rendered.text)))
@@ -54,19 +106,20 @@ def _by_template(tokenizer: Any, chat: Chat) -> Marked:
     return Marked(tuple(encoded["input_ids"]), _runs(mask))
 
 
-def _teaches_the_end(tokenizer: Any) -> bool:
-    """Whether the last thing that a template marks in a turn is a token of its own, as an end of turn is."""
-    chat = [{"role": role, "content": "dummy"} for role in ("user", "assistant", "user")]
+def _marks_turns(tokenizer: Any, template: ChatTemplate) -> bool:
+    """Whether what a template marks begins with what is said, after the prompt, and ends with a token of its own."""
+    chat = [{"role": role, "content": MARK.format(place)} for place, role in enumerate(("user", "assistant", "user"))]
     try:
-        marked = _by_template(tokenizer, chat)
+        rendered = template_text(template, chat)
+        asked = template_text(template, chat[:1], add_generation_prompt=True).text
     except ModelError:
-        raise
-    except Exception:  # Jinja's errors are as many as templates
         return False
-    own = set(tokenizer.get_added_vocab().values())
-    taught = [token for start, end in marked.spans for token in marked.input_ids[start:end]]
-    said = [token for token in taught if tokenizer.decode([token]).strip()]
-    return bool(said) and said[-1] in own
+    if not rendered.spans or not rendered.text.startswith(asked) or rendered.spans[0][0] < len(asked):
+        return False
+    marked = rendered.text[rendered.spans[0][0] : rendered.spans[-1][1]].strip()
+    rest = marked.removeprefix(MARK.format(1)).strip()
+    own = tokenizer.get_added_vocab()
+    return marked.startswith(MARK.format(1)) and any(rest.endswith(token) for token in own)
 
 
 def _runs(mask: list[int]) -> tuple[tuple[int, int], ...]:
@@ -76,41 +129,57 @@ def _runs(mask: list[int]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(starts, ends, strict=True))
 
 
-def _by_prompts(tokenizer: Any, chat: Chat) -> Marked:
+def _by_prompts(tokenizer: Any, template: ChatTemplate, chat: Chat) -> Marked:
     """Each turn of the therapist begins where its prompt ends, and ends with the first end-of-turn token after it."""
-    fitted = fitted_chat(tokenizer, chat)
-    text: str = template_text(tokenizer, fitted).text
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids, starts = encoded["input_ids"], [start for start, _ in encoded["offset_mapping"]]
-    ends = turn_ends(tokenizer)
-    stops = [place for place, token in enumerate(ids) if token in ends]
-    spans = []
+    fitted = fitted_chat(tokenizer, chat, template)
+    text: str = template_text(template, fitted).text
+    places = []
     for place, message in enumerate(fitted):
         if message["role"] != "assistant":
             continue
-        prompt = template_text(tokenizer, fitted[:place], add_generation_prompt=True).text
+        prompt = template_text(template, fitted[:place], add_generation_prompt=True).text
         if not text.startswith(prompt):
             raise ModelError("this chat template renders what came before a turn otherwise once the turn is there")
-        first, words = bisect_left(starts, len(prompt)), len(prompt) + len(message["content"])
+        places.append((len(prompt), len(prompt) + len(message["content"])))
+    return _by_places(tokenizer, text, places)
+
+
+def _by_places(
+    tokenizer: Any, text: str, places: Sequence[tuple[int, int]], own_end: frozenset[int] = frozenset()
+) -> Marked:
+    """places: of each turn the first character after its prompt, and one past the last that is surely said."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, starts = encoded["input_ids"], [start for start, _ in encoded["offset_mapping"]]
+    ends = own_end or turn_ends(tokenizer)
+    stops = [place for place, token in enumerate(ids) if token in ends]
+    spans = []
+    for begins, words in places:
         stop = bisect_left(stops, bisect_right(starts, words - 1) - 1)
         if stop == len(stops):
-            raise ModelError("this chat template ends no turn with an end-of-turn token: the model would never stop")
-        spans.append((first, stops[stop] + 1))
+            raise ModelError(f"this chat template {NO_END}")
+        spans.append((bisect_left(starts, begins), stops[stop] + 1))
     return Marked(tuple(ids), tuple(spans))
 
 
-def _check_by_prompts(tokenizer: Any) -> None:
-    """Raises ModelError, before any training, for a template whose turns cannot be told apart."""
+def _check(mark: Marker, asked: Callable[[Sequence[ChatMessage]], list[int]], tokenizer: Any) -> None:
+    """Raises ModelError, before any training, for a format whose turns cannot be told apart."""
     said = [("system", "Be kind."), ("user", "One."), ("assistant", "Two."), ("user", "Three."), ("assistant", "Four.")]
-    chat = [{"role": role, "content": content} for role, content in said]
-    marked = _by_prompts(tokenizer, chat)
+    marked = mark([{"role": role, "content": content} for role, content in said])
+    own = tokenizer.get_added_vocab()
     for (start, end), content, place in zip(marked.spans, ("Two.", "Four."), (2, 4), strict=True):
-        asked = tokenizer(prompt_text(tokenizer, chat[:place]), add_special_tokens=False)["input_ids"]
-        if asked != list(marked.input_ids[:start]):
+        prompt = asked([ChatMessage(role, words) for role, words in said[:place]])  # type: ignore[arg-type]
+        if prompt != list(marked.input_ids[:start]):
             raise ModelError("this chat template asks for a turn in other words than it is trained on")
         taught = tokenizer.decode(marked.input_ids[start : end - 1])
-        if taught.strip() != content:
+        if _without_tokens(taught.strip().removeprefix(content), own) or content not in taught:
             raise ModelError(
                 f"this chat template marks no turns: for '{content}' the loss would see '{taught}'; put "
                 "{% generation %} and {% endgeneration %} around what the assistant says and its end token"
             )
+
+
+def _without_tokens(text: str, tokens: Iterable[str]) -> str:
+    """What is left of a text without the tokens of their own that it begins with."""
+    while token := leading_token(text, tokens):
+        text = text.removeprefix(token)
+    return text.strip()

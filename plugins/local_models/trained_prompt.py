@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ChatMessage, WrongModel, write_atomically
-from cbtrun.plugins.local_models.chat_format import Chat, prompt_ids, therapist_chat
+from cbtrun.plugins.local_models.chat_format import Chat, therapist_chat
+from cbtrun.plugins.local_models.spoken_format import spoken_format
 
 if TYPE_CHECKING:
     from cbtrun.plugin import Transcript
@@ -66,4 +67,4 @@ def refuse_another_template(tokenizer: Any, folder: Path) -> None:
 
 def _ids(tokenizer: Any, chat: Chat) -> list[int]:
     messages = [ChatMessage(one["role"], one["content"]) for one in chat]  # type: ignore[arg-type]
-    return prompt_ids(tokenizer, messages)
+    return spoken_format(tokenizer, {}, tuned=True).prompt_ids(messages)

@@ -11,7 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import ChatMessage, ModelContext, ModelError, Reply, Request, hookimpl, statements_digest
+from cbtrun.plugin import (
+    ChatMessage,
+    ModelContext,
+    ModelError,
+    Reply,
+    Request,
+    hookimpl,
+    statements_digest,
+    thinking_room,
+)
 from cbtrun.plugins.local_models.model_files import (
     ModelFiles,
     find_model,
@@ -19,20 +28,12 @@ from cbtrun.plugins.local_models.model_files import (
     load_tokenizer,
     model_problems,
     torch_device,
-    with_adapter,
 )
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
-from cbtrun.plugins.local_models.trained_prompt import refuse_another_template
-from cbtrun.plugins.local_models.turn_probes import (
-    agreement,
-    likelihoods,
-    note_agreement,
-    read_in_pieces,
-    read_probes,
-    refuse_another_model,
-)
+from cbtrun.plugins.local_models.tuned_model import tuned_model
+from cbtrun.plugins.thinking.option import THINKING
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem
@@ -96,6 +97,7 @@ SCHEMA: Json = {
             "description": "Most new tokens of a reply, where the request does not say.",
         },
         **SAMPLING,
+        "thinking": THINKING,
         "prefix_mib": {
             "type": "integer",
             "minimum": 0,
@@ -112,6 +114,12 @@ SOURCES = (
     "row_cache",
     "row_sampling",
     "chat_format",
+    "chat_template",
+    "chat_marks",
+    "trained_turns",
+    "template_thinking",
+    "spoken_format",
+    "reply_text",
     "model_files",
     "same_everywhere",
 )
@@ -127,7 +135,26 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
     """A model that is not there, or that asks for more than to be read."""
-    return model_problems(context) if context.stage == "models" else []
+    return [*model_problems(context), *_thinking_problems(context)] if context.stage == "models" else []
+
+
+def _thinking_problems(context: BlockContext) -> list[Problem]:
+    """Of a block that says something: Jinja takes a tenth of a second to import."""
+    if context.options.get("thinking") is None:
+        return []
+    from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+    return thinking_problems(context)
+
+
+@hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A `thinking` that the template of a model on the hub cannot follow."""
+    if context.stage != "models" or context.options.get("thinking") is None:
+        return []
+    from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+    return thinking_problems(context, fetch=True)
 
 
 @hookimpl
@@ -156,25 +183,9 @@ def open_model(context: ModelContext) -> LocalModel:
     model = load_base(files, options["dtype"], ATTENTION).to(device).eval()
     _check_attention(model.config, options["max_length"])
     if context.adapter:
-        refuse_another_template(tokenizer, Path(context.adapter))
-        model = _tuned(model, Path(context.adapter), context)
-    return LocalModel(model.to(device).eval(), tokenizer, options, _identity(context, files, model, device))
-
-
-def _tuned(model: Any, adapter: Path, context: ModelContext) -> Any:
-    """The model with its adapter. Raises WrongModel where it finds turns otherwise likely than the trainer did."""
-    probes = read_probes(adapter)
-
-    def asked(model: Any) -> list[float]:
-        return likelihoods(probes, lambda ids: read_in_pieces(model, ids, PIECE))
-
-    base = asked(model)
-    tuned = with_adapter(model, adapter).eval()
-    if probes:
-        found = agreement(probes, base, asked(tuned))
-        note_agreement(adapter, "transformers", found)
-        refuse_another_model(found, f"model '{context.name}' with the adapter in {adapter}")
-    return tuned
+        model = tuned_model(model, tokenizer, Path(context.adapter), context.name, PIECE)
+    identity = _identity(context, files, model, device)
+    return LocalModel(model.to(device).eval(), tokenizer, options, identity, tuned=context.adapter is not None)
 
 
 def _check_attention(config: Any, max_length: int) -> None:
@@ -194,6 +205,7 @@ def _identity(context: ModelContext, files: ModelFiles, model: Any, device: str)
         "adapter": context.adapter_digest,
         "device": device,
         **{name: options[name] for name in drawn},
+        **({"thinking": options["thinking"]} if options.get("thinking") and not context.adapter else {}),
     }
 
 
@@ -205,24 +217,39 @@ def _code() -> str:
 class LocalModel:
     """A model in this process."""
 
-    def __init__(self, model: Any, tokenizer: Any, options: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        options: Mapping[str, Any],
+        identity: Mapping[str, Any],
+        *,
+        tuned: bool = False,
+    ) -> None:
         from cbtrun.plugins.local_models.chat_format import end_tokens
+        from cbtrun.plugins.local_models.spoken_format import spoken_format
 
         self.identity, self.code = identity, _code()
         self._tokenizer, self._options = tokenizer, options
-        self._generator = _generator(model, end_tokens(tokenizer, model), options)
+        self._room = 0 if tuned else thinking_room(options)
+        self._format = spoken_format(tokenizer, options, tuned=tuned)
+        ends = end_tokens(tokenizer, model, channels=not tuned)
+        self._generator = _generator(model, ends | self._format.ends, options)
 
     async def reply(self, request: Request) -> Reply:
         """The model's answer. Raises ModelError for a prompt that leaves no room within `max_length`."""
         import asyncio
 
         from cbtrun.plugins.local_models.fixed_shape import Row
+        from cbtrun.plugins.local_models.reply_text import reply_text
 
         prompt = self._prompt(request)
-        limit = min(request.max_tokens or self._options["max_tokens"], self._options["max_length"] - len(prompt))
+        most = (request.max_tokens or self._options["max_tokens"]) + self._room
+        limit = min(most, self._options["max_length"] - len(prompt))
         done = asyncio.get_running_loop().create_future()
         row = await self._generator.reply(Row(prompt, limit, request.seed, self._stops(request.stop), done))
-        text, met = _cut(self._tokenizer.decode(row.tokens, skip_special_tokens=True), request.stop)
+        said = reply_text(self._tokenizer, prompt, row.tokens, structured=request.schema is not None)
+        text, met = _cut(said, request.stop)
         finish = "stop" if row.ended or met else "length"
         return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(row.tokens), finish=finish)
 
@@ -242,9 +269,7 @@ class LocalModel:
             torch.cuda.empty_cache()
 
     def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
-        from cbtrun.plugins.local_models.chat_format import prompt_ids
-
-        return prompt_ids(self._tokenizer, messages)
+        return self._format.prompt_ids(messages)
 
     def _prompt(self, request: Request) -> list[int]:
         ids = self._prompt_ids(request.messages)

@@ -20,18 +20,20 @@ from cbtrun.plugin import (
     ServerQuestion,
     ServerTerms,
     hookimpl,
+    thinking_room,
 )
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
 from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
+from cbtrun.plugins.remote_models.vendor_thinking import claude_answers, claude_fields
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem, Secret
 
 DEFAULT_URL = "https://api.anthropic.com"
-IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body")
+IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body", "thinking")
 FINISH = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -51,7 +53,22 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
     """Extra fields that would change what is asked, or have the server do more than answer."""
-    return extra_body_problems(context) if context.stage == "models" else []
+    if context.stage != "models":
+        return []
+    return [*extra_body_problems(context, _thinking_names(context)), *_thinking_problems(context)]
+
+
+def _thinking_names(context: BlockContext) -> tuple[str, ...]:
+    """Fields that `thinking` sets."""
+    return ("thinking", "output_config") if context.options.get("thinking") else ()
+
+
+def _thinking_problems(context: BlockContext) -> list[Problem]:
+    try:
+        claude_fields(context.options)
+    except ModelError as error:
+        return [context.problem(str(error), "thinking")]
+    return []
 
 
 @hookimpl
@@ -81,7 +98,7 @@ class Claude:
         options = context.options
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
         self.identity: Mapping[str, Any] = {"plugin": "anthropic", **chosen}
-        self.answer_mode: AnswerMode = options.get("answers") or "TOOLS"
+        self.answer_mode: AnswerMode = options.get("answers") or claude_answers(options)
         self._options = options
         self._door = ServerDoor(context, _key_headers)
         self._client: Any = None
@@ -133,9 +150,11 @@ def _fields(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     body |= {name: options[name] for name in ("temperature", "top_p") if options.get(name) is not None}
     if stop := list(dict.fromkeys((*options["stop"], *request.stop))):
         body["stop_sequences"] = stop
-    if request.schema is not None:
-        body |= _answer_fields(request)
-    body |= options["extra_body"]
+    thinking = claude_fields(options)
+    answer = _answer_fields(request) if request.schema is not None else {}
+    settings = {**answer.pop("output_config", {}), **thinking.pop("output_config", {})}
+    body |= {**answer, **thinking, **({"output_config": settings} if settings else {}), **options["extra_body"]}
+    most += thinking_room(options)
     fields = {"model": options["model"], "max_tokens": most, "messages": _messages(request)}
     # Versions of the SDK differ in the arguments that they take, `temperature` among them. In the body all fields reach
     # the server, which says what it does not want.

@@ -12,18 +12,30 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cbtrun.plugin import AnswerMode, ModelContext, Reply, Request, ServerContext, ServerQuestion, ServerTerms, hookimpl
+from cbtrun.plugin import (
+    AnswerMode,
+    ModelContext,
+    ModelError,
+    Reply,
+    Request,
+    ServerContext,
+    ServerQuestion,
+    ServerTerms,
+    hookimpl,
+    thinking_room,
+)
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
 from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
+from cbtrun.plugins.remote_models.vendor_thinking import gemini_config
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem, Secret
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
-IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body")
+IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body", "thinking")
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 BLOCKED = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII")
 TOOL = "answer"
@@ -38,7 +50,13 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def check_block(context: BlockContext) -> list[Problem]:
     """Extra fields that would change what is asked, or have the server do more than answer."""
-    return extra_body_problems(context) if context.stage == "models" else []
+    if context.stage != "models":
+        return []
+    try:
+        gemini_config(context.options)
+    except ModelError as error:
+        return [*extra_body_problems(context), context.problem(str(error), "thinking")]
+    return extra_body_problems(context)
 
 
 @hookimpl
@@ -133,7 +151,8 @@ def _config(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     if system := "\n\n".join(one.content for one in request.messages if one.role == "system"):
         config["system_instruction"] = system
     if (most := request.max_tokens or options.get("max_tokens")) is not None:
-        config["max_output_tokens"] = most
+        config["max_output_tokens"] = most + thinking_room(options)
+    config |= gemini_config(options)
     if stop := list(dict.fromkeys((*options["stop"], *request.stop))):
         config["stop_sequences"] = stop
     if request.schema is not None:

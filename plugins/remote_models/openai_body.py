@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cbtrun.plugin import Request
+from cbtrun.plugin import Request, thinking_room
 
 CHOSEN_HERE = frozenset(
     [
@@ -30,8 +30,8 @@ CHOSEN_HERE = frozenset(
 TOOL = "answer"
 
 
-def request_body(request: Request, options: Mapping[str, Any]) -> bytes:
-    """The body as JSON bytes. options: the model's block."""
+def request_body(request: Request, options: Mapping[str, Any], thinking: Mapping[str, Any]) -> bytes:
+    """The body as JSON bytes. options: the model's block. thinking: its `thinking` in the server's words."""
     body: dict[str, Any] = {
         "model": options["model"],
         "messages": [{"role": message.role, "content": message.content} for message in request.messages],
@@ -40,7 +40,7 @@ def request_body(request: Request, options: Mapping[str, Any]) -> bytes:
         if options.get(name) is not None:
             body[name] = options[name]
     if (most := request.max_tokens or options.get("max_tokens")) is not None:
-        body[options["max_tokens_field"]] = most
+        body[options["max_tokens_field"]] = most + thinking_room(options)
     if stop := list(dict.fromkeys((*options["stop"], *request.stop))):
         body["stop"] = stop
     if options["seed"]:
@@ -48,7 +48,7 @@ def request_body(request: Request, options: Mapping[str, Any]) -> bytes:
     if request.schema is not None:
         body |= _answer_fields(request, options)
     # ASCII only: a lone surrogate in a message has no UTF-8, its JSON escape passes.
-    return json.dumps({**body, **options["extra_body"]}, separators=(",", ":")).encode()
+    return json.dumps({**body, **thinking, **options["extra_body"]}, separators=(",", ":")).encode()
 
 
 def _answer_fields(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import AnswerMode, ModelContext, Problem, Reply, Request, ServerAnswer, ServerTerms, hookimpl
+from cbtrun.plugin import (
+    AnswerMode,
+    Draw,
+    ModelContext,
+    ModelError,
+    Problem,
+    Reply,
+    Request,
+    ServerAnswer,
+    ServerTerms,
+    hookimpl,
+)
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
 from cbtrun.plugins.remote_models.openai_reply import error_text, raise_refusal, read_reply
-from cbtrun.plugins.remote_models.roles import REFUSED_ROLES, TOLD, shapes
+from cbtrun.plugins.remote_models.roles import FOUND, PROBE_TOKENS, REFUSED_ROLES, TOLD, probes, shapes
 from cbtrun.plugins.remote_models.server_door import ServerDoor
+from cbtrun.plugins.remote_models.thinking_fields import thinking_fields
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Secret
@@ -27,6 +39,7 @@ MINDS_ROLES = (400, 422, 500)
 """What servers answer to a conversation that their template cannot render."""
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "seed", "stop", "extra_body", "json_object")
+IDENTITY_OF_THINKING = ("thinking", "thinking_field")
 """Options that decide an answer; those that were left out do not count."""
 
 
@@ -41,7 +54,17 @@ def check_block(context: BlockContext) -> list[Problem]:
     """Extra fields that would overrule what cbtrun itself sends, or have the server do more than answer."""
     if context.stage != "models":
         return []
-    return extra_body_problems(context, CHOSEN_HERE)
+    return [*extra_body_problems(context, CHOSEN_HERE), *_thinking_problems(context)]
+
+
+def _thinking_problems(context: BlockContext) -> list[Problem]:
+    """A setting that the server or the model does not take, as far as the study tells."""
+    try:
+        fields = thinking_fields(context.options, context.options["base_url"])
+    except ModelError as error:
+        return [context.problem(str(error), "thinking")]
+    twice = [name for name in fields if name in (context.options.get("extra_body") or {})]
+    return [context.problem(f"'{name}' is set by `thinking`", "extra_body", name) for name in twice]
 
 
 @hookimpl
@@ -56,10 +79,11 @@ class ChatServer:
     def __init__(self, context: ModelContext) -> None:
         options = context.options
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
-        self.identity: Mapping[str, Any] = {"plugin": "openai", "constrain": options["constrain"], **chosen}
+        asked = {name: options[name] for name in IDENTITY_OF_THINKING} if options.get("thinking") else {}
+        self.identity: Mapping[str, Any] = {"plugin": "openai", "constrain": options["constrain"], **chosen, **asked}
         self.answer_mode: AnswerMode | None = options.get("answers")
         self._door = ServerDoor(context, _key_headers)
-        self._shape = 0
+        self._shared, self._place = context.shared, f"roles {options['base_url']} {options['model']}"
         self._told = f"model '{context.name}': its server refuses the roles of a conversation"
 
     @property
@@ -69,17 +93,16 @@ class ChatServer:
 
     async def reply(self, request: Request) -> Reply:
         """One try. Raises ModelError, StopRun or ServerTrouble as the answer deserves."""
-        answer = await self._answer(request)
+        answer = await self._answer(request, self._thinking())
         if answer.status != 200:
             raise_refusal(answer)
         return read_reply(answer.body, request)
 
-    async def _answer(self, request: Request) -> ServerAnswer:
+    async def _answer(self, request: Request, thinking: Mapping[str, Any]) -> ServerAnswer:
         """The server's answer, to the request in the first shape of its messages that it takes; else its first refusal."""
-        transport, refused = self._door.transport, None
-        for shape, messages in shapes(request.messages, self._shape):
-            body = request_body(replace(request, messages=messages), self._door.options)
-            answer = await transport.ask("POST", transport.url + PATH, HEADERS, body)
+        refused = None
+        for shape, messages in shapes(request.messages, self._shared.get(self._place, 0)):
+            answer = await self._posted(replace(request, messages=messages), thinking)
             if answer.status == 200:
                 self._keep_to(shape, refused)
             if answer.status not in MINDS_ROLES or not REFUSED_ROLES.search(error_text(answer.body)):
@@ -87,11 +110,33 @@ class ChatServer:
             refused = refused or answer
         return refused or answer
 
+    async def roles(self) -> str:
+        """What roles the server takes, by a call of a few tokens, or as many as it refuses. Raises as `reply`."""
+        thinking, refused = self._thinking(), ""
+        for found, messages in zip(FOUND, probes(), strict=True):
+            answer = await self._posted(Request(messages, Draw("doctor", ""), max_tokens=PROBE_TOKENS), thinking)
+            if answer.status == 200:
+                return found
+            if answer.status not in MINDS_ROLES or not REFUSED_ROLES.search(error_text(answer.body)):
+                raise_refusal(answer)
+            refused = refused or error_text(answer.body)
+        raise ModelError(f"the server refuses each shape of a conversation: {refused}")
+
+    def _thinking(self) -> Mapping[str, Any]:
+        try:
+            return thinking_fields(self._door.options, self._door.url)
+        except ModelError as error:
+            raise ModelError(f"`thinking` {error}") from None
+
+    async def _posted(self, request: Request, thinking: Mapping[str, Any]) -> ServerAnswer:
+        transport, body = self._door.transport, request_body(request, self._door.options, thinking)
+        return await transport.ask("POST", transport.url + PATH, HEADERS, body)
+
     def _keep_to(self, shape: int, refused: ServerAnswer | None) -> None:
-        """Send all that follows as the server took it, and tell so once."""
-        if refused is None or shape <= self._shape:
+        """Send all that follows in this run as the server took it, and tell so once."""
+        if refused is None or shape <= self._shared.get(self._place, 0):
             return
-        self._shape = shape
+        self._shared[self._place] = shape
         said = error_text(refused.body)
         sys.stderr.write(f"note: {self._told} ({refused.status}: {said}): {TOLD[shape]}\n")
 

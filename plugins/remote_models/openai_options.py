@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cbtrun.plugin import TERMS_OPTIONS, Json
+from cbtrun.plugins.remote_models.thinking_fields import THINKING_FIELD
+from cbtrun.plugins.thinking.option import THINKING
 
 SCHEMA: Json = {
     "type": "object",
@@ -58,6 +60,8 @@ SCHEMA: Json = {
             "default": [],
             "description": "Strings that end a reply, besides those of the request.",
         },
+        "thinking": THINKING,
+        "thinking_field": THINKING_FIELD,
         "extra_body": {
             "type": "object",
             "default": {},

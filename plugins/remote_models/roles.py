@@ -28,6 +28,24 @@ TOLD = (
 """Shape -> what it does to a request, for the user."""
 
 
+PROBE = (ChatMessage("system", "Say OK."), ChatMessage("assistant", "Hello."), ChatMessage("user", "Say OK."))
+"""What a server is asked to find out which roles it takes: a system message, and an opening by the model."""
+PROBE_TOKENS = 16
+FOUND = (
+    "takes a system message, and a conversation that the assistant opens",
+    "takes a system message; not a conversation that the assistant opens, so 'Please begin.' of the user's stands before it",
+    "takes no system message: it is sent at the head of the first user message, and 'Please begin.' of the user's where the "
+    "assistant opens",
+)
+"""The first of `probes` that a server takes -> what that says, for the user."""
+
+
+def probes() -> tuple[tuple[ChatMessage, ...], ...]:
+    """The question in three shapes: as it is, begun by the user, and with no system message."""
+    opened = with_opening(PROBE)
+    return PROBE, opened, _folded(opened)
+
+
 def shapes(messages: Sequence[ChatMessage], first: int = 0) -> Iterator[tuple[int, tuple[ChatMessage, ...]]]:
     """(shape, the messages in it): as they are, alternating, and with no system message; each once, from `first` on."""
     opened = with_opening(messages)

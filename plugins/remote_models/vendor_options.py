@@ -16,6 +16,7 @@ SHARED = (
     "top_p",
     "max_tokens",
     "stop",
+    "thinking",
     "extra_body",
     "answers",
     "timeout_seconds",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
 NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
+HIDDEN_WORDS = "Words of the sessions are not shown"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,11 @@ def index_page(runs: Mapping[str, RunFiles], found: RunComparison | None) -> str
     return _environment().get_template("index.html.j2").render(runs=runs, found=found, style=_text("style.css"))
 
 
+def thinking_template(**shown: Any) -> str:
+    """The page of what was thought (thinking_page.py)."""
+    return _environment().get_template("thinking.html.j2").render(**shown, style=_text("style.css"))
+
+
 def _notices(given: ReportInput) -> list[str]:
     notices = [NOT_A_TREATMENT]
     if given.embedded:
@@ -163,7 +169,7 @@ def _notices(given: ReportInput) -> list[str]:
         )
     if not given.show_transcripts:
         notices.append(
-            "Words of the sessions are not shown, because they may be real people’s. They stay in the run folder; "
+            f"{HIDDEN_WORDS}, because they may be real people’s. They stay in the run folder; "
             "“report: {transcripts: true}” in the study shows them here."
         )
     return notices

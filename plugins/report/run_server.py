@@ -16,12 +16,13 @@ from cbtrun.plugins.report.page import index_page
 from cbtrun.plugins.report.run_comparison import compare_runs
 from cbtrun.plugins.report.run_files import read_run
 from cbtrun.plugins.report.run_pages import DEAD, HTML, OWN, file_policy, plain_type, readable_page, whole_chunk
+from cbtrun.plugins.report.thinking_page import thinking_page
 from cbtrun.plugins.report.transcripts import FOLDER
 
 ADDRESS = "127.0.0.1"
 SAVED = re.compile(r"[^A-Za-z0-9._-]")
 SHOWN = ("report.html", "results.json", "study.lock.yaml", "tables", "figures", FOLDER)
-"""What of a run folder may be read: never the journal, never transcripts that the report does not show."""
+"""What of a run folder may be read as a file: never the journal, never transcripts that the report does not show."""
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -100,7 +101,7 @@ def is_own_host(host: str, port: int) -> bool:
 
 
 def answer(runs: Mapping[str, Path], target: str) -> Answer:
-    """What a request gets: `/`, `/compare?first=1&second=2`, or `/1/report.html`."""
+    """What a request gets: `/`, `/compare?first=1&second=2`, `/1/report.html`, or `/1/thinking?session=ID`."""
     parts = urlsplit(target)
     path = unquote(parts.path)
     if path == "/":
@@ -109,6 +110,10 @@ def answer(runs: Mapping[str, Path], target: str) -> Answer:
     if path == "/compare":
         return _comparison(runs, parse_qs(parts.query))
     number, _, inside = path.lstrip("/").partition("/")
+    if inside == "thinking" and number in runs:
+        page_of = thinking_page(read_run(runs[number]), number, parse_qs(parts.query).get("session", [""])[0])
+        if page_of is not None:
+            return Answer(HTTPStatus.OK, page_of.encode(errors="replace"), HTML, OWN)
     file = file_of(runs[number], inside) if number in runs else None
     if file is None:
         return Answer(HTTPStatus.NOT_FOUND, b"there is no such file\n")

@@ -83,6 +83,12 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """As `sft`."""
+    return sft.check_before_run(context)
+
+
+@hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
     """As `sft`."""
     return sft.lacking_here(context)

@@ -63,9 +63,20 @@ def _layer_problems(context: BlockContext, model: str) -> list[Problem]:
 
 def _template_problems(context: BlockContext) -> list[Problem]:
     """Of a template that is not ours: Jinja takes a tenth of a second to import."""
-    from cbtrun.plugins.local_models.thinking_template import thinking_problems
+    from cbtrun.plugins.local_models.thinking_template import template_problems
 
-    return thinking_problems(context)
+    return template_problems(context)
+
+
+@hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A base on the hub whose chat template cannot be trained on: told before the corpus is paid for."""
+    base = context.study.models.get(context.options.get("base", "")) if context.stage == "tune" else None
+    if base is None or base.ships:
+        return []
+    from cbtrun.plugins.local_models.thinking_template import template_problems
+
+    return template_problems(context, fetch=True)
 
 
 @hookimpl

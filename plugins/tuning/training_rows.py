@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbtrun.plugin import StageError, Transcript
-from cbtrun.plugins.local_models.chat_format import Chat, therapist_chat
+from cbtrun.plugins.local_models.chat_format import therapist_chat
 from cbtrun.plugins.local_models.chat_marks import Marked, Marker, marker
+from cbtrun.plugins.local_models.chat_template import Chat
 
 UNTRAINED = -100
 """Label of a token that the loss leaves out."""

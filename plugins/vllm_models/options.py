@@ -7,6 +7,7 @@ from typing import Any
 
 from cbtrun.plugin import Json, digest
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
+from cbtrun.plugins.thinking.option import THINKING
 from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.engine_arguments import QUANTIZATIONS
 
@@ -105,6 +106,7 @@ SCHEMA: Json = {
         "engine": ENGINE_ARGUMENTS,
         "max_tokens": _count(256, "Most new tokens of a reply, where the request does not say."),
         **SAMPLING,
+        "thinking": THINKING,
         "ignore_end": {
             "type": "boolean",
             "default": False,

@@ -20,6 +20,7 @@ from cbtrun.plugin import (
     Request,
     hookimpl,
     statements_digest,
+    thinking_room,
 )
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     from cbtrun.plugins.vllm_models.shared_engine import SharedEngine
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
-SOURCES = ("vllm_models.vllm_model", "vllm_models.engine", "local_models.chat_format")
+SOURCES = (
+    "vllm_models.vllm_model",
+    "vllm_models.engine",
+    "local_models.chat_format",
+    "local_models.chat_template",
+    "local_models.chat_marks",
+    "local_models.trained_turns",
+    "local_models.template_thinking",
+    "local_models.spoken_format",
+    "local_models.reply_text",
+)
 """Modules that decide a reply."""
 
 
@@ -49,10 +60,24 @@ def check_block(context: BlockContext) -> list[Problem]:
     from cbtrun.plugins.local_models.model_files import model_problems
 
     problems = model_problems(context, weights=context.options["load_format"] != "dummy")
+    if context.options.get("thinking") is not None:  # Jinja takes a tenth of a second to import
+        from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+        problems += thinking_problems(context)
     taken = sorted({*CHOSEN_HERE} & {*context.options["engine"]})
     return problems + [
         context.problem(f"'{name}' is set by cbtrun or by an option of its own", "engine", name) for name in taken
     ]
+
+
+@hookimpl
+def check_before_run(context: BlockContext) -> list[Problem]:
+    """A `thinking` that the template of a model on the hub cannot follow."""
+    if context.stage != "models" or context.options.get("thinking") is None:
+        return []
+    from cbtrun.plugins.local_models.template_thinking import thinking_problems
+
+    return thinking_problems(context, fetch=True)
 
 
 @hookimpl
@@ -90,6 +115,10 @@ class VllmModel:
     """A model in an engine that it may share."""
 
     def __init__(self, context: ModelContext, files: ModelFiles, tokenizer: Any, shared: SharedEngine) -> None:
+        from cbtrun.plugins.local_models.chat_format import turn_ends
+        from cbtrun.plugins.local_models.model_files import generation_ends
+        from cbtrun.plugins.local_models.spoken_format import spoken_format
+
         options = context.options
         self.identity: Mapping[str, Any] = {
             "plugin": "vllm",
@@ -97,11 +126,16 @@ class VllmModel:
             "weights": files.digest or tokenizer.init_kwargs.get("_commit_hash") or files.revision,
             "adapter": context.adapter_digest,
             **{name: options.get(name) for name in DECIDING},
+            **({"thinking": options["thinking"]} if options.get("thinking") and not context.adapter else {}),
         }
         self.code = _code()
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
-        self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files)
+        tuned = context.adapter is not None
+        self._room = 0 if tuned else thinking_room(options)
+        self._format = spoken_format(tokenizer, options, tuned=tuned)
+        ends = turn_ends(tokenizer, channels=not tuned) | generation_ends(files) | self._format.ends
+        self._ends: frozenset[int] = frozenset() if options["ignore_end"] else frozenset(ends)
 
     @property
     def room(self) -> ContextRoom:
@@ -110,13 +144,14 @@ class VllmModel:
 
     async def reply(self, request: Request) -> Reply:
         """The model's answer. Raises ModelError for a prompt that leaves no room within `max_model_len`."""
+        from cbtrun.plugins.local_models.reply_text import reply_text
         from cbtrun.plugins.vllm_models.engine import Asked
 
         prompt = self._prompt(request)
         left = self._options["max_model_len"] - len(prompt)
         asked = Asked(
             prompt=prompt,
-            max_tokens=min(request.max_tokens or self._options["max_tokens"], left),
+            max_tokens=min((request.max_tokens or self._options["max_tokens"]) + self._room, left),
             seed=request.seed & (2**63 - 1),
             sampling={name: self._options[name] for name in SAMPLING},
             ends=self._ends,
@@ -126,7 +161,8 @@ class VllmModel:
             adapter_digest=self._adapter_digest,
         )
         made = await self._shared.make(asked)
-        text = made.text if request.stop else self._tokenizer.decode(made.tokens, skip_special_tokens=True)
+        structured = request.schema is not None
+        text = made.text if request.stop else reply_text(self._tokenizer, prompt, made.tokens, structured=structured)
         return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(made.tokens), finish=made.finish)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
@@ -138,9 +174,7 @@ class VllmModel:
         await self._shared.leave()
 
     def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
-        from cbtrun.plugins.local_models.chat_format import prompt_ids
-
-        return prompt_ids(self._tokenizer, messages)
+        return self._format.prompt_ids(messages)
 
     def _prompt(self, request: Request) -> list[int]:
         ids = self._prompt_ids(request.messages)
@@ -148,14 +182,6 @@ class VllmModel:
         if len(ids) >= longest:
             raise ModelError(f"the prompt has {len(ids)} tokens and max_model_len is {longest}: no room for a reply")
         return ids
-
-
-def _ends(tokenizer: Any, files: ModelFiles) -> frozenset[int]:
-    """Tokens that end a reply, by the tokenizer, the usual names, and the model's own settings."""
-    from cbtrun.plugins.local_models.chat_format import turn_ends
-    from cbtrun.plugins.local_models.model_files import generation_ends
-
-    return frozenset(turn_ends(tokenizer)) | generation_ends(files)
 
 
 @cache

@@ -20,13 +20,26 @@ def lacking_here(study: Study, registry: Registry, folder: RunFolder | None = No
 
     folder: leave out finished stages, and models that only finished stages of this run talk to.
     """
+    return [
+        Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
+        for stage, name in _needed(study, folder)
+        for what in registry.lacking(study.block(stage, name)["using"], block_context(study, stage, name))
+    ]
+
+
+def told_by_network(study: Study, registry: Registry, folder: RunFolder | None = None) -> list[Problem]:
+    """What plugins find wrong with the study's blocks by asking the network. folder: as in `lacking_here`."""
+    return [
+        problem
+        for stage, name in _needed(study, folder)
+        for problem in registry.check_before_run(study.block(stage, name)["using"], block_context(study, stage, name))
+    ]
+
+
+def _needed(study: Study, folder: RunFolder | None) -> list[tuple[str, str]]:
+    """(stage, name) of the blocks that a run still needs: models that it talks to or tunes, and unfinished stages."""
     done = finished_stages(study, folder) if folder is not None else set()
     talked_to = {name for stage in ordered_stages(study) if stage.id not in done for name in study.talks_to(stage.id)}
     bases = {study.base_of(name) for name in talked_to}
     asked = [("models", name) for name in study.models if name in bases]
-    asked += [(stage.block, stage.name) for stage in ordered_stages(study) if stage.id not in done]
-    return [
-        Problem(study.place(stage, name, "using"), f"{stage}/{name}", what)
-        for stage, name in asked
-        for what in registry.lacking(study.block(stage, name)["using"], block_context(study, stage, name))
-    ]
+    return asked + [(stage.block, stage.name) for stage in ordered_stages(study) if stage.id not in done]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.server_terms import Prices, prices_of
+from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.run.progress import duration
 
@@ -95,6 +96,7 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, kept: Kept) -> Ca
     calls = max(1, kept.calls if kept.calls else planned.calls)
     tokens_in = round((kept.tokens_in if kept.calls else planned.tokens_in) / calls * left)
     tokens_out = round((kept.tokens_out if kept.calls else planned.tokens_out) / calls * left)
+    tokens_out += 0 if kept.calls else left * thinking_room(block)
     prices: Prices | None = prices_of(block)
     seconds = _seconds(block, left, tokens_in + tokens_out, kept) if block.get("base_url") else None
     usd = prices.cost(tokens_in, tokens_out) if prices else None
@@ -119,6 +121,10 @@ def _assumed(stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: 
         )
     elif block.get("base_url") and left:
         found.append(f"a call to {planned.model} takes {ASSUMED_SECONDS:g} s and its limits are the only ones")
+    if (room := thinking_room(block)) and left and not kept.calls:
+        found.append(
+            f"each reply of {planned.model} thinks for {room:,} tokens, the most of `thinking: {block['thinking']}`"
+        )
     if block.get("base_url") and not block.get("prices"):
         found.append(f"{planned.model} has no `prices`: its calls are left out of the dollars")
     return tuple(found)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from cbtrun.before.consent import consent_problems
-from cbtrun.before.lacking import lacking_here
+from cbtrun.before.lacking import lacking_here, told_by_network
 from cbtrun.before.server_keys import key_problems
 from cbtrun.study.checks import in_file_order
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from cbtrun.run.options import RunOptions
     from cbtrun.study.spec import Study
 
-Side = Literal["consent", "keys", "machine"]
-"""What is asked: may real people's words leave, are the keys here, has this machine what the study needs."""
-SIDES: tuple[Side, ...] = ("consent", "keys", "machine")
+Side = Literal["consent", "keys", "machine", "network"]
+"""What is asked: may real people's words leave, are the keys here, has this machine what the study needs, does the hub
+hold models that the study can use."""
+SIDES: tuple[Side, ...] = ("consent", "keys", "machine", "network")
 
 
 def ready(
@@ -38,4 +39,6 @@ def ready(
         found += key_problems(study, options.keys)
     if "machine" in sides and not options.offline:
         found += lacking_here(study, registry, folder)
+    if "network" in sides and not options.offline and not found:  # what is certain is told without waiting for the rest
+        found += told_by_network(study, registry, folder)
     return in_file_order(found, study.sources)

@@ -111,5 +111,6 @@ def _estimate(request: Request, terms: ServerTerms | None) -> Reserve:
     """An upper bound for most texts: a token for three bytes, and the longest reply that is allowed."""
     tokens_in = sum(len(message.content.encode("utf-8", "replace")) // 3 + 8 for message in request.messages)
     tokens_out = request.max_tokens or (terms and terms.max_tokens) or UNBOUNDED_REPLY
+    tokens_out += terms.thinking_tokens if terms else 0
     prices: Prices | None = terms.prices if terms else None
     return Reserve(tokens_in + tokens_out, prices.cost(tokens_in, tokens_out) if prices else 0.0)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from cbtrun.contract.models import Reply
 from cbtrun.contract.records import Json
+from cbtrun.contract.thinking_option import thinking_room
 
 
 @runtime_checkable
@@ -79,12 +80,15 @@ class ServerTerms:
     prices: Prices | None = None
     max_tokens: int | None = None
     """Most new tokens of a reply where the request does not say: what a budget sets aside for a call."""
+    thinking_tokens: int = 0
+    """Tokens that a reply may take for thinking besides."""
 
 
 def terms_of(options: Mapping[str, Any], server: str) -> ServerTerms:
     """The terms in a block with TERMS_OPTIONS."""
     prices = prices_of(options)
-    return ServerTerms(server, ServerLimits(**(options.get("limits") or {})), prices, options.get("max_tokens"))
+    limits = ServerLimits(**(options.get("limits") or {}))
+    return ServerTerms(server, limits, prices, options.get("max_tokens"), thinking_room(options))
 
 
 def prices_of(options: Mapping[str, Any]) -> Prices | None:

@@ -6,6 +6,7 @@ and one that its server broke off is no turn and no answer.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from cbtrun.contract.models import Reply, Request
@@ -29,6 +30,8 @@ WITHHELD = frozenset(
     {"content_filter", "content-filter", "filter", "filtered", "refusal", "refused", "safety", "sensitive"}
 )
 """Why a reply ended, where the server or the model would not say it."""
+ANSWER = re.compile(r"\s*(?:\{|\[(?!THINK\]))")
+"""How a structured answer begins; Mistral's mark of a thought begins with a bracket too."""
 HIDDEN = "(not shown by the server)"
 """Stands for thinking of which nothing but its cost is known."""
 
@@ -43,8 +46,8 @@ class NotSpokenError(ModelError):
 
 def spoken(reply: Reply, request: Request) -> Reply:
     """The reply with all thinking moved out of its text; the reply itself where it holds none."""
-    if request.schema is not None and reply.text.lstrip().startswith(("{", "[")):
-        return reply  # an answer already: what stands in it may quote a mark
+    if request.schema is not None and ANSWER.match(reply.text):
+        return reply  # what stands in it may quote a mark
     said = without_thinking(reply.text)
     if not said.found:
         return reply
@@ -80,7 +83,7 @@ def refuse_unspoken(reply: Reply, request: Request, model: str) -> None:
     role, bound = request.draw.role, f" (now {request.max_tokens:,})" if request.max_tokens else ""
     raise NotSpokenError(
         f"model '{model}' spent its whole reply as {role} on thinking ({reply.tokens_out:,} tokens, finish_reason: "
-        f"{reply.finish}) and said nothing; raise {_bound_of(role)}{bound}, or have it think less",
+        f"{reply.finish}) and said nothing; raise {_bound_of(role)}{bound}, or have it think less (`thinking:`)",
         reply,
     )
 

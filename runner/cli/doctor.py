@@ -24,7 +24,7 @@ import click
 @click.option(
     "--online",
     is_flag=True,
-    help="Also ask the servers: do they answer, take the keys, have the models? Costs nothing.",
+    help="Also ask the servers: do they answer, take the keys, have the models, which roles do they take? Costs a few tokens.",
 )
 def doctor(
     spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, allow_hosts: tuple[str, ...], online: bool

@@ -82,8 +82,8 @@ class Reply:
 class Model(Protocol):
     """What a model plugin's `open_model` gives.
 
-    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasCode, HasLanguages, HasRoom, and
-    for a model behind a server HasTerms (calls/server_terms.py).
+    What else a model may have is said by a protocol each: CountsTokens, HasAnswerMode, HasCode, HasLanguages, HasRoom,
+    TellsRoles, and for a model behind a server HasTerms (calls/server_terms.py).
     """
 
     @property
@@ -142,6 +142,14 @@ class HasRoom(Protocol):
     @property
     def room(self) -> ContextRoom | None:
         """The memory, shared by the models of one engine."""
+
+
+@runtime_checkable
+class TellsRoles(Protocol):
+    """A model behind a server whose template may refuse some roles: `cbtrun doctor --online` asks which."""
+
+    async def roles(self) -> str:
+        """What the server takes, in words, by one call of a few tokens. Raises CbtrunError or ServerTrouble."""
 
 
 @dataclass(eq=False)

@@ -58,6 +58,12 @@ def without_thinking(text: str) -> Said:
     return _without_marked(text, sorted(marks)) if marks else Said(text)
 
 
+def opened_thinking(prompt: str) -> str:
+    """The mark with which a prompt leaves a thought open, blanks after it included; empty where it leaves none."""
+    marks = list(_OPENS.finditer(prompt))
+    return prompt[marks[-1].start() :] if marks and not prompt[marks[-1].end() :].strip() else ""
+
+
 def _without_marked(text: str, marks: list[tuple[int, int, int]]) -> Said:
     """marks: (first character, one past the last, 1 for an opening and -1 for a closing one), in order."""
     said: list[str] = []

@@ -55,7 +55,7 @@ class ChatTemplateLimit(Exception):
     """A chat template takes more than it may. Its message says what."""
 
 
-def rendered_chat(template: str, messages: Sequence[Mapping[str, str]], **variables: Any) -> RenderedChat:
+def rendered_chat(template: str, messages: Sequence[Mapping[str, Any]], **variables: Any) -> RenderedChat:
     """The messages in the words of a chat template. variables: `add_generation_prompt`, special tokens, a date ...
 
     Raises ChatTemplateLimit for a template that would not end or needs too much; else what Jinja raises, and what the
@@ -63,7 +63,7 @@ def rendered_chat(template: str, messages: Sequence[Mapping[str, str]], **variab
     """
     plain = {"messages": [dict(message) for message in messages], "tools": None, "documents": None, **variables}
     check_plain(plain)
-    size = sum(len(message["content"]) for message in messages)
+    size = sum(len(str(message["content"])) for message in messages)
     limits = Budget(
         steps=300_000 + 3_000 * len(messages),
         text=20_000_000 + 200 * size,
@@ -81,6 +81,19 @@ def rendered_chat(template: str, messages: Sequence[Mapping[str, str]], **variab
             what = str(error) if isinstance(error, LimitError) else "it is nested too deeply, or calls itself"
             raise ChatTemplateLimit(what) from None
     return RenderedChat("".join(tracked.parts), tuple(tracked.spans))
+
+
+@lru_cache(maxsize=64)
+def template_variables(template: str) -> frozenset[str]:
+    """Names that a chat template asks its caller for, `messages` and the like among them; none of one that is broken."""
+    from jinja2.meta import find_undeclared_variables
+
+    if len(template) > LONGEST:
+        return frozenset()
+    try:
+        return frozenset(find_undeclared_variables(ChatEnvironment().parse(template)))
+    except (TemplateError, RecursionError):
+        return frozenset()
 
 
 @dataclass

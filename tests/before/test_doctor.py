@@ -11,6 +11,7 @@ import pytest
 
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.plugins.remote_models.roles import FOUND
 from cbtrun.testing.projects import StudyProject
 
 Project = Callable[[Mapping[str, str]], StudyProject]
@@ -98,7 +99,9 @@ def test_online_a_server_is_asked_for_key_and_model(
     with listening(server):
         monkeypatch.setenv("MOCK_URL", server.root)
         outcome = project.run("doctor", "study.yaml", "--online", *ALLOW)
-    assert (outcome.code, server.calls) == (2 if state == "stop" else 0, 0)
+    assert (outcome.code, server.calls) == (2 if state == "stop" else 0, 0 if state == "stop" else 1)
+    told = lines(outcome.out, "roles of talker")
+    assert told == ([f"ok    roles of talker: its server {FOUND[0]}"] if state == "ok" else [])
     (line,) = lines(outcome.out, "server of talker")
     assert line.startswith(f"{state:<5} server of talker: {server.url}")
     assert words in line

@@ -65,6 +65,23 @@ def test_an_answer_in_json_may_quote_a_mark(tmp_path: Path) -> None:
     assert asked(tmp_path, thought, of=request("another", schema={"type": "object"})).text.startswith('{"evidence"')
 
 
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "[THINK]Low.[/THINK]",
+        "Low.</think>",
+        "<|channel|>analysis<|message|>Low.<|end|><|start|>assistant<|channel|>final<|message|>",
+    ],
+)
+def test_thinking_before_a_structured_answer_is_taken_out_too(tmp_path: Path, thought: str) -> None:
+    heard = asked(tmp_path, Reply(f'{thought}{{"score": 1}}'), of=request(schema={"type": "object"}))
+    assert (heard.text, heard.thinking) == ('{"score": 1}', "Low.")
+
+
+def test_a_list_is_a_structured_answer(tmp_path: Path) -> None:
+    assert asked(tmp_path, Reply('["</think>"]'), of=request(schema={"type": "array"})).text == '["</think>"]'
+
+
 def test_thinking_that_an_earlier_version_kept_in_the_text_is_not_heard(tmp_path: Path) -> None:
     asked(tmp_path, Reply("Hello."))
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:

@@ -75,6 +75,11 @@ def test_hook_lacking_here() -> None:
     assert offering(lacking_here=lambda context: ["a GPU"]).lacking("mine", CONTEXT) == ["a GPU"]
 
 
+def test_hook_check_before_run() -> None:
+    registry = offering(check_before_run=lambda context: [context.name])
+    assert (registry.check_before_run("mine", CONTEXT), registry.check_before_run("rival", CONTEXT)) == (["m"], [])
+
+
 def test_hook_doctor_checks() -> None:
     check = Check("stop", "memory", "1 GiB", "buy some")
     assert offering(doctor_checks=lambda context: [check]).checks("mine", CONTEXT) == [check]

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 
 def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *, online: bool) -> Iterator[Check]:
-    """One line for each thing that a run of the study needs. online: also ask the servers, which costs nothing."""
+    """One line for each thing that a run of the study needs. online: also ask the servers, which costs a few tokens."""
     yield Check("ok", "study", f"'{study.name}' has no problems")
     yield from version_checks()
     asked = RunOptions(keys=keys)
     for problem in ready(study, registry, None, asked, ("machine",)):
+        yield Check("stop", problem.path.replace("/", "."), problem.what)
+    for problem in ready(study, registry, None, asked, ("network",)) if online else ():
         yield Check("stop", problem.path.replace("/", "."), problem.what)
     yield clock_check()
     for problem in ready(study, registry, None, asked, ("consent",)):
@@ -38,7 +40,10 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
     yield from server_checks(study, registry, keys, online=online)
     if not online and any(model.base_url for model in study.models.values()):
         yield Check(
-            "note", "servers", "not asked", "add --online to ask whether they answer, take the keys and have the models"
+            "note",
+            "servers",
+            "not asked",
+            "add --online to ask whether they answer, take the keys, have the models, and which roles they take",
         )
     yield from block_checks(study, registry)
     yield from weights_checks(study, registry)

@@ -1,6 +1,6 @@
 """Keys and servers: are the keys there and, asked for with `--online`, are they accepted, and do the servers know the models?
 
-A question to a server costs nothing: its list of models, never a completion.
+A question to a server costs nothing (its list of models), but for one of a few tokens, which says what roles it takes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from cbtrun.calls.kept_replies import one_line
 from cbtrun.calls.transport import Answer, Patience, Transport
 from cbtrun.contract.check import Check, ServerContext, ServerQuestion
 from cbtrun.contract.marks import is_remote
+from cbtrun.contract.models import Model, ModelContext, TellsRoles
 from cbtrun.documents.schema_words import did_you_mean
-from cbtrun.errors import AccessRefused, ModelError, ServerFault
+from cbtrun.errors import AccessRefused, CbtrunError, ModelError, ServerFault, ServerTrouble
 
 if TYPE_CHECKING:
     from cbtrun.contract.study_blocks import ModelBlock
@@ -52,7 +53,10 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
         if online:
             asked = ServerContext(url, model.model, secret.reveal() if secret else "")
             question = registry.question(model.using, asked) or _usual_question(asked)
-            yield from _asked(model, question.address, Transport(url, question.headers, PATIENCE, proxy))
+            found = list(_asked(model, question.address, Transport(url, question.headers, PATIENCE, proxy)))
+            yield from found
+            if all(check.state != "stop" for check in found):
+                yield from _roles(study, registry, keys, name)
 
 
 def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Check]:
@@ -78,6 +82,26 @@ def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Ch
         beside = f", and also {_shown(others)}" if others else ""
         yield Check("ok", subject, f"{url} answers and has '{model}'{beside}")
     yield from _clock(answer)
+
+
+def _roles(study: Study, registry: Registry, keys: KeyRing, name: str) -> Iterator[Check]:
+    """Which roles the server takes, where its protocol leaves that to the model's template: by one call of a few tokens."""
+    context = ModelContext(name, study.options("models", name), keys=keys)
+    model: Model = registry.run("models", study.models[name].using, context)
+    if not isinstance(model, TellsRoles):
+        return
+    subject = f"roles of {name}"
+    try:
+        yield Check("ok", subject, f"its server {asyncio.run(_told_roles(model, model.roles))}")
+    except (CbtrunError, ServerTrouble) as error:
+        yield Check("note", subject, f"not found out: {error}")
+
+
+async def _told_roles(model: Model, roles: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await roles()
+    finally:
+        await model.close()
 
 
 def _usual_question(asked: ServerContext) -> ServerQuestion:

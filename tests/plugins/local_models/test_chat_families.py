@@ -9,8 +9,9 @@ import pytest
 
 from cbtrun.contract.records import Message, Transcript
 from cbtrun.errors import ModelError
+from cbtrun.plugin import ChatMessage
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, prompt_text, therapist_chat
-from cbtrun.plugins.local_models.chat_marks import marker
+from cbtrun.plugins.local_models.chat_marks import marker, turn_format
 from cbtrun.plugins.local_models.model_files import find_model, load_base, load_tokenizer
 from cbtrun.plugins.tuning.training_rows import training_rows
 from tests.helpers.families import FAMILIES, family_model, family_tokenizer
@@ -112,12 +113,34 @@ def test_a_template_that_dates_its_prompts_gets_a_fixed_date() -> None:
     assert "Today Date: 26 Jul 2024" in prompt_text(tokenizer, therapist_chat(TURNS[:2]))
 
 
-def test_a_template_that_takes_back_what_it_rendered_is_refused() -> None:
+def test_a_template_that_writes_the_past_anew_keeps_the_prompt_of_each_turn() -> None:
     tokenizer = family_tokenizer("mistral")
     tokenizer.chat_template = (
         "{{ bos_token }}{% for m in messages %}{{ loop.length|string + m['content'] + eos_token }}{% endfor %}"
     )
-    with pytest.raises(ModelError, match="otherwise once the turn is there"):
+    chat = therapist_chat(TURNS[1:])
+    form = turn_format(tokenizer)
+    marked = form.mark(chat)
+    for place, (start, _) in zip((1, 3), marked.spans, strict=True):
+        asked = [ChatMessage(one["role"], one["content"]) for one in chat[:place]]
+        assert form.prompt_ids(asked) == list(marked.input_ids[:start])
+    assert [tokenizer.decode(marked.input_ids[start:end]) for start, end in marked.spans] == [
+        "What keeps you up?</s>",
+        "Shall we look at that?</s>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{% for m in messages %}{{ m['role'] + ': ' + m['content'] }}{% endfor %}", "ends no turn with"),
+        ("{{ messages[-1]['content'] + eos_token }}", "loses a message"),
+    ],
+)
+def test_a_template_that_ends_no_turn_or_loses_one_is_refused(template: str, why: str) -> None:
+    tokenizer = family_tokenizer("mistral")
+    tokenizer.chat_template = template
+    with pytest.raises(ModelError, match=why):
         marker(tokenizer)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cbtrun.contract.models import ChatMessage, Draw, Reply, Request
+from cbtrun.contract.models import ChatMessage, Draw, Reply, Request, TellsRoles
 from cbtrun.errors import CbtrunError, ServerFault
 from cbtrun.plugins.remote_models.roles import BEGIN, shapes
 from tests.helpers.chat_calls import model_at
@@ -117,3 +117,32 @@ def test_a_server_that_takes_no_shape_says_what_it_refused_first() -> None:
     strict = Strict(MISTRAL, heads=("x",))
     assert MISTRAL in str(asked(strict, [SYSTEM, USER])[0])
     assert strict.asked == ["su", "u"]
+
+
+@pytest.mark.parametrize(
+    ("words", "heads", "calls", "told"),
+    [
+        ("", None, 1, "takes a system message, and a conversation that the assistant opens"),
+        (MISTRAL, ("", "s"), 2, "takes a system message; not a conversation that the assistant opens"),
+        (GEMMA, ("",), 3, "takes no system message: it is sent at the head of the first user message"),
+    ],
+)
+def test_the_doctor_finds_out_which_roles_a_server_takes(
+    words: str, heads: tuple[str, ...] | None, calls: int, told: str
+) -> None:
+    strict = Strict(words, heads=heads or ())
+    if heads is None:
+        strict.raw.answer = lambda _: whole(ANSWER, "200 OK", "Connection: close")
+
+    async def ask() -> str:
+        async with strict.raw as server:
+            model = model_at(server.url)
+            try:
+                assert isinstance(model, TellsRoles)
+                return await model.roles()
+            finally:
+                await model.close()
+
+    assert asyncio.run(ask()).startswith(told)
+    assert len(strict.raw.bodies) == calls
+    assert all(json.loads(body)["max_tokens"] == 16 for body in strict.raw.bodies)

@@ -90,7 +90,7 @@ def test_a_template_that_ends_no_turn_is_refused(tmp_path: Path) -> None:
         training_rows(AutoTokenizer.from_pretrained(str(tmp_path)), [transcript(1)], 1024)
 
 
-def test_a_template_that_does_not_train_the_end_token_is_refused(tmp_path: Path) -> None:
+def test_a_template_whose_marks_leave_out_the_end_token_teaches_it_all_the_same(tmp_path: Path) -> None:
     template = (
         "{% for m in messages %}{{ '<|' + m['role'] + '|>' }}{% if m['role'] == 'assistant' %}"
         "{% generation %}{{ m['content'] }}{% endgeneration %}{{ '<|end|>' }}"
@@ -99,8 +99,10 @@ def test_a_template_that_does_not_train_the_end_token_is_refused(tmp_path: Path)
     make_tokenizer(tmp_path, chat_template=template)
     from transformers import AutoTokenizer
 
-    with pytest.raises(ModelError, match="end-of-turn token"):
-        training_rows(AutoTokenizer.from_pretrained(str(tmp_path)), [transcript(1)], 1024)
+    tokenizer = AutoTokenizer.from_pretrained(str(tmp_path))
+    (row,) = training_rows(tokenizer, [transcript(1)], 1024).rows
+    taught = [token for token in row.labels if token >= 0]
+    assert tokenizer.decode(taught[-1]) == "<|end|>"
 
 
 def test_training_lowers_the_loss_and_writes_a_log_and_a_lock(job: Tuning) -> None:

@@ -1,0 +1,1 @@
+"""How much a model thinks: one vocabulary for all plugins of models."""
