@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.shared import pairs
+
 run_argument = click.argument(
     "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
@@ -61,17 +63,6 @@ def sheet(
         click.echo(line)
 
 
-def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """`ours=theirs` as a mapping."""
-    found = {}
-    for pair in given:
-        left, sign, right = pair.partition("=")
-        if not sign or not left or not right:
-            raise click.BadParameter(f"'{pair}' is not of the form A=B", param=option)
-        found[left] = right
-    return found
-
-
 @click.command()
 @run_argument
 @click.argument(
@@ -82,12 +73,12 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
     "--column",
     "columns",
     multiple=True,
-    callback=_pairs,
+    callback=pairs,
     metavar="OURS=THEIRS",
     help="A column of the file: session, rater, and item and score (a row an item) or an item's id, total or a subscale (a column each).",
 )
 @click.option(
-    "--item", "items", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="The file's word for an item."
+    "--item", "items", multiple=True, callback=pairs, metavar="THEIRS=OURS", help="The file's word for an item."
 )
 @click.option(
     "--not-applicable", multiple=True, metavar="VALUE", help="A value that means: does not apply, e.g. 0 or 99."
