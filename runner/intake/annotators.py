@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cbtrun.errors import SpecError
 from cbtrun.intake.columns import RATERS, is_absent, is_plain, plain
 from cbtrun.intake.harmless import counted, quoted
 from cbtrun.tables.row import Row, Table
@@ -22,10 +21,10 @@ class Chosen(NamedTuple):
     left_out: str
 
 
-def chosen_rows(table: Table, columns: Mapping[str, str], source: object) -> Chosen | None:
+def chosen_rows(table: Table, columns: Mapping[str, str]) -> Chosen | None:
     """The annotator whose rows are taken; none where nothing is said twice.
 
-    Raises SpecError where utterances stand twice and no column tells them apart.
+    Where no column tells them apart none is taken: whoever reads the file says what is wrong with it.
     """
     repeats = _repeats(table.rows, columns)
     if not repeats:
@@ -36,10 +35,7 @@ def chosen_rows(table: Table, columns: Mapping[str, str], source: object) -> Cho
     ]
     able = [column for column in differing if _tells_apart(table.rows, columns, column)]
     able.sort(key=lambda column: not any(word in plain(column) for word in RATERS))
-    if not able:
-        what = f"everything is said again on line {second.line}, first on line {first.line}, and no column tells which to take"
-        raise SpecError.at(str(source), what)
-    return _choice(table.rows, columns, able[0])
+    return _choice(table.rows, columns, able[0]) if able else None
 
 
 def _key(row: Row, columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -62,8 +58,17 @@ def _tells_apart(rows: Sequence[Row], columns: Mapping[str, str], column: str) -
     ):
         return False
     if "order" not in columns:
-        return True
+        return _same_under_two(rows, columns, column)
     return max(Counter((str(row.cells.get(column)), *_key(row, columns)) for row in rows).values()) == 1
+
+
+def _same_under_two(rows: Sequence[Row], columns: Mapping[str, str], column: str) -> bool:
+    """Whether a session is the same, word by word, under two values of a column."""
+    said: dict[tuple[str, str], list[tuple[str, ...]]] = defaultdict(list)
+    for row in rows:
+        said[str(row.cells.get(columns["session"])), str(row.cells.get(column))].append(_key(row, columns))
+    talks = [tuple(talk) for talk in said.values() if len(talk) > 1]
+    return len({*talks}) < len(talks)
 
 
 def _choice(rows: Sequence[Row], columns: Mapping[str, str], column: str) -> Chosen:

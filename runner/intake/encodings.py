@@ -11,14 +11,11 @@ from cbtrun.tables.text_file import text_of
 
 FEWEST_FITTING = 0.9
 """Share of the letters beyond ASCII that must stand as such letters do."""
-_UTF8_PAIR = re.compile(r"[\xc2-\xc5][\x80-\xbf]|\xe2\x80[\x80-\xbf]")
+_UTF8 = re.compile(r"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _OTHERS = re.compile(r"[^\x00-\x7f]")
-_ALONE = re.compile(
-    r"(?<![^\x00-\x7f])[À-ÖØ-öø-ÿŒœŠšŸŽž](?![^\x00-\x7f])"  # a letter with an accent between plain ones
-    r"|(?<=[\w\s.,!?;:)(])[’‘“”–—…«»°€£§©®´·]|^[“‘«„]"
-    r"|[¿¡„‚\xa0]",
-    re.MULTILINE,
-)
+_WORD = re.compile(r"[^\W\d_]+")
+_UTF8_MISREAD = re.compile(r"[ÃÂ][^\x00-\x7f]|â€")
+_MARKS = re.compile(r"[’‘“”–—…«»°€£§©®´·¿¡„‚\xa0]")
 _CYRILLIC = re.compile(r"[а-яё«»—]")
 _CHINESE = re.compile(r"[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
 
@@ -28,8 +25,17 @@ def _share(pattern: re.Pattern[str], text: str) -> float:
     return len(pattern.findall(text)) / others if others else 0.0
 
 
+def _western(text: str) -> float:
+    """How much of what is beyond ASCII is marks, or letters in words of mostly plain ones."""
+    if _UTF8_MISREAD.search(text):
+        return 0.0
+    strange = ((len(word), len(_OTHERS.findall(word))) for word in _WORD.findall(text))
+    fitting = sum(count for length, count in strange if count * 2 <= length or length == 1)
+    return (fitting + len(_MARKS.findall(text))) / max(1, len(_OTHERS.findall(text)))
+
+
 PLAUSIBLE: Mapping[str, Callable[[str], float]] = {
-    "windows-1252": lambda text: _share(_ALONE, text),
+    "windows-1252": _western,
     "gb18030": lambda text: _share(_CHINESE, text),
     "windows-1251": lambda text: _share(_CYRILLIC, text),
 }
@@ -42,7 +48,7 @@ def guessed_encoding(path: Path) -> str:
     Raises SpecError where none seems so, and for UTF-8 with damaged bytes: another encoding would make garbage of the rest.
     """
     as_bytes = text_of(path, "latin-1")
-    if _UTF8_PAIR.search(as_bytes):
+    if sum(map(len, _UTF8.findall(as_bytes))) * 2 > len(_OTHERS.findall(as_bytes)):
         what = "is UTF-8 in one place and not in another: it is damaged, or two files in one. Mend it, or say --encoding NAME"
         raise SpecError.at(path, what)
     for encoding, fitting in PLAUSIBLE.items():

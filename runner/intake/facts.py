@@ -10,7 +10,7 @@ from cbtrun.intake.columns import MOST_COLUMNS, is_absent, is_number, is_plain, 
 from cbtrun.tables.row import Row, Table
 
 MOST_LEVELS, LONGEST_LEVEL = 6, 40
-MOST_LABELS, LONGEST_LABEL = 5, 60
+MOST_LABELS, LONGEST_LABEL = 5, 100
 NO_FACT = ("url", "link", "licence", "license", "date", "time", "hash", "source", "path", "title", "upvotes", "views")
 BETTER_FIRST = (
     ("high", "low"),

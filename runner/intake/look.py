@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from cbtrun.errors import SpecError
 from cbtrun.intake.encodings import guessed_encoding, refuse_two_encodings
-from cbtrun.intake.first_bytes import refuse_strange_bytes
+from cbtrun.intake.first_bytes import refuse_strange_bytes, refuse_too_much
 from cbtrun.intake.harmless import counted, harmless
 from cbtrun.tables.file_set import files_of, is_pattern
 from cbtrun.tables.row import Table, Writing
@@ -18,6 +19,7 @@ from cbtrun.tables.transcript_table import READERS, ending, read_table
 
 NOT_OURS = ("readme", "license", "licence", "changelog", "citation")
 """Names of files in a folder of data that hold no session."""
+_NAMED = re.compile(r"(?:^|\band |, )([^(),]+?) \(((?:\.\w+[,\s]*)+)\)")
 SEPARATORS = (";", ",", "\t", "|")
 
 
@@ -54,6 +56,7 @@ def look(path: Path, writing: Writing) -> Looked:
     for file in files:
         if file not in empty:
             refuse_strange_bytes(file)
+    refuse_too_much(path, files)
     table, writing, said = _read(named, files, writing)
     with_rows = {row.file for row in table.rows}
     blank = [file for file in files if len(files) > 1 and str(file) not in with_rows]
@@ -118,9 +121,12 @@ def separators(error: SpecError) -> tuple[str, ...]:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file is read as: the first words of its reader's own description."""
+    """The format that a file is read as, by its reader's own description: `WebVTT` of `SubRip (.srt) and WebVTT (.vtt): cues`."""
     from sys import modules
 
     doc = modules[READERS[ending(path)].__module__].__doc__ or ending(path)
     first = doc.strip().splitlines()[0]
-    return first.split(":")[0].split(", by ")[0].split(" in which ")[0].rstrip(".")
+    for name, endings in _NAMED.findall(first):
+        if ending(path) in re.split(r"[,\s]+", endings):
+            return str(name)
+    return re.split(r":|\.(?:\s|$)|, by | in which ", first)[0]

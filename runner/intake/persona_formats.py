@@ -89,6 +89,8 @@ def person_columns(table: Table) -> tuple[str, dict[str, Any]] | None:
     by_name = {plain(column): column for column in reversed(table.columns)}
     known = next((one for one in FORMATS if one.needs <= {*by_name}), None)
     telling = [column for column in table.columns if plain(column) in TELLING]
+    if {"speaker", "interlocutor", "utterance"} & {*by_name}:
+        return None  # turns of a talk
     if known is None and len(telling) < 2 and not {"persona", "vignette", "profile", "text"} & {*map(plain, telling)}:
         return None
     columns: dict[str, Any] = {"id": ids[0]} if (ids := _ids(table)) else {}

@@ -130,7 +130,7 @@ def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: A
     options = {"using": "files", "path": str(looked.path), "columns": {**columns, **asked.columns}}
     left = [one for one in looked.table.columns if one not in _flat(options["columns"])]
     left_out = (
-        (f"{counted(len(left), 'column')} that tell nothing of the person: {', '.join(map(harmless, left[:8]))}",)
+        (f"{counted(len(left), 'column')} not told of the person: {', '.join(map(harmless, left[:8]))}",)
         if left
         else ()
     )
@@ -208,9 +208,7 @@ def _kept(
         kept = [row for row in rows if all(str(cell(row, name)) == value for name, value in asked.where.items())]
         left_out.append(f"{counted(len(rows) - len(kept), 'row')} that --where does not take")
         return kept, asked.where
-    chosen = (
-        chosen_rows(looked.table, columns, looked.path) if shape.kind == "turns" and not shape.one_session else None
-    )
+    chosen = chosen_rows(looked.table, columns) if shape.kind == "turns" and not shape.one_session else None
     if chosen is None:
         return rows, {}
     said.append(chosen.said)
@@ -275,6 +273,8 @@ def _facts(
     if to == "tune":
         return Facts()
     found = facts_of(looked.table, rows, columns, asked.label)
+    numbers = {name: column for name, column in found.labels.items() if column.startswith("number") and names}
+    found = replace(found, labels={name: column for name, column in found.labels.items() if name not in numbers})
     if to != "check":
         return found
     return _known_groups(found, asked, looked.path, names)

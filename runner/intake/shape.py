@@ -26,6 +26,7 @@ from cbtrun.intake.columns import (
     mean_length,
     message_keys,
     named,
+    plain,
 )
 from cbtrun.intake.harmless import harmless, quoted
 from cbtrun.intake.speakers import known_part
@@ -177,6 +178,8 @@ def _speaker_column(columns: Sequence[str], rows: Sequence[Row]) -> str:
     if known:
         best = max(share for share, _ in known)
         return next(column for share, column in known if share == best)
+    if "speaker" in columns and named(columns, TEXT):  # whoever calls it so means it, also where one alone speaks
+        return "speaker"
     for column in named(columns, SPEAKER):
         held = cells(rows, column)
         if held and all(map(is_plain, held)) and 1 < len({*map(str, held)}) <= max(12, len(held) // 5):
@@ -197,7 +200,7 @@ def _share_of_speakers(held: Sequence[Any]) -> float:
 def _text_column(columns: Sequence[str], rows: Sequence[Row]) -> str:
     lengths = {column: mean_length(cells(rows, column)) for column in columns}
     for column in named(columns, TEXT):
-        if lengths[column] >= 8 or any(" " in str(value) for value in cells(rows, column)[:50]):
+        if lengths[column] and (plain(column) in TEXT[:4] or lengths[column] >= 8):
             return column
     longest = max(lengths, key=lambda column: lengths[column], default="")
     return longest if longest and lengths[longest] >= 20 else ""

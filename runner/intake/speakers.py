@@ -153,8 +153,8 @@ def _rest(
         if min(asks.turns, other.turns) >= FEWEST_TURNS and asks.asks >= 0.25 and asks.asks >= 2 * other.asks:
             parts.update({more: "therapist", less: "patient"})
             reasons.append(
-                f"A GUESS: {quoted(more, 24)} is taken for the therapist, since {asks.asks:.0%} of those turns ask something, "
-                f"of {quoted(less, 24)}'s {other.asks:.0%}; --therapist and --patient say it"
+                f"A GUESS: {quoted(more, 24)} is taken for the therapist, since {asks.asks:.0%} of those turns ask something "
+                f"and {other.asks:.0%} of those of {quoted(less, 24)}; --therapist and --patient say it"
             )
             return True
     whom = " and ".join(f"the {part}" for part in missing)

@@ -24,7 +24,8 @@ def story(proposal: Proposal, understood: Understood) -> Iterator[str]:
         told = ", ".join(f"{harmless(level, 40)} ({counts[level]:,})" for level in levels)
         yield f"  - factor {harmless(factor, 40)}: {told}"
     if proposal.scores is not None:
-        yield f"  - {proposal.scores.words}"
+        more = "" if proposal.to == "agree" else " (--to agree compares a rater with them)"
+        yield f"  - {proposal.scores.words}{more}"
     yield from _records(proposal, understood.records)
     yield from _left_out(proposal, understood)
     yield from _warnings(understood.records)

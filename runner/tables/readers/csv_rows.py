@@ -1,4 +1,4 @@
-"""CSV and TSV: separator and encoding as they are found, or as the study names them."""
+"""CSV (.csv) and TSV (.tsv, .tab): separator and encoding as they are found, or as the study names them."""
 
 from __future__ import annotations
 

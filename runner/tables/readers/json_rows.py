@@ -1,4 +1,4 @@
-"""JSON documents and JSON lines: a list of records, records inside others by their path, or one record a line."""
+"""JSON (.json) and JSON lines (.jsonl, .ndjson): a list of records, records inside others by their path, or one record a line."""
 
 from __future__ import annotations
 
