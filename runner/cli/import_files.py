@@ -97,7 +97,7 @@ def import_(
     """
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import write_atomically
-    from cbtrun.intake.proposal import Asked
+    from cbtrun.intake.asked import Asked
     from cbtrun.intake.written import Wanted, imported
     from cbtrun.registry import load_registry
     from cbtrun.tables.row import Writing

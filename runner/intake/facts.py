@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from cbtrun.errors import SpecError
+from cbtrun.intake.asked import Asked
 from cbtrun.intake.columns import MOST_COLUMNS, is_absent, is_number, is_plain, plain
+from cbtrun.intake.harmless import harmless
 from cbtrun.tables.row import Row, Table
 
 MOST_LEVELS, LONGEST_LEVEL = 6, 40
@@ -71,18 +75,23 @@ def is_known_order(levels: Sequence[str]) -> bool:
     return tuple(level.casefold() for level in levels) in BETTER_FIRST
 
 
+def told_of_sessions(table: Table, columns: Mapping[str, str]) -> Table:
+    """The same rows with those columns alone that have one value in each session, and the session's."""
+    kept = [column for column, _ in _constant(table, table.rows, columns)]
+    return Table(tuple(one for one in table.columns if one in (*kept, columns.get("session"))), table.rows)
+
+
 def _constant(table: Table, rows: Sequence[Row], columns: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Columns with one value in all rows of a session: (column, session -> value)."""
     taken = {*columns.values(), "file"}
     session = columns.get("session")
-    alone = "messages" in columns or "answer" in columns
     for column in [one for one in table.columns[:MOST_COLUMNS] if one not in taken]:
         found: dict[str, str] = {}
         for number, row in enumerate(rows):
             value = row.cells.get(column)
             if is_absent(value):
                 continue
-            id_ = str(number) if alone or session is None else str(row.cells.get(session))
+            id_ = str(number) if session is None else str(row.cells.get(session))
             if (
                 not is_plain(value)
                 or len(str(value)) > 200
@@ -95,7 +104,7 @@ def _constant(table: Table, rows: Sequence[Row], columns: Mapping[str, str]) -> 
 
 
 def _may_tell(name: str) -> bool:
-    return not name.endswith(("_id", "_url", "_path", "_at")) and name not in ("id", "idx", "index", *NO_FACT)
+    return not name.endswith(("id", "_url", "_path", "_at")) and name not in ("id", "idx", "index", *NO_FACT)
 
 
 def _is_factor(name: str, held: Counter[str]) -> bool:
@@ -106,3 +115,27 @@ def _is_factor(name: str, held: Counter[str]) -> bool:
     if max(map(len, held)) > LONGEST_LEVEL or len({*map(str.casefold, held)}) < len(held):
         return False
     return sorted(held.values())[-2] >= 2
+
+
+def known_groups(found: Facts, asked: Asked, path: Path) -> Facts:
+    """The one label that tells good sessions from poor ones, the better level first. Raises SpecError where none does."""
+    factors = {name: column for name, column in found.factors.items() if asked.label in ("", column)}
+    pairs = {name: found.levels[name] for name in factors if len(found.levels[name]) == 2}
+    known = [name for name in pairs if is_known_order(pairs[name]) or asked.better in pairs[name]]
+    if len(known) != 1:
+        has = (
+            "; ".join(
+                f"{harmless(name, 30)}: {', '.join(map(harmless, levels))}" for name, levels in found.levels.items()
+            )
+            or "none"
+        )
+        what = (
+            "which sessions are good and which are poor cannot be known. Say it: --label COLUMN --better LEVEL. "
+            f"Columns with few levels: {has}"
+        )
+        raise SpecError.at(path, what)
+    name = known[0]
+    levels = pairs[name]
+    if asked.better in levels:
+        levels = (asked.better, next(one for one in levels if one != asked.better))
+    return Facts({name: factors[name]}, found.labels, {name: levels}, {name: found.counts[name]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Kinds of signs that draw, hide or turn round what stands beside them."""
@@ -24,3 +25,9 @@ def quoted(text: object, longest: int = 40) -> str:
 def counted(number: int, one: str, more: str = "") -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def some_of(columns: Sequence[str], most: int = 12) -> str:
+    """The first columns of a file by name, and how many more there are."""
+    more = f" and {len(columns) - most:,} more" if len(columns) > most else ""
+    return ", ".join(harmless(one, 30) for one in columns[:most]) + more

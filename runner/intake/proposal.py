@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cbtrun.intake.facts import Facts
 from cbtrun.intake.people_scores import PeopleScores
-
-PURPOSES = ("rate", "tune", "check", "agree", "personas")
-"""What a study may be for."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user says of a file, so that it need not be found."""
-
-    to: str = ""
-    """One of PURPOSES; empty for what fits."""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Our name -> the file's column."""
-    speakers: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Part -> the file's words for it."""
-    where: Mapping[str, str] = field(default_factory=dict)
-    label: str = ""
-    """The column whose levels tell good sessions from poor ones."""
-    better: str = ""
-    """The level of it that is the better one."""
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,18 @@ def _exchanges(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Sh
         if len(asked) * 2 < len(rows) and (other := named(columns, ("instruction",))):
             question = other[0]  # sets of instructions leave `input` empty where they need none
         words = f"a row an exchange: {quoted(question)} is asked, {quoted(answer)} answered"
-        id_ = _id_column(table, {question, answer})
+        id_ = said.get("session") or _exchanges_of(table, question) or _id_column(table, {question, answer})
         return Shape("exchanges", words, {**({"session": id_} if id_ else {}), "question": question, "answer": answer})
     return None
+
+
+def _exchanges_of(table: Table, question: str) -> str:
+    """The column that joins exchanges to sessions; empty where each is one by itself, or a question has several answers."""
+    for column in named(_plain_columns(table), SESSION[: SESSION.index("id")]):
+        held = [(str(row.cells.get(column)), str(row.cells.get(question))) for row in table.rows]
+        if column != question and len({*held}) == len(held) and 1 < len({id_ for id_, _ in held}) < len(held):
+            return column
+    return ""
 
 
 def _turns(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape | None:

@@ -9,9 +9,10 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import SpecError
+from cbtrun.intake.asked import Asked
 from cbtrun.intake.harmless import counted
 from cbtrun.intake.people_scores import people_scores, rubrics_in
-from cbtrun.intake.proposal import Asked, Proposal
+from cbtrun.intake.proposal import Proposal
 from cbtrun.intake.propose import propose
 from cbtrun.intake.story import story
 from cbtrun.intake.study_text import block_text, name_of, study_text

@@ -1,0 +1,53 @@
+"""What is said in the rows of a file, as its cells and messages hold it: by whom, and whether it is text at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cbtrun.intake.asked import Asked
+from cbtrun.intake.columns import LOOKED_AT, cell, is_absent, message_keys
+from cbtrun.intake.speakers import Speakers, speakers_of, talks_of
+from cbtrun.tables.row import Row
+
+
+def are_plain_exchanges(rows: Sequence[Row], columns: Mapping[str, str]) -> bool:
+    """Whether rows are a question and an answer as texts, whose speakers need no words."""
+    return "answer" in columns and not any(_said(rows[:LOOKED_AT], columns))
+
+
+def speakers_in(rows: Sequence[Row], columns: Mapping[str, str], asked: Asked, path: Path) -> Speakers:
+    said = ((speaker, text if isinstance(text, str) else "") for speaker, text in _said(rows, columns))
+    return speakers_of(talks_of(said), asked.speakers, path)
+
+
+def has_no_text(rows: Sequence[Row], columns: Mapping[str, str]) -> bool:
+    """Whether anything stands where a text belongs and is none: it must be left out by a rule that the study declares."""
+    held = [text for _, text in _said(rows, columns)]
+    held += [cell(row, columns[name]) for row in rows for name in ("question", "answer") if name in columns]
+    return any(not _is_text(one) for one in held)
+
+
+def _is_text(value: Any) -> bool:
+    if isinstance(value, list | tuple):  # content parts
+        return all(isinstance(part, Mapping) for part in value) and not any(
+            part.get("type") == "image_url" for part in value
+        )
+    return (
+        isinstance(value, str | int | float) and not (is_absent(value) and value != "") and not isinstance(value, bool)
+    )
+
+
+def _said(rows: Sequence[Row], columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """(speaker, what is said) as cells and messages hold it."""
+    if "text" in columns:
+        yield from ((str(cell(row, columns["speaker"])), cell(row, columns["text"])) for row in rows)
+        return
+    lists = [columns[name] for name in ("messages", "question", "answer") if name in columns]
+    for row in rows:
+        for column in lists:
+            messages = cell(row, column)
+            keys = message_keys(messages, columns) if isinstance(messages, list | tuple) else None
+            for one in messages if keys else []:
+                yield str(one.get(keys[0])), one.get(keys[1])  # type: ignore[index]
