@@ -46,7 +46,8 @@ class Facts:
 
 def facts_of(table: Table, rows: Sequence[Row], columns: Mapping[str, str], wanted: str = "") -> Facts:
     """What columns tell of sessions. rows: those that the study reads. wanted: a column that is a factor, whatever it looks like."""
-    factors, labels = {}, {}
+    factors: dict[str, str] = {}
+    labels: dict[str, str] = {}
     levels: dict[str, tuple[str, ...]] = {}
     counts: dict[str, Mapping[str, int]] = {}
     for column, by_session in _constant(table, rows, columns):

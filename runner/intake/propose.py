@@ -76,13 +76,14 @@ def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: A
             looked.path, f"persons are read from UTF-8; this seems to be {looked.writing.encoding}: save it anew"
         )
     if persons is None and "text" not in asked.columns:
-        columns = some_of(looked.table.columns)
+        has = some_of(looked.table.columns)
         raise SpecError.at(
-            looked.path, f"nothing tells of a person; it has: {columns}. Say what does: --column text=NAME"
+            looked.path, f"nothing tells of a person; it has: {has}. Say what does: --column text=NAME"
         )
     name, columns = persons or ("a person a row", {})
-    options = {"using": "files", "path": str(looked.path), "columns": {**columns, **asked.columns}}
-    left = [one for one in looked.table.columns if one not in _flat(options["columns"])]
+    columns = {**columns, **asked.columns}
+    options = {"using": "files", "path": str(looked.path), "columns": columns}
+    left = [one for one in looked.table.columns if one not in _flat(columns)]
     left_out = (f"{counted(len(left), 'column')} not told of the person: {some_of(left)}",) if left else ()
     block = Block("personas", "clients", options)
     return Proposal(looked.path, "personas", f"{format_of(looked.files[0])}: {name}", block, seen.said, left_out)
