@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cbtrun.intake.facts import BETTER_FIRST
 from cbtrun.tables.file_set import MOST_FIELDS, session_names
 
 MOST_LEVELS = 6
+KNOWN = {tuple(sorted(pair)) for pair in BETTER_FIRST}
+"""Levels that are labels where each stands once, too."""
 _SIGNS = re.compile(r"([_\-. ]+)")
 
 
@@ -44,7 +47,8 @@ def _piece(column: Sequence[str], at: int, fields: list[str]) -> str:
     if all(value.isdecimal() for value in values):
         kind = "number"
     else:
-        kind = "label" if len(values) <= min(MOST_LEVELS, len(column) - 1) else "name"
+        few = len(values) <= min(MOST_LEVELS, len(column) - 1) or tuple(sorted(values)) in KNOWN
+        kind = "label" if few else "name"
     same = sum(field.startswith(kind) for field in fields)
     fields.append(kind if not same else f"{kind}{same + 1}")
     return f"{{{fields[-1]}}}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cbtrun.intake.columns import cells, is_plain, named, plain
+from cbtrun.intake.columns import cells, is_number, is_plain, named, plain
 from cbtrun.tables.row import Table
 
 IDS = ("id", "idx", "index", "case_id", "client_id", "patient_id", "persona_id", "profile_id", "user_id", "uuid", "nr")
@@ -84,14 +84,14 @@ _NOT_TOLD = re.compile(
 """Columns that are not about the person: what was talked, and what the therapist means to do, which a patient must not know."""
 
 
-def person_columns(table: Table) -> tuple[str, dict[str, Any]] | None:
-    """A name of the format, and `columns` of `personas: {using: files}`; none where rows tell of no person."""
+def person_columns(table: Table, *, sure: bool = False) -> tuple[str, dict[str, Any]] | None:
+    """A name of the format, and `columns` of `personas: {using: files}`; none where rows tell of no person.
+
+    sure: the user says that they do; then any words will do.
+    """
     by_name = {plain(column): column for column in reversed(table.columns)}
     known = next((one for one in FORMATS if one.needs <= {*by_name}), None)
-    telling = [column for column in table.columns if plain(column) in TELLING]
-    if {"speaker", "interlocutor", "utterance"} & {*by_name}:
-        return None  # turns of a talk
-    if known is None and len(telling) < 2 and not {"persona", "vignette", "profile", "text"} & {*map(plain, telling)}:
+    if known is None and not sure and not _tell_of_persons({*by_name}):
         return None
     columns: dict[str, Any] = {"id": ids[0]} if (ids := _ids(table)) else {}
     columns |= {one: by_name[one] for one in OWN if one in by_name and _is_filled(table, by_name[one])}
@@ -103,7 +103,23 @@ def person_columns(table: Table) -> tuple[str, dict[str, Any]] | None:
         if one not in columns.values() and not _NOT_TOLD.search(one.casefold()) and cells(table.rows, one)
     ]
     text = wanted or rest or [column for ours, column in columns.items() if ours != "id"]
+    if not any(
+        isinstance(value, str) and not is_number(value) for column in text for value in cells(table.rows, column)
+    ):
+        return None
     return (known.name if known else GENERAL), {**columns, "text": text[0] if len(text) == 1 else text}
+
+
+def _tell_of_persons(names: set[str]) -> bool:
+    """Whether columns are called as those of persons are: two of them, one beside a name, or one that is a whole person."""
+    if {"speaker", "interlocutor", "utterance"} & names:
+        return False  # turns of a talk
+    telling = names & {*TELLING}
+    return (
+        len(telling) > 1
+        or bool(telling and "name" in names)
+        or bool({"persona", "vignette", "profile", "text"} & names)
+    )
 
 
 def _is_filled(table: Table, column: str) -> bool:

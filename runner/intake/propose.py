@@ -27,7 +27,7 @@ def propose(path: Path, asked: Asked, writing: Writing, rubrics: Mapping[str, Ru
     """
     seen = opened(path, asked, writing)
     refuse_unknown_columns(seen.looked, asked)
-    persons = person_columns(seen.looked.table)
+    persons = person_columns(seen.looked.table, sure=asked.to == "personas")
     if asked.to == "personas" or (persons and seen.shape is None and not asked.to):
         return _of_persons(seen, persons, asked)
     table, session = seen.looked.table, ""
@@ -77,9 +77,7 @@ def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: A
         )
     if persons is None and "text" not in asked.columns:
         has = some_of(looked.table.columns)
-        raise SpecError.at(
-            looked.path, f"nothing tells of a person; it has: {has}. Say what does: --column text=NAME"
-        )
+        raise SpecError.at(looked.path, f"nothing tells of a person; it has: {has}. Say what does: --column text=NAME")
     name, columns = persons or ("a person a row", {})
     columns = {**columns, **asked.columns}
     options = {"using": "files", "path": str(looked.path), "columns": columns}

@@ -144,9 +144,8 @@ def _facts(looked: Looked, rows: Sequence[Row], columns: Mapping[str, str], aske
     """Factors and labels; for the check of a rater, the one label that tells good from poor."""
     if to == "tune":
         return Facts()
-    found = facts_of(looked.table, rows, columns, asked.label)
     numbers = {one for one in ("number", "number2", "number3") if f"{{{one}}}" in looked.writing.file_name}
-    found = replace(found, labels={name: column for name, column in found.labels.items() if column not in numbers})
+    found = facts_of(looked.table, rows, {**columns, **{one: one for one in numbers}}, asked.label)
     if to != "check":
         return found
     return known_groups(found, asked, looked.path)

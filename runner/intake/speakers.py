@@ -159,8 +159,8 @@ def _rest(
             return True
     whom = " and ".join(f"the {part}" for part in missing)
     first, *others = left or [*talks]
-    example = f"e.g. --therapist {_word(first)} --patient {_word(others[0] if others else 'WORD')}"
-    raise SpecError.at(str(source), f"who is {whom} cannot be known: {_who(talks)}. Say it, {example}")
+    example = f"--therapist {_word(first)} --patient {_word(others[0] if others else 'WORD')}, or the other way round"
+    raise SpecError.at(str(source), f"who is {whom} cannot be known: {_who(talks)}. Say it: {example}")
 
 
 def _word(word: str) -> str:
