@@ -97,8 +97,8 @@ def import_(
     """
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import write_atomically
-    from cbtrun.intake.asked import Asked
-    from cbtrun.intake.written import Wanted, imported
+    from cbtrun.intake.directions import Directions
+    from cbtrun.intake.written import ImportRequest, imported
     from cbtrun.registry import load_registry
     from cbtrun.tables.row import Writing
 
@@ -107,8 +107,8 @@ def import_(
     if output and not output.parent.is_dir():
         raise SpecError.at(output, "no such folder to write into")
     speakers = {"therapist": therapists, "patient": patients, "skip": skipped}
-    asked = Asked(to or ("agree" if ratings else ""), columns, speakers, where, label, better)
-    wanted = Wanted(asked, Writing(delimiter, encoding, records), output, ratings, block)
+    asked = Directions(to or ("agree" if ratings else ""), columns, speakers, where, label, better)
+    wanted = ImportRequest(asked, Writing(delimiter, encoding, records), output, ratings, block)
     done = imported(source, wanted, load_registry())
     for line in done.lines:
         click.echo(line, err=output is None)  # without -o, the YAML alone goes to a pipe

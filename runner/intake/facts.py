@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.asked import Asked
 from cbtrun.intake.columns import MOST_COLUMNS, is_absent, is_number, is_plain, plain
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.harmless import harmless
 from cbtrun.tables.row import Row, Table
 
@@ -118,7 +118,7 @@ def _is_factor(name: str, held: Counter[str]) -> bool:
     return sorted(held.values())[-2] >= 2
 
 
-def known_groups(found: Facts, asked: Asked, path: Path) -> Facts:
+def known_groups(found: Facts, asked: Directions, path: Path) -> Facts:
     """The one label that tells good sessions from poor ones, the better level first. Raises SpecError where none does."""
     factors = {name: column for name, column in found.factors.items() if asked.label in ("", column)}
     pairs = {name: found.levels[name] for name in factors if len(found.levels[name]) == 2}

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.asked import Asked
 from cbtrun.intake.columns import cell
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.harmless import harmless, quoted
 from cbtrun.intake.look import Looked, look, separators
 from cbtrun.intake.nested import at_records, records_in
 from cbtrun.intake.persona_formats import person_columns
-from cbtrun.intake.shape import Shape, shape_of
+from cbtrun.intake.shape import RowShape, shape_of
 from cbtrun.tables.row import Writing
 
 
@@ -21,11 +21,11 @@ class Seen:
     """A file with its shape."""
 
     looked: Looked
-    shape: Shape | None
+    shape: RowShape | None
     said: tuple[str, ...] = ()
 
 
-def opened(path: Path, asked: Asked, writing: Writing) -> Seen:
+def opened(path: Path, asked: Directions, writing: Writing) -> Seen:
     """A file and its shape, by the separator and the records that give one."""
     try:
         looked = look(path, writing)
@@ -42,7 +42,7 @@ def opened(path: Path, asked: Asked, writing: Writing) -> Seen:
     return _with_shape(looked, asked)
 
 
-def _under(path: Path, asked: Asked, writing: Writing, mark: str) -> Seen | None:
+def _under(path: Path, asked: Directions, writing: Writing, mark: str) -> Seen | None:
     try:
         seen = _with_shape(look(path, replace(writing, delimiter=mark)), asked)
     except SpecError:
@@ -50,7 +50,7 @@ def _under(path: Path, asked: Asked, writing: Writing, mark: str) -> Seen | None
     return seen if seen.shape or person_columns(seen.looked.table) else None
 
 
-def _with_shape(looked: Looked, asked: Asked) -> Seen:
+def _with_shape(looked: Looked, asked: Directions) -> Seen:
     shape = shape_of(looked.table, asked.columns)
     if shape is None and not looked.writing.records and (records := records_in(looked.table.rows, asked.columns)):
         table, writing = at_records(looked.path, looked.writing, records)
@@ -60,7 +60,7 @@ def _with_shape(looked: Looked, asked: Asked) -> Seen:
     return Seen(looked, shape)
 
 
-def refuse_unknown_columns(looked: Looked, asked: Asked) -> None:
+def refuse_unknown_columns(looked: Looked, asked: Directions) -> None:
     """Raises SpecError for columns that the user names and the file has not."""
     of_messages = ("role", "content")
     wanted = [("column", theirs) for ours, theirs in asked.columns.items() if ours not in of_messages]

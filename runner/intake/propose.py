@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.asked import Asked
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.facts import told_of_sessions
 from cbtrun.intake.harmless import counted, quoted, some_of
 from cbtrun.intake.look import Looked, format_of
@@ -20,7 +20,7 @@ from cbtrun.ratings.rubric import Rubric
 from cbtrun.tables.row import Writing
 
 
-def propose(path: Path, asked: Asked, writing: Writing, rubrics: Mapping[str, Rubric]) -> Proposal:
+def propose(path: Path, asked: Directions, writing: Writing, rubrics: Mapping[str, Rubric]) -> Proposal:
     """What is proposed for a file, folder or pattern.
 
     Raises SpecError with what to say where something cannot be known: the format, the columns, who is the therapist.
@@ -66,7 +66,7 @@ def _no_sessions(looked: Looked, scores: PeopleScores | None) -> str:
     )
 
 
-def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: Asked) -> Proposal:
+def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: Directions) -> Proposal:
     looked = seen.looked
     if looked.is_folder or looked.writing != Writing(encoding=looked.writing.encoding):
         what = "persons are read from one file of UTF-8, with a person a row"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cbtrun.intake.annotators import chosen_rows
-from cbtrun.intake.asked import Asked
 from cbtrun.intake.columns import cell
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.facts import Facts, facts_of, known_groups
 from cbtrun.intake.file_names import pattern_of
 from cbtrun.intake.harmless import counted, quoted, some_of
@@ -17,9 +17,9 @@ from cbtrun.intake.look import Looked, format_of, look
 from cbtrun.intake.opened import Seen
 from cbtrun.intake.people_scores import PeopleScores
 from cbtrun.intake.proposal import Block, Proposal
-from cbtrun.intake.shape import Shape
+from cbtrun.intake.said_in_rows import are_plain_exchanges, has_no_text, speakers_in
+from cbtrun.intake.shape import RowShape
 from cbtrun.intake.speakers import Speakers
-from cbtrun.intake.spoken import are_plain_exchanges, has_no_text, speakers_in
 from cbtrun.tables.row import Row
 
 CONTROLS = ["shuffled", "swapped", "no-homework", "placebo"]
@@ -34,7 +34,7 @@ class Told:
     whys: dict[str, str] = field(default_factory=dict)
 
 
-def session_proposal(seen: Seen, shape: Shape, asked: Asked, scores: PeopleScores | None) -> Proposal:
+def session_proposal(seen: Seen, shape: RowShape, asked: Directions, scores: PeopleScores | None) -> Proposal:
     """What is proposed for a file of sessions."""
     to = asked.to or ("tune" if shape.kind == "preferences" else "rate")
     told = Told([*seen.said, *seen.looked.said, *shape.said], [*seen.looked.left_out])
@@ -66,7 +66,9 @@ def session_proposal(seen: Seen, shape: Shape, asked: Asked, scores: PeopleScore
     return Proposal(seen.looked.path, to, words, block, tuple(told.said), tuple(told.left_out), facts, scores=scores)
 
 
-def _speakers(rows: Sequence[Row], columns: Mapping[str, str], asked: Asked, path: Path, told: Told) -> Speakers | None:
+def _speakers(
+    rows: Sequence[Row], columns: Mapping[str, str], asked: Directions, path: Path, told: Told
+) -> Speakers | None:
     """Who is who; none for a question and an answer as texts, whose speakers need no words."""
     if are_plain_exchanges(rows, columns):
         told.said.append(f"{quoted(columns['question'])} is the patient's, {quoted(columns['answer'])} the therapist's")
@@ -98,7 +100,7 @@ def _say_unused(told: Told, looked: Looked, used: set[str]) -> None:
         told.left_out.append(f"{counted(len(unused), 'column')} that {verb} not read: {some_of(unused)}")
 
 
-def _with_names(looked: Looked, shape: Shape) -> tuple[Looked, tuple[str, ...]]:
+def _with_names(looked: Looked, shape: RowShape) -> tuple[Looked, tuple[str, ...]]:
     """The same with what the files' names tell as columns; the columns that are labels."""
     if not looked.is_folder or looked.writing.file_name or shape.columns.get("session") != "file":
         return looked, ()
@@ -115,7 +117,7 @@ def _as_session(path: Path) -> Path:
 
 
 def _kept(
-    looked: Looked, shape: Shape, columns: Mapping[str, str], asked: Asked, told: Told
+    looked: Looked, shape: RowShape, columns: Mapping[str, str], asked: Directions, told: Told
 ) -> tuple[Sequence[Row], Mapping[str, str]]:
     """The rows that a study reads, and the `where` that takes them."""
     rows = looked.table.rows
@@ -140,7 +142,7 @@ def _columns_for(to: str, columns: Mapping[str, str]) -> dict[str, str]:
     return {ours: theirs for ours, theirs in columns.items() if ours != "rejected"}
 
 
-def _facts(looked: Looked, rows: Sequence[Row], columns: Mapping[str, str], asked: Asked, to: str) -> Facts:
+def _facts(looked: Looked, rows: Sequence[Row], columns: Mapping[str, str], asked: Directions, to: str) -> Facts:
     """Factors and labels; for the check of a rater, the one label that tells good from poor."""
     if to == "tune":
         return Facts()

@@ -38,7 +38,7 @@ OWN_KEYS = {("from", "value"): "ShareGPT", ("role", "content"): "OpenAI messages
 
 
 @dataclass(frozen=True)
-class Shape:
+class RowShape:
     """What rows are, and which column is what."""
 
     kind: str
@@ -54,10 +54,10 @@ class Shape:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-Finder = Callable[[Table, Sequence[Row], Mapping[str, str]], Shape | None]
+Finder = Callable[[Table, Sequence[Row], Mapping[str, str]], RowShape | None]
 
 
-def shape_of(table: Table, said: Mapping[str, str]) -> Shape | None:
+def shape_of(table: Table, said: Mapping[str, str]) -> RowShape | None:
     """The shape of a table of sessions; none where its rows are none of them. said: our name -> column, as the user says."""
     rows = table.rows[:LOOKED_AT]
     finders: tuple[Finder, ...] = (_preferences, _messages, _turns, _exchanges)
@@ -92,7 +92,7 @@ def _keys(keys: tuple[str, str]) -> dict[str, str]:
     }
 
 
-def _preferences(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape | None:
+def _preferences(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
     pairs = [named(_plain_columns(table), pair) for pair in PREFERENCES]
     pair = next((found for found in pairs if len(found) == 2), None)
     if pair is None and not {"rejected"} <= {*said}:
@@ -107,15 +107,15 @@ def _preferences(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> 
     whose = {"session": id_} if id_ else {}
     if keys and not prompt:
         words = "preference set: chosen and rejected conversations"
-        return Shape("preferences", words, {**whose, "messages": chosen, "rejected": rejected, **_keys(keys)})
+        return RowShape("preferences", words, {**whose, "messages": chosen, "rejected": rejected, **_keys(keys)})
     if prompt:
         words = "preference set: a prompt, a chosen and a rejected answer"
         columns = {**whose, "question": prompt, "answer": chosen, "rejected": rejected, **(_keys(keys) if keys else {})}
-        return Shape("preferences", words, columns)
+        return RowShape("preferences", words, columns)
     return None
 
 
-def _messages(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape | None:
+def _messages(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
     """The column of messages: the one that is named so, else the one with most of them."""
     columns = _plain_columns(table)
     given = [said["messages"]] if "messages" in said else [*columns, *inner_columns(rows, columns)]
@@ -135,10 +135,10 @@ def _messages(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Sha
     words = f"{OWN_KEYS.get(keys, 'messages')}: a row a session, with a list of {{{keys[0]}, {keys[1]}}}"
     persona = _persona(table, rows, {column, id_})
     shape = {**({"session": id_} if id_ else {}), "messages": column, **_keys(keys), **persona}
-    return Shape("messages", harmless(words, 120), shape, told)
+    return RowShape("messages", harmless(words, 120), shape, told)
 
 
-def _exchanges(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape | None:
+def _exchanges(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
     columns = _plain_columns(table)
     pairs = [(said.get("question", ""), said.get("answer", ""))] if "answer" in said else []
     pairs += [(found[0], found[1]) for pair in EXCHANGES if len(found := named(columns, pair)) == 2]
@@ -150,7 +150,9 @@ def _exchanges(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Sh
             question = other[0]  # sets of instructions leave `input` empty where they need none
         words = f"a row an exchange: {quoted(question)} is asked, {quoted(answer)} answered"
         id_ = said.get("session") or _exchanges_of(table, question) or _id_column(table, {question, answer})
-        return Shape("exchanges", words, {**({"session": id_} if id_ else {}), "question": question, "answer": answer})
+        return RowShape(
+            "exchanges", words, {**({"session": id_} if id_ else {}), "question": question, "answer": answer}
+        )
     return None
 
 
@@ -163,7 +165,7 @@ def _exchanges_of(table: Table, question: str) -> str:
     return ""
 
 
-def _turns(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape | None:
+def _turns(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
     """Rows of one turn each: who speaks, what is said, in which session, in which order."""
     columns = _plain_columns(table)
     speaker = said.get("speaker") or _speaker_column(columns, rows)
@@ -178,7 +180,7 @@ def _turns(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Shape 
     persona = _persona(table, rows, {*found.values(), order})
     shape = {"session": session, **({"order": order} if order else {}), "speaker": speaker, "text": text, **persona}
     words = "a row a turn" if session != FILE or FILE not in table.columns else "a session a file, turn by turn"
-    return Shape("turns", words, shape, tuple(told), one_session=FILE not in table.columns and session == FILE)
+    return RowShape("turns", words, shape, tuple(told), one_session=FILE not in table.columns and session == FILE)
 
 
 def _speaker_column(columns: Sequence[str], rows: Sequence[Row]) -> str:

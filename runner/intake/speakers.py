@@ -48,7 +48,7 @@ _QUESTION = re.compile("[?？]")
 
 
 @dataclass
-class Talk:
+class SpeakerTally:
     """How one speaker of a file talks."""
 
     turns: int = 0
@@ -75,11 +75,11 @@ class Speakers:
     """Speaker who is left out -> turns."""
 
 
-def talks_of(said: Iterable[tuple[str, str]]) -> dict[str, Talk]:
+def talks_of(said: Iterable[tuple[str, str]]) -> dict[str, SpeakerTally]:
     """Each speaker's way to talk, by the file's word. said: (speaker, text)."""
-    talks: dict[str, Talk] = {}
+    talks: dict[str, SpeakerTally] = {}
     for speaker, text in said:
-        talk = talks.setdefault(speaker, Talk())
+        talk = talks.setdefault(speaker, SpeakerTally())
         talk.turns += 1
         talk.questions += bool(_QUESTION.search(text))
     return talks
@@ -91,7 +91,7 @@ def known_part(word: str) -> str:
     return next((part for part, words in WORDS.items() if plain in words or plain.replace(" ", "_") in words), "")
 
 
-def speakers_of(talks: Mapping[str, Talk], said: Mapping[str, Sequence[str]], source: object) -> Speakers:
+def speakers_of(talks: Mapping[str, SpeakerTally], said: Mapping[str, Sequence[str]], source: object) -> Speakers:
     """Who is who in a file. said: part -> the words that the user gives for it.
 
     Raises SpecError where it cannot be known, with the words that there are and the options that say it.
@@ -121,7 +121,7 @@ def speakers_of(talks: Mapping[str, Talk], said: Mapping[str, Sequence[str]], so
     return Speakers(ordered, reasons, guessed, skipped)
 
 
-def _by_words(parts: dict[str, str], reasons: list[str], talks: Mapping[str, Talk]) -> None:
+def _by_words(parts: dict[str, str], reasons: list[str], talks: Mapping[str, SpeakerTally]) -> None:
     """What the words of speakers say. A side that the user has named is not widened."""
     own = {*parts.values()}
     machines = []
@@ -139,7 +139,7 @@ def _by_words(parts: dict[str, str], reasons: list[str], talks: Mapping[str, Tal
 
 
 def _rest(
-    parts: dict[str, str], reasons: list[str], talks: Mapping[str, Talk], missing: Sequence[str], source: object
+    parts: dict[str, str], reasons: list[str], talks: Mapping[str, SpeakerTally], missing: Sequence[str], source: object
 ) -> bool:
     """Parts that no word tells: the one speaker who is left, or a guess by who asks. Gives whether it is a guess."""
     left = [word for word in talks if word not in parts]
@@ -168,7 +168,7 @@ def _word(word: str) -> str:
     return f'"{shown}"' if " " in shown or not shown else shown
 
 
-def _who(talks: Mapping[str, Talk]) -> str:
+def _who(talks: Mapping[str, SpeakerTally]) -> str:
     busy = Counter({word: talk.turns for word, talk in talks.items()}).most_common(8)
     told = ", ".join(f"{quoted(word, 24)} ({count:,})" for word, count in busy)
     return f"speakers (turns) are {told}"

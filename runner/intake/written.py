@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.asked import Asked
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.harmless import counted
 from cbtrun.intake.people_scores import people_scores, rubrics_in
 from cbtrun.intake.proposal import Proposal
@@ -31,7 +31,7 @@ STUDY = "study.yaml"
 
 
 @dataclass(frozen=True)
-class Imported:
+class WrittenStudy:
     """What is to be shown and written."""
 
     text: str
@@ -43,10 +43,10 @@ class Imported:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImportRequest:
     """What the user wants of a file."""
 
-    asked: Asked = field(default_factory=Asked)
+    asked: Directions = field(default_factory=Directions)
     writing: Writing = AS_FOUND
     output: Path | None = None
     ratings: Path | None = None
@@ -55,7 +55,7 @@ class Wanted:
     """Whether the block alone is wanted."""
 
 
-def imported(path: Path, wanted: Wanted, registry: Registry) -> Imported:
+def imported(path: Path, wanted: ImportRequest, registry: Registry) -> WrittenStudy:
     """What a file, folder or pattern gives.
 
     Raises SpecError for what cannot be read, known or rated; nothing is written.
@@ -71,7 +71,7 @@ def imported(path: Path, wanted: Wanted, registry: Registry) -> Imported:
     shown = _at(proposal, _relative(proposal, wanted.output))
     text = block_text(shown) if wanted.block else study_text(shown, name, file)
     lines = (*story(proposal, found), *_matching(proposal, [str(one.id) for one in found.records]))
-    return Imported(text, lines, () if wanted.block else _next(proposal, wanted.output, name))
+    return WrittenStudy(text, lines, () if wanted.block else _next(proposal, wanted.output, name))
 
 
 def _at(proposal: Proposal, path: str) -> Proposal:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.asked import Asked
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.people_scores import rubrics_in
 from cbtrun.intake.proposal import Proposal
 from cbtrun.intake.propose import propose
@@ -25,7 +25,7 @@ def proposed(path: Path, content: str | bytes | None = None, **asked: Any) -> Pr
     if content is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return propose(path, Asked(**asked), Writing(), RUBRICS)
+    return propose(path, Directions(**asked), Writing(), RUBRICS)
 
 
 def refusal(path: Path, content: str | bytes | None = None, **asked: Any) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.intake.speakers import Speakers, Talk, known_part, speakers_of
+from cbtrun.intake.speakers import Speakers, SpeakerTally, known_part, speakers_of
 
 NOBODY: dict[str, tuple[str, ...]] = {}
 
 
 def told(*words: str, **said: tuple[str, ...]) -> Speakers:
-    return speakers_of({word: Talk(10, 0) for word in words}, said, "t.csv")
+    return speakers_of({word: SpeakerTally(10, 0) for word in words}, said, "t.csv")
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_a_model_that_may_play_the_patient_is_told() -> None:
 
 
 def test_speakers_without_a_word_are_guessed_only_where_one_asks_and_the_guess_is_marked() -> None:
-    found = speakers_of({"A": Talk(10, 1), "B": Talk(10, 8)}, NOBODY, "t.csv")
+    found = speakers_of({"A": SpeakerTally(10, 1), "B": SpeakerTally(10, 8)}, NOBODY, "t.csv")
     assert dict(found.parts) == {"B": "therapist", "A": "patient"}
     assert found.guessed
     assert found.reasons[0].startswith("A GUESS: 'B' is taken for the therapist, since 80% of those turns ask")
-    for other in (Talk(10, 5), Talk(5, 0)):  # no clear difference; too few turns
+    for other in (SpeakerTally(10, 5), SpeakerTally(5, 0)):  # no clear difference; too few turns
         with pytest.raises(SpecError) as refused:
-            speakers_of({"A": other, "B": Talk(10, 8)}, NOBODY, "t.csv")
+            speakers_of({"A": other, "B": SpeakerTally(10, 8)}, NOBODY, "t.csv")
         said = str(refused.value)
         assert "who is the therapist and the patient cannot be known: speakers (turns) are" in said
         assert "Say it: --therapist A --patient B, or the other way round" in said

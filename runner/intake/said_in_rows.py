@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cbtrun.intake.asked import Asked
 from cbtrun.intake.columns import LOOKED_AT, cell, is_absent, message_keys
+from cbtrun.intake.directions import Directions
 from cbtrun.intake.speakers import Speakers, speakers_of, talks_of
 from cbtrun.tables.row import Row
 
@@ -17,7 +17,7 @@ def are_plain_exchanges(rows: Sequence[Row], columns: Mapping[str, str]) -> bool
     return "answer" in columns and not any(_said(rows[:LOOKED_AT], columns))
 
 
-def speakers_in(rows: Sequence[Row], columns: Mapping[str, str], asked: Asked, path: Path) -> Speakers:
+def speakers_in(rows: Sequence[Row], columns: Mapping[str, str], asked: Directions, path: Path) -> Speakers:
     said = ((speaker, text if isinstance(text, str) else "") for speaker, text in _said(rows, columns))
     return speakers_of(talks_of(said), asked.speakers, path)
 

@@ -10,7 +10,7 @@ PURPOSES = ("rate", "tune", "check", "agree", "personas")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Directions:
     """What the user says of a file, so that it need not be found."""
 
     to: str = ""
