@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cbtrun.errors import SpecError
 from cbtrun.tables.row import Row, Writing
@@ -41,6 +41,16 @@ def rows(source: Source, writing: Writing) -> Iterator[Row]:
     yield from turns_in(text_of(source, writing.encoding).splitlines(), source)
 
 
+def spoken_turns(text: str, known: frozenset[str] | None = None) -> list[tuple[str, str]]:
+    """Speaker and what is said for each turn of a text; none where it has no speaker.
+
+    known: words that begin a turn. Others do so where they begin as many lines as the rarest of these, and more than one.
+    """
+    lines = text.splitlines()
+    marks = _marks(lines, known)
+    return [(row.cells["speaker"], row.cells["text"]) for row in _turns(lines, marks, 1)] if marks else []
+
+
 def turns_in(lines: Sequence[str], source: Source, first: int = 1, *, alone: bool = True) -> Iterator[Row]:
     """A row for each turn of some lines. first: number of their first one. alone: whether they are the whole text.
 
@@ -50,6 +60,10 @@ def turns_in(lines: Sequence[str], source: Source, first: int = 1, *, alone: boo
     if not marks and alone and (said := [at for at, line in enumerate(lines, start=first) if line.strip()]):
         what = "nobody says this: each turn begins with SPEAKER and a colon, e.g. `T: `"
         raise SpecError.at(str(source), what, line=said[0])
+    yield from _turns(lines, marks, first)
+
+
+def _turns(lines: Sequence[str], marks: Mapping[int, tuple[str, str]], first: int) -> Iterator[Row]:
     begun, speaker, said_so_far = first, "", [""]  # the turn that goes on: its line, who speaks, its lines
     for at, line in enumerate(lines):
         if at in marks:
@@ -68,26 +82,37 @@ def _turn(line: int, speaker: str, said: Sequence[str]) -> Iterator[Row]:
         yield Row(line, {"speaker": speaker, "text": text})
 
 
-def _marks(lines: Sequence[str]) -> dict[int, tuple[str, str]]:
+def _marks(lines: Sequence[str], known: frozenset[str] | None = None) -> dict[int, tuple[str, str]]:
     """Place of each line that begins a turn -> its speaker, and what the line says."""
     turns = {at: found for at, line in enumerate(lines) if (found := TURN.match(line))}
-    known = _speakers(found["speaker"] for found in turns.values())
-    marks = {at: (found["speaker"], found["text"]) for at, found in turns.items() if found["speaker"] in known}
-    return _without_numbers(marks or _alone(lines))
+    counts = Counter(found["speaker"] for found in turns.values())
+    speakers = _speakers(counts) if known is None else _beside(counts, known)
+    marks = {at: (found["speaker"], found["text"]) for at, found in turns.items() if found["speaker"] in speakers}
+    return _without_numbers(marks) if known is None and marks else marks or _alone(lines, known)
 
 
-def _speakers(names: Iterator[str]) -> set[str]:
+def _speakers(counts: Counter[str]) -> set[str]:
     """A single word before a colon is a speaker; several words are one where they begin more than one line."""
-    return {name for name, count in Counter(names).items() if " " not in name or count > 1}
+    return {name for name, count in counts.items() if " " not in name or count > 1}
 
 
-def _alone(lines: Sequence[str]) -> dict[int, tuple[str, str]]:
+def _beside(counts: Counter[str], known: frozenset[str]) -> set[str]:
+    """The known speakers, and whom the study seems to have forgotten: it is told of them."""
+    found = {name for name in counts if name in known}
+    least = max(2, min((counts[name] for name in found), default=0))
+    return found | {name for name, count in counts.items() if found and " " not in name and count >= least}
+
+
+def _alone(lines: Sequence[str], known: frozenset[str] | None) -> dict[int, tuple[str, str]]:
     """Names on lines of their own, each at the beginning or after a blank line, before what is said, and more than once."""
     starts = [at for at, line in enumerate(lines[:-1]) if line.strip() and lines[at + 1].strip()]
     starts = [at for at in starts if at == 0 or not lines[at - 1].strip()]
     turns = {at: found["speaker"] for at in starts if (found := ALONE.match(lines[at]))}
     counts = Counter(turns.values())
-    return {at: (name, "") for at, name in turns.items() if counts[name] > 1} if len(counts) > 1 else {}
+    if known is None and len(counts) < 2:
+        return {}
+    names = {name for name, count in counts.items() if count > 1} if known is None else {*known}
+    return {at: (name, "") for at, name in turns.items() if name in names}
 
 
 def _without_numbers(marks: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
