@@ -20,7 +20,7 @@ from tests.helpers.places import ROOT
 
 CORE = "import tests.helpers.without_torch\nfrom cbtrun.cli.main import main\nmain()\n"
 NOT_FOR_USERS = ("dev", "serving", "browser")
-MODULES = {"pyyaml": "yaml", "google_genai": "google"}
+MODULES = {"pyyaml": "yaml", "google_genai": "google", "python_docx": "docx"}
 """Package -> the name that Python imports, where the two differ."""
 BY_NAME = {"accelerate", "safetensors", "bitsandbytes", "liger_kernel"}
 """What transformers and TRL import for us when they are told to."""
