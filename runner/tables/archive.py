@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
@@ -25,6 +26,12 @@ MOST_TIMES = 200
 SMALL = 2**20
 """Bytes up to which a member may pack as well as it likes."""
 ZSTANDARD = 93
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, ZSTANDARD)
+"""Ways of packing that are unpacked piece by piece; the library unpacks others without a bound."""
+MOST_WINDOW = 2**27
+CHUNK = 2**16
+LOCAL_HEADER = 30
+"""Bytes before a member's name."""
 NESTED = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 
 
@@ -39,19 +46,42 @@ def opened_archive(source: Source) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
         raise SpecError.at(str(source), f"cannot be read as a zip: {str(error)[:200]}") from None
-    except NotImplementedError as error:  # a way of packing that this Python has not
-        raise SpecError.at(str(source), f"is packed in a way that cannot be read here: {error}") from None
-    except RuntimeError as error:  # the library's word for a member with a password
+    except (RuntimeError, NotImplementedError) as error:  # the library's words for a password, and for odd versions
         raise SpecError.at(str(source), f"cannot be read: {str(error)[:200]}") from None
 
 
 def member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source) -> bytes:
     """A member's content, no longer than the list of members says."""
-    with archive.open(info) as file:
-        content = file.read(info.file_size + 1)
-    if len(content) != info.file_size:
-        raise SpecError.at(str(source), f"member '{info.filename[:100]}' is not as long as the archive says")
+    if info.compress_type == ZSTANDARD:
+        content = _by_zstandard(archive, info, source)
+    else:
+        with archive.open(info) as file:
+            content = file.read(info.file_size + 1)
+    if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
+        raise SpecError.at(str(source), f"member '{info.filename[:100]}' is not what the archive says: it is damaged")
     return content
+
+
+def _by_zstandard(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source) -> bytes:
+    """A member that is packed by Zstandard, unpacked piece by piece up to its length: the library unpacks without a bound."""
+    try:
+        import zstandard
+    except ImportError:
+        missing = (
+            "is packed by Zstandard, which zstandard reads and which is not installed; pip install 'cbtrun[inspect]'"
+        )
+        raise SpecError.at(str(source), missing) from None
+    file = archive.fp
+    assert file is not None  # the archive is open
+    file.seek(info.header_offset)
+    header = file.read(LOCAL_HEADER)
+    file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), io.SEEK_CUR)
+    packed = file.read(info.compress_size)
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW).stream_reader(packed) as reader:
+            return reader.read(info.file_size + 1)
+    except zstandard.ZstdError as error:
+        raise SpecError.at(str(source), f"member '{info.filename[:100]}' is damaged: {error}") from None
 
 
 def members_of(path: Path) -> Iterator[Member]:
@@ -68,14 +98,12 @@ def members_of(path: Path) -> Iterator[Member]:
 
 
 def refuse_doctype(archive: zipfile.ZipFile, source: Source) -> None:
-    """Raises SpecError where an XML member of an office file declares a document type: it could declare entities."""
+    """Raises SpecError where a member of an office file declares a document type: it could declare entities."""
     for info in archive.infolist():
-        if info.filename.lower().endswith((".xml", ".rels", ".vml")):
-            with archive.open(info) as file:
-                if _has_doctype(iter(lambda file=file: file.read(65536), b"")):  # type: ignore[misc]
-                    raise SpecError.at(
-                        str(source), f"'{info.filename[:100]}' declares a document type, which is not read"
-                    )
+        with archive.open(info) as file:
+            if _has_doctype(iter(partial(file.read, CHUNK), b"")):
+                what = f"'{info.filename[:100]}' declares a document type, which is not read"
+                raise SpecError.at(str(source), what)
 
 
 def _has_doctype(chunks: Iterator[bytes]) -> bool:
@@ -120,6 +148,9 @@ def _refuse_unbounded(members: list[zipfile.ZipInfo], source: Source) -> None:
         seen.add(name)
         if one.flag_bits & 1:
             raise SpecError.at(str(source), f"member '{shown}' has a password; unpack the archive first")
+        if one.compress_type not in METHODS:
+            what = f"member '{shown}' is packed in a way that is not read; pack it by deflate, as is usual"
+            raise SpecError.at(str(source), what)
         if stat.S_ISLNK(one.external_attr >> 16):
             raise SpecError.at(str(source), f"member '{shown}' is a link; links are not followed")
         if one.file_size > max(SMALL, MOST_TIMES * one.compress_size):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cbtrun.errors import SpecError
-from cbtrun.tables.archive import ZSTANDARD, member_bytes, opened_archive
+from cbtrun.tables.archive import member_bytes, opened_archive
 from cbtrun.tables.readers.json_rows import parsed
 from cbtrun.tables.row import Row, Writing
 from cbtrun.tables.source import Source
@@ -45,8 +45,6 @@ def archived(source: Source, _: Writing) -> Iterator[Row]:
         wanted = [name for name in members if SAMPLE.match(name)]
         if not wanted:
             raise SpecError.at(str(source), "is a log of Inspect without samples")
-        if any(one.compress_type == ZSTANDARD for one in members.values()):
-            _unpack_zstandard(source)
 
         def read(name: str) -> Any:
             return parsed(_text(member_bytes(archive, members[name], source), source), source)
@@ -54,21 +52,6 @@ def archived(source: Source, _: Writing) -> Iterator[Row]:
         header = next((read(name) for name in HEADERS if name in members), {})
         samples = [_needed(read(name), source) for name in wanted]
     yield from _rows(sorted(samples, key=_by_id), header, source)
-
-
-def _unpack_zstandard(source: Source) -> None:
-    """Has the standard library read what Inspect packs by Zstandard; from Python 3.14 on it can by itself."""
-    import sys
-
-    if sys.version_info >= (3, 14):
-        return
-    try:
-        import zipfile_zstd  # noqa: F401 # importing it is all there is to do
-    except ImportError:
-        missing = (
-            "is packed by Zstandard, which zipfile-zstd reads and which is not installed; pip install 'cbtrun[inspect]'"
-        )
-        raise SpecError.at(str(source), missing) from None
 
 
 def _text(content: bytes, source: Source) -> str:
