@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,12 @@ def _place(said: str | None, count: int, default: int) -> int:
 
 
 def _rows(files: Sequence[Path], config: Mapping[str, Any]) -> Iterator[Row]:
-    """All rows; numbered through where there are several files, since a transcript may go on in the next."""
+    """All rows with their files; a transcript may go on in the next one."""
     said = {ours: str(config[theirs]) for theirs, ours in WRITTEN.items() if theirs in config}
     if said.get("records"):
         said["records"] += "[]"
-    number = 0
     for file in files:
-        for row in read_table(file, Writing(**said)).rows:
-            number += 1
-            yield row if len(files) == 1 else Row(number, row.cells)
+        yield from (replace(row, file=str(file)) for row in read_table(file, Writing(**said)).rows)
 
 
 def _config(folder: Path, name: str | None) -> Mapping[str, Any]:

@@ -115,7 +115,7 @@ def number_problems(table: Table, column: str | None, source: Path) -> Iterator[
         if not _is_session_number(cell):
             shown = "empty" if cell is None or not str(cell).strip() else f"{told(cell)}"
             what = f"column '{column}' must hold the session's number in its course, from 1; it is {shown}"
-            yield Problem(Place(str(source), row.line), "", what)
+            yield Problem(Place(row.file or str(source), row.line), "", what)
 
 
 def _is_session_number(cell: object) -> bool:

@@ -16,6 +16,7 @@ from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.transcripts.cells import at_row, kept_rows, word
 from cbtrun.plugins.transcripts.left_out import WHERE, LeftOut, LeftOutWhole
 from cbtrun.plugins.transcripts.lines import Line, lines_of
+from cbtrun.plugins.transcripts.mapping_schema import FILE
 from cbtrun.plugins.transcripts.rejected_turn import rejected_turn
 from cbtrun.plugins.transcripts.said import NotText, said_in
 from cbtrun.plugins.transcripts.speakers import SKIP, TEXT, parts_of
@@ -66,10 +67,11 @@ def grouped_rows(
         except SpecError as error:
             problems += error.problems
             continue
-        own = str(row.cells["file"]) if row.file else str(number)
-        name = id_ or (own if in_file[row.file] == 1 or not row.file else f"{own}-{row.line}")
+        is_of_set = bool(row.file) and FILE in row.cells  # one of several files, each with its sessions
+        own = str(row.cells[FILE]) if is_of_set else str(number)
+        name = id_ or (own if in_file[row.file] == 1 or not is_of_set else f"{own}-{row.line}")
         group = groups.setdefault(name, [])
-        if group and group[0].file != row.file:
+        if group and is_of_set and group[0].file != row.file:
             what = f"session '{name}' stands in another file too, {group[0].file}, first on its line {group[0].line}"
             way_out = "where each file is one session, say `session: file`; else give the sessions other ids"
             problems += at_row(source, row, f"{what}; {way_out}").problems
