@@ -97,8 +97,13 @@ def members_of(path: Path) -> Iterator[Member]:
             yield Member(path, member.inside, member_bytes(archive, info, path))
 
 
-def refuse_doctype(archive: zipfile.ZipFile, source: Source) -> None:
-    """Raises SpecError where a member of an office file declares a document type: it could declare entities."""
+def check_office_file(archive: zipfile.ZipFile, source: Source, most_bytes: int = MOST_BYTES) -> None:
+    """Raises SpecError where a member of an office file declares a document type, which could declare entities.
+
+    most_bytes: of all members, unpacked; a document that is held as a tree takes ten times its length.
+    """
+    if sum(one.file_size for one in archive.infolist()) > most_bytes:
+        raise SpecError.at(str(source), f"holds more than {most_bytes // 2**20:,} MiB")
     for info in archive.infolist():
         with archive.open(info) as file:
             if _has_doctype(iter(partial(file.read, CHUNK), b"")):

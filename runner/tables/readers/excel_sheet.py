@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cbtrun.errors import SpecError
-from cbtrun.tables.archive import opened_archive, refuse_doctype
+from cbtrun.tables.archive import check_office_file, opened_archive
 from cbtrun.tables.row import Row, Writing
 from cbtrun.tables.source import Member, Source
 
@@ -29,7 +29,7 @@ def rows(source: Source, writing: Writing) -> Iterator[Row]:
         missing = "Excel is read by openpyxl, which is not installed; pip install 'cbtrun[excel]'"
         raise SpecError.at(str(source), missing) from None
     with opened_archive(source) as archive:
-        refuse_doctype(archive, source)
+        check_office_file(archive, source)
     content = io.BytesIO(source.content) if isinstance(source, Member) else source
     try:
         with warnings.catch_warnings():

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cbtrun.errors import SpecError
-from cbtrun.tables.archive import opened_archive, refuse_doctype
+from cbtrun.tables.archive import check_office_file, opened_archive
 from cbtrun.tables.readers.spoken_lines import turns_in
 from cbtrun.tables.row import Row, Writing
 from cbtrun.tables.source import Member, Source
@@ -23,6 +23,7 @@ NAMES_OF_COLUMNS = {
 }
 """Words that tell a first row that names the columns from one in which somebody speaks."""
 MOST_CELLS = 1_000_000
+MOST_TREE_BYTES = 2**26
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 AROUND = (f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}moveTo", f"{W}customXml", f"{W}smartTag")
 """What may stand around paragraphs."""
@@ -38,7 +39,7 @@ def rows(source: Source, _: Writing) -> Iterator[Row]:
         missing = "Word is read by python-docx, which is not installed; pip install 'cbtrun[word]'"
         raise SpecError.at(str(source), missing) from None
     with opened_archive(source) as archive:
-        refuse_doctype(archive, source)
+        check_office_file(archive, source, MOST_TREE_BYTES)
     try:
         document = docx.Document(io.BytesIO(source.content) if isinstance(source, Member) else str(source))
         blocks = list(_blocks(document.element.body))
