@@ -37,7 +37,7 @@ def test_a_sample_is_a_session_and_numbers_go_as_numbers(tmp_path: Path) -> None
         if path.suffix == ".json":
             path.write_text(json.dumps({**HEAD, "samples": samples[::-1]}))
         rows = [row.cells for row in read_table(path).rows]
-        assert [row["session"] for row in rows] == ["2", "10"]
+        assert [row["session"] for row in rows] == [2, 10]
         assert (rows[0]["model"], rows[0]["metadata"], rows[0]["scores"]) == (
             "some/model",
             {"topic": "sleep"},
@@ -59,6 +59,12 @@ def test_long_texts_that_lie_beside_the_messages_are_put_back(tmp_path: Path) ->
     one = sample("a", messages=messages, attachments={"x": "A long text.", "y": "Another."})
     (row,) = read_table(log(tmp_path / "l.eval", [one])).rows
     assert [one["content"] for one in row.cells["messages"]] == ["A long text.", [{"text": "Another."}]]
+
+
+def test_a_sample_without_an_id_goes_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "l.json"
+    path.write_text(json.dumps({**HEAD, "samples": [sample("a"), sample(None), sample({"x": 1})]}))
+    assert [row.cells["session"] for row in read_table(path).rows] == ["a", 2, {"x": 1}]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def transcribed(*said: tuple[str | None, str], **more: Any) -> dict[str, Any]:
     """A job's result, a word at a time; a mark of punctuation has neither time nor speaker."""
     items, labels = [], []
     for at, (speaker, word) in enumerate(said):
-        if word in ".?":
+        if word and word in ".?":
             items.append({"type": "punctuation", "alternatives": [{"content": word}]})
             continue
         items.append(
@@ -113,6 +113,19 @@ def test_amazon_transcribe_gives_turns_by_words_or_by_segments(tmp_path: Path) -
     path = written(tmp_path, transcribed(audio_segments=parts))
     assert opened(path).name == "Amazon Transcribe"
     assert said(path) == [("a", "I cannot."), ("b", "Why?")]
+
+
+@pytest.mark.parametrize("strange", [{"text": None}, {"text": 5}, {"speaker": ["A"]}, {"speaker": {"name": "A"}}])
+def test_segments_whose_words_or_speakers_are_no_text_are_not_made_into_some(
+    tmp_path: Path, strange: dict[str, Any]
+) -> None:
+    path = written(tmp_path, {"segments": [segment("A", "Hi."), {**segment("B", "Yes."), **strange}]})
+    assert opened(path).name == "JSON"
+
+
+def test_a_word_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="word 1 of its `items` is no text"):
+        read_table(written(tmp_path, transcribed(("a", None))))  # type: ignore[arg-type] # what a damaged file has
 
 
 def test_a_recording_of_channels_is_put_together_by_time(tmp_path: Path) -> None:

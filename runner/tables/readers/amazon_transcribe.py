@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cbtrun.errors import SpecError
 from cbtrun.tables.readers.talk_segments import Segment, seconds, turns_of
 from cbtrun.tables.row import Row
 from cbtrun.tables.source import Source
@@ -32,17 +33,19 @@ def rows(value: Any, source: Source) -> Iterator[Row]:
             for at, one in enumerate(segments, start=1)
         ]
     else:
-        found = list(_words(results))
+        found = list(_words(results, source))
     return turns_of(sorted(found, key=lambda one: one.start or 0.0))
 
 
-def _words(results: Mapping[str, Any]) -> Iterator[Segment]:
+def _words(results: Mapping[str, Any], source: Source) -> Iterator[Segment]:
     """Runs of words of one speaker; a mark of punctuation has no time and goes to the word before it."""
     by_time = _speakers_by_time(results)
     run: Segment | None = None
     for number, item in enumerate(_items(results), start=1):
         choices = _listed(item.get("alternatives"))
-        content = str(choices[0].get("content", "")) if choices else ""
+        content = choices[0].get("content") if choices else ""
+        if not isinstance(content, str):
+            raise SpecError.at(str(source), f"word {number} of its `items` is no text")
         if item.get("type") == "punctuation":
             run = run._replace(text=f"{run.text}{content}") if run else None
             continue
@@ -86,7 +89,7 @@ def _speakers_by_time(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _speaker(one: Mapping[str, Any]) -> str:
-    return next((str(one[name]) for name in LABELS if one.get(name) is not None), "")
+    return next((one[name] for name in LABELS if isinstance(one.get(name), str)), "")
 
 
 def _listed(value: Any) -> list[Mapping[str, Any]]:

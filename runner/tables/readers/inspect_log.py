@@ -81,9 +81,10 @@ def _rows(samples: list[Any], header: Any, source: Source) -> Iterator[Row]:
     samples = [_needed(one, source) for one in samples]
     several = len({one.get("epoch", 1) for one in samples}) > 1
     for number, sample in enumerate(samples, start=1):
-        id_, epoch = sample.get("id", number), sample.get("epoch", 1)
+        id_, epoch = sample.get("id"), sample.get("epoch", 1)
+        own = number if id_ is None else id_  # an object stays one: the mapping says so, with the row
         cells = {
-            "session": f"{id_}-{epoch}" if several else str(id_),
+            "session": f"{own}-{epoch}" if several and isinstance(own, str | int) else own,
             "id": id_,
             "epoch": epoch,
             "messages": _with_attachments(sample.get("messages"), sample.get("attachments")),

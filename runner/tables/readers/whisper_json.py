@@ -52,6 +52,8 @@ def _segments_in(value: Any) -> Sequence[Mapping[str, Any]]:
 def _is_segment(one: Any) -> bool:
     if not isinstance(one, Mapping):
         return False
+    if not isinstance(one.get("text", ""), str) or not isinstance(one.get("speaker"), str | int | None):
+        return False  # a table whose cells are no text: the mapping says so, with the row
     timed = isinstance(one.get("timestamp"), list) or ("start" in one and "end" in one)
     return timed and ("text" in one or "speaker" in one) and _time(one, 0) is not None
 
