@@ -16,15 +16,15 @@ from cbtrun.tables.row import Row, Writing
 from cbtrun.tables.source import Source
 from cbtrun.tables.text_file import text_of
 
-_CLOCK = r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?(?!:?\d)"
 _TIME = rf"[\[(<]?{_CLOCK}(?:[ \t]{{0,3}}(?:-|–|-->)[ \t]{{0,3}}{_CLOCK})?[\])>]?"
-_NAME = r"[^\W\d_][\w.'’-]{0,39}(?: [\w.'’&-]{1,30}){0,3}"
+_NAME = r"[^\W\d_][\w.'’-]{0,39}(?: [\w.'’&-]{1,30}){0,3}(?<!_)"
 _BEFORE = (
     rf"\s{{0,20}}(?:[-–•>]|#{{1,6}})?[ \t]{{0,4}}(?:[\[(#]?\d{{1,5}}[\])]?[.:)]?[ \t]{{1,4}})?(?:{_TIME}[ \t]{{1,4}})?"
 )
 TURN = re.compile(
     rf"{_BEFORE}[*_]{{0,3}}[\[(<]?(?P<speaker>{_NAME})[\])>]?[*_]{{0,3}}(?:[ \t]{{1,4}}{_TIME})?"
-    r"[ \t]{0,4}[:：](?!//)[*_]{0,3}\s*(?P<text>.*)\Z",
+    r"[ \t]{0,4}(?:[:：](?!//|\d)|(?<!\d)[:：])(?!//)[*_]{0,3}\s*(?P<text>.*)\Z",
     re.DOTALL,
 )
 """A speaker, a colon of half or full width, and what is said. Every part is bounded, so that no line takes long."""
