@@ -35,6 +35,13 @@ SPEAKER = "The file's word for the {}; may be given several times."
 @click.option("--patient", "patients", multiple=True, metavar="WORD", help=SPEAKER.format("patient"))
 @click.option("--skip", "skipped", multiple=True, metavar="WORD", help="A speaker whose turns are left out.")
 @click.option(
+    "--begins",
+    default="",
+    type=click.Choice(["", "therapist", "patient"]),
+    metavar="therapist|patient",
+    help="Who begins each session, where turns alternate and nobody is named.",
+)
+@click.option(
     "--column",
     "columns",
     multiple=True,
@@ -66,6 +73,7 @@ SPEAKER = "The file's word for the {}; may be given several times."
     metavar="PATH",
     help="Where the records of a JSON document are, e.g. sessions[]; found if not given.",
 )
+@click.option("--sheet", default="", metavar="NAME", help="Sheet of a workbook that has several.")
 def import_(
     source: Path,
     to: str | None,
@@ -75,6 +83,7 @@ def import_(
     therapists: tuple[str, ...],
     patients: tuple[str, ...],
     skipped: tuple[str, ...],
+    begins: str,
     columns: dict[str, str],
     where: dict[str, str],
     label: str,
@@ -83,6 +92,7 @@ def import_(
     delimiter: str,
     encoding: str,
     records: str,
+    sheet: str,
 ) -> None:
     """Look at a file, a folder or a pattern in quotes, say what it is, and write a study that reads it.
 
@@ -107,8 +117,8 @@ def import_(
     if output and not output.parent.is_dir():
         raise SpecError.at(output, "no such folder to write into")
     speakers = {"therapist": therapists, "patient": patients, "skip": skipped}
-    asked = Directions(to or ("agree" if ratings else ""), columns, speakers, where, label, better)
-    wanted = ImportRequest(asked, Writing(delimiter, encoding, records), output, ratings, block)
+    asked = Directions(to or ("agree" if ratings else ""), columns, speakers, begins, where, label, better)
+    wanted = ImportRequest(asked, Writing(delimiter, encoding, records, sheet=sheet), output, ratings, block)
     done = imported(source, wanted, load_registry())
     for line in done.lines:
         click.echo(line, err=output is None)  # without -o, the YAML alone goes to a pipe

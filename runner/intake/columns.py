@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cbtrun.intake.speakers import known_part
+from cbtrun.tables.readers.spoken_lines import spoken_turns
 from cbtrun.tables.row import Row
 
 LOOKED_AT = 2_000
@@ -166,6 +168,22 @@ def message_keys(messages: Sequence[Any], said: Mapping[str, str]) -> tuple[str,
     content = said.get("content") or next((key for key in named(keys, CONTENT_KEYS) if key != role), "")
     holds = sum(role in one and content in one for one in messages) * 2 > len(messages)
     return (role, content) if role and content and holds else None
+
+
+def cells_of_talk(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column's texts are whole conversations, in which words for speakers begin turns."""
+    texts = [one for one in cells(rows[:20], column) if isinstance(one, str)]
+    talks = [spoken_turns(one[:20_000]) for one in texts]
+    whom = [{known_part(who) for who, _ in one} & {"therapist", "patient"} for one in talks]
+    return sum(len(one) > 2 or bool(parts) for one, parts in zip(talks, whom, strict=True) if len(one) > 1) * 2 > len(
+        talks
+    )
+
+
+def cells_of_strings(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column holds lists of texts alone: turns of nobody who is named."""
+    lists = [one for one in cells(rows[:20], column) if isinstance(one, list | tuple) and one]
+    return bool(lists) and all(isinstance(text, str) and " " in text for one in lists for text in one[:4])
 
 
 def listed_messages(rows: Sequence[Row], column: str) -> list[Any]:

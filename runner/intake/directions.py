@@ -19,6 +19,8 @@ class Directions:
     """Our name -> the file's column."""
     speakers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Part -> the file's words for it."""
+    begins: str = ""
+    """Who begins, where turns alternate and nobody is named: `therapist` or `patient`."""
     where: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
     """The column whose levels tell good sessions from poor ones."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cbtrun.intake.facts import BETTER_FIRST
-from cbtrun.tables.file_set import MOST_FIELDS, session_names
+from cbtrun.tables.file_set import MOST_FIELDS, below_home, distinct_names
 
 MOST_LEVELS = 6
 KNOWN = {tuple(sorted(pair)) for pair in BETTER_FIRST}
@@ -27,7 +27,7 @@ class NamePattern(NamedTuple):
 
 def pattern_of(path: Path, files: Sequence[Path]) -> NamePattern | None:
     """The pattern of the names of a folder's files; none where they have no form in common, or it tells no group."""
-    split = [_SIGNS.split(Path(name).name) for name in session_names(path, files).values()]
+    split = [_SIGNS.split(Path(name).name) for name in distinct_names([below_home(one, path) for one in files])]
     if len(split) < 2 or len({(len(parts), *parts[1::2]) for parts in split}) != 1:
         return None
     columns = [[parts[at] for parts in split] for at in range(len(split[0]))]

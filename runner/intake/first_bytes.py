@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cbtrun.errors import SpecError
-from cbtrun.tables.transcript_table import READERS, ending
+from cbtrun.tables.formats import READERS
+from cbtrun.tables.source import ending
 
 LOOKED_AT = 2**16
 """Bytes that are looked at."""
@@ -21,7 +22,11 @@ SIGNATURES: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"\xff\xd8\xff", "a JPEG picture", ()),
     (b"GIF8", "a GIF picture", ()),
     (b"%PDF-", "a PDF document", (".pdf",)),
-    (b"PK\x03\x04", "a zip archive, as .docx and .xlsx are", (".zip", ".docx", ".xlsx", ".eval", ".odt", ".ods")),
+    (
+        b"PK\x03\x04",
+        "a zip archive, as .docx and .xlsx are",
+        (".zip", ".docx", ".xlsx", ".xlsm", ".eval", ".odt", ".ods"),
+    ),
     (b"PAR1", "a Parquet table", (".parquet",)),
     (b"\x1f\x8b", "packed by gzip", (".gz",)),
     (b"\x7fELF", "a program", ()),

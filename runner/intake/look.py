@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,13 @@ from cbtrun.intake.encodings import guessed_encoding, refuse_two_encodings
 from cbtrun.intake.first_bytes import refuse_strange_bytes, refuse_too_much
 from cbtrun.intake.harmless import counted, harmless
 from cbtrun.tables.file_set import files_of, is_pattern
+from cbtrun.tables.formats import READERS, opened
 from cbtrun.tables.row import Table, Writing
-from cbtrun.tables.transcript_table import READERS, ending, read_table
+from cbtrun.tables.source import ending
+from cbtrun.tables.transcript_table import PACKED, read_table
 
 NOT_OURS = ("readme", "license", "licence", "changelog", "citation")
 """Names of files in a folder of data that hold no session."""
-_NAMED = re.compile(r"(?:^|\band |, )([^(),]+?) \(((?:\.\w+[,\s]*)+)\)")
 SEPARATORS = (";", ",", "\t", "|")
 
 
@@ -73,7 +73,7 @@ def _names(files: Sequence[Path]) -> str:
 def _of_folder(path: Path) -> tuple[Path, list[Path], tuple[str, ...]]:
     """The path that a study names for a folder or pattern, the files that it means, and those that it leaves out."""
     every = files_of(path)
-    known = [one for one in every if ending(one) in READERS and not one.stem.casefold().startswith(NOT_OURS)]
+    known = [one for one in every if ending(one) in (*READERS, PACKED) and not one.stem.casefold().startswith(NOT_OURS)]
     if not known:
         kinds = ", ".join(sorted({one.suffix or one.name for one in every})[:6])
         what = f"no file of a known kind in it ({harmless(kinds)}); known: {', '.join(sorted(READERS))}"
@@ -104,6 +104,8 @@ def _read(path: Path, files: Sequence[Path], writing: Writing) -> tuple[Table, W
         if writing.encoding or "not UTF-8" not in str(error):
             raise
         strange = Path(error.problems[0].place.file)
+        if not strange.is_file():  # a member of a zip
+            raise
     encoding = guessed_encoding(strange)
     if len(files) > 1:
         refuse_two_encodings(files)
@@ -120,13 +122,7 @@ def separators(error: SpecError) -> tuple[str, ...]:
     return tuple(mark for mark in SEPARATORS if repr(mark) in str(error)) if "may be parted by" in str(error) else ()
 
 
-def format_of(path: Path) -> str:
-    """The format that a file is read as, by its reader's own description: `WebVTT` of `SubRip (.srt) and WebVTT (.vtt): cues`."""
-    from sys import modules
-
-    doc = modules[READERS[ending(path)].__module__].__doc__ or ending(path)
-    first = doc.strip().splitlines()[0]
-    for name, endings in _NAMED.findall(first):
-        if ending(path) in re.split(r"[,\s]+", endings):
-            return str(name)
-    return re.split(r":|\.(?:\s|$)|, by | in which ", first)[0]
+def format_of(looked: Looked) -> str:
+    """The format that the first file is read as, as the list of formats calls it."""
+    first = looked.files[0]
+    return "a zip" if ending(first) == PACKED else opened(first, looked.writing).name

@@ -9,7 +9,7 @@ from typing import Any
 from cbtrun.errors import SpecError
 from cbtrun.intake.directions import Directions
 from cbtrun.intake.facts import told_of_sessions
-from cbtrun.intake.harmless import counted, quoted, some_of
+from cbtrun.intake.harmless import counted, some_of
 from cbtrun.intake.look import Looked, format_of
 from cbtrun.intake.opened import Seen, opened, refuse_unknown_columns
 from cbtrun.intake.people_scores import PeopleScores, people_scores
@@ -47,21 +47,8 @@ def _no_sessions(looked: Looked, scores: PeopleScores | None) -> str:
             f"holds {scores.words}, and nothing that is said. Give the sessions that were rated, and this file beside them: "
             f"cbtrun import SESSIONS --to agree --ratings {looked.path} -o study.yaml"
         )
-    whole = [
-        column
-        for column in looked.table.columns
-        if any(
-            isinstance(one := row.cells.get(column), str) and one.count("\n") > 2 and ":" in one
-            for row in looked.table.rows[:5]
-        )
-    ]
-    hint = (
-        f" Column {quoted(whole[0])} seems to hold whole conversations as one text: write each to a file of its own and give the folder."
-        if whole
-        else ""
-    )
     return (
-        f"nothing in it is known as a session, a transcript or a person; it has: {columns}.{hint} Say which column is what: "
+        f"nothing in it is known as a session, a transcript or a person; it has: {columns}. Say which column is what: "
         "--column session=NAME --column speaker=NAME --column text=NAME, or messages=NAME, or question=NAME and answer=NAME"
     )
 
@@ -84,7 +71,7 @@ def _of_persons(seen: Seen, persons: tuple[str, dict[str, Any]] | None, asked: D
     left = [one for one in looked.table.columns if one not in _flat(columns)]
     left_out = (f"{counted(len(left), 'column')} not told of the person: {some_of(left)}",) if left else ()
     block = Block("personas", "clients", options)
-    return Proposal(looked.path, "personas", f"{format_of(looked.files[0])}: {name}", block, seen.said, left_out)
+    return Proposal(looked.path, "personas", f"{format_of(looked)}: {name}", block, seen.said, left_out)
 
 
 def _flat(columns: Mapping[str, Any]) -> set[str]:

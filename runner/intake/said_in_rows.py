@@ -9,6 +9,7 @@ from typing import Any
 from cbtrun.intake.columns import LOOKED_AT, cell, is_absent, message_keys
 from cbtrun.intake.directions import Directions
 from cbtrun.intake.speakers import Speakers, speakers_of, talks_of
+from cbtrun.tables.readers.spoken_lines import spoken_turns
 from cbtrun.tables.row import Row
 
 
@@ -48,6 +49,9 @@ def _said(rows: Sequence[Row], columns: Mapping[str, str]) -> Iterator[tuple[str
     for row in rows:
         for column in lists:
             messages = cell(row, column)
+            if isinstance(messages, str) and "messages" in columns:
+                yield from spoken_turns(messages)
+                continue
             keys = message_keys(messages, columns) if isinstance(messages, list | tuple) else None
             for one in messages if keys else []:
                 yield str(one.get(keys[0])), one.get(keys[1])  # type: ignore[index]

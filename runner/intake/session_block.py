@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cbtrun.errors import SpecError
 from cbtrun.intake.annotators import chosen_rows
 from cbtrun.intake.columns import cell
 from cbtrun.intake.directions import Directions
@@ -41,16 +42,18 @@ def session_proposal(seen: Seen, shape: RowShape, asked: Directions, scores: Peo
     looked, names = _with_names(seen.looked, shape)
     columns = {**shape.columns, **asked.columns}
     rows, where = _kept(looked, shape, columns, asked, told)
-    speakers = _speakers(rows, columns, asked, looked.path, told)
+    speakers = None if shape.nobody_named else _speakers(rows, columns, asked, looked.path, told)
     facts = _facts(looked, rows, columns, asked, to)
     path = _as_session(looked.path) if shape.one_session else looked.path
-    written = {key: getattr(looked.writing, key) for key in ("delimiter", "encoding", "records", "file_name")}
+    written = {key: getattr(looked.writing, key) for key in ("delimiter", "encoding", "records", "file_name", "sheet")}
     options: dict[str, Any] = {
         "using": "files" if to == "tune" else "import",
         "path": str(path),
         **written,
         "columns": _columns_for(to, columns),
-        "speakers": dict(speakers.parts) if speakers is not None else {},
+        "speakers": _alternating(asked, looked.path, told)
+        if shape.nobody_named
+        else dict(speakers.parts if speakers else {}),
         "where": dict(where),
         "not_text": "drop" if has_no_text(rows, columns) else "",
         "factors": dict(facts.factors),
@@ -62,7 +65,7 @@ def session_proposal(seen: Seen, shape: RowShape, asked: Directions, scores: Peo
     _say_unused(told, looked, {*columns.values(), *where, *facts.factors.values(), *facts.labels.values()})
     block = Block("corpus", "these", options, told.whys) if to == "tune" else Block("sessions", "", options, told.whys)
     more = f", {counted(len(looked.files), 'file')}" if looked.is_folder else ""
-    words = f"{format_of(looked.files[0])}: {shape.words}{more}"
+    words = f"{format_of(looked)}: {shape.words}{more}"
     return Proposal(seen.looked.path, to, words, block, tuple(told.said), tuple(told.left_out), facts, scores=scores)
 
 
@@ -77,6 +80,15 @@ def _speakers(
     told.said += speakers.reasons
     told.left_out += [f"{counted(turns, 'turn')} of {quoted(word, 24)}" for word, turns in speakers.skipped.items()]
     return speakers
+
+
+def _alternating(asked: Directions, path: Path, told: Told) -> list[str]:
+    """Who begins and who comes second. Raises SpecError where the user does not say it: nothing in the file does."""
+    if not asked.begins:
+        what = "turns are listed without their speakers, so that nobody can know who begins: say --begins patient, or --begins therapist"
+        raise SpecError.at(path, what)
+    told.said.append(f"the {asked.begins} begins each session, as you say, and turns alternate")
+    return [asked.begins, "patient" if asked.begins == "therapist" else "therapist"]
 
 
 def _say_whys(told: Told, options: Mapping[str, Any], names: Sequence[str], *, guessed: bool, by_guess: bool) -> None:

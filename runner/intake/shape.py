@@ -19,6 +19,8 @@ from cbtrun.intake.columns import (
     TEXT,
     USUAL_KEYS,
     cells,
+    cells_of_strings,
+    cells_of_talk,
     inner_columns,
     is_number,
     is_plain,
@@ -49,6 +51,8 @@ class RowShape:
     """Our name -> the file's column or key; `session` for what a row belongs to."""
     said: tuple[str, ...] = ()
     """What was chosen, and why, where it is not plain from a name."""
+    nobody_named: bool = False
+    """Whether turns alternate and have no speaker."""
     one_session: bool = False
     """Whether no column tells sessions apart, so that the file is one."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -60,7 +64,7 @@ Finder = Callable[[Table, Sequence[Row], Mapping[str, str]], RowShape | None]
 def shape_of(table: Table, said: Mapping[str, str]) -> RowShape | None:
     """The shape of a table of sessions; none where its rows are none of them. said: our name -> column, as the user says."""
     rows = table.rows[:LOOKED_AT]
-    finders: tuple[Finder, ...] = (_preferences, _messages, _turns, _exchanges)
+    finders: tuple[Finder, ...] = (_preferences, _messages, _turns, _talks_in_cells, _exchanges, _turns_of_nobody)
     return next((shape for find in finders if (shape := find(table, rows, said)) is not None), None)
 
 
@@ -105,9 +109,11 @@ def _preferences(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> 
     keys = message_keys(messages, said)
     id_ = _id_column(table, {chosen, rejected, prompt})
     whose = {"session": id_} if id_ else {}
-    if keys and not prompt:
+    if (keys or cells_of_talk(rows, chosen)) and not prompt:
         words = "preference set: chosen and rejected conversations"
-        return RowShape("preferences", words, {**whose, "messages": chosen, "rejected": rejected, **_keys(keys)})
+        return RowShape(
+            "preferences", words, {**whose, "messages": chosen, "rejected": rejected, **(_keys(keys) if keys else {})}
+        )
     if prompt:
         words = "preference set: a prompt, a chosen and a rejected answer"
         columns = {**whose, "question": prompt, "answer": chosen, "rejected": rejected, **(_keys(keys) if keys else {})}
@@ -136,6 +142,29 @@ def _messages(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> Row
     persona = _persona(table, rows, {column, id_})
     shape = {**({"session": id_} if id_ else {}), "messages": column, **_keys(keys), **persona}
     return RowShape("messages", harmless(words, 120), shape, told)
+
+
+def _talks_in_cells(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
+    """Whole conversations as texts, one in each row."""
+    columns = [said["messages"]] if "messages" in said else _plain_columns(table)
+    column = next((one for one in columns if cells_of_talk(rows, one)), None)
+    if column is None:
+        return None
+    id_ = _id_column(table, {column})
+    words = f"a row a session, its conversation as text in {quoted(column)}"
+    persona = _persona(table, rows, {column, id_})
+    return RowShape("messages", words, {**({"session": id_} if id_ else {}), "messages": column, **persona})
+
+
+def _turns_of_nobody(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:
+    """Lists of texts, whose turns alternate."""
+    columns = [said["messages"]] if "messages" in said else _plain_columns(table)
+    lists = [one for one in columns if cells_of_strings(rows, one)]
+    if len(lists) != 1:
+        return None
+    id_ = _id_column(table, {lists[0]})
+    words = f"a row a session, with a list of what is said in {quoted(lists[0])}, nobody named"
+    return RowShape("messages", words, {**({"session": id_} if id_ else {}), "messages": lists[0]}, nobody_named=True)
 
 
 def _exchanges(table: Table, rows: Sequence[Row], said: Mapping[str, str]) -> RowShape | None:

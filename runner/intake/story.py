@@ -12,6 +12,8 @@ from cbtrun.intake.understood import Understood
 SHOWN, TURNS, LONGEST = 2, 6, 88
 """Sessions that are shown, turns of each, and characters of a turn."""
 MOST_REASONS = 24
+TOLD_BY_NAME = ("turns of skipped speakers", "rows left out by `where`")
+"""What a proposal counts by speaker and annotator: not told again as a sum."""
 
 
 def story(proposal: Proposal, understood: Understood) -> Iterator[str]:
@@ -59,7 +61,8 @@ def _about(record: Any) -> str:
 
 
 def _left_out(proposal: Proposal, understood: Understood) -> Iterator[str]:
-    told = [*proposal.left_out, *(f"{why}: {count:,}" for why, count in understood.left_out.items())]
+    counts = {why: count for why, count in understood.left_out.items() if not why.startswith(TOLD_BY_NAME)}
+    told = [*proposal.left_out, *(f"{why}: {count:,}" for why, count in counts.items())]
     yield "left out: " + ("" if told else "nothing")
     yield from (f"  - {one}" for one in told)
 

@@ -20,12 +20,13 @@ RUBRICS = rubrics_in(load_registry().rubric_folders())
 TALK = (("T", "How was your week?"), ("C", "Not so good."), ("T", "What happened?"), ("C", "I slept badly."))
 
 
-def proposed(path: Path, content: str | bytes | None = None, **asked: Any) -> Proposal:
-    """What is proposed for a file, which is written first where a content is given."""
-    if content is not None:
+def proposed(path: Path, content: str | bytes | Writing | None = None, **asked: Any) -> Proposal:
+    """What is proposed for a file, which is written first where a content is given; or how it is written."""
+    writing = content if isinstance(content, Writing) else Writing()
+    if isinstance(content, str | bytes):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return propose(path, Directions(**asked), Writing(), RUBRICS)
+    return propose(path, Directions(**asked), writing, RUBRICS)
 
 
 def refusal(path: Path, content: str | bytes | None = None, **asked: Any) -> str:
