@@ -15,7 +15,22 @@ from cbtrun.tables.row import Row, Table
 
 MOST_LEVELS, LONGEST_LEVEL = 6, 40
 MOST_LABELS, LONGEST_LABEL = 5, 100
-NO_FACT = ("url", "link", "licence", "license", "date", "time", "hash", "source", "path", "title", "upvotes", "views")
+NO_FACT = (
+    "url",
+    "link",
+    "licence",
+    "license",
+    "date",
+    "time",
+    "hash",
+    "source",
+    "path",
+    "title",
+    "upvotes",
+    "views",
+    "start",
+    "end",
+)
 BETTER_FIRST = (
     ("high", "low"),
     ("good", "poor"),

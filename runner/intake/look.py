@@ -123,6 +123,8 @@ def separators(error: SpecError) -> tuple[str, ...]:
 
 
 def format_of(looked: Looked) -> str:
-    """The format that the first file is read as, as the list of formats calls it."""
-    first = looked.files[0]
-    return "a zip" if ending(first) == PACKED else opened(first, looked.writing).name
+    """The formats of the files, as the list of formats calls them; a JSON document's by what is in the first."""
+    kinds = list(dict.fromkeys(map(ending, looked.files)))
+    if kinds == [".json"]:
+        return opened(looked.files[0], looked.writing).name
+    return ", ".join(dict.fromkeys("zip" if kind == PACKED else READERS[kind].name for kind in kinds if kind))

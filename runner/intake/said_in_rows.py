@@ -55,3 +55,23 @@ def _said(rows: Sequence[Row], columns: Mapping[str, str]) -> Iterator[tuple[str
             keys = message_keys(messages, columns) if isinstance(messages, list | tuple) else None
             for one in messages if keys else []:
                 yield str(one.get(keys[0])), one.get(keys[1])  # type: ignore[index]
+
+
+def has_one_sided(rows: Sequence[Row], columns: Mapping[str, str], parts: Mapping[str, str]) -> bool:
+    """Whether somebody says nothing in some session: it can go only by a rule that the study declares.
+
+    parts: speaker -> part; empty for a question and an answer as texts.
+    """
+    heard: dict[str, set[str]] = {}
+    for number, row in enumerate(rows):
+        joined = "session" in columns and ("text" in columns or "answer" in columns)
+        session = heard.setdefault(str(cell(row, columns["session"])) if joined else str(number), set())
+        session.update(parts.get(speaker, "") for speaker, text in _said([row], columns) if not _is_blank(text))
+        if not parts:
+            asked = (("question", "patient"), ("answer", "therapist"))
+            session.update(part for name, part in asked if not _is_blank(cell(row, columns[name])))
+    return any(not {"therapist", "patient"} <= session for session in heard.values())
+
+
+def _is_blank(value: Any) -> bool:
+    return is_absent(value) or (isinstance(value, str) and not value.strip())

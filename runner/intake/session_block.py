@@ -18,7 +18,7 @@ from cbtrun.intake.look import Looked, format_of, look
 from cbtrun.intake.opened import Seen
 from cbtrun.intake.people_scores import PeopleScores
 from cbtrun.intake.proposal import Block, Proposal
-from cbtrun.intake.said_in_rows import are_plain_exchanges, has_no_text, speakers_in
+from cbtrun.intake.said_in_rows import are_plain_exchanges, has_no_text, has_one_sided, speakers_in
 from cbtrun.intake.shape import RowShape
 from cbtrun.intake.speakers import Speakers
 from cbtrun.tables.row import Row
@@ -55,7 +55,7 @@ def session_proposal(seen: Seen, shape: RowShape, asked: Directions, scores: Peo
         if shape.nobody_named
         else dict(speakers.parts if speakers else {}),
         "where": dict(where),
-        "not_text": "drop" if has_no_text(rows, columns) else "",
+        "not_text": "drop" if _something_must_go(rows, columns, speakers, shape) else "",
         "factors": dict(facts.factors),
         "labels": dict(facts.labels),
         "controls": CONTROLS if to == "check" else [],
@@ -82,6 +82,15 @@ def _speakers(
     return speakers
 
 
+def _something_must_go(
+    rows: Sequence[Row], columns: Mapping[str, str], speakers: Speakers | None, shape: RowShape
+) -> bool:
+    """Whether the study must declare that something is left out: what is no text, a session in which one side says nothing."""
+    if shape.nobody_named:
+        return False
+    return has_no_text(rows, columns) or has_one_sided(rows, columns, speakers.parts if speakers else {})
+
+
 def _alternating(asked: Directions, path: Path, told: Told) -> list[str]:
     """Who begins and who comes second. Raises SpecError where the user does not say it: nothing in the file does."""
     if not asked.begins:
@@ -98,7 +107,7 @@ def _say_whys(told: Told, options: Mapping[str, Any], names: Sequence[str], *, g
     if "encoding" in options and by_guess:
         told.whys["encoding"] = "a guess: look at the words"
     if "not_text" in options:
-        told.whys["not_text"] = "cells that hold no text are left out and counted"
+        told.whys["not_text"] = "what is no text, and sessions in which one side says nothing, are left out and counted"
     if "factors" in options and names:
         told.whys["factors"] = "what the names of the files tell; call it what it is"
 

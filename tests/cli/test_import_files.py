@@ -94,12 +94,18 @@ def test_words_of_strangers_neither_draw_on_a_terminal_nor_write_yaml(study_proj
     assert "plugins" not in yaml.safe_load(project.read("study.yaml"))
 
 
-def test_a_session_in_which_one_side_never_speaks_is_told_with_its_line(study_project: Make) -> None:
+def test_a_session_in_which_one_side_never_speaks_is_left_out_by_a_declared_rule_and_counted(
+    study_project: Make,
+) -> None:
     project = study_project({"t.csv": turns() + "s9,T,Hello?\n"})
     done = project.run("import", "t.csv", "-o", "study.yaml")
-    assert done.code == 2
-    assert "t.csv:14: session 's9': the patient never speaks" in done.err
-    assert not (project.folder / "study.yaml").exists()
+    assert done.code == 0, done.err
+    assert "not_text: drop    # what is no text, and sessions in which one side says nothing" in project.read(
+        "study.yaml"
+    )
+    assert "  - sessions left out in which the patient says nothing: 1\n" in done.out
+    alone = study_project({"u.csv": "session,speaker,text\ns1,T,Hello?\ns2,T,Hello?\n"})
+    assert "who is the patient cannot be known" in alone.run("import", "u.csv").err
 
 
 def test_a_study_to_agree_on_names_the_command_that_compares(study_project: Make) -> None:
