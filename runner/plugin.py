@@ -121,6 +121,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.files.csv_cells": "bare_cell csv_text",
     "cbtrun.study.overrides": "find_path",
     "cbtrun.study.variations": "variables variation_command",
+    "cbtrun.tables.readers.spoken_lines": "spoken_turns",
     "cbtrun.tables.row": "Row=TableRow Table Writing",
     "cbtrun.tables.transcript_table": "read_table told",
     "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat template_variables",

@@ -302,6 +302,7 @@ from cbtrun.study.overrides import find_path as find_path
 from cbtrun.study.persona_sets import content_digest as content_digest
 from cbtrun.study.variations import variables as variables
 from cbtrun.study.variations import variation_command as variation_command
+from cbtrun.tables.readers.spoken_lines import spoken_turns as spoken_turns
 from cbtrun.tables.row import Row as _TableRow
 from cbtrun.tables.row import Table as Table
 from cbtrun.tables.row import Writing as Writing

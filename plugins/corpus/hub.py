@@ -11,7 +11,11 @@ from cbtrun.plugin import TableRow as Row
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.hub_door import CARDS, card_problems, check_builder, folder_problems
+from cbtrun.plugins.corpus.hub_folder import has_parquet, local_table
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
+
+MOST_PROBLEMS = 50
+"""Rows that are told one by one."""
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem, StageContext, Transcript
@@ -80,7 +84,20 @@ def check_block(context: BlockContext) -> list[Problem] | None:
         problems.append(
             context.problem("must lie inside the folder you stand in; for another set HF_HOME yourself", "cache")
         )
-    return problems
+    return problems or (_row_problems(context, Path(path)) if path else [])
+
+
+def _row_problems(context: BlockContext, folder: Path) -> list[Problem]:
+    """What the run would refuse of a folder on this machine."""
+    try:
+        table = local_table(folder, context.options)
+    except StageError as error:
+        return [context.problem(str(error), "path")]
+    except SpecError as error:
+        return list(error.problems)
+    if found := column_problems(table, context.options):
+        return [context.problem(what, "columns", *([name] if name else [])) for name, what in found.items()]
+    return mapped(table, context.options, Path(context.options["name"])).problems[:MOST_PROBLEMS]
 
 
 def is_own_cache(cache: str) -> bool:
@@ -94,14 +111,18 @@ def lacking_here(context: BlockContext) -> list[str]:
     """What reads data sets, where it is not installed."""
     from cbtrun.plugin import lacking_packages
 
-    return lacking_packages("data", "datasets", "pyarrow") if context.stage == "corpus" else []
+    if context.stage != "corpus":
+        return []
+    path = context.options.get("path")
+    needed = (["pyarrow"] if has_parquet(Path(path)) else []) if path else ["datasets", "pyarrow"]
+    return lacking_packages("data", *needed) if needed else []
 
 
 @hookimpl
 def make_corpus(context: StageContext) -> list[Transcript]:
     """Every transcript of the split that passes its checks, in the data set's order."""
     options = context.options
-    table = _table(options, context.folder)
+    table = _table(options)
     if wrong := column_problems(table, options):
         raise StageError(f"data set '{options['name']}': {'; '.join(wrong.values())}")
     found = mapped(table, options, Path(options["name"]))
@@ -110,37 +131,26 @@ def make_corpus(context: StageContext) -> list[Transcript]:
     return checked(context, found.transcripts, options["checks"], found.left_out)
 
 
-def _table(options: Mapping[str, Any], folder: Path) -> Table:
-    """The rows of the split. Raises StageError when they cannot be had. Runs no code of the data set.
-
-    folder: where files may lie while a local data set is read. They are removed: people's words belong into no shared cache.
-    """
-    from tempfile import TemporaryDirectory
-
-    from datasets import disable_progress_bars
-
-    disable_progress_bars()
+def _table(options: Mapping[str, Any]) -> Table:
+    """The rows of the split. Raises StageError when they cannot be had. Runs no code of the data set."""
     if not options.get("path"):
-        return _rows(options, options["name"], options.get("cache"))
+        return _fetched(options)
     if found := list(folder_problems(Path(options["path"]))):
         raise StageError(f"data set '{options['name']}': {'; '.join(found)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".reading-") as cache:
-        return _rows(options, str(Path(options["path"]).resolve()), cache)
+    return local_table(Path(options["path"]), options)
 
 
-def _rows(options: Mapping[str, Any], source: str, cache: str | None) -> Table:
-    from datasets import load_dataset_builder
+def _fetched(options: Mapping[str, Any]) -> Table:
+    """The rows of a split of the hub, by the datasets library."""
+    from datasets import disable_progress_bars, load_dataset_builder
 
-    local = bool(options.get("path"))
-    home = source if local else f"hf://datasets/{options['name']}@"
-    pinned = {} if local else {"revision": options["revision"]}
+    disable_progress_bars()
+    name, revision = options["name"], options["revision"]
     try:
-        if not local:
-            _check_card(options)
+        _check_card(options)
         # In two steps, so that reader and files are looked at before any of them is opened.
-        builder = load_dataset_builder(source, options.get("config"), cache_dir=cache, **pinned)
-        check_builder(builder, options["name"], home, local=local)
+        builder = load_dataset_builder(name, options.get("config"), cache_dir=options.get("cache"), revision=revision)
+        check_builder(builder, name, f"hf://datasets/{name}@")
         builder.download_and_prepare()
         found = builder.as_dataset(split=options["split"])
     except StageError:

@@ -49,7 +49,7 @@ def folder_problems(folder: Path) -> Iterator[str]:
 
 def card_problems(card: Path) -> Iterator[str]:
     """What a card says that is not followed: files elsewhere, and settings that are no table's."""
-    said = _settings_of(card)
+    said = settings_of(card)
     if said is None:
         yield f"{card.name} cannot be read as the card of a data set"
         return
@@ -66,26 +66,25 @@ def card_problems(card: Path) -> Iterator[str]:
         )
 
 
-def check_builder(builder: Any, name: str, home: str, *, local: bool) -> None:
+def check_builder(builder: Any, name: str, home: str) -> None:
     """Raises StageError for a data set whose reader or files are others than we read, before any of it is read.
 
-    home: where its files must lie: a folder, or `hf://datasets/NAME@COMMIT`.
+    home: where its files must lie: `hf://datasets/NAME@`.
     """
     readers = {
         one.__module__.rpartition(".")[2] for one in type(builder).__mro__ if "packaged_modules" in one.__module__
     }
-    if not readers & {*BUILDERS, *([] if local else [CACHED])}:
+    if not readers & {*BUILDERS, CACHED}:
         raise StageError(
             f"data set '{name}' is of the format {sorted(readers)}; formats that are read: {', '.join(FORMATS)}"
         )
     for files in (builder.config.data_files or {}).values():
         for file in map(str, files):
-            inside = Path(file).resolve().is_relative_to(home) if local else file.startswith(home)
-            if not inside:
+            if not file.startswith(home):
                 raise StageError(f"data set '{name}' names a file outside it: {file[:200]}")
 
 
-def _settings_of(card: Path) -> dict[str, Any] | None:
+def settings_of(card: Path) -> dict[str, Any] | None:
     """What a card says of itself; none where that is no mapping, too long, or no YAML."""
     import yaml
 

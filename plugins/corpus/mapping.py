@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cbtrun.plugin import Json, Message, Place, Problem, Table, Transcript, told
 from cbtrun.plugins.dialogue.therapist_prompt import THERAPIST_SYSTEM
+from cbtrun.plugins.transcripts.left_out import left_out
 from cbtrun.plugins.transcripts.mapping_schema import COLUMN, column_schema, mapping_problems, row_schema
-from cbtrun.plugins.transcripts.session_rows import left_out, read_sessions
+from cbtrun.plugins.transcripts.session_rows import read_sessions
 
+UNPAIRED = "transcripts without a rejected turn, which make no pair"
 NUMBER, PHASE, REJECTED = "session_number", "phase", "rejected"
 
 
@@ -52,7 +55,7 @@ def mapping_schema() -> Json:
 def column_problems(table: Table, options: Mapping[str, Any]) -> dict[str, str]:
     """Our name -> what is wrong with its column."""
     columns = options["columns"]
-    problems = mapping_problems(table, columns, "transcript")
+    problems = mapping_problems(table, columns, "transcript", options.get("speakers"))
     if "speakers" not in options and "answer" not in columns:
         problems.setdefault(
             "", "needs `speakers` beside it: the table's word for a speaker -> therapist, patient or skip"
@@ -78,7 +81,9 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> MappedRows
     if "transcript" in columns:
         columns["session"] = columns.pop("transcript")
     rows = {name: options[name] for name in ("speakers", "where", "not_text") if name in options}
-    sessions, problems = read_sessions(table, rows | {"columns": columns, "factors": {}, "labels": labels}, source)
+    besides: Counter[str] = Counter()
+    given = rows | {"columns": columns, "factors": {}, "labels": labels}
+    sessions, problems = read_sessions(table, given, source, besides)
     system = [Message(role="system", content=options["system"])] if options["system"] else []
     if problems := [*problems, *number_problems(table, labels.get(NUMBER), source)]:
         return MappedRows([], problems, {})
@@ -95,7 +100,10 @@ def mapped(table: Table, options: Mapping[str, Any], source: Path) -> MappedRows
                 messages=(*system, *(Message(role=turn.speaker, content=turn.text) for turn in one.turns)),
             )
         )
-    return MappedRows(transcripts, problems, left_out(sessions))
+    if REJECTED in columns:
+        besides[UNPAIRED] = sum(one.rejected is None for one in transcripts)
+    counts = {why: count for why, count in left_out(sessions, besides).items() if count}
+    return MappedRows(transcripts, problems, counts)
 
 
 def number_problems(table: Table, column: str | None, source: Path) -> Iterator[Problem]:
@@ -107,7 +115,7 @@ def number_problems(table: Table, column: str | None, source: Path) -> Iterator[
         if not _is_session_number(cell):
             shown = "empty" if cell is None or not str(cell).strip() else f"{told(cell)}"
             what = f"column '{column}' must hold the session's number in its course, from 1; it is {shown}"
-            yield Problem(Place(str(source), row.line), "", what)
+            yield Problem(Place(row.file or str(source), row.line), "", what)
 
 
 def _is_session_number(cell: object) -> bool:

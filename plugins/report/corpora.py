@@ -30,6 +30,11 @@ def corpus_facts(study: Mapping[str, Any], folder: Path) -> tuple[CorpusFacts, .
     return tuple(found)
 
 
+def sessions_left_out(study: Mapping[str, Any], folder: Path) -> Mapping[str, int]:
+    """What of the files of imported sessions was left out: why -> how many."""
+    return _told(folder / "sessions.left_out.json") if view_of(study).sessions.using == "import" else {}
+
+
 def _told(path: Path) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

@@ -23,6 +23,7 @@ def warnings(given: ReportInput) -> list[Care]:
     found: list[str | Care] = [
         *_missing(given),
         *_failed(given),
+        *_left_out(given),
         *_piled_up(given),
         *_few(given),
         *low_reliability(given),
@@ -43,6 +44,13 @@ def _missing(given: ReportInput) -> Iterator[Care]:
                 f"{outcome_title(given, outcome)}; they are left out (complete cases) and never counted as zero.",
                 unscored(given, outcome.outcome, {}),
             )
+
+
+def _left_out(given: ReportInput) -> Iterator[str]:
+    """What the files held and no session has."""
+    counts = "; ".join(f"{why}: {count:,}" for why, count in given.left_out.items())
+    if counts:
+        yield f"Of the files of sessions, this was not taken as they have it. {counts[:1].upper()}{counts[1:]}."
 
 
 def _failed(given: ReportInput) -> Iterator[str]:

@@ -83,7 +83,7 @@ def write_report(context: StageContext) -> list[Path]:
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
     from cbtrun.plugin import nothing_scored
-    from cbtrun.plugins.report.corpora import corpus_facts
+    from cbtrun.plugins.report.corpora import corpus_facts, sessions_left_out
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
     from cbtrun.plugins.report.rating_checks import shipped_norms
     from cbtrun.plugins.report.training import training_log
@@ -102,6 +102,7 @@ def report_input(context: StageContext) -> ReportInput:
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.tune_jobs},
         corpora=corpus_facts(study, context.folder),
+        left_out=sessions_left_out(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
         promise=context.facts.promise,

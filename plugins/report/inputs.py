@@ -131,6 +131,8 @@ class ReportInput:
     """Tune job -> its log."""
     corpora: tuple[CorpusFacts, ...] = ()
     """What was tuned on, in the study's order."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What of the files of imported sessions was left out: why -> how many."""
     norms: Mapping[str, Norm] = field(default_factory=dict)
     """Outcome (`ctrs.agenda`) -> human norm."""
     requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)

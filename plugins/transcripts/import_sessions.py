@@ -6,14 +6,17 @@ Nothing is guessed: a speaker, column or session that does not fit is a problem 
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtrun.plugin import Place, Problem, Session, SpecError, Table, hookimpl, spoken_in, told
+from cbtrun.plugin import Place, Problem, Session, SpecError, Table, hookimpl, spoken_in, told, write_atomically
 from cbtrun.plugins.dialogue.checks import checked, options_with
 from cbtrun.plugins.fidelity.finding import Case
 from cbtrun.plugins.raters.control_sessions import KINDS, with_controls
 from cbtrun.plugins.transcripts.cells import cell, has_column
+from cbtrun.plugins.transcripts.left_out import left_out
 from cbtrun.plugins.transcripts.level_spellings import spelling_problems
 from cbtrun.plugins.transcripts.mapping_schema import (
     COLUMN,
@@ -23,11 +26,13 @@ from cbtrun.plugins.transcripts.mapping_schema import (
     row_schema,
     table_of,
 )
-from cbtrun.plugins.transcripts.session_rows import grouped_rows, left_out, read_sessions
+from cbtrun.plugins.transcripts.session_rows import grouped_rows, read_sessions
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, StageContext
 
+LEFT_OUT_FILE = "sessions.left_out.json"
+"""In the run folder: what of the files was left out, by reason; for the report."""
 ENGLISH = ("en",)
 MOST_PROBLEMS = 20
 """A file with one mistake in every row should not fill the screen."""
@@ -104,10 +109,12 @@ def check_block(context: BlockContext) -> list[Problem] | None:
 def run_sessions(context: StageContext) -> list[Session]:
     """Every session of the file, in the order in which they first appear."""
     path = Path(context.options["path"])
-    sessions, problems = read_sessions(table_of(context.options), context.options, path)
+    besides: Counter[str] = Counter()
+    sessions, problems = read_sessions(table_of(context.options), context.options, path, besides)
     if problems:
         raise SpecError(problems)
-    context.left_out.update(left_out(sessions))
+    context.left_out.update(left_out(sessions, besides))
+    write_atomically(context.folder / LEFT_OUT_FILE, json.dumps(context.left_out, indent=2) + "\n")
     shown = with_controls(sessions, context.options.get("controls", ()), context.seed)
     return [checked(_with_language(session), Case(session.turns), context.options) for session in shown]
 
@@ -135,7 +142,7 @@ def _column_problems(context: BlockContext, table: Table) -> list[Problem]:
     has = f"in the file; it has: {', '.join(table.columns)}"
     problems = [
         context.problem(what, "columns", *([name] if name else []))
-        for name, what in mapping_problems(table, columns, "session").items()
+        for name, what in mapping_problems(table, columns, "session", context.options.get("speakers")).items()
     ]
     for block in ("factors", "labels"):
         problems += [

@@ -24,7 +24,7 @@ def spelling_problems(table: Table, factors: Mapping[str, str], path: Path) -> I
                     f"column '{column}': '{level}' and '{other}' are one number, and would be two levels of factor "
                     f"'{factor}'; write it in one way, or name them as words (v1, v1.0)"
                 )
-                yield Problem(Place(str(path), row.line), "", what)
+                yield Problem(Place(row.file or str(path), row.line), "", what)
 
 
 def _number(level: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from cbtrun.plugin import Json, Table, Writing, read_table
 from cbtrun.plugins.transcripts.cells import has_column
 
 COLUMN: Json = {"type": "string", "minLength": 1}
+FILE = "file"
+"""Column with the session's name, where each file is one session."""
+WRITING = ("delimiter", "encoding", "records", "sheet", "file_name")
+"""Options that say how files are written."""
 OF_MESSAGES = ("role", "content")
 """Keys of a message, not columns."""
 
@@ -20,8 +25,9 @@ def file_schema() -> Json:
         "path": {
             "type": "string",
             "x-names": ["file", "folder", "files"],
-            "description": "File of transcripts (.csv, .tsv, .json, .jsonl, .parquet, .txt, .srt, .vtt; also .gz), or a folder "
-            "or pattern (`talks/*.txt`) of files with one session each, whose name is the column `file`.",
+            "description": "File of transcripts (.csv, .tsv, .json, .jsonl, .parquet, .xlsx, .txt, .docx, .srt, .vtt, .eaf, "
+            ".eval; also .gz), or a folder, pattern (`talks/*.txt`) or .zip of files with one session each, whose name is the "
+            "column `file`.",
         },
         "delimiter": {
             "type": "string",
@@ -42,6 +48,7 @@ def file_schema() -> Json:
             "description": "Where the records of a JSON document are: `sessions[]`, `data.sessions[].turns[]`. A record keeps "
             "the plain values of the objects around it.",
         },
+        "sheet": {"type": "string", "minLength": 1, "description": "Sheet of an Excel workbook that has several."},
         "file_name": {
             "type": "string",
             "minLength": 3,
@@ -53,8 +60,12 @@ def file_schema() -> Json:
 
 def table_of(options: Mapping[str, Any]) -> Table:
     """The rows of the files that a block names."""
-    said = {name: options[name] for name in ("delimiter", "encoding", "records", "file_name") if name in options}
-    return read_table(Path(options["path"]), Writing(**said))
+    said = {name: options[name] for name in WRITING if name in options}
+    table = read_table(Path(options["path"]), Writing(**said))
+    if FILE in table.columns or FILE not in options.get("columns", {}).values():
+        return table
+    name = Path(options["path"]).name.partition(".")[0]  # a table that is one session: it is called as its file
+    return Table((FILE, *table.columns), tuple(replace(row, cells={FILE: name, **row.cells}) for row in table.rows))
 
 
 def column_schema(whose: str) -> Json:
@@ -77,11 +88,18 @@ def row_schema() -> Json:
     """Options beside the columns: speakers, rows to keep, and what happens to what is no text."""
     return {
         "speakers": {
-            "type": "object",
-            "description": "The file's word for a speaker -> `therapist`, `patient`, or `skip` (e.g. for system "
-            "messages). Needed unless rows are a question and an answer.",
-            "minProperties": 1,
-            "additionalProperties": {"enum": ["therapist", "patient", "skip"]},
+            "anyOf": [
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"enum": ["therapist", "patient", "skip", "text"]},
+                },
+                {"type": "array", "minItems": 2, "items": {"enum": ["therapist", "patient", "skip"]}},
+            ],
+            "description": "The file's word for a speaker -> `therapist`, `patient`, `skip` (e.g. for system messages; "
+            'counted), or `text` for a word before a colon that is no speaker; `""` is where nobody is named. Or a list, '
+            "`[patient, therapist]`: who is the first to speak in each conversation, and who the second; without a column of "
+            "speakers turns alternate. Needed unless rows are a question and an answer.",
         },
         "where": {
             "type": "object",
@@ -98,8 +116,11 @@ def row_schema() -> Json:
     }
 
 
-def mapping_problems(table: Table, columns: Mapping[str, str], whose: str) -> dict[str, str]:
-    """Our name -> what is wrong with its column; an empty name for what concerns all of them."""
+def mapping_problems(table: Table, columns: Mapping[str, str], whose: str, speakers: object = None) -> dict[str, str]:
+    """Our name -> what is wrong with its column; an empty name for what concerns all of them.
+
+    speakers: as the study has them; a list needs no column of speakers.
+    """
     has = f"it has: {', '.join(table.columns)}"
     alone = "messages" in columns or "answer" in columns
     problems = {}
@@ -116,7 +137,7 @@ def mapping_problems(table: Table, columns: Mapping[str, str], whose: str) -> di
             if forms
             else f"needs speaker and text, or messages, or question and answer; has: {', '.join(columns)}"
         )
-    elif missing := forms[0] - {*columns}:
+    elif missing := forms[0] - {*columns, *(["speaker"] if isinstance(speakers, list | tuple) else [])}:
         wanted = " and ".join(sorted(missing))
         problems[""] = f"needs {wanted}, or messages, or question and answer; has: {', '.join(columns)}"
     elif "order" in columns and alone:

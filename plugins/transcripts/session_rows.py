@@ -7,73 +7,47 @@ says `not_text: drop`; null is absent, wherever it stands.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cbtrun.plugin import Problem, Session, SpecError, Table, Turn, digest, told
 from cbtrun.plugin import TableRow as Row
-from cbtrun.plugins.transcripts.cells import at_row, cell, kept_rows, word
-from cbtrun.plugins.transcripts.repeated_utterances import refuse_repeats
-from cbtrun.plugins.transcripts.said import NotText, said_in, word_of
-
-ROLE_KEYS = ("role", "from", "speaker")
-CONTENT_KEYS = ("content", "value", "text")
-"""Keys of a message, where the study names none: OpenAI's, ShareGPT's, and what annotated sets have."""
-USUAL_SPEAKERS = {
-    **dict.fromkeys(("assistant", "gpt", "model", "bot", "therapist", "counselor", "counsellor"), "therapist"),
-    **dict.fromkeys(("user", "human", "patient", "client", "seeker"), "patient"),
-    **dict.fromkeys(("system", "tool", "function", "developer"), "skip"),
-}
-"""What `speakers` is for rows of a question and an answer where the study does not say it."""
+from cbtrun.plugins.transcripts.cells import at_row, kept_rows, word
+from cbtrun.plugins.transcripts.left_out import WHERE, LeftOut, LeftOutWhole
+from cbtrun.plugins.transcripts.lines import Line, lines_of
+from cbtrun.plugins.transcripts.mapping_schema import FILE
+from cbtrun.plugins.transcripts.rejected_turn import rejected_turn
+from cbtrun.plugins.transcripts.said import NotText, said_in
+from cbtrun.plugins.transcripts.speakers import SKIP, TEXT, parts_of
 
 
-class Line(NamedTuple):
-    """One thing said: where, by whom in the file's words, and its raw cell."""
+def read_sessions(
+    table: Table, options: Mapping[str, Any], path: Path, besides: Counter[str] | None = None
+) -> tuple[list[Session], list[Problem]]:
+    """The sessions of a table, and what is wrong with those that are not well formed.
 
-    row: Row
-    speaker: str
-    content: Any
-
-
-@dataclass
-class LeftOut:
-    """What was left out of a session, by reason."""
-
-    empty: int = 0
-    thoughts: int = 0
-    not_text: Counter[str] = field(default_factory=Counter)
-
-    def flags(self) -> tuple[str, ...]:
-        """In the words that report and terminal show."""
-        found = [f"empty turns left out: {self.empty}"] if self.empty else []
-        found += [f"thoughts taken out of turns: {self.thoughts}"] if self.thoughts else []
-        return (*found, *(f"turns that are {kind} left out: {count}" for kind, count in sorted(self.not_text.items())))
-
-
-def read_sessions(table: Table, options: Mapping[str, Any], path: Path) -> tuple[list[Session], list[Problem]]:
-    """The sessions of a table, and what is wrong with those that are not well formed."""
+    besides: takes the counts, by reason, of rows and of sessions that are left out whole; those of turns are sessions' flags.
+    """
     sessions: list[Session] = []
     problems: list[Problem] = []
+    gone: Counter[str] = Counter()
     groups = grouped_rows(table, options, path, problems)
     if not groups and not problems:
         problems += SpecError.at(path, "no row has what `where` wants").problems
     for id_, rows in groups.items():
         try:
             sessions.append(_session(id_, rows, options, path))
+        except LeftOutWhole as why:
+            gone[str(why)] += 1
         except SpecError as error:
             problems += error.problems
+    if groups and not sessions and not problems:
+        problems += SpecError.at(path, f"nothing is left of its {len(groups)} sessions: {', '.join(gone)}").problems
+    gone[WHERE] = len(table.rows) - len(kept_rows(table, options.get("where") or {}))
+    if besides is not None:
+        besides.update({why: count for why, count in gone.items() if count})
     return sessions, problems
-
-
-def left_out(sessions: Sequence[Session]) -> dict[str, int]:
-    """The sessions' counts together; their flags are `WHY: COUNT`."""
-    counts: dict[str, int] = {}
-    for flag in (flag for one in sessions for flag in one.flags):
-        why, _, count = flag.rpartition(": ")
-        counts[why] = counts.get(why, 0) + int(count)
-    return dict(sorted(counts.items()))
 
 
 def grouped_rows(
@@ -93,22 +67,33 @@ def grouped_rows(
         except SpecError as error:
             problems += error.problems
             continue
-        own = str(row.cells["file"]) if row.file else str(number)
-        groups.setdefault(id_ or (own if in_file[row.file] == 1 or not row.file else f"{own}-{row.line}"), []).append(
-            row
-        )
+        is_of_set = bool(row.file) and FILE in row.cells  # one of several files, each with its sessions
+        own = str(row.cells[FILE]) if is_of_set else str(number)
+        name = id_ or (own if in_file[row.file] == 1 or not is_of_set else f"{own}-{row.line}")
+        group = groups.setdefault(name, [])
+        if group and is_of_set and group[0].file != row.file:
+            what = f"session '{name}' stands in another file too, {group[0].file}, first on its line {group[0].line}"
+            way_out = "where each file is one session, say `session: file`; else give the sessions other ids"
+            problems += at_row(source, row, f"{what}; {way_out}").problems
+            continue
+        group.append(row)
     return groups
 
 
 def _session(id_: str, rows: list[Row], options: Mapping[str, Any], path: Path) -> Session:
     tally = LeftOut()
-    lines = list(_lines(id_, rows, options["columns"], path))
-    spoken = tuple(turn for line in lines if (turn := _turn(id_, line, options, path, tally)) is not None)
+    lines = lines_of(id_, rows, options, path)
+    parts = parts_of(id_, lines, options, path)
+    said = _with_text(id_, list(zip(parts, lines, strict=True)), path)
+    turns = (_turn(id_, part, line, options, path, tally) for part, line in said)
+    spoken = tuple(turn for turn in turns if turn is not None)
     for speaker in ("therapist", "patient"):
         if not any(turn.speaker == speaker for turn in spoken):
+            if options.get("not_text") == "drop":
+                raise LeftOutWhole(f"sessions left out in which the {speaker} says nothing")
             raise at_row(path, rows[0], f"session '{id_}': the {speaker} never speaks")
     facts = {name: _constant(id_, rows, column, path) for name, column in _facts(options).items()}
-    rejected = _rejected(id_, rows, options, path)
+    rejected = rejected_turn(id_, rows, spoken, options, path, tally)
     persona = _constant(id_, rows, options["columns"]["persona"], path) if "persona" in options["columns"] else ""
     labels = {name: facts["label", name] for name in options["labels"] if facts["label", name]}
     return Session(
@@ -128,77 +113,24 @@ def _facts(options: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return factors | {("label", name): column for name, column in options["labels"].items()}
 
 
-def _lines(id_: str, rows: list[Row], columns: Mapping[str, str], source: Path) -> Iterator[Line]:
-    """What is said in a session, in order."""
-    if "answer" in columns:
-        yield from _exchanges(id_, rows, columns, source)
-        return
-    if "messages" in columns:
-        if len(rows) > 1:
-            raise at_row(source, rows[1], f"session '{id_}' stands on several lines")
-        yield from messages_of(rows[0], columns["messages"], columns, source, f"session '{id_}': ")
-        return
-    refuse_repeats(id_, rows, columns, source)
-    if "order" in columns:
-        rows = sorted(rows, key=lambda row: _number(id_, row, columns["order"], source))
-    for row in rows:
-        speaker = word(row, columns["speaker"], source)
-        if not speaker:
-            raise at_row(source, row, f"session '{id_}': no speaker in column '{columns['speaker']}'")
-        yield Line(row, speaker, cell(row, columns["text"]))
+def _with_text(id_: str, lines: Sequence[tuple[str, Line]], source: object) -> list[tuple[str, Line]]:
+    """The lines, those whose word is no speaker joined to the one before: `Note: ...` within a turn."""
+    joined: list[tuple[str, Line]] = []
+    for part, line in lines:
+        if part != TEXT:
+            joined.append((part, line))
+            continue
+        if not joined:
+            raise at_row(source, line.row, f"session '{id_}': {told(line.speaker)} is text, and nobody spoke before it")
+        speaker, before = joined[-1]
+        joined[-1] = (speaker, before._replace(content=f"{before.content}\n{line.speaker}: {line.content}"))
+    return joined
 
 
-def _exchanges(id_: str, rows: list[Row], columns: Mapping[str, str], source: Path) -> Iterator[Line]:
-    """Rows of what the patient says and what is answered; each may be a text or a list of messages."""
-    seen: dict[str, Row] = {}
-    for row in rows:
-        first = seen.setdefault(str(cell(row, columns["question"])), row)
-        if first is not row:
-            what = f"session '{id_}': the question of line {first.line} stands here again"
-            raise at_row(
-                source, row, f"{what}; leave `session` (or `transcript`) out, so that each row is one of its own"
-            )
-        for name, speaker in (("question", "patient"), ("answer", "therapist")):
-            value = cell(row, columns[name])
-            if isinstance(value, list | tuple) and any(_key(one, columns, "role", ROLE_KEYS) for one in value):
-                yield from messages_of(row, columns[name], columns, source, f"session '{id_}': ")
-            else:
-                yield Line(row, speaker, value)
-
-
-def messages_of(row: Row, column: str, columns: Mapping[str, str], source: object, whose: str) -> Iterator[Line]:
-    """Each message of a row's list."""
-    messages = cell(row, column)
-    role, content = columns.get("role", "role"), columns.get("content", "content")
-    if not isinstance(messages, list | tuple) or not messages:
-        raise at_row(source, row, f"{whose}column '{column}' must be a list of {{{role}, {content}}}")
-    for number, message in enumerate(messages, start=1):
-        role_key = _key(message, columns, "role", ROLE_KEYS)
-        content_key = _key(message, columns, "content", CONTENT_KEYS)
-        if role_key is None:
-            has = f"it has: {', '.join(map(str, message))[:80]}" if isinstance(message, Mapping) else "it is no object"
-            wanted = columns.get("role") or " or ".join(ROLE_KEYS)
-            what = f"{whose}message {number} of column '{column}' must be a list of {{{role}, {content}}}"
-            raise at_row(
-                source, row, f"{what}: no key {wanted}; {has}. Name the keys: `columns: {{role: KEY, content: KEY}}`"
-            )
-        try:
-            speaker = word_of(message[role_key])
-        except NotText as error:
-            raise at_row(source, row, f"{whose}the speaker of message {number} is {error}, not a text") from None
-        yield Line(row, speaker, message.get(content_key) if content_key else None)
-
-
-def _key(message: Any, columns: Mapping[str, str], ours: str, usual: Sequence[str]) -> str | None:
-    """The key of a message that holds its speaker or its text: the one that the study names, or the first usual one."""
-    keys = [columns[ours]] if ours in columns else usual
-    return next((key for key in keys if isinstance(message, Mapping) and key in message), None)
-
-
-def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tally: LeftOut) -> Turn | None:
+def _turn(id_: str, part: str, line: Line, options: Mapping[str, Any], source: object, tally: LeftOut) -> Turn | None:
     """The turn that a line is; none for what is skipped, empty, or no text and to be dropped."""
-    part = part_of(id_, line, options, source)
-    if part == "skip":
+    if part == SKIP:
+        tally.skipped += 1
         return None
     try:
         said = said_in(line.content)
@@ -211,50 +143,6 @@ def _turn(id_: str, line: Line, options: Mapping[str, Any], source: object, tall
     tally.thoughts += said.thoughts
     tally.empty += not said.text
     return Turn.model_validate({"speaker": part, "text": said.text}) if said.text else None
-
-
-def part_of(id_: str, line: Line, options: Mapping[str, Any], source: object) -> str:
-    """`therapist`, `patient` or `skip`. Raises SpecError for a word that the study does not map."""
-    speakers = options.get("speakers") or USUAL_SPEAKERS
-    own = {"therapist": "therapist", "patient": "patient"} if "answer" in options["columns"] else {}
-    part = speakers.get(line.speaker) or own.get(line.speaker)
-    if part is None:
-        known = ", ".join(speakers)
-        what = f"session '{id_}': unknown speaker {told(line.speaker)}; `speakers` maps: {known}"
-        raise at_row(source, line.row, what)
-    return str(part)
-
-
-def _rejected(id_: str, rows: list[Row], options: Mapping[str, Any], source: Path) -> str:
-    """The last turn of the therapist that was liked less: a text, or the last one of a list of messages; empty without."""
-    column = options["columns"].get("rejected")
-    held = {str(cell(row, column)): row for row in rows if cell(row, column) is not None} if column else {}
-    if not held:
-        return ""
-    row = next(iter(held.values()))
-    if len(held) > 1:
-        raise at_row(source, row, f"session '{id_}': column '{column}' has several values")
-    value = cell(row, str(column))
-    try:
-        if not isinstance(value, list | tuple) or not any(
-            _key(one, options["columns"], "role", ROLE_KEYS) for one in value
-        ):
-            return said_in(value).text
-        lines = messages_of(row, str(column), options["columns"], source, f"session '{id_}': ")
-        last = [line for line in lines if part_of(id_, line, options, source) == "therapist"][-1:]
-        return said_in(last[0].content).text if last else ""
-    except NotText as error:
-        raise at_row(source, row, f"session '{id_}': column '{column}' holds {error}, not a text") from None
-
-
-def _number(id_: str, row: Row, column: str, source: object) -> float:
-    value = cell(row, column)
-    if value is None or value == "":
-        raise at_row(source, row, f"session '{id_}': nothing in column '{column}', which puts its turns in order")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise at_row(source, row, f"session '{id_}': {told(value)} in column '{column}' is not a number") from None
 
 
 def _constant(id_: str, rows: list[Row], column: str, source: object) -> str:

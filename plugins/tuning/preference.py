@@ -149,6 +149,8 @@ def _job(context: StageContext) -> Job:
             f"corpus '{options['corpus']}' holds no pair to train on: {pairs.unpaired} transcripts have no turn that was "
             f"liked less, {pairs.dropped} pairs are longer than max_length"
         )
+    if too_long := pairs.dropped + held_out.dropped:
+        context.left_out["pairs longer than max_length left out"] = too_long
     data = digest(transcripts)
     told = _told(data, pairs, held_out, sorted(apart))
     prompt = trained_prompt(tokenizer, transcripts)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.shared import pairs
+
 run_argument = click.argument(
     "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
@@ -61,17 +63,6 @@ def sheet(
         click.echo(line)
 
 
-def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """`ours=theirs` as a mapping."""
-    found = {}
-    for pair in given:
-        left, sign, right = pair.partition("=")
-        if not sign or not left or not right:
-            raise click.BadParameter(f"'{pair}' is not of the form A=B", param=option)
-        found[left] = right
-    return found
-
-
 @click.command()
 @run_argument
 @click.argument(
@@ -82,18 +73,22 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
     "--column",
     "columns",
     multiple=True,
-    callback=_pairs,
+    callback=pairs,
     metavar="OURS=THEIRS",
     help="A column of the file: session, rater, and item and score (a row an item) or an item's id, total or a subscale (a column each).",
 )
 @click.option(
-    "--item", "items", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="The file's word for an item."
+    "--item", "items", multiple=True, callback=pairs, metavar="THEIRS=OURS", help="The file's word for an item."
 )
 @click.option(
     "--not-applicable", multiple=True, metavar="VALUE", help="A value that means: does not apply, e.g. 0 or 99."
 )
 @click.option("--delimiter", default="", metavar="CHAR", help="What parts the columns of a CSV; found if not given.")
 @click.option("--encoding", default="", metavar="NAME", help="Encoding, e.g. windows-1252; UTF-8 and UTF-16 are found.")
+@click.option(
+    "--records", default="", metavar="PATH", help="Where the records of a JSON document are: sessions[].ratings[]."
+)
+@click.option("--sheet", default="", metavar="NAME", help="Sheet of an Excel workbook that has several.")
 @click.option(
     "--key", type=click.Path(path_type=Path, exists=True), help="Key of the sheets; RUN/sheet-key.csv if there."
 )
@@ -109,10 +104,12 @@ def agree(
     not_applicable: tuple[str, ...],
     delimiter: str,
     encoding: str,
+    records: str,
+    sheet: str,
     key: Path | None,
     folder: Path | None,
 ) -> None:
-    """Compare people's ratings (RATINGS: .csv, .tsv, .json, .jsonl or .parquet) with those that RUN's models gave.
+    """Compare people's ratings (RATINGS: .csv, .tsv, .xlsx, .json, .jsonl or .parquet) with those that RUN's models gave.
 
     Human-human and model-human agreement side by side with intervals, and how severe each rater is. Files of the sheets
     are read as they are; totals alone will do, and a file without raters is one person's. Say what other columns are:
@@ -132,7 +129,8 @@ def agree(
     codes = read_key(key or run_folder / "sheet-key.csv").codes
     mapped = Mapped(columns, items, frozenset(not_applicable), codes)
     sessions = [session.id for session in run.sessions]
-    people = read_ratings(files, run.rubric, sessions, mapped, run.name, Writing(delimiter, encoding))
+    writing = Writing(delimiter=delimiter, encoding=encoding, records=records, sheet=sheet)
+    people = read_ratings(files, run.rubric, sessions, mapped, run.name, writing)
     report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums)
     for line in agreement_lines(report):
         click.echo(line)

@@ -13,6 +13,7 @@ from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
 from cbtrun.cli.humans import agree, sheet
+from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
@@ -172,6 +173,7 @@ def status(run_folder: Path) -> None:
 cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)
+cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(sheet)
 cli.add_command(agree)

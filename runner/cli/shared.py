@@ -70,6 +70,17 @@ allow_host_option = click.option(
 )
 
 
+def pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`ours=theirs` as a mapping."""
+    found = {}
+    for pair in given:
+        left, sign, right = pair.partition("=")
+        if not sign or not left or not right:
+            raise click.BadParameter(f"'{pair}' is not of the form A=B", param=option)
+        found[left] = right
+    return found
+
+
 def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
     """The checked study and the plugins it may use."""
     from cbtrun.study.checks import check_study

@@ -180,18 +180,25 @@ def _scores(
 
 def _word(row: Row, column: str) -> str:
     """A cell of words, without the apostrophe that keeps a spreadsheet from computing it."""
-    return bare_cell(str(row.cells.get(column) or "")).strip()
+    value = _held(row, column)
+    return "" if value is None else bare_cell(str(value)).strip()
+
+
+def _held(row: Row, column: str) -> Any:
+    """A cell; None for what a table of numbers has where nothing is."""
+    value = row.cells.get(column)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _cells(row: Row, table: Table, scored: Sequence[str], mapped: Mapped) -> Iterator[tuple[str, Any]]:
     """(item, value) of a row."""
     if _is_long(table, mapped):
         said = _word(row, _column(mapped, "item"))
-        yield mapped.items.get(said, said), row.cells.get(_column(mapped, "score"))
+        yield mapped.items.get(said, said), _held(row, _column(mapped, "score"))
         return
     for id in scored:
         if _column(mapped, id) in table.columns:
-            yield id, row.cells.get(_column(mapped, id))
+            yield id, _held(row, _column(mapped, id))
 
 
 def _score(

@@ -1,1 +1,1 @@
-"""Tables that people hand in: CSV, JSON lines and Parquet."""
+"""Tables and transcripts that people hand in, in the formats of `formats.py`."""

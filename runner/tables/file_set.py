@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from cbtrun.errors import SpecError
 
@@ -62,16 +62,20 @@ def _matching(path: Path) -> Iterator[Path]:
         yield from (one for one in home.glob("/".join(parts)) if not one.name.startswith("."))
 
 
-def session_names(path: Path, files: Sequence[Path]) -> dict[Path, str]:
-    """File -> the session's name: the file's without its ending, with the ending where two would be called the same."""
+def below_home(file: Path, path: Path) -> PurePath:
+    """A file's path below the folder or pattern that means it."""
     home = home_of(path)
-    whole = {one: one.relative_to(home) if one.is_relative_to(home) else one for one in files}
-    short = {one: name.with_name(name.name.partition(".")[0] or name.name).as_posix() for one, name in whole.items()}
-    counts = Counter(short.values())
-    return {one: short[one] if counts[short[one]] == 1 else whole[one].as_posix() for one in files}
+    return file.relative_to(home) if file.is_relative_to(home) else file
 
 
-def told_by_name(name: str, pattern: str, file: Path) -> Mapping[str, str]:
+def distinct_names(files: Sequence[PurePath]) -> list[str]:
+    """A session's name for each file: the file's without its ending, with the ending where two would be called the same."""
+    short = [one.with_name(one.name.partition(".")[0] or one.name).as_posix() for one in files]
+    counts = Counter(short)
+    return [name if counts[name] == 1 else file.as_posix() for name, file in zip(short, files, strict=True)]
+
+
+def told_by_name(name: str, pattern: str, file: str) -> Mapping[str, str]:
     """What the pattern of names (`{quality}_{number}`) finds in one. Raises SpecError for a name that is not of it."""
     if not pattern:
         return {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from cbtrun.tables.source import Source
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class Writing:
     """Where the records of a JSON document are: `sessions[]`, `data.sessions[].turns[]`."""
     file_name: str = ""
     """How the files of a folder are called: `{quality}_{number}`; each name in braces is a column."""
+    sheet: str = ""
+    """Name of the sheet of a workbook."""
 
 
 AS_FOUND = Writing()
-Reader = Callable[[Path, Writing], Iterator[Row]]
+Reader = Callable[[Source, Writing], Iterator[Row]]
 """The contract of a reader: the rows of one file. Raises SpecError with file and line for what it cannot read."""

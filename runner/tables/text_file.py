@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import zlib
-from pathlib import Path
 
 from cbtrun.errors import SpecError
+from cbtrun.tables.source import Source, bytes_of
 
-MOST_BYTES = 2**30
-"""Largest file, unpacked: a few bytes of gzip can stand for terabytes."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -22,27 +18,29 @@ NO_TEXT = {"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefine
 """Codecs that are no encoding of a file."""
 
 
-def text_of(path: Path, encoding: str = "") -> str:
+def text_of(path: Source, encoding: str = "") -> str:
     """A file's text. encoding: empty for UTF-8, UTF-16 or UTF-32 as its first bytes tell.
 
     Raises SpecError for a file that is too large, and for bytes that the encoding has not. The 8-bit encodings cannot be told
     from each other, so that none of them is taken unless the study names it.
     """
-    content = _unpacked(path)
+    content = bytes_of(path)
     name = encoding or _told_by(content)
     try:
         if (found := codecs.lookup(name)).name in NO_TEXT or not found._is_text_encoding:
             raise LookupError
         return content.decode(name)
     except LookupError:
-        raise SpecError.at(path, f"unknown encoding '{name}'; known are e.g. utf-8, utf-16, windows-1252") from None
+        raise SpecError.at(
+            str(path), f"unknown encoding '{name}'; known are e.g. utf-8, utf-16, windows-1252"
+        ) from None
     except UnicodeError as error:
         reason, at = getattr(error, "reason", str(error)), getattr(error, "start", 0)
         if encoding:
-            raise SpecError.at(path, f"not {encoding}: {reason} at byte {at}") from None
+            raise SpecError.at(str(path), f"not {encoding}: {reason} at byte {at}") from None
         hint = "Files of Excel in Western Europe are windows-1252: say `encoding: windows-1252`, or the one it has"
         line = content.count(b"\n", 0, at) + 1
-        raise SpecError.at(path, f"not UTF-8: {reason} at byte {at}. {hint}", line=line) from None
+        raise SpecError.at(str(path), f"not UTF-8: {reason} at byte {at}. {hint}", line=line) from None
 
 
 def _told_by(content: bytes) -> str:
@@ -55,18 +53,3 @@ def _told_by(content: bytes) -> str:
     if len(head) > 3 and head[::2].count(0) > len(head) // 3:
         return "utf-16-be"
     return "utf-8"
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        if path.suffix.lower() != ".gz":
-            size = path.stat().st_size
-            content = path.read_bytes() if size <= MOST_BYTES else None
-        else:
-            with gzip.open(path) as file:
-                content = file.read(MOST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise SpecError.at(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if content is None or len(content) > MOST_BYTES:
-        raise SpecError.at(path, f"holds more than {MOST_BYTES // 2**20:,} MiB; split it, or write it as Parquet")
-    return content

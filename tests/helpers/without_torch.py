@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
-EXTRAS = ("torch", "transformers", "accelerate", "peft", "safetensors", "trl", "datasets", "pyarrow", "tokenizers")
+EXTRAS = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "peft",
+    "safetensors",
+    "trl",
+    "datasets",
+    "pyarrow",
+    "tokenizers",
+    "openpyxl",
+    "docx",
+)
 
 
 class NotInstalled(MetaPathFinder):

@@ -20,7 +20,7 @@ from tests.helpers.places import ROOT
 
 CORE = "import tests.helpers.without_torch\nfrom cbtrun.cli.main import main\nmain()\n"
 NOT_FOR_USERS = ("dev", "serving", "browser")
-MODULES = {"pyyaml": "yaml", "google_genai": "google"}
+MODULES = {"pyyaml": "yaml", "google_genai": "google", "python_docx": "docx"}
 """Package -> the name that Python imports, where the two differ."""
 BY_NAME = {"accelerate", "safetensors", "bitsandbytes", "liger_kernel"}
 """What transformers and TRL import for us when they are told to."""
@@ -61,13 +61,21 @@ def test_what_a_study_needs_is_told_before_any_work_with_the_command(
     assert not (project.folder / "runs").exists()
 
 
-def test_parquet_without_its_reader_says_what_reads_it(
-    study_project: Callable[[Mapping[str, str]], StudyProject],
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("t.parquet", "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'"),
+        ("t.xlsx", "Excel is read by openpyxl, which is not installed; pip install 'cbtrun[excel]'"),
+        ("t.docx", "Word is read by python-docx, which is not installed; pip install 'cbtrun[word]'"),
+    ],
+)
+def test_a_format_without_its_reader_says_what_reads_it(
+    study_project: Callable[[Mapping[str, str]], StudyProject], file: str, said: str
 ) -> None:
-    project = study_project({"study.yaml": STUDY.replace("t.csv", "t.parquet"), "t.parquet": "PAR1"})
-    ended = without_extras(project.folder, "study.yaml")
+    project = study_project({"study.yaml": STUDY.replace("t.csv", file), file: "PK"})
+    ended = without_extras(project.folder, "validate", "study.yaml")
     assert ended.returncode == 2
-    assert "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'" in ended.stderr
+    assert said in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,23 @@ def test_a_file_of_one_person_needs_no_column_of_raters(ran: StudyProject) -> No
     assert json.loads(ran.read("runs/mine/agreement/agreement.json"))["humans"] == ["ann"]
 
 
+def test_ratings_are_read_from_nested_json_and_from_a_sheet_of_a_workbook(ran: StudyProject) -> None:
+    nested = [{"name": "Ada", "rated": [{"session": f"s{at}", "total": at % 3} for at in range(8)]}]
+    ran.write("r.json", json.dumps({"people": nested}))
+    outcome = ran.run("agree", "runs/mine", "r.json", "--records", "people[].rated[]", "--column", "rater=name")
+    assert (outcome.code, "8 sessions, 1 person" in outcome.out) == (0, True)
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.create_sheet("scores").append(("session", "rater", "total"))
+    for at in range(8):
+        book["scores"].append((f"s{at}", 0, at % 3 if at else None))
+    book.active.append(("notes",))
+    book.save(ran.folder / "r.xlsx")
+    outcome = ran.run("agree", "runs/mine", "r.xlsx", "--sheet", "scores")
+    assert (outcome.code, "7 sessions, 1 person" in outcome.out) == (0, True)
+    assert "has several sheets: Sheet, scores; say which" in ran.run("agree", "runs/mine", "r.xlsx").err
+
+
 @pytest.mark.parametrize(
     ("table", "problem"),
     [

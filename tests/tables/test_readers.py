@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cbtrun.errors import SpecError
-from cbtrun.tables import text_file
+from cbtrun.tables import source
 from cbtrun.tables.row import Writing
 from cbtrun.tables.transcript_table import read_table
 
@@ -83,7 +83,7 @@ def test_json_is_read_as_a_list_as_one_object_by_path_and_as_lines(tmp_path: Pat
         ("t.json", "[" * 200 + "]" * 200, "nested deeper than 100 levels"),
         ("t.json", "[" * 100_000, "nested deeper than 100 levels"),
         ("t.jsonl.gz", b"no gzip", "cannot be read: Not a gzipped file"),
-        ("t.txt", "Once upon a time.\nT: Hi\n", "t.txt:1: nobody says this"),
+        ("t.txt", "Once upon a time.\nShe slept.\n", "t.txt:1: nobody says this"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: str | bytes, what: str) -> None:
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: str | 
 
 
 def test_a_packed_file_is_unpacked_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_file, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(source, "MOST_BYTES", 2**20)
     assert "holds more than 1 MiB" in refusal(tmp_path / "t.jsonl.gz", gzip.compress(b" " * 2**21))
     assert "holds more than 1 MiB" in refusal(tmp_path / "t.jsonl", b" " * 2**21)
 

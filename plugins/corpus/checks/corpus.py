@@ -43,8 +43,9 @@ def checked(
             f"{len(bad)} of {len(found)} transcripts fail their checks, '{bad[0]}' first ({first.check}: {first.what}); "
             f"all are in corpus/{context.name}.checks.json"
         )
-    if left_out:
-        context.left_out.update(left_out)
+    context.left_out.update(left_out or {})
+    counts = Counter(check for wrong in found.values() for check in dict.fromkeys(one.check for one in wrong))
+    context.left_out.update({f"transcripts left out for '{check}'": count for check, count in sorted(counts.items())})
     return [transcript for transcript in transcripts if not found[transcript.id]]
 
 

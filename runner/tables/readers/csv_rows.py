@@ -1,4 +1,4 @@
-"""CSV and TSV: separator and encoding as they are found, or as the study names them."""
+"""CSV (.csv) and TSV (.tsv, .tab): separator and encoding as they are found, or as the study names them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 from cbtrun.errors import SpecError
 from cbtrun.tables.row import Row, Writing
+from cbtrun.tables.source import Source
 from cbtrun.tables.text_file import text_of
 
 FIELD_LIMIT = 16 * 2**20
@@ -20,7 +20,7 @@ LOOKED_AT = 100
 """Rows by which a separator is told."""
 
 
-def rows(path: Path, writing: Writing) -> Iterator[Row]:
+def rows(path: Source, writing: Writing) -> Iterator[Row]:
     """A row for each record, with the line on which it begins."""
     csv.field_size_limit(FIELD_LIMIT)
     text = text_of(path, writing.encoding)
@@ -39,20 +39,20 @@ def rows(path: Path, writing: Writing) -> Iterator[Row]:
                 header = _header(cells, path, start)
             elif cells and header is not None:
                 if len(cells) != len(header):
-                    raise SpecError.at(path, _uneven(cells, header, delimiter), line=start)
+                    raise SpecError.at(str(path), _uneven(cells, header, delimiter), line=start)
                 yield Row(start, dict(zip(header, cells, strict=True)))
             start = before + reader.line_num + 1
     except csv.Error as error:
-        raise SpecError.at(path, f"not valid CSV: {error}", line=start) from None
+        raise SpecError.at(str(path), f"not valid CSV: {error}", line=start) from None
 
 
-def _header(cells: Sequence[str], path: Path, line: int) -> list[str]:
+def _header(cells: Sequence[str], path: Source, line: int) -> list[str]:
     header = [cell.strip() for cell in cells]
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         at = [str(place) for place, name in enumerate(header, start=1) if name == twice[0]]
         what = f"{len(at)} columns of one name, '{twice[0]}' (columns {', '.join(at)}): rename all but one"
-        raise SpecError.at(path, what, line=line)
+        raise SpecError.at(str(path), what, line=line)
     return header
 
 
@@ -61,13 +61,13 @@ def _uneven(cells: Sequence[str], header: Sequence[str], delimiter: str) -> str:
     return f"{what} (it has {len(cells)}; the separator is {delimiter!r}, `delimiter` names another)"
 
 
-def _separator(text: str, path: Path) -> str:
+def _separator(text: str, path: Source) -> str:
     """The separator under which the header has several columns and the rows as many. A comma where none has."""
     fitting = {mark: width for mark in SEPARATORS if (width := _width(text, mark)) > 1}
     if len(fitting) > 1:
         shown = " or ".join(repr(mark) for mark in fitting)
         raise SpecError.at(
-            path, f'the columns may be parted by {shown}: say which, e.g. `delimiter: "{next(iter(fitting))}"`'
+            str(path), f'the columns may be parted by {shown}: say which, e.g. `delimiter: "{next(iter(fitting))}"`'
         )
     if fitting:
         return next(iter(fitting))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from pathlib import Path
 
 from cbtrun.errors import SpecError
 from cbtrun.tables.row import Row, Writing
+from cbtrun.tables.source import Member, Source
 
 
-def rows(path: Path, _: Writing) -> Iterator[Row]:
+def rows(source: Source, _: Writing) -> Iterator[Row]:
     """A row for each record, by its number."""
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         missing = "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'"
-        raise SpecError.at(path, missing) from None
+        raise SpecError.at(str(source), missing) from None
     try:
-        table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
-        raise SpecError.at(path, f"not valid Parquet: {error}") from None
+        table = pyarrow.parquet.read_table(io.BytesIO(source.content) if isinstance(source, Member) else source)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
+        raise SpecError.at(str(source), f"not valid Parquet: {error}") from None
     for number, cells in enumerate(table.to_pylist(), start=1):
         yield Row(number, cells)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from cbtrun.tables.readers.spoken_lines import TURN
 from cbtrun.tables.row import Row, Writing
+from cbtrun.tables.source import Source
 from cbtrun.tables.text_file import text_of
 
 TIMES = re.compile(r"([\d:.,]{5,15})[ \t]+-->[ \t]+([\d:.,]{5,15})")
@@ -18,7 +18,7 @@ VOICE = re.compile(r"<v(?:\.[^ \t>]{0,50})?[ \t]+([^>]{1,100})>")
 TAG = re.compile(r"</?[a-zA-Z][^<>]{0,100}>")
 
 
-def rows(path: Path, writing: Writing) -> Iterator[Row]:
+def rows(path: Source, writing: Writing) -> Iterator[Row]:
     """A row for each turn, with the line of its first cue's times."""
     begun: Row | None = None
     for cue in _cues(text_of(path, writing.encoding).splitlines()):

@@ -47,6 +47,7 @@ class Corpus:
     options: dict[str, Any] = field(default_factory=dict)
     study: Mapping[str, Any] = field(default_factory=lambda: StudyView({}))
     evaluated: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
     name: str = "real"
 
     def personas(self, _: str) -> list[Named]:

@@ -152,12 +152,8 @@ def context(project: StudyProject, **options: Any) -> Any:
     return SimpleNamespace(options=given, folder=project.folder / "run")
 
 
-def test_words_of_a_local_data_set_are_left_in_no_cache(project: StudyProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    for name in ("HF_DATASETS_CACHE", "DOWNLOADED_DATASETS_PATH", "EXTRACTED_DATASETS_PATH"):
-        monkeypatch.setattr(datasets.config, name, str(project.folder / "shared" / name))
-    table = hub._table(context(project).options, project.folder / "run")
+def test_words_of_a_local_data_set_are_left_nowhere_else(project: StudyProject) -> None:
+    table = hub._table(context(project).options)
     assert len(table.rows) == 12
     left = [path for path in project.folder.rglob("*") if path.is_file() and b"secret word" in path.read_bytes()]
     assert left == [project.folder / "set" / "train.jsonl"]
@@ -170,7 +166,7 @@ def test_a_pickled_table_does_not_run_even_past_validate(project: StudyProject) 
 
     (project.folder / "set" / "train.pkl").write_bytes(pickle.dumps(Sings()))
     with pytest.raises(StageError, match=r"train\.pkl is of a kind that can run code"):
-        hub._table(context(project).options, project.folder / "run")
+        hub._table(context(project).options)
     assert not (project.folder / "PWNED").exists()
 
 
@@ -183,10 +179,8 @@ def test_a_pickled_table_does_not_run_even_past_validate(project: StudyProject) 
         ("csv", "https://evil.example/a.csv", "names a file outside it"),
     ],
 )
-def test_reader_and_files_are_looked_at_before_any_is_opened(tmp_path: Path, reader: str, file: str, said: str) -> None:
+def test_reader_and_files_are_looked_at_before_any_is_opened(reader: str, file: str, said: str) -> None:
     made = type("Builder", (), {"__module__": f"datasets.packaged_modules.{reader}.{reader}"})()
     made.config = SimpleNamespace(data_files={"train": [file]})
     with pytest.raises(StageError, match=said):
-        check_builder(made, "a/b", str(tmp_path), local=True)
-    with pytest.raises(StageError, match=said):
-        check_builder(made, "a/b", "hf://datasets/a/b@", local=False)
+        check_builder(made, "a/b", "hf://datasets/a/b@")
