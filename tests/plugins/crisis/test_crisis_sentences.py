@@ -21,7 +21,7 @@ Sentences = dict[str, dict[str, list[str]]]
 
 
 def sentences(half: str) -> Sentences:
-    """label -> kind -> sentences."""
+    """Sentences by label and kind."""
     found: Sentences = yaml.safe_load((GOLDEN / f"sentences_{half}.yaml").read_text(encoding="utf-8"))
     return found
 
