@@ -99,6 +99,8 @@ def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
         "disclosure": lambda one: one.disclosure_style or "",
         "risk": lambda one: (one.risk or "").replace("-", " "),
     }
+    own = dict.fromkeys(label for one in personas for label in one.labels)
+    readers |= {label: lambda one, label=label: one.labels.get(label, "") for label in own if label not in readers}
     found: dict[str, dict[str, frozenset[str]]] = {}
     for name, read in readers.items():
         order = (
