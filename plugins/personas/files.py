@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -30,11 +31,13 @@ from cbtrun.plugin import (
     read_yaml,
     schema_problems,
 )
-from cbtrun.plugins.personas.mapped_rows import COLUMNS, LABELS, mapped_row, row_labels
+from cbtrun.plugins.personas.mapped_rows import COLUMNS, LABELS, mapped_row, row_labels, typed_cells
 from cbtrun.plugins.personas.person_files import is_vignette, vignettes
 from cbtrun.plugins.personas.proposed import not_told, proposed_columns
 from cbtrun.plugins.transcripts.mapping_schema import file_schema, writing_of
 
+SEPARATED = re.compile(r"\.(?:csv|tsv|tab)(?:\.gz)?$", re.IGNORECASE)
+"""Files whose cells are all texts."""
 PERSONA_OPTIONS: Json = {
     "type": "object",
     "required": ["path"],
@@ -152,9 +155,11 @@ def _problems(value: Any, place_of: PlaceOf) -> Sequence[Problem]:
     """What is wrong with a value that is no persona."""
     if _is_of_others(value):
         apart = f" (without {', '.join(unasked)}: no patient knows that)" if (unasked := not_told(value)) else ""
+        proposed = proposed_columns(value)
+        advice = f". This file may be read by `{proposed}` beside `path`{apart}" if proposed else ""
+        empty = "its `text` is empty, or no text; " if "text" in value else ""
         what = (
-            "a persona needs `id` and `text` (who they are, in free words), or every structured field. This file may be "
-            f"read by `{proposed_columns(value)}` beside `path`{apart}"
+            f"{empty}a persona needs `id` and `text` (who they are, in free words), or every structured field{advice}"
         )
         return [Problem(place_of(), "", what)]
     return schema_problems(value, _schema(_kind(value)), place_of)
@@ -181,11 +186,14 @@ def _entries(path: Path, writing: Writing) -> Iterator[tuple[Any, PlaceOf]]:
         return
     for row in read_table(path, writing).rows:
         place = Place(row.file or str(path), row.line)
-        yield dict(row.cells), lambda *_, place=place, **__: place
+        cells = typed_cells(row.cells) if SEPARATED.search(row.file or path.name) else dict(row.cells)
+        yield cells, lambda *_, place=place, **__: place
 
 
 def _twice(persona: Persona, ids: set[str], contents: dict[str, str]) -> Iterator[str]:
     """What a persona shares with an earlier one that it must not; it is one of the earlier ones from then on."""
+    if not persona.id.strip():
+        yield "id: is blank"
     if persona.id in ids:
         yield f"a second persona with id '{persona.id}'"
     ids.add(persona.id)

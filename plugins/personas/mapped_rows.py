@@ -89,6 +89,13 @@ def mapped_row(row: Mapping[str, Any], columns: Mapping[str, Any], number: int) 
     return found, wrong
 
 
+def typed_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose cells are all texts, in the types of our fields; what is blank is absent, other columns are as they are."""
+    own = {*LISTS, *NUMBERS, *WORDS, *KINDS}
+    typed = {name: _field(name, cell, ours=True) if name in own else cell for name, cell in row.items()}
+    return {name: cell for name, cell in typed.items() if name not in (*own, "labels") or not is_blank(cell)}
+
+
 def row_labels(row: Mapping[str, Any], labels: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Label -> level of a row, blank ones left out, and the columns that it lacks."""
     missing = [

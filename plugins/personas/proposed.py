@@ -22,7 +22,7 @@ _NOT_TOLD = re.compile(
 def proposed_columns(row: Mapping[str, Any]) -> str:
     """The mapping that a row suggests, as YAML on one line: keys of our names are those, all others tell of the person.
 
-    Dialogues and the therapist's plan, which a patient must not know, are no part of it: `not_told` names them.
+    Empty where nothing tells of the person. Dialogues and the therapist's plan, which a patient must not know, are no part of it: `not_told` names them.
     """
     own: dict[str, str] = {}
     for key in row:
@@ -32,7 +32,9 @@ def proposed_columns(row: Mapping[str, Any]) -> str:
     if (named := next((key for key in row if key.strip().lower() in NAMES_OF_ID), "")) and not is_blank(row[named]):
         own = {"id": named, **own}
     rest = [key for key in row if key not in own.values() and key not in not_told(row)]
-    text = rest or [*own.values()]
+    text = [key for key in rest or own.values() if key != own.get("id") and not (key == "text" and is_blank(row[key]))]
+    if not text:
+        return ""
     return yaml_line({"columns": {**own, "text": text[0] if len(text) == 1 else text}})
 
 

@@ -46,6 +46,14 @@ def test_a_csv_with_one_person_a_row_is_read(tmp_path: Path) -> None:
     assert [(one.id, one.text) for one in read_personas(path)] == [("a", "Sleeps badly."), ("b", "Drinks again.")]
 
 
+def test_a_csv_with_our_fields_gives_numbers_and_lists_and_blank_cells_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("id,text,age,symptoms,risk\na,Sleeps badly.,45,I wake,none\nb,Drinks.,,,\n", encoding="utf-8")
+    one, other = read_personas(path)
+    assert (one.age, one.symptoms, one.risk) == (45, ("I wake",), "none")
+    assert other.model_dump() == {"id": "b", "text": "Drinks."}
+
+
 def test_columns_of_others_become_one_text_in_words(tmp_path: Path) -> None:
     columns = {"id": "idx", "name": "client.name", "age": "client.age", "text": ["intake_form", "traits", "client"]}
     (one,) = read_personas(written(tmp_path / "p.jsonl", INTAKE), columns)
@@ -75,7 +83,8 @@ def test_a_row_in_others_keys_is_told_with_a_mapping_that_works(tmp_path: Path) 
         ({"a": "x"}, {"text": "b"}, "no column 'b'; it has: a"),
         ({"a": None}, {"text": "a"}, "nothing tells of this person"),
         ({"a": "x", "n": "old"}, {"text": "a", "age": "n"}, "age: expected"),
-        ({"id": "x", "text": " "}, None, "needs `id` and `text`"),
+        ({"id": "x", "text": " "}, None, "its `text` is empty, or no text; a persona needs `id` and `text`"),
+        ({"id": " ", "text": "x"}, None, "id: is blank"),
         ({"id": 3, "text": "x"}, None, "id: expected text, got 3"),
     ],
 )
