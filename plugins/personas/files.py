@@ -32,9 +32,8 @@ from cbtrun.plugin import (
     schema_problems,
 )
 from cbtrun.plugins.personas.mapped_rows import COLUMNS, LABELS, mapped_row, row_labels, typed_cells
-from cbtrun.plugins.personas.person_files import is_vignette, vignettes
+from cbtrun.plugins.personas.person_files import WRITING, is_vignette, vignettes, writing_of
 from cbtrun.plugins.personas.proposed import not_told, proposed_columns
-from cbtrun.plugins.transcripts.mapping_schema import file_schema, writing_of
 
 SEPARATED = re.compile(r"\.(?:csv|tsv|tab)(?:\.gz)?$", re.IGNORECASE)
 """Files whose cells are all texts."""
@@ -50,7 +49,7 @@ PERSONA_OPTIONS: Json = {
             ".tsv, .json, .jsonl or .parquet with one person a row, a YAML list, or a folder or pattern of such files or of "
             "texts (.txt, .md) with one vignette each, whose name is the id.",
         },
-        **{name: option for name, option in file_schema().items() if name in ("delimiter", "encoding", "records")},
+        **WRITING,
         "columns": COLUMNS,
         "labels": LABELS,
         "first": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from cbtrun.plugin import CbtrunError, Json, filled, static_faults, used_variables
 
@@ -149,7 +149,7 @@ class _NoLevelError(ValueError):
     """A cell holds a word that `values` does not have."""
 
 
-def is_template(text: Any) -> bool:
+def is_template(text: object) -> TypeGuard[str]:
     """Whether a `text` is filled in with columns, rather than named after one."""
     return isinstance(text, str) and ("{{" in text or "{%" in text)
 

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from cbtrun.plugin import SpecError, files_of, session_names, text_of
+from cbtrun.plugin import Json, SpecError, Writing, files_of, session_names, text_of
 
 TEXTS = (".txt", ".md")
+WRITING: Json = {
+    "delimiter": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1,
+        "description": "What parts the columns of a CSV; found where it is not said.",
+    },
+    "encoding": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]{2,30}$",
+        "x-expected": "an encoding, e.g. windows-1252",
+        "description": "Encoding of a text file, e.g. windows-1252; UTF-8, UTF-16 and UTF-32 are found.",
+    },
+    "records": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 200,
+        "description": "Where the people of a JSON document are: `clients[]`, `data.cases[]`.",
+    },
+}
+"""Options that say how a file of people is written."""
+
+
+def writing_of(options: Mapping[str, Any]) -> Writing:
+    """What a block says of how its file is written."""
+    return Writing(**{name: options[name] for name in WRITING if name in options})
 
 
 def is_vignette(path: Path) -> bool:

@@ -53,13 +53,8 @@ def file_schema() -> Json:
 
 def table_of(options: Mapping[str, Any]) -> Table:
     """The rows of the files that a block names."""
-    return read_table(Path(options["path"]), writing_of(options))
-
-
-def writing_of(options: Mapping[str, Any]) -> Writing:
-    """What a block says of how its files are written."""
     said = {name: options[name] for name in ("delimiter", "encoding", "records", "file_name") if name in options}
-    return Writing(**said)
+    return read_table(Path(options["path"]), Writing(**said))
 
 
 def column_schema(whose: str) -> Json:
