@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.analysis.block import persona_levels
 from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError
 from cbtrun.plugins.personas.files import read_personas
+from cbtrun.plugins.personas.sampled import balance
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.talks import persona
 
@@ -118,3 +120,25 @@ def test_a_corpus_by_the_grammar_says_so_too(study_project: ProjectOf) -> None:
     )
     outcome = study_project({"study.yaml": study, "p.jsonl": json.dumps(VIGNETTE)}).run("validate", "study.yaml")
     assert "the grammar `g` needs every structured field" in outcome.err
+
+
+def test_labels_are_levels_of_a_person_beside_our_own_fields() -> None:
+    people = [
+        Persona(id="a", text="x", labels={"diagnosis": "OCD", "risk": "low"}),
+        Persona(id="b", text="y", risk="none", labels={"diagnosis": "MDD"}),
+    ]
+    assert [persona_levels(one) for one in people] == [
+        {"persona.diagnosis": "OCD", "persona.risk": "low"},
+        {"persona.diagnosis": "MDD", "persona.risk": "none"},
+    ]
+    assert balance(people)["diagnosis"] == {"MDD": 1, "OCD": 1}
+    assert len({*people}) == 2  # checks of fidelity keep what they know of a person
+
+
+@pytest.mark.parametrize("template", ["{{ about }}: {{ row['a b'] }}", "{% for k in row %}{{ row[k] }}: {% endfor %}"])
+def test_a_text_may_be_a_template_of_columns(tmp_path: Path, template: str) -> None:
+    path = written(tmp_path / "p.jsonl", {"about": "Counts.", "a b": None}, {"about": "Drinks.", "a b": ["x", 1.5]})
+    one, other = read_personas(path, {"text": template})
+    assert one.text.startswith("Counts.:")
+    assert "['x', 1.5]" in other.text or "x" in other.text
+    assert "None" not in one.text
