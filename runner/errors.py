@@ -51,6 +51,14 @@ class Problem:
         return f"{self.place}: {self.path}: {self.what}" if self.path else f"{self.place}: {self.what}"
 
 
+def blame(error: Exception, plugin: str, block: str = "") -> None:
+    """Note on an error whose plugin raised it, and for which block; the first note stands."""
+    if not any("the plugin `" in note for note in getattr(error, "__notes__", ())):
+        error.add_note(
+            f"in the block `{block}`, done by the plugin `{plugin}`" if block else f"in the plugin `{plugin}`"
+        )
+
+
 class CbtrunError(Exception):
     """The base of every error the user can mend."""
 

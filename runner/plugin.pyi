@@ -302,10 +302,15 @@ from cbtrun.study.overrides import find_path as find_path
 from cbtrun.study.persona_sets import content_digest as content_digest
 from cbtrun.study.variations import variables as variables
 from cbtrun.study.variations import variation_command as variation_command
+from cbtrun.tables.file_set import files_of as files_of
+from cbtrun.tables.file_set import has_files as has_files
+from cbtrun.tables.file_set import session_names as session_names
 from cbtrun.tables.readers.spoken_lines import spoken_turns as spoken_turns
+from cbtrun.tables.row import AS_FOUND as AS_FOUND
 from cbtrun.tables.row import Row as _TableRow
 from cbtrun.tables.row import Table as Table
 from cbtrun.tables.row import Writing as Writing
+from cbtrun.tables.text_file import text_of as text_of
 from cbtrun.tables.transcript_table import read_table as read_table
 from cbtrun.tables.transcript_table import told as told
 from cbtrun.templates.chat import ChatTemplateLimit as ChatTemplateLimit
@@ -313,6 +318,7 @@ from cbtrun.templates.chat import RenderedChat as RenderedChat
 from cbtrun.templates.chat import rendered_chat as rendered_chat
 from cbtrun.templates.chat import template_variables as template_variables
 from cbtrun.templates.prompts import filled as filled
+from cbtrun.templates.prompts import static_faults as static_faults
 from cbtrun.templates.prompts import template_faults as template_faults
 from cbtrun.templates.prompts import used_variables as used_variables
 

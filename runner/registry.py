@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,7 +15,7 @@ import pluggy
 
 from cbtrun import hookspecs
 from cbtrun.contract.stage_kinds import PLUGGED
-from cbtrun.errors import PluginError, Problem
+from cbtrun.errors import CbtrunError, PluginError, Problem, blame
 
 if TYPE_CHECKING:
     from cbtrun.contexts import BlockContext
@@ -30,6 +31,8 @@ OUR_STAGES = "cbtrun.plugins."
 """Where our plugins lie that do a stage and nothing else: none of them watches, wraps or brings rubrics."""
 OUR_OTHERS = "cbtrun.plugins.everywhere."
 """Where those of ours lie that no study names: they are there from the start."""
+OF_MODELS = ("open_model", "engine_of", "server_question")
+"""Hooks whose context is a model's, which names no stage."""
 LOCAL = "cbtrun_local_"
 """How the module of a study's own Python file begins."""
 
@@ -60,20 +63,20 @@ class Registry:
     def schema(self, stage: str, using: str) -> Json:
         """JSON Schema of a plugin's options in blocks of a stage; a plugin that gives none takes no options."""
         none: Json = {"type": "object", "properties": {}, "additionalProperties": False}
-        return self._only("options_schema", using)(stage=stage) or none
+        return self._ask("options_schema", using, stage=stage) or none
 
     def check(self, using: str, context: BlockContext) -> list[Problem]:
         """What the plugin finds wrong with a block of its own."""
-        return self._only("check_block", using)(context=context) or []
+        return self._ask("check_block", using, context=context) or []
 
     def plan(self, using: str, context: PlanContext) -> Plan | None:
         """What a block of the plugin would take, or none when the plugin does not say."""
-        plan: Plan | None = self._only("plan_block", using)(context=context)
+        plan: Plan | None = self._ask("plan_block", using, context=context)
         return plan
 
     def lacking(self, using: str, context: BlockContext) -> list[str]:
         """What a block of the plugin needs and this machine lacks."""
-        return self._only("lacking_here", using)(context=context) or []
+        return self._ask("lacking_here", using, context=context) or []
 
     def check_before_run(self, using: str, context: BlockContext) -> list[Problem]:
         """What the plugin finds wrong with a block by asking the network."""
@@ -81,26 +84,26 @@ class Registry:
 
     def power(self, using: str, context: PowerContext) -> list[PlannedTest] | None:
         """What an analysis of the plugin can find, or none when the plugin does not say."""
-        planned: list[PlannedTest] | None = self._only("plan_power", using)(context=context)
+        planned: list[PlannedTest] | None = self._ask("plan_power", using, context=context)
         return planned
 
     def checks(self, using: str, context: BlockContext) -> list[Check]:
         """What the plugin has to say of a block to `cbtrun doctor`."""
-        return self._only("doctor_checks", using)(context=context) or []
+        return self._ask("doctor_checks", using, context=context) or []
 
     def question(self, using: str, context: ServerContext) -> ServerQuestion | None:
         """How the server of one of the plugin's models is asked for it; none when the plugin does not say."""
-        question: ServerQuestion | None = self._only("server_question", using)(context=context)
+        question: ServerQuestion | None = self._ask("server_question", using, context=context)
         return question
 
     def engine(self, using: str, context: ModelContext) -> EngineShare | None:
         """The engine that a model of the plugin needs, if any."""
-        share: EngineShare | None = self._only("engine_of", using)(context=context)
+        share: EngineShare | None = self._ask("engine_of", using, context=context)
         return share
 
     def at_once(self, using: str, context: BlockContext) -> int:
         """How many blocks of the plugin may run side by side here."""
-        return self._only("stages_at_once", using)(context=context) or 1
+        return self._ask("stages_at_once", using, context=context) or 1
 
     def rubric_folders(self) -> list[Path]:
         """Every folder of rubrics that plugins offer, in order of registration."""
@@ -109,7 +112,7 @@ class Registry:
 
     def export(self, using: str, context: ExportContext) -> Path | None:
         """The folder that an adapter of the plugin was exported to, or none when the plugin exports none."""
-        written: Path | None = self._only("export_adapter", using)(context=context)
+        written: Path | None = self._ask("export_adapter", using, context=context)
         return written
 
     def ask(self, hook: str, **arguments: object) -> Any:
@@ -125,7 +128,7 @@ class Registry:
     def run(self, stage: str, using: str, context: object) -> Any:
         """Call the hook of a stage on the plugin named `using`, and on nobody else but wrappers."""
         hook = PLUGGED[stage].hook
-        result = self._only(hook, using)(context=context)
+        result = self._ask(hook, using, context=context)
         if result is None:
             raise PluginError(f"plugin '{using}' gave nothing back from {hook}; the hook must return its result")
         return self._worded(using, result) if hook == "analyse" else result
@@ -135,7 +138,7 @@ class Registry:
         from cbtrun.statistics.sentences import sentence_of, usual_sentence
 
         def words(one: Comparison) -> str:
-            return self._only("sentence", using)(comparison=one) or usual_sentence(one)
+            return self._ask("sentence", using, comparison=one) or usual_sentence(one)
 
         return [
             one if one.sentence else one.model_copy(update={"sentence": sentence_of(one, words)}) for one in comparisons
@@ -147,7 +150,7 @@ class Registry:
 
         if comparison.moderated:
             return interaction_sentence(comparison)
-        return self._only("sentence", using)(comparison=comparison) or comparison.sentence or usual_sentence(comparison)
+        return self._ask("sentence", using, comparison=comparison) or comparison.sentence or usual_sentence(comparison)
 
     def tell(self, observer: str, note: object) -> None:
         """Call an observer hook on every plugin that watches."""
@@ -179,7 +182,7 @@ class Registry:
         return plugin_digest(module, self._files(using), within="cbtrun.plugins" if ours else "")
 
     def _files(self, using: str) -> list[Path]:
-        return list(self._only("fingerprint_files", using)() or ())
+        return list(self._ask("fingerprint_files", using) or ())
 
     def installed_by_others(self) -> list[str]:
         """Names of the plugins that are neither ours nor files of the study, sorted: each may do a stage or wrap one."""
@@ -211,6 +214,19 @@ class Registry:
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         impls = getattr(self._manager.hook, hook).get_hookimpls()
         return [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
+
+    def _ask(self, hook: str, using: str, **arguments: object) -> Any:
+        """What the plugin's hook gives. What it raises unexpectedly is noted as that plugin's, with the block."""
+        try:
+            return self._only(hook, using)(**arguments)
+        except CbtrunError:
+            raise
+        except Exception as error:
+            context = arguments.get("context")
+            usual = arguments.get("stage") or ("models" if hook in OF_MODELS else "")
+            parts = (getattr(context, "stage", "") or usual, getattr(context, "name", ""))
+            blame(error, using, ".".join(str(part) for part in parts if part))
+            raise
 
     def _only(self, hook: str, using: str) -> pluggy.HookCaller:
         self._load(using)
@@ -270,7 +286,22 @@ def _register(
     except PluginError:
         raise
     except Exception as error:  # whatever a plugin's import raises, the user must hear whose it is
-        raise PluginError(f"plugin '{name}' ({origin}) cannot be loaded: {type(error).__name__}: {error}") from error
+        raise PluginError(f"plugin '{name}' ({origin}) cannot be loaded: {_raised_at(error, origin)}") from error
+
+
+def _raised_at(error: Exception, origin: str) -> str:
+    """An import's error with the innermost line of the plugin's own; a library that it calls may have raised it."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    frames = [one for one in traceback.extract_tb(error.__traceback__)[1:] if not one.filename.startswith("<frozen")]
+    name = origin if origin.endswith(".py") else origin.partition(":")[0].partition(".")[0]
+    own = [
+        one
+        for one in frames
+        if name in Path(one.filename).parts or Path(one.filename).name in (name, f"{name}.py", Path(name).name)
+    ]
+    place = next((f"{one.filename}:{one.lineno}: " for one in reversed(own or frames)), "")
+    return f"{place}{type(error).__name__}: {error}"
 
 
 def _check(manager: pluggy.PluginManager) -> None:

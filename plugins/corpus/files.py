@@ -9,7 +9,9 @@ from cbtrun.plugin import SpecError, StageError, hookimpl
 from cbtrun.plugins.corpus.checks.corpus import checked
 from cbtrun.plugins.corpus.checks.options import checks_schema
 from cbtrun.plugins.corpus.mapping import column_problems, mapped, mapping_schema
-from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, read_personas
+from cbtrun.plugins.personas.files import PERSONA_OPTIONS, persona_path, personas_of
+from cbtrun.plugins.personas.mapped_rows import text_template_faults
+from cbtrun.plugins.personas.wanted_levels import wanted_level_problems
 from cbtrun.plugins.transcripts.mapping_schema import file_schema, table_of
 
 MOST_PROBLEMS = 20
@@ -60,12 +62,8 @@ def plan_block(context: PlanContext) -> Plan | None:
         return None
     from cbtrun.plugin import Plan
 
-    path = persona_path(context.options["path"], Path.cwd())
-    return (
-        Plan(units=len(read_personas(path, context.options.get("columns"))[: context.options.get("first")]))
-        if path
-        else None
-    )
+    options = context.options
+    return Plan(units=len(personas_of(options, Path.cwd()))) if persona_path(options["path"], Path.cwd()) else None
 
 
 @hookimpl
@@ -74,18 +72,20 @@ def make_personas(context: StageContext) -> list[Persona]:
     path = persona_path(context.options["path"], Path.cwd())
     if path is None:
         raise StageError(f"personas.{context.name}: no file '{context.options['path']}'")
-    return read_personas(path, context.options.get("columns"))[: context.options.get("first")]
+    return personas_of(context.options, Path.cwd())
 
 
 def _persona_problems(context: BlockContext) -> list[Problem]:
     path = persona_path(context.options["path"], context.folder)
     if path is None:
         return [context.problem(f"no personas '{context.options['path']}'; shipped: eval-120", "path")]
+    if found := text_template_faults(context.options):
+        return [context.problem(what, "columns", "text") for what in found]
     try:
-        read_personas(path, context.options.get("columns"))
+        personas = personas_of(context.options, context.folder)
     except SpecError as error:
-        return list(error.problems)
-    return []
+        return list(error.problems)[:MOST_PROBLEMS]
+    return list(wanted_level_problems(context, personas))
 
 
 @hookimpl

@@ -47,7 +47,7 @@ def therapist_variables(max_turns: int, place: Place) -> dict[str, Any]:
 def patient_variables(persona: Persona, max_turns: int, place: Place) -> dict[str, Any]:
     """What a patient's template sees: strings, numbers, lists and dicts, never the record, which has methods."""
     known = {**persona.model_dump(mode="json"), "name": persona.name or "this person"}  # a vignette may name nobody
-    told = {"persona": known, "persona_json": persona.model_dump_json()}
+    told = {"persona": known, "persona_json": persona.model_dump_json(exclude={"labels"})}
     return {**therapist_variables(max_turns, place), **told}
 
 

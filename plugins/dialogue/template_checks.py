@@ -63,17 +63,14 @@ def _samples(context: BlockContext) -> tuple[Samples, Samples]:
 
 def _written(context: BlockContext) -> Sequence[Persona]:
     """The patients, where the study names a file of them: a row may lack what the sample has."""
-    from cbtrun.plugins.personas.files import persona_path, read_personas
+    from cbtrun.plugins.personas.files import personas_of
 
     chosen = context.study.personas.get(str(context.options.get("personas")))
     block = chosen.options if chosen else {}
-    if not isinstance(path := block.get("path"), str | Path):
+    if not isinstance(block.get("path"), str | Path):
         return ()
-    found = persona_path(str(path), context.folder)
     try:
-        return (
-            read_personas(found, block.get("columns"))[: block.get("first") or MOST_TRIED][:MOST_TRIED] if found else ()
-        )
+        return personas_of(block, context.folder)[:MOST_TRIED]
     except (CbtrunError, OSError, ValueError):
         return ()  # whoever reads the set says what is wrong with it
 

@@ -1,4 +1,4 @@
-"""Personas from a file: a table (CSV, JSON lines, Parquet) or a YAML list, by a mapping or with the keys of the schema.
+"""Personas from a file: a table (CSV, JSON, Parquet ...), a YAML list or texts, by a mapping or with the schema's keys.
 
 `id` and `text` are enough; a persona without a text has every structured field. See schemas/persona.schema.json.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +16,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from cbtrun.plugin import (
+    AS_FOUND,
     FullPersona,
     Json,
     Persona,
@@ -22,13 +24,19 @@ from cbtrun.plugin import (
     PlaceOf,
     Problem,
     SpecError,
+    Writing,
     content_digest,
+    has_files,
     read_table,
     read_yaml,
     schema_problems,
 )
-from cbtrun.plugins.personas.mapped_rows import COLUMNS, mapped_row, proposed_columns
+from cbtrun.plugins.personas.mapped_rows import COLUMNS, LABELS, mapped_row, row_labels, typed_cells
+from cbtrun.plugins.personas.person_files import WRITING, is_vignette, vignettes, writing_of
+from cbtrun.plugins.personas.proposed import not_told, proposed_columns
 
+SEPARATED = re.compile(r"\.(?:csv|tsv|tab)(?:\.gz)?$", re.IGNORECASE)
+"""Files whose cells are all texts."""
 PERSONA_OPTIONS: Json = {
     "type": "object",
     "required": ["path"],
@@ -36,11 +44,14 @@ PERSONA_OPTIONS: Json = {
     "properties": {
         "path": {
             "type": "string",
-            "x-names": ["shipped", "file"],
+            "x-names": ["shipped", "file", "folder", "files"],
             "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .csv, "
-            ".jsonl or .parquet with one person a row, or a YAML list.",
+            ".tsv, .json, .jsonl or .parquet with one person a row, a YAML list, or a folder or pattern of such files or of "
+            "texts (.txt, .md) with one vignette each, whose name is the id.",
         },
+        **WRITING,
         "columns": COLUMNS,
+        "labels": LABELS,
         "first": {
             "type": "integer",
             "minimum": 1,
@@ -55,26 +66,42 @@ def persona_path(name: str, folder: Path) -> Path | None:
     """The file of a shipped set, or of a path relative to `folder`; none when there is none."""
     own = folder / name
     shipped = cast(Path, files("cbtrun.specs")) / "personas" / f"{name}.jsonl"
-    return next((path for path in (own, shipped) if path.is_file()), None)
+    found = next((path for path in (own, shipped) if path.is_file()), None)
+    return found or (own if own.is_dir() or has_files(own) else None)
 
 
-def read_personas(path: Path, columns: Mapping[str, Any] | None = None) -> list[Persona]:
+def personas_of(options: Mapping[str, Any], folder: Path) -> list[Persona]:
+    """The personas that a block of `using: files` means. Raises SpecError with every problem: place, and what is allowed."""
+    path = persona_path(options["path"], folder)
+    if path is None:
+        raise SpecError.at(folder / options["path"], "no such file, and no shipped set")
+    found = read_personas(path, options.get("columns"), options.get("labels"), writing_of(options))
+    return found[: options.get("first")]
+
+
+def read_personas(
+    path: Path,
+    columns: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    writing: Writing = AS_FOUND,
+) -> list[Persona]:
     """The personas of a file, in its order. Raises SpecError with every problem: place, and what is allowed.
 
-    columns: field of ours -> column or columns of the file; without it, the file has our own keys.
+    columns: field of ours -> column or columns of the file; without it, the file has our own keys. labels: label -> column.
     """
     problems: list[Problem] = []
     personas: list[Persona] = []
     ids: set[str] = set()
     contents: dict[str, str] = {}  # digest of all but the id -> id of the first who has it
-    for number, (value, place_of) in enumerate(_entries(path), 1):
-        if columns and isinstance(value, Mapping):
-            value, missing = mapped_row(value, columns, number)
-            problems += [Problem(place_of(), "", what) for what in missing]
-            if missing:
-                continue
+    for number, (row, place_of) in enumerate(_entries(path, writing), 1):
+        value, wrong = _in_our_keys(row, columns, labels, number)
+        problems += [Problem(place_of(), "", what) for what in wrong]
+        if wrong:
+            continue
         persona = _persona(value)
         found = [] if persona else _problems(value, place_of)
+        if found and number == 1 and not columns and _is_of_others(value):
+            raise SpecError(found)  # the other rows are in the same keys
         problems += found
         if not found:
             persona = persona or _kind(value).model_validate(value)  # a lone surrogate: text that JSON refuses
@@ -85,6 +112,19 @@ def read_personas(path: Path, columns: Mapping[str, Any] | None = None) -> list[
     if problems:
         raise SpecError(problems)
     return personas
+
+
+def _in_our_keys(
+    row: Any, columns: Mapping[str, Any] | None, labels: Mapping[str, str] | None, number: int
+) -> tuple[Any, list[str]]:
+    """A row as a persona's keys have it, and what of the mapping does not fit."""
+    if not isinstance(row, Mapping) or not (columns or labels):
+        return row, []
+    value, wrong = mapped_row(row, columns, number) if columns else (dict(row), [])
+    if labels:
+        levels, missing = row_labels(row, labels)
+        value, wrong = {**value, "labels": levels}, [*wrong, *missing]
+    return value, wrong
 
 
 def _has_text(value: Any) -> bool:
@@ -112,32 +152,47 @@ def _persona(value: Any) -> Persona | None:
 
 def _problems(value: Any, place_of: PlaceOf) -> Sequence[Problem]:
     """What is wrong with a value that is no persona."""
-    needed = [name for name, field in FullPersona.model_fields.items() if field.is_required()]
-    if isinstance(value, Mapping) and not _has_text(value):
-        missing = [name for name in needed if name not in value and name != "id"]
-        if len(missing) > len(needed) // 2:
-            what = (
-                "a persona needs `id` and `text` (who they are, in free words), or every structured field. This one may "
-                f"be given by `{proposed_columns(value)}` beside `path`"
-            )
-            return [Problem(place_of(), "", what)]
+    if _is_of_others(value):
+        apart = f" (without {', '.join(unasked)}: no patient knows that)" if (unasked := not_told(value)) else ""
+        proposed = proposed_columns(value)
+        advice = f". This file may be read by `{proposed}` beside `path`{apart}" if proposed else ""
+        empty = "its `text` is empty, or no text; " if "text" in value else ""
+        what = (
+            f"{empty}a persona needs `id` and `text` (who they are, in free words), or every structured field{advice}"
+        )
+        return [Problem(place_of(), "", what)]
     return schema_problems(value, _schema(_kind(value)), place_of)
 
 
-def _entries(path: Path) -> Iterator[tuple[Any, PlaceOf]]:
+def _is_of_others(value: Any) -> bool:
+    """Whether a row is in others' keys: it has neither a text nor most of what ours have."""
+    needed = [name for name, field in FullPersona.model_fields.items() if field.is_required()]
+    if not isinstance(value, Mapping) or _has_text(value):
+        return False
+    return sum(name not in value for name in needed if name != "id") > len(needed) // 2
+
+
+def _entries(path: Path, writing: Writing) -> Iterator[tuple[Any, PlaceOf]]:
     """Each persona as plain data, with where its parts stand."""
+    if is_vignette(path):
+        for file, words in vignettes(path, writing.encoding):
+            yield words, lambda *_, file=file, **__: Place(str(file))
+        return
     if path.suffix in (".yaml", ".yml"):
         source = read_yaml(path, top=list)
         for index, value in enumerate(source.value):
             yield value, lambda *steps, index=index, **named: source.place(index, *steps, **named)
         return
-    for row in read_table(path).rows:
-        place = Place(str(path), row.line)
-        yield dict(row.cells), lambda *_, place=place, **__: place
+    for row in read_table(path, writing).rows:
+        place = Place(row.file or str(path), row.line)
+        cells = typed_cells(row.cells) if SEPARATED.search(row.file or path.name) else dict(row.cells)
+        yield cells, lambda *_, place=place, **__: place
 
 
 def _twice(persona: Persona, ids: set[str], contents: dict[str, str]) -> Iterator[str]:
     """What a persona shares with an earlier one that it must not; it is one of the earlier ones from then on."""
+    if not persona.id.strip():
+        yield "id: is blank"
     if persona.id in ids:
         yield f"a second persona with id '{persona.id}'"
     ids.add(persona.id)

@@ -151,6 +151,8 @@ def balance(personas: Sequence[Persona]) -> Mapping[str, Mapping[str, int]]:
         "risk": [persona.risk for persona in personas],
         "speech": [persona.speech for persona in personas],
     }
+    for label in dict.fromkeys(name for persona in personas for name in persona.labels):
+        levels.setdefault(label, [persona.labels.get(label) for persona in personas])
     known = {attribute: [level for level in values if level] for attribute, values in levels.items()}
     return {attribute: dict(sorted(Counter(values).items())) for attribute, values in known.items() if values}
 

@@ -26,15 +26,14 @@ def whole_person_problems(context: BlockContext, personas: str, who: str, *path:
 
     Sets that are yet to be drawn or written have every field.
     """
-    from cbtrun.plugins.personas.files import persona_path, read_personas
+    from cbtrun.plugins.personas.files import personas_of
 
     block = context.study.personas.get(personas)
     options = block.options if block else {}
-    if block is None or block.using != "files" or not isinstance(name := options.get("path"), str):
+    if block is None or block.using != "files" or not isinstance(options.get("path"), str):
         return
     try:
-        found = persona_path(name, context.folder)
-        read = read_personas(found, options.get("columns"))[: options.get("first")] if found else []
+        read = personas_of(options, context.folder)
     except (CbtrunError, OSError):
         return  # whoever reads the set says what is wrong with it
     lacking = {one.id: lacks for one in read if (lacks := lacking_fields(one))}

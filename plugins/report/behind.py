@@ -152,7 +152,7 @@ def _reader(given: ReportInput, name: str) -> Callable[[Session], str | None]:
     if name.startswith("persona."):
         from cbtrun.plugin import persona_levels
 
-        levels = {id_: persona_levels(persona)[name] for id_, persona in given.personas.items()}
+        levels = {id_: persona_levels(persona).get(name) for id_, persona in given.personas.items()}
         return lambda session: levels.get(session.persona or "")
     return lambda session: level_of(session, name) or session.labels.get(name)
 

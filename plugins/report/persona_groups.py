@@ -99,6 +99,8 @@ def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
         "disclosure": lambda one: one.disclosure_style or "",
         "risk": lambda one: (one.risk or "").replace("-", " "),
     }
+    own = dict.fromkeys(label for one in personas for label in one.labels)
+    readers |= {label: partial(_label, label) for label in own if label not in readers}
     found: dict[str, dict[str, frozenset[str]]] = {}
     for name, read in readers.items():
         order = (
@@ -107,6 +109,10 @@ def _levels(personas: list[Persona]) -> Mapping[str, dict[str, frozenset[str]]]:
         ids = {level: frozenset(one.id for one in personas if read(one) == level) for level in order}
         found[name] = {level: members for level, members in ids.items() if members}
     return found
+
+
+def _label(name: str, persona: Persona) -> str:
+    return persona.labels.get(name, "")
 
 
 def _behind(

@@ -101,7 +101,8 @@ def check_block(context: BlockContext) -> list[Problem] | None:
     if problems:
         return problems
     _, problems = read_sessions(table, context.options, path)
-    problems += spelling_problems(table, context.options["factors"], path)
+    levelled = {**context.options.get("labels", {}), **context.options["factors"]}
+    problems += spelling_problems(table, levelled, path)
     return problems[:MOST_PROBLEMS] or _level_problems(context, table)
 
 

@@ -21,7 +21,7 @@ def spelling_problems(table: Table, factors: Mapping[str, str], path: Path) -> I
             if other != level and level not in told:
                 told.add(level)
                 what = (
-                    f"column '{column}': '{level}' and '{other}' are one number, and would be two levels of factor "
+                    f"column '{column}': '{level}' and '{other}' are one number, and would be two levels of "
                     f"'{factor}'; write it in one way, or name them as words (v1, v1.0)"
                 )
                 yield Problem(Place(row.file or str(path), row.line), "", what)

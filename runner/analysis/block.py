@@ -146,7 +146,7 @@ def _persona_levels(context: StageContext) -> dict[str, dict[str, str]]:
 def persona_levels(persona: Persona) -> dict[str, str]:
     """What `where` and `by` can ask of a persona: `persona.risk` ... -> its level; nothing of what is not known."""
     known = {attribute: getattr(persona, attribute) for attribute in PERSONA_ATTRIBUTES}
-    levels = {f"persona.{attribute}": str(value) for attribute, value in known.items() if value}
+    levels = {f"persona.{name}": str(value) for name, value in {**known, **persona.labels}.items() if value}
     phq9 = persona.phq9
     if phq9 is None:
         return levels

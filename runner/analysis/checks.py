@@ -80,6 +80,8 @@ def known_factors(study: StudyView) -> list[str]:
     """Every name that a session can have a level of."""
     sessions = study.sessions
     names = {*(name for arm in study.arms.values() for name in arm.factors), *sessions.factors, *sessions.labels}
+    patients = study.personas.get(sessions.personas)
+    names |= {f"persona.{label}" for label in _mapping(patients.options.get("labels") if patients else None)}
     seeds = [job for job in study.tune_jobs.values() if len(job.seeds) > 1]
     course = ["session_number"] if sessions.sessions > 1 else []
     return sorted({*names, *BUILT_IN, *course, *(["seed"] if seeds else [])})

@@ -8,16 +8,24 @@ from pathlib import Path
 
 import click
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_RIGHT = (errno.EACCES, errno.EROFS, errno.EPERM)
+
+
+def is_for_the_user(error: OSError) -> bool:
+    """Whether the user can mend it: a full disk, a path that may not be used, a reader that left."""
+    return error.errno in (*NO_SPACE, *NO_RIGHT, errno.EPIPE)
+
 
 def tell_disk_error(error: OSError) -> int:
     """Tell it and give the exit code; any other OSError is a bug of ours and is raised again."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_SPACE:
         click.echo(
             f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
             err=True,
         )
         return 4
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+    if error.errno in NO_RIGHT:
         click.echo(f"{error.filename}: {_not_allowed(error)}", err=True)
         return 2
     raise error

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.shared import runs_option
+
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder that holds the run folders.",
-)
+@runs_option
 @click.option(
     "--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists under `plugins:`."
 )

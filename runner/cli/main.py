@@ -20,6 +20,7 @@ from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
 from cbtrun.cli.runs import compare, view
 from cbtrun.cli.shared import (
+    RUN_FOLDER,
     allow_host_option,
     load,
     plugins_option,
@@ -42,6 +43,26 @@ class StudyGroup(click.Group):
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A command, whose fault (a plugin's, or ours) is told in few words: the user is to see whose, not a page of calls."""
+        from cbtrun.errors import CbtrunError
+
+        try:
+            return super().invoke(ctx)
+        except (CbtrunError, click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except OSError as error:
+            from cbtrun.cli.crashes import crash_of, is_of_a_plugin
+            from cbtrun.cli.disk_errors import is_for_the_user
+
+            if is_for_the_user(error) and not is_of_a_plugin(error):
+                raise
+            raise crash_of(error, ctx.meta.get(RUN_FOLDER)) from error
+        except Exception as error:
+            from cbtrun.cli.crashes import crash_of
+
+            raise crash_of(error, ctx.meta.get(RUN_FOLDER)) from error
 
 
 @click.group(cls=StudyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -96,7 +117,7 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
-    from cbtrun.errors import CbtrunError, SpecError
+    from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
     from cbtrun.pipeline import run_study
@@ -110,17 +131,10 @@ def run(
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         run_options = RunOptions(keys=keys, redo=frozenset(options.pop("redo")), **options)
-        folder = RunFolder(runs / study.name)
+        click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
-        try:
-            outcome = run_study(study, registry, folder, run_options)
-        except (CbtrunError, OSError):
-            raise
-        except Exception as error:  # of a plugin's, or ours: the user is to see whose, not a page of calls
-            from cbtrun.cli.crashes import crash_of
-
-            raise crash_of(error, folder) from error
+        outcome = run_study(study, registry, folder, run_options)
     return say_outcome(outcome, study)
 
 
@@ -268,6 +282,11 @@ def _code_of(arguments: list[str] | None) -> object:
         code = 130
     except CbtrunError as error:
         click.echo(str(error), err=True)
+        if error.__cause__ is not None and error.exit_code != 1:
+            from cbtrun.cli.crashes import cause_line
+
+            if line := cause_line(error):
+                click.echo(line, err=True)
         code = error.exit_code
     except OSError as error:
         from cbtrun.cli.disk_errors import tell_disk_error

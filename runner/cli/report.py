@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.shared import run_argument
+
 TABLES = {"csv": "csv", "md": "markdown", "latex": "latex"}
 FIGURES = ("svg", "pdf", "png")
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@run_argument
 @click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists, as for `run`.")
 @click.option(
     "formats", "--format", multiple=True, type=click.Choice(["html", *TABLES, *FIGURES]),

@@ -18,8 +18,22 @@ MOST_UNSCORED = 20
 MOST_DEVIATIONS = 10
 """From a registration that are told on the terminal; the report has all."""
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+RUN_FOLDER = "cbtrun.run_folder"
+"""Where a command's context keeps the run folder that it works in: the traceback of a fault goes there."""
+
+
+def _note_run_folder(context: click.Context, parameter: click.Parameter, path: Path) -> Path:  # click's
+    from cbtrun.files.run_folder import RunFolder
+
+    context.meta[RUN_FOLDER] = RunFolder(path)
+    return path
+
+
 run_argument = click.argument(
-    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
+    "run_folder",
+    metavar="RUN",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    callback=_note_run_folder,
 )
 set_option = click.option(
     "sets",

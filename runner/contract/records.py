@@ -83,12 +83,19 @@ class Persona(Record):
     """How they talk: pace, length, habits."""
     text: str = ""
     """A description in free words (a vignette, an intake form), shown to the model that plays them."""
+    labels: dict[str, str] = {}
+    """What else is known, name -> level (`diagnosis: OCD`): analyses and the report go by it, whoever plays them is not
+    told."""
+
+    def __hash__(self) -> int:
+        """Of who they are; `labels`, which has no hash, is left to the comparison."""
+        return hash((self.id, self.name, self.text, self.presenting_problem))
 
     @model_serializer(mode="wrap")
     def _what_is_known(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         known = self.model_fields_set
         kept: dict[str, Any] = dump(self)
-        return {name: value for name, value in kept.items() if name in known or value not in (None, "", [], ())}
+        return {name: value for name, value in kept.items() if name in known or value not in (None, "", [], (), {})}
 
 
 class FullPersona(Persona):

@@ -19,7 +19,7 @@ from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
-from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
+from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk, blame
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
@@ -245,7 +245,7 @@ class StagesAtWork:
     def _fail(self, stage: Stage, context: StageContext, tally: Tally, error: Exception) -> None:
         """A stage that raised: its own failure, or in an analysis a fault of ours, which must cost no other part."""
         if not isinstance(error, CbtrunError):
-            error.add_note(f"in the block `{stage.id}`, done by the plugin `{stage.options['using']}`")
+            blame(error, stage.options["using"], stage.id)
             if stage.block != "analysis":
                 raise error
             self.lost.lose(stage.id, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ def files_of(path: Path) -> list[Path]:
     if is_pattern(path):
         found = list(islice(_matching(path), MOST_FILES + 1))
     else:
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise SpecError.at(path, "may not be looked into; give yourself the right to, or name another folder")
         below = (one for one in path.rglob("*") if not any(part[0] == "." for part in one.relative_to(path).parts))
         found = list(islice(below, MOST_FILES + 1))
     if len(found) > MOST_FILES:

@@ -252,6 +252,7 @@ def test_subgroups_by_a_persona_s_attribute_come_from_the_study_s_persona_set(mo
         risk: str = "none"
         engagement_style: str = "open"
         disclosure_style: str = "gradual"
+        labels: Mapping[str, str] = field(default_factory=dict)
 
     patients = [Patient(f"p{at:02}", 4 if at < 5 else 15) for at in range(12)]
     monkeypatch.setattr(FakeContext, "personas", lambda _, name: patients if name == "eval" else [])

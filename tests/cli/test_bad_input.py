@@ -157,3 +157,11 @@ def test_what_may_not_be_read_is_not_called_unwritable(study_project: Make, shut
     assert said in ended.stderr
     assert "--runs" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "doctor", "run"])
+def test_runs_on_a_file_is_told_by_every_command_that_takes_it(study_project: Make, command: str) -> None:
+    project = study_project({"study.yaml": STUDY, "t.csv": TRANSCRIPTS, "afile": ""})
+    outcome = project.run(command, "study.yaml", "--runs", "afile")
+    assert outcome.code == 2
+    assert "'afile' is not a folder" in outcome.err

@@ -146,3 +146,12 @@ def test_a_folder_with_another_kind_of_file_names_it_and_the_way_out(tmp_path: P
     (tmp_path / "sound.wav").write_bytes(b"RIFF")
     with pytest.raises(SpecError, match=r"sound\.wav: unknown kind of file '\.wav'.* `path: sessions/\*\.txt`"):
         read_table(tmp_path)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("T: Hello.\n", encoding="utf-8")
+    monkeypatch.setattr("cbtrun.tables.file_set.os.access", lambda *_: False)  # root may look into every folder
+    with pytest.raises(SpecError, match="may not be looked into"):
+        read_table(tmp_path)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.analysis.block import persona_levels
 from cbtrun.contract.records import Persona
 from cbtrun.errors import SpecError
 from cbtrun.plugins.personas.files import read_personas
+from cbtrun.plugins.personas.sampled import balance
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.talks import persona
 
@@ -46,6 +48,14 @@ def test_a_csv_with_one_person_a_row_is_read(tmp_path: Path) -> None:
     assert [(one.id, one.text) for one in read_personas(path)] == [("a", "Sleeps badly."), ("b", "Drinks again.")]
 
 
+def test_a_csv_with_our_fields_gives_numbers_and_lists_and_blank_cells_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("id,text,age,symptoms,risk\na,Sleeps badly.,45,I wake,none\nb,Drinks.,,,\n", encoding="utf-8")
+    one, other = read_personas(path)
+    assert (one.age, one.symptoms, one.risk) == (45, ("I wake",), "none")
+    assert other.model_dump() == {"id": "b", "text": "Drinks."}
+
+
 def test_columns_of_others_become_one_text_in_words(tmp_path: Path) -> None:
     columns = {"id": "idx", "name": "client.name", "age": "client.age", "text": ["intake_form", "traits", "client"]}
     (one,) = read_personas(written(tmp_path / "p.jsonl", INTAKE), columns)
@@ -75,7 +85,8 @@ def test_a_row_in_others_keys_is_told_with_a_mapping_that_works(tmp_path: Path) 
         ({"a": "x"}, {"text": "b"}, "no column 'b'; it has: a"),
         ({"a": None}, {"text": "a"}, "nothing tells of this person"),
         ({"a": "x", "n": "old"}, {"text": "a", "age": "n"}, "age: expected"),
-        ({"id": "x", "text": " "}, None, "needs `id` and `text`"),
+        ({"id": "x", "text": " "}, None, "its `text` is empty, or no text; a persona needs `id` and `text`"),
+        ({"id": " ", "text": "x"}, None, "id: is blank"),
         ({"id": 3, "text": "x"}, None, "id: expected text, got 3"),
     ],
 )
@@ -109,3 +120,25 @@ def test_a_corpus_by_the_grammar_says_so_too(study_project: ProjectOf) -> None:
     )
     outcome = study_project({"study.yaml": study, "p.jsonl": json.dumps(VIGNETTE)}).run("validate", "study.yaml")
     assert "the grammar `g` needs every structured field" in outcome.err
+
+
+def test_labels_are_levels_of_a_person_beside_our_own_fields() -> None:
+    people = [
+        Persona(id="a", text="x", labels={"diagnosis": "OCD", "risk": "low"}),
+        Persona(id="b", text="y", risk="none", labels={"diagnosis": "MDD"}),
+    ]
+    assert [persona_levels(one) for one in people] == [
+        {"persona.diagnosis": "OCD", "persona.risk": "low"},
+        {"persona.diagnosis": "MDD", "persona.risk": "none"},
+    ]
+    assert balance(people)["diagnosis"] == {"MDD": 1, "OCD": 1}
+    assert len({*people}) == 2  # checks of fidelity keep what they know of a person
+
+
+@pytest.mark.parametrize("template", ["{{ about }}: {{ row['a b'] }}", "{% for k in row %}{{ row[k] }}: {% endfor %}"])
+def test_a_text_may_be_a_template_of_columns(tmp_path: Path, template: str) -> None:
+    path = written(tmp_path / "p.jsonl", {"about": "Counts.", "a b": None}, {"about": "Drinks.", "a b": ["x", 1.5]})
+    one, other = read_personas(path, {"text": template})
+    assert one.text.startswith("Counts.:")
+    assert "['x', 1.5]" in other.text or "x" in other.text
+    assert "None" not in one.text

@@ -52,3 +52,12 @@ def test_words_and_other_numbers_are_levels_of_their_own(tmp_path: Path) -> None
         "id,arm\n" + "".join(f"{n},{arm}\n" for n, arm in enumerate(("v1", "v1.0", "1", "2", "nan", "nan")))
     )
     assert list(spelling_problems(read_table(path), {"arm": "arm"}, path)) == []
+
+
+def test_a_label_in_two_spellings_is_told_too(study_project: Callable[[Mapping[str, str]], StudyProject]) -> None:
+    study = STUDY.replace("factors: {quality: quality}", "factors: {quality: quality}\n  labels: {site: site}")
+    assert study != STUDY
+    first, *rows = TRANSCRIPTS.splitlines()
+    text = "\n".join([f"{first},site", *(f"{row},{'7' if number else '7.0'}" for number, row in enumerate(rows))])
+    outcome = study_project({"study.yaml": study, "t.csv": text}).run("validate", "study.yaml")
+    assert "'7' and '7.0' are one number, and would be two levels of 'site'" in outcome.err
