@@ -68,8 +68,7 @@ def _exchanges(id_: str, rows: Sequence[Row], options: Mapping[str, Any], source
 def _in_cell(id_: str, row: Row, column: str, speaker: str, options: Mapping[str, Any], source: object) -> list[Line]:
     """The messages of a question or an answer, or the one text that it is."""
     value = cell(row, column)
-    columns = options["columns"]
-    if isinstance(value, list | tuple) and any(_key(one, columns, "role", ROLE_KEYS) for one in value):
+    if is_messages(value, options):
         return list(messages_of(row, column, options, source, f"session '{id_}': "))
     if isinstance(value, str):
         return _spoken(row, value, options) or [Line(row, speaker, value.strip())]
@@ -144,9 +143,9 @@ def _key(message: Any, columns: Mapping[str, str], ours: str, usual: Sequence[st
 
 
 def is_messages(value: Any, options: Mapping[str, Any]) -> bool:
-    """Whether a cell holds a list of messages."""
-    listed = isinstance(value, list | tuple)
-    return listed and any(_key(one, options["columns"], "role", ROLE_KEYS) for one in value)
+    """Whether a cell holds a list of messages, as such or as JSON."""
+    found = _json_list(value) if isinstance(value, str) else value
+    return isinstance(found, list | tuple) and any(_key(one, options["columns"], "role", ROLE_KEYS) for one in found)
 
 
 def is_spoken(row: Row, value: Any, options: Mapping[str, Any]) -> bool:

@@ -97,8 +97,8 @@ def row_schema() -> Json:
                 {"type": "array", "minItems": 2, "items": {"enum": ["therapist", "patient", "skip"]}},
             ],
             "description": "The file's word for a speaker -> `therapist`, `patient`, `skip` (e.g. for system messages; "
-            'counted), or `text` for a word before a colon that is no speaker; `""` is where nobody is named. Or a list, '
-            "`[patient, therapist]`: who is the first to speak in each conversation, and who the second; without a column of "
+            'counted), or `text` for what goes on with the turn before: a word before a colon that is no speaker, or `""`, '
+            "where nobody is named. Or a list, `[patient, therapist]`: who is the first to speak in each conversation, and who the second; without a column of "
             "speakers turns alternate. Needed unless rows are a question and an answer.",
         },
         "where": {

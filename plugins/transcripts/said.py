@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cbtrun.plugin import without_thinking
 
 TEXT_PARTS = ("text", "input_text", "output_text")
+ABSENT = ("nan", "NaN", "null", "NULL", "<NA>", "#N/A")
+"""What programs write into a table where nothing is. `None` is none of them: people answer so."""
+WRITTEN_OUT = re.compile(r"\[?\s{0,9}\{\s{0,9}(['\"])[\w -]{1,40}\1\s{0,9}:")
+"""How a list of messages, or an object, begins as JSON or Python writes it: `[{'role': ...}]`."""
 THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "thought")
 
 
@@ -36,6 +41,11 @@ def said_in(value: Any) -> Said:
     if is_absent(value):
         raise NotText("null" if value is None else "NaN")
     if isinstance(value, str):
+        stripped = value.strip()
+        if stripped in ABSENT:
+            raise NotText("null or NaN written as text")
+        if stripped[-1:] in ("]", "}") and WRITTEN_OUT.match(stripped):
+            raise NotText("a list or object written as text")
         return _without_thoughts(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _of_parts(value)

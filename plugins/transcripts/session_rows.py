@@ -114,16 +114,25 @@ def _facts(options: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def _with_text(id_: str, lines: Sequence[tuple[str, Line]], source: object) -> list[tuple[str, Line]]:
-    """The lines, those whose word is no speaker joined to the one before: `Note: ...` within a turn."""
+    """The lines, those whose word is no speaker (`Note: ...`, or none at all) joined to the one before."""
     joined: list[tuple[str, Line]] = []
     for part, line in lines:
         if part != TEXT:
             joined.append((part, line))
             continue
         if not joined:
-            raise at_row(source, line.row, f"session '{id_}': {told(line.speaker)} is text, and nobody spoke before it")
+            raise at_row(
+                source,
+                line.row,
+                f"session '{id_}': {told(line.speaker)} goes on with a turn, and nobody spoke before it",
+            )
         speaker, before = joined[-1]
-        joined[-1] = (speaker, before._replace(content=f"{before.content}\n{line.speaker}: {line.content}"))
+        if not isinstance(before.content, str) or not isinstance(line.content, str):
+            raise at_row(
+                source, line.row, f"session '{id_}': what goes on with the turn before is no text, or that is none"
+            )
+        more = f"\n{line.speaker}: {line.content}" if line.speaker else f" {line.content}"
+        joined[-1] = (speaker, before._replace(content=f"{before.content}{more}"))
     return joined
 
 

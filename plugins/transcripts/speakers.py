@@ -16,7 +16,7 @@ USUAL_SPEAKERS = {
 }
 """What `speakers` is for rows of a question and an answer where the study does not say it."""
 SKIP, TEXT = "skip", "text"
-"""A part that is left out, and a word that is no speaker but the beginning of what is said."""
+"""A part that is left out, and one that goes on with the turn before: its word is no speaker."""
 
 
 def parts_of(id_: str, lines: Sequence[Line], options: Mapping[str, Any], source: object) -> list[str]:
@@ -37,9 +37,8 @@ def _part(line: Line, mapped: Mapping[str, str], own: Mapping[str, str]) -> str 
 
 def _unknown(id_: str, line: Line, mapped: Mapping[str, str], nobody: str, source: object) -> NoReturn:
     if not line.speaker:
-        way_out = "takes such turns for somebody's, or leaves them out and counts them"
-        what = f"session '{id_}': {nobody}; `\"\": skip` (or therapist, patient) in `speakers` {way_out}"
-        raise at_row(source, line.row, what)
+        way_out = "leaves such turns out and counts them, and `text` lets them go on with the turn before"
+        raise at_row(source, line.row, f"session '{id_}': {nobody}; `\"\": skip` in `speakers` {way_out}")
     what = f"session '{id_}': unknown speaker {told(line.speaker)}; `speakers` maps: {', '.join(mapped)}"
     raise at_row(source, line.row, what)
 

@@ -92,3 +92,8 @@ def told_by_name(name: str, pattern: str, file: str) -> Mapping[str, str]:
     if found is None:
         raise SpecError.at(file, f"the name '{name}' is not of the form `file_name: {pattern}`")
     return dict(zip(fields, found.groups(), strict=True))
+
+
+def session_names(path: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """A name for each of the files that a folder or a pattern means."""
+    return dict(zip(files, distinct_names([below_home(one, path) for one in files]), strict=True))

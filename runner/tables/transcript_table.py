@@ -60,8 +60,8 @@ def _of_files(sources: Iterable[tuple[PurePath, Source]], path: Path, writing: W
         yield from (Row(row.line, row.cells) for row in read[0][3])
         return
     names = distinct_names([below for below, _, _, _ in read])
-    for (_, file, _, rows), name in zip(read, names, strict=True):
-        yield from _named(file, rows, name, writing)
+    for (_, file, _, held), name in zip(read, names, strict=True):
+        yield from _named(file, held, name, writing)
 
 
 def _named(file: object, rows: Iterable[Row], name: str, writing: Writing) -> Iterator[Row]:

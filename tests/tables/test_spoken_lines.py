@@ -31,6 +31,12 @@ def test_turns_begin_with_their_speakers(text: str, speakers: str) -> None:
     assert [row.cells["text"][0] for row in found] == list("abcd"[: len(speakers)])
 
 
+def test_a_number_that_stands_twice_is_still_one_of_turns() -> None:
+    text = "\n".join(f"{who}{at}: x" for at in (1, 2, 2, 3, 4, 5) for who in "TC")
+    found = [row.cells["speaker"] for row in turns_in([*text.splitlines(), "Note: y"], Path("t.txt"))]
+    assert found == [*"TC" * 6, "Note"]
+
+
 @pytest.mark.parametrize("text", ["P1: a\nP2: b\nP1: c", "SPEAKER_00: a\nSPEAKER_01: b", "T1: a\nC1: b\nT1: c"])
 def test_numbers_that_are_part_of_a_name_stay(text: str) -> None:
     found = [row.cells["speaker"] for row in turns_in(text.splitlines(), Path("t.txt"))]

@@ -49,7 +49,7 @@ def archived(source: Source, _: Writing) -> Iterator[Row]:
         def read(name: str) -> Any:
             return parsed(_text(member_bytes(archive, members[name], source), source), source)
 
-        header = next((read(name) for name in HEADERS if name in members), {})
+        header: Any = next((read(name) for name in HEADERS if name in members), {})
         samples = [_needed(read(name), source) for name in wanted]
     yield from _rows(sorted(samples, key=_by_id), header, source)
 
@@ -71,8 +71,9 @@ def _needed(sample: Any, source: Source) -> Mapping[str, Any]:
 def _by_id(sample: Mapping[str, Any]) -> tuple[bool, int, str, int]:
     """Samples in the order of their ids, numbers as numbers."""
     id_, epoch = sample.get("id"), sample.get("epoch")
-    number = int(id_) if str(id_).isdecimal() and len(str(id_)) < 16 else 0
-    return (not number, number, str(id_), epoch if isinstance(epoch, int) else 1)
+    text = str(id_)
+    number = int(text) if text.isdecimal() and len(text) < 16 else 0
+    return (not number, number, text, epoch if isinstance(epoch, int) else 1)
 
 
 def _rows(samples: list[Any], header: Any, source: Source) -> Iterator[Row]:

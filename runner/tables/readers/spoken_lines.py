@@ -116,13 +116,18 @@ def _alone(lines: Sequence[str], known: frozenset[str] | None) -> dict[int, tupl
 
 
 def _without_numbers(marks: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
-    """T1, C1, T2, C2 are T and C, and P1 and P2 are two: several speakers, whose every number ascends, number their turns."""
+    """T1, C1, T2, C2 are T and C, and P1 and P2 are two: several speakers whose numbers ascend number their turns.
+
+    A number may stand twice in a row (T3, T3) where a speaker has three others or more. Names without a number stay.
+    """
     numbers: dict[str, list[int]] = {}
     for name, _ in marks.values():
-        found = NUMBERED.match(name)
-        if found is None:
-            return marks
-        numbers.setdefault(found[1], []).append(int(found[2]))
-    if len(numbers) < 2 or any(held != sorted({*held}) for held in numbers.values()):
+        if found := NUMBERED.match(name):
+            numbers.setdefault(found[1], []).append(int(found[2]))
+    if len(numbers) < 2 or not all(_ascend(held) for held in numbers.values()):
         return marks
     return {at: (NUMBERED.sub(r"\1", name), text) for at, (name, text) in marks.items()}
+
+
+def _ascend(numbers: Sequence[int]) -> bool:
+    return list(numbers) == sorted(numbers) and (len({*numbers}) == len(numbers) or len({*numbers}) > 3)

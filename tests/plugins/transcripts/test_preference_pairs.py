@@ -56,6 +56,12 @@ LONG = ("Low.", "Since when?", "May.")
             EXPLICIT,
             ("Low.",),
         ),
+        (
+            {"chosen": json.dumps(talk("Low.", "Why?")), "rejected": json.dumps(talk("Low.", "Cheer up."))},
+            IMPLICIT,
+            ("Low.",),
+        ),
+        ({"prompt": "Low.", "chosen": json.dumps(talk("Low.", "Why?")), "rejected": "Cheer up."}, EXPLICIT, ("Low.",)),
         ({"prompt": text(*LONG, ""), "chosen": " Why?", "rejected": " Cheer up."}, EXPLICIT, LONG),
         (
             {"chosen": text("Low.", "Steps:\n\nFirst: rise."), "rejected": text("Low.", "Cheer up.")},

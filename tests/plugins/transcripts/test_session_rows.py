@@ -55,6 +55,9 @@ def turn(who: str, said: Any, **more: Any) -> dict[str, Any]:
         (["a", "b"], "a list"),
         ({"text": "hi"}, "an object"),
         (True, "of type bool"),
+        ("NaN", "null or NaN written as text"),
+        ("[{'role': 'user', 'content': 'hi'}\n {'role': 'x'}]", "a list or object written as text"),
+        ('{"text": "hi"}', "a list or object written as text"),
         ([{"type": "image_url", "image_url": {"url": "x"}}], "a content part of type 'image_url'"),
     ],
 )

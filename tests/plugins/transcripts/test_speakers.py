@@ -104,6 +104,17 @@ def test_a_word_that_is_no_speaker_is_part_of_what_is_said(tmp_path: Path) -> No
     )
 
 
+def test_what_nobody_is_named_for_may_go_on_with_the_turn_before(tmp_path: Path) -> None:
+    speakers = {"T": "therapist", "C": "patient", "": "text"}
+    rows = turns(("T", "How"), (None, "are you?"), ("C", "Low."))
+    (session,), _ = read(tmp_path, rows, TURNS, speakers)
+    assert told(session) == [("therapist", "How are you?"), ("patient", "Low.")]
+    with pytest.raises(SpecError, match="nobody spoke before it"):
+        read(tmp_path, rows[1:], TURNS, speakers)
+    with pytest.raises(SpecError, match="is no text, or that is none"):
+        read(tmp_path, [rows[0] | {"said": None}, *rows[1:]], TURNS, speakers)
+
+
 MESSAGES = {"session": "id", "messages": "m"}
 NAMES = {"T": "therapist", "C": "patient"}
 
