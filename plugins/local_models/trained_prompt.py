@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ChatMessage, WrongModel, write_atomically
-from cbtrun.plugins.local_models.chat_format import Chat, therapist_chat
+from cbtrun.plugins.local_models.chat_format import therapist_chat
+from cbtrun.plugins.local_models.chat_template import Chat
 from cbtrun.plugins.local_models.spoken_format import spoken_format
 
 if TYPE_CHECKING:
