@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from cbtrun.contract.records import Record
 from cbtrun.errors import StageError
-from cbtrun.files.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
-from cbtrun.files.record_list import lines_of
+from cbtrun.files.plain_files import inside, open_plain, refuse_strange_files, remove_parts, write_parts
+from cbtrun.files.record_list import bounded_lines, lines_of, not_as_written
 
 R = TypeVar("R", bound=Record)
+REPORT_FILES = "report.files"
+"""The list of what the report wrote."""
+MOST_LISTED = 2**20
 
 
 class RunFolder:
@@ -52,6 +55,22 @@ class RunFolder:
     def progress(self) -> Path:
         """How far the stage in progress is, while one is."""
         return self.path / "running.txt"
+
+    def report_files(self) -> list[Path] | None:
+        """The files of the report as its stage listed them, its page first; none where there is no list.
+
+        Raises StageError for a list that is none, and for a path in it that leads out of the folder.
+        """
+        try:
+            with (self.path / REPORT_FILES).open("rb") as file:
+                names = file.read(MOST_LISTED).decode().splitlines()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise StageError(
+                f"{self.path / REPORT_FILES}: no list of files; take it away and run the study again"
+            ) from None
+        return [inside(self.path, name) for name in names]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -111,10 +130,16 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
-    """Records of a JSON-lines file."""
-    with path.open("rb") as file:
-        adapter = TypeAdapter(kind)
-        return [adapter.validate_json(line) for line in file if line.strip()]
+    """Records of a JSON-lines file. Raises StageError with the line that is no such record."""
+    adapter = TypeAdapter(kind)
+    found = []
+    for number, line in enumerate(bounded_lines(path), start=1):
+        if line.strip():
+            try:
+                found.append(adapter.validate_json(line))
+            except ValidationError as error:
+                raise not_as_written(f"{path}:{number}", error) from None
+    return found
 
 
 def write_json(path: Path, value: object) -> None:

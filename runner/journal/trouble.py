@@ -33,6 +33,8 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise trouble(path, error) from error
+    except UnicodeDecodeError as error:  # of a name or a message of SQLite's that quotes the file
+        raise damaged(path, "bytes that are no text (UTF-8)") from error
 
 
 def trouble(path: Path, error: sqlite3.Error) -> CbtrunError:

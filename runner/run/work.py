@@ -20,8 +20,7 @@ from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
-from cbtrun.files.plain_files import inside
-from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
+from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
 from cbtrun.results.left_out import left_out
@@ -38,7 +37,7 @@ from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import Due, due
+from cbtrun.run.up_to_date import CHANGED, Due, due
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -118,10 +117,12 @@ class StagesAtWork:
         now = StageMark(*self._prints(RESULTS, failed), code=stage_code(RESULTS, self.study, self.registry))
         kept = self.journal.stage(RESULTS.id)
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
-        if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
+        wanted = due(kept, now, output, trains=False, talks=False)
+        if wanted.what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
             self._note_gaps(self.inputs.results())
             return
+        self._note_change(RESULTS.id, wanted)
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
         rated = self.inputs.rated()
@@ -140,6 +141,11 @@ class StagesAtWork:
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+
+    def _note_change(self, stage: str, wanted: Due) -> None:
+        """Note that somebody, or a disk, changed what a stage had written: what stood there may have been read."""
+        if wanted.why == CHANGED:
+            self.outcome.changed.append(stage)
 
     def _note_gaps(self, results: Results) -> None:
         self.outcome.unscored = nothing_scored(results, self.study)
@@ -216,6 +222,7 @@ class StagesAtWork:
 
     def _work(self, stage: Stage, now: StageMark, wanted: Due) -> None:
         tally = Tally()
+        self._note_change(stage.id, wanted)
         if wanted.what == "work":
             self.journal.unmark_stage(stage.id)
         if stage.block == "tune" and stage.id in self.options.redo:  # a job goes on from what it finds in its folder
@@ -262,7 +269,7 @@ class StagesAtWork:
         if stage.block == "report":
             self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
-            write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
+            write_atomically(self.folder.path / REPORT_FILES, "".join(f"{name}\n" for name in names))
         else:
             kept = without_forgotten(self._stones, stage.block, result)
             write_records(output_path(self.folder, stage.block, stage.name), kept)
@@ -357,20 +364,14 @@ class StagesAtWork:
             self.registry.tell(observer, note)
             self._progress.show(note)
 
-    @property
-    def _report_list(self) -> Path:
-        return self.folder.path / "report.files"
-
     def _output_digest(self, stage: Stage) -> str | None:
         """SHA-256 of what a stage wrote, or none when some of it is not there."""
         if stage.block != "report":
             path = output_path(self.folder, stage.block, stage.name)
             # A file without a person who was forgotten stands for the one it was: nothing that reads it is done again.
             return stood_for(self._stones, file_digest(path)) if path.exists() else None
-        if not self._report_list.exists():
-            return None
-        files = [inside(self.folder.path, line) for line in self._report_list.read_text().splitlines()]
-        if not all(file.exists() for file in files):
+        files = self.folder.report_files()
+        if files is None or not all(file.is_file() for file in files):
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])

@@ -11,6 +11,10 @@ from cbtrun.errors import SpecError
 
 MOST_BYTES = 2**30
 """Largest file, unpacked: a few bytes of gzip can stand for terabytes."""
+PACKED_AT_MOST, ALWAYS_READ = 100, 2**27
+"""How many times its size a packed file may unpack to, and how many bytes whatever its size. Talk packs five to one."""
+MOST_ROWS = 2_000_000
+"""Of a table: each row takes some 500 bytes of memory."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -63,10 +67,19 @@ def _unpacked(path: Path) -> bytes:
             size = path.stat().st_size
             content = path.read_bytes() if size <= MOST_BYTES else None
         else:
+            most = most_unpacked(path)
             with gzip.open(path) as file:
-                content = file.read(MOST_BYTES + 1)
+                content = file.read(most + 1)
+            if len(content) > most:
+                content = None
     except (OSError, EOFError, zlib.error) as error:
         raise SpecError.at(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if content is None or len(content) > MOST_BYTES:
-        raise SpecError.at(path, f"holds more than {MOST_BYTES // 2**20:,} MiB; split it, or write it as Parquet")
+    if content is None:
+        most = MOST_BYTES if path.suffix.lower() != ".gz" else most_unpacked(path)
+        raise SpecError.at(path, f"holds more than {most // 2**20:,} MiB; split it, or write it as Parquet")
     return content
+
+
+def most_unpacked(path: Path) -> int:
+    """Bytes that a packed file may unpack to, by its size."""
+    return min(MOST_BYTES, max(ALWAYS_READ, PACKED_AT_MOST * path.stat().st_size))

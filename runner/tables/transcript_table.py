@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from cbtrun.errors import SpecError
 from cbtrun.tables.file_set import files_of, is_pattern, session_names, told_by_name
 from cbtrun.tables.readers import csv_rows, json_rows, parquet_rows, spoken_lines, subtitles
 from cbtrun.tables.row import AS_FOUND, Reader, Row, Table, Writing
+from cbtrun.tables.text_file import MOST_ROWS
 
 READERS: dict[str, Reader] = {
     ".csv": csv_rows.rows,
@@ -37,11 +39,14 @@ def read_table(path: Path, writing: Writing = AS_FOUND) -> Table:
     if path.is_dir() or is_pattern(path):
         files = files_of(path)
         names = session_names(path, files)
-        rows = tuple(row for one in files for row in _of_session(one, names[one], writing))
+        each = (row for one in files for row in _of_session(one, names[one], writing))
     elif ending(path) in TALKS:
-        rows = tuple(_of_session(path, path.name.partition(".")[0], writing))
+        each = _of_session(path, path.name.partition(".")[0], writing)
     else:
-        rows = tuple(_reader(path)(path, writing))
+        each = _reader(path)(path, writing)
+    rows = tuple(islice(each, MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise SpecError.at(path, f"more than {MOST_ROWS:,} rows; split it")
     if not rows:
         raise SpecError.at(path, "holds no rows")
     return Table(tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)
