@@ -242,10 +242,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
     import gc
 
+    from cbtrun.cli.signals import ended_like_ctrl_c
     from cbtrun.keys.terminal import guarded_output
 
     gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
-    with guarded_output():
+    with guarded_output(), ended_like_ctrl_c():
         code = _with_what_was_not_said(exit_code_of(arguments))
     gc.freeze()  # or the interpreter looks for rubbish among all that once more while it ends: 0.4 s after a run
     sys.exit(code)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from cbtrun.contract.records import Record
-from cbtrun.errors import StageError
-from cbtrun.files.plain_files import inside, open_plain, refuse_strange_files, remove_parts, write_parts
+from cbtrun.errors import StageError, StopRun
+from cbtrun.files.folder_hold import Hold, holder_of
+from cbtrun.files.plain_files import inside, refuse_strange_files, remove_parts, write_parts
 from cbtrun.files.record_list import bounded_lines, lines_of, not_as_written
 
 R = TypeVar("R", bound=Record)
@@ -35,6 +35,7 @@ class RunFolder:
             )
         refuse_strange_files(path)
         self.path = path
+        self._hold: Hold | None = None
 
     @property
     def journal(self) -> Path:
@@ -74,44 +75,35 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises StageError when another cbtrun holds it."""
+        """Hold the folder for this process.
+
+        Raises StageError when another cbtrun holds it, or when the disk knows no locks.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(open_plain(self._pid, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StageError(_held(self.path, _pid_in(file))) from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+        self._hold = Hold(self.path)
+        try:
             remove_parts(self.path)
             yield
+        finally:
+            self._hold.release()
+            self._hold = None
+
+    def check_hold(self) -> None:
+        """Raises StopRun when the folder that this process holds is no longer the one at its path."""
+        if self._hold is not None:
+            self._hold.check()
+
+    def is_held(self) -> bool:
+        """Whether what is written at its path goes into the folder that this process holds."""
+        try:
+            self.check_hold()
+        except StopRun:
+            return False
+        return True
 
     def held_by(self) -> int | None:
-        """Process id of the cbtrun that is running in this folder, or none."""
-        if not self._pid.exists():
-            return None
-        with os.fdopen(open_plain(self._pid, os.O_RDONLY)) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _pid_in(file)
-        return None
-
-    @property
-    def _pid(self) -> Path:
-        return self.path / "running.pid"
-
-
-def _pid_in(file: TextIO) -> int:
-    """The process id that a lock file holds; 0 for anything else."""
-    file.seek(0)
-    found = file.read(20).strip()
-    return int(found) if found.isascii() and found.isdigit() else 0
-
-
-def _held(path: Path, pid: int) -> str:
-    return f"{path}: another cbtrun (process {pid}) is running in this folder; wait for it, or give the study another name (--set study=NAME)"
+        """Process id of the cbtrun that is running in this folder, 0 where it is not told, or none."""
+        return holder_of(self.path)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -62,8 +62,9 @@ class Fault:
     """`fault` and `limited` were tried again; `refused` was not."""
 
     def row(self) -> Row:
-        """The fault in the order of the table's columns."""
-        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind)
+        """The fault in the order of the table's columns. Half a character in a server's words must not lose it."""
+        told = self.error.encode("utf-8", "replace").decode()
+        return (self.key, self.stage, self.model, self.role, told, self.label, self.kind)
 
 
 @dataclass(frozen=True)

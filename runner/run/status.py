@@ -23,9 +23,9 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
         raise StageError(f"{folder.path}: no run folder of cbtrun (there is no {folder.journal.name} in it)")
     lock = lock_of(folder)
     pid = folder.held_by()
-    state = f"running (process {pid})" if pid else "not running"
+    state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
-    if pid and folder.progress.exists():
+    if pid is not None and folder.progress.exists():
         yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:

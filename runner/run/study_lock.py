@@ -40,6 +40,12 @@ class _Spec(BaseModel):
     sources: dict[str, str]
 
 
+class _Place(BaseModel):
+    host: str
+    folder: str
+    inode: int
+
+
 class _Lock(BaseModel):
     """What is read of a lock file again; older ones lack some of it."""
 
@@ -47,6 +53,7 @@ class _Lock(BaseModel):
 
     study: str = ""
     spec: _Spec | None = None
+    place: _Place | None = None
     started: str = ""
     cbtrun: str = ""
     python: str = ""
@@ -59,14 +66,35 @@ class _Lock(BaseModel):
 
 def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
     """Write the lock file. Raises StageError when the folder was made by another spec file, unless `take_over`."""
-    made_by = lock_of(folder).get("spec", {}).get("file")
+    lock = lock_of(folder)
+    made_by = (lock.get("spec") or {}).get("file")
     here = str(study.path.resolve())
     if made_by not in (None, here) and not take_over:
         raise StageError(
             f"{folder.path}: this run folder was made by {made_by}, not by {here}; give the study another name "
             f"(--set study=NAME), or go on in it with --take-over if the file was only moved"
         )
-    write_atomically(folder.lock_file, yaml.safe_dump(_content(study, registry), sort_keys=False, allow_unicode=True))
+    content = _content(study, registry)
+    # A copy says where it comes from until the user has said that it is the one to go on in.
+    content["place"] = lock["place"] if copied_from(folder) and not take_over else _place(folder)
+    write_atomically(folder.lock_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def copied_from(folder: RunFolder) -> str:
+    """Where the run folder was made that this one is a copy of; empty for one that is where it was made.
+
+    A folder keeps its number on the disk when it is moved or mounted elsewhere, and a copy gets another.
+    """
+    made = lock_of(folder).get("place")
+    if not made or made == _place(folder) or made["inode"] == folder.path.stat().st_ino:
+        return ""
+    where = "this machine" if made["host"] == platform.node() else made["host"]
+    return f"{made['folder']} on {where}"
+
+
+def _place(folder: RunFolder) -> dict[str, str | int]:
+    """By what a copy of a run folder is told."""
+    return {"host": platform.node(), "folder": str(folder.path.resolve()), "inode": folder.path.stat().st_ino}
 
 
 def lock_of(folder: RunFolder) -> dict[str, Any]:
@@ -86,7 +114,7 @@ def lock_of(folder: RunFolder) -> dict[str, Any]:
 def local_plugins_of(folder: RunFolder) -> list[Path]:
     """The Python files beside the study that the run was made with."""
     lock = lock_of(folder)
-    start = Path(lock.get("spec", {}).get("file", ".")).parent
+    start = Path((lock.get("spec") or {}).get("file", ".")).parent
     return [start / name for name in StudyView(lock.get("resolved", {})).plugins]
 
 
@@ -101,7 +129,7 @@ def study_of_run(folder: RunFolder, registry: Registry) -> Study:
     from cbtrun.study.spec import node_of
 
     lock = lock_of(folder)
-    if "resolved" not in lock or "spec" not in lock:
+    if "resolved" not in lock or not lock.get("spec"):
         raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
     place = Place(str(folder.lock_file))
     spec = lock["spec"]

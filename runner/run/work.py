@@ -19,7 +19,7 @@ from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
-from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
+from cbtrun.errors import CbtrunError, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk
 from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
@@ -35,7 +35,7 @@ from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
-from cbtrun.run.study_lock import lock_of
+from cbtrun.run.study_lock import copied_from, lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.run.up_to_date import CHANGED, Due, due
 from cbtrun.study.graph import Stage
@@ -77,6 +77,7 @@ class StagesAtWork:
         self._failed: list[Failure] = []
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
+        self._copied_from = copied_from(folder)
 
     def together(self, wave: Wave) -> None:
         """Do the stages of a wave, as many at once as it allows; failures come in the order of the study."""
@@ -296,6 +297,7 @@ class StagesAtWork:
 
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
+        desk.before_asking = self._before_asking
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
         if wanted.what == "replay" or self.options.embedded_alone:
@@ -320,6 +322,16 @@ class StagesAtWork:
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
         return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
+    def _before_asking(self, model: str) -> None:
+        """Look whether the folder is still ours, and the one that calls are to be paid in."""
+        self.folder.check_hold()
+        if self._copied_from and is_remote(self.study, self.registry, model):
+            what = (
+                f"{self.folder.path} is a copy of {self._copied_from}: calls that the original makes, or has made since, would "
+                "be paid for twice. If this is the one to go on in, say --take-over"
+            )
+            raise CopiedRun([Problem(Place(str(self.folder.path)), "", what)])
 
     def _costs(self, model: str) -> bool:
         """Whether a call costs money or a GPU's time: an embedded model is asked again for nothing."""
@@ -360,6 +372,7 @@ class StagesAtWork:
         return tell
 
     def _tell(self, note: StageNote, observer: str) -> None:
+        self.folder.check_hold()  # before anything is written where the folder was
         with self._books:
             self.registry.tell(observer, note)
             self._progress.show(note)
