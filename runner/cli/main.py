@@ -67,7 +67,7 @@ def cli() -> None:
 @plugins_option
 @click.option("--consent-remote", is_flag=True, help="Allow transcripts of real people to be sent to remote models.")
 @click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
-@click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made.")
+@click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made, or that is a copy.")
 @click.option(
     "--redo",
     multiple=True,

@@ -41,8 +41,8 @@ def guarded_output() -> Iterator[None]:
 
 
 def unwritten() -> str:
-    """Why something that was to be printed was not, although somebody could have read it; empty where all was."""
-    return next((one.refused for one in (sys.stdout, sys.stderr) if isinstance(one, GuardedStream) and one.refused), "")
+    """Why standard output is not whole, although somebody could have read it; empty where all was written."""
+    return sys.stdout.refused if isinstance(sys.stdout, GuardedStream) else ""
 
 
 class GuardedStream:

@@ -129,3 +129,17 @@ def test_a_terminal_of_another_time_gets_what_it_can_show() -> None:
     with redirect_stderr(io.TextIOWrapper(raw, encoding="ascii", errors="strict")), guarded_output():
         click.echo("Été 日本", err=True)
     assert raw.getvalue() == b"\\xc9t\\xe9 \\u65e5\\u672c\n"
+
+
+@pytest.mark.parametrize("name", [".env", ".config/cbtrun/hosts.yaml"])
+def test_files_of_keys_and_hosts_that_are_no_text_are_told_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    project = StudyProject(tmp_path)
+    for file, text in {"study.yaml": STUDY, "t.csv": TRANSCRIPTS, name: ""}.items():
+        project.write(file, text)
+    (tmp_path / name).write_bytes(b"\xff\xfe=1\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    done = project.run()
+    assert (done.code, Path(name).name in done.err) == (2, True), done
