@@ -39,7 +39,7 @@ def read_table(path: Path, writing: Writing = AS_FOUND) -> Table:
     if path.is_dir() or is_pattern(path):
         files = files_of(path)
         names = session_names(path, files)
-        each = (row for one in files for row in _of_session(one, names[one], writing))
+        each: Iterator[Row] = (row for one in files for row in _of_session(one, names[one], writing))
     elif ending(path) in TALKS:
         each = _of_session(path, path.name.partition(".")[0], writing)
     else:
