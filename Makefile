@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(i
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: quickstart test test-slow test-browser coverage lint schemas constraints clean
+.PHONY: quickstart test fuzz test-slow test-browser coverage lint schemas constraints clean
 
 quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
@@ -28,6 +28,10 @@ test-browser: $(VENV)/.installed-dev
 # How much of the source the fast tests run through, by file; told, not asked for.
 coverage: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not gpu and not browser" --cov=cbtrun --cov-report=term:skip-covered
+
+# Breaks things at random for an hour; the last line is JSON. SECONDS_OF_IT=600 SEED=7 for less, and others.
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.fuzz --seconds $(or $(SECONDS_OF_IT),3600) --seed $(or $(SEED),1) --keep build/findings
 
 lint: $(VENV)/.installed-dev build/typing
 	$(VENV)/bin/ruff check .

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cbtrun.contract.records import Failure
 from cbtrun.contract.study_view import StudyView, view_of
-from cbtrun.errors import CbtrunError, ConsentMissing, Place, Problem, StopRun, WouldAsk
+from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem, StopRun, WouldAsk
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
@@ -267,7 +267,7 @@ class StageContext:
             for index, unit in waiting:
                 try:
                     results[index] = await work(unit)
-                except (StopRun, ConsentMissing, WouldAsk):
+                except (StopRun, ConsentMissing, CopiedRun, WouldAsk):
                     raise
                 except CbtrunError as error:
                     stage = f"{self.stage}.{self.name}" if self.name else self.stage

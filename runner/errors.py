@@ -2,7 +2,8 @@
 
     CbtrunError            the user can mend it: no traceback, exit 2 (or the code the class names)
     ├── SpecError          the study file, or a file it names
-    │   └── ConsentMissing words of real people would have left this machine
+    │   ├── ConsentMissing words of real people would have left this machine
+    │   └── CopiedRun      a copy of a run folder would have paid for what the original may have paid for
     ├── PluginError        a plugin is unknown, broken or not allowed to load
     ├── ModelError         a model could not be opened, or refused a request for good
     │   └── Refusal        ... and would refuse any other request too
@@ -83,6 +84,10 @@ class SpecError(CbtrunError):
 
 class ConsentMissing(SpecError):
     """Words of real people would have been sent to a remote model without consent. Ends the run: no unit goes on without."""
+
+
+class CopiedRun(SpecError):
+    """The run folder is a copy, and nobody has said yet that it is the one to go on in. Ends the run before a paid call."""
 
 
 class PluginError(CbtrunError):

@@ -58,8 +58,12 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             run = StagesAtWork(study, registry, folder, options, journal)
             try:
                 return _all_stages(run, stages)
+            except OSError:
+                folder.check_hold()  # the folder is gone: that, and not the file in it, is to be told
+                raise
             finally:
-                run.outcome.failure_list = write_failures(folder, run.outcome.failures)
+                if folder.is_held():
+                    run.outcome.failure_list = write_failures(folder, run.outcome.failures)
 
 
 def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:

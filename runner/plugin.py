@@ -111,7 +111,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
     "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
-    "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results",
+    "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results results_in",
     "cbtrun.scores.rated_sets": "RatedSet",
     "cbtrun.statistics.clustered": "clustered_interval",
     # Files that people write: YAML with places, tables, patterns, templates

@@ -248,6 +248,7 @@ from cbtrun.results.records import GroupSummary as GroupSummary
 from cbtrun.results.records import OutcomeSummary as OutcomeSummary
 from cbtrun.results.records import Results as Results
 from cbtrun.results.records import read_results as read_results
+from cbtrun.results.records import results_in as results_in
 from cbtrun.run.study_lock import lock_of as lock_of
 from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
 from cbtrun.scores.rated_sets import RatedSet as RatedSet

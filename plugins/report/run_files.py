@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.plugin import Persona, Results, RunFolder, Session, StageError, lock_of, read_records, read_results
+from cbtrun.plugin import Persona, Results, RunFolder, Session, StageError, lock_of, read_records, results_in
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,4 @@ def read_run(folder: Path) -> RunFiles:
     run = RunFolder(folder)
     if not run.results.exists():
         raise StageError(f"{folder}: there is no results.json; give the folder of a finished run, like runs/quickstart")
-    try:
-        results = read_results(run.results.read_bytes())
-    except ValueError as error:
-        raise StageError(f"{run.results}: not the results of a run: {error}") from None
-    return RunFiles(folder, results, lock_of(run))
+    return RunFiles(folder, results_in(run.results), lock_of(run))

@@ -88,6 +88,8 @@ class CallDesk:
     """Model -> why what this stage says may not be sent to it, in words; none where it may."""
     replays: Callable[[str], bool] = lambda model: False  # noqa: ARG005 - every model may be asked
     """Whether a model is answered from the journal alone: only the code has changed since the stage was paid for."""
+    before_asking: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing to look at, whatever the name
+    """Looked at before a new call of a model: raises what ends the run when it may not be made."""
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
@@ -139,6 +141,7 @@ class CallDesk:
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
         if self.replays(name):
             raise WouldAsk(f"model '{name}' would be asked anew")
+        self.before_asking(name)
         # No model hears whose call it is.
         seeded = replace(request, seed=derive_seed(self.seed, drawn), label="", about="")
         fault = Fault(key, self.stage, name, request.draw.role, "", request.label)

@@ -89,7 +89,7 @@ def cli() -> None:
 @plugins_option
 @click.option("--consent-remote", is_flag=True, help="Allow transcripts of real people to be sent to remote models.")
 @click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
-@click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made.")
+@click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made, or that is a copy.")
 @click.option(
     "--redo",
     multiple=True,
@@ -258,17 +258,28 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs a command and ends the process with its exit code."""
     import gc
 
-    from cbtrun.keys.hiding import hidden_output
+    from cbtrun.cli.signals import ended_like_ctrl_c
+    from cbtrun.keys.terminal import guarded_output
 
     gc.set_threshold(50_000, 20, 20)  # modules and records live on: looking for rubbish among them took a sixth
-    with hidden_output():
-        code = _code_of(arguments)
+    with guarded_output(), ended_like_ctrl_c():
+        code = _with_what_was_not_said(exit_code_of(arguments))
     gc.freeze()  # or the interpreter looks for rubbish among all that once more while it ends: 0.4 s after a run
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
-def _code_of(arguments: list[str] | None) -> object:
-    """The exit code of a command, its error told."""
+def _with_what_was_not_said(code: int) -> int:
+    """The exit code, 4 where all went well but what was to be printed could not be: the file that takes it is not whole."""
+    from cbtrun.keys.terminal import unwritten
+
+    if code or not (why := unwritten()):
+        return code
+    click.echo(f"what was to be printed could not all be written ({why}); what the command did is done", err=True)
+    return 4
+
+
+def exit_code_of(arguments: list[str] | None) -> int:
+    """Run a command and tell its error; gives its exit code. Raises what is a bug of ours."""
     from cbtrun.errors import CbtrunError
 
     code: object
@@ -292,7 +303,7 @@ def _code_of(arguments: list[str] | None) -> object:
         from cbtrun.cli.disk_errors import tell_disk_error
 
         code = tell_disk_error(error)
-    return code
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

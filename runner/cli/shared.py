@@ -131,7 +131,9 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     _say_gaps(outcome)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
-    if not outcome.failures and not outcome.done:
+    for stage in outcome.changed:
+        click.echo(f"{stage}: what it had written was changed since; it was made again", err=True)
+    if not outcome.failures and not outcome.done and not outcome.changed:
         click.echo("Nothing to do: every stage is up to date.")
     if outcome.promise is not None:
         click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
@@ -159,10 +161,10 @@ def _say_gaps(outcome: Outcome) -> None:
 def finding_of(outcome: Outcome, study: Study) -> str:
     """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
     from cbtrun.analysis.headline import headline_of
-    from cbtrun.results.records import read_results
+    from cbtrun.results.records import results_in
 
     if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
         return ""
-    results = read_results(outcome.folder.results.read_bytes())
+    results = results_in(outcome.folder.results)
     found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
     return found.sentence if found is not None else ""

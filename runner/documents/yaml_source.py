@@ -119,6 +119,22 @@ def parse_yaml(text: str, name: str, *, number_keys: bool = False, lines: bool =
     return node
 
 
+def check_bounds(text: str, name: str) -> None:
+    """Raises SpecError for a text that is no YAML, nested too deep, or too large once aliases are expanded; and for tags."""
+    composer = _Composer(text, name, number_keys=True, lines=True)
+    try:
+        composer.document()
+    except yaml.YAMLError as error:
+        raise SpecError([_syntax_problem(error, text, name, True)]) from None
+    if tags := [one for one in composer.problems if one.what.startswith("tag ")]:
+        raise SpecError(tags)
+
+
+def text_in(path: Path) -> str:
+    """The text of a YAML file. Raises SpecError for one that is too long, no file, or no text."""
+    return _text(_content(path, str(path)), str(path))
+
+
 def _content(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():

@@ -1,4 +1,7 @@
-"""Records kept as their JSON lines and read one at a time: a study of thousands of sessions fits into memory."""
+"""Records kept as their JSON lines and read one at a time: a study of thousands of sessions fits into memory.
+
+A file of records may have been edited, cut off, or written by anybody: a line that is no such record is told with its place.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,16 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar, cast, overload
+from typing import BinaryIO, Generic, TypeVar, cast, overload
+
+from pydantic import ValidationError
 
 from cbtrun.contract.records import Record
+from cbtrun.errors import StageError
 
 R = TypeVar("R", bound=Record)
+LONGEST_LINE = 2**26
+"""Bytes of one record: a session of a thousand long turns takes one hundredth."""
 
 
 class FileLines(Sequence[bytes]):
@@ -21,11 +29,10 @@ class FileLines(Sequence[bytes]):
         self._path = path
         self._starts = array("q")  # bytes from the start of the file
         start = 0
-        with path.open("rb") as file:
-            for line in file:
-                if line.strip():
-                    self._starts.append(start)
-                start += len(line)
+        for line in bounded_lines(path):
+            if line.strip():
+                self._starts.append(start)
+            start += len(line)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -51,10 +58,12 @@ class FileLines(Sequence[bytes]):
         return found
 
     def __iter__(self) -> Iterator[bytes]:
+        return (line.rstrip(b"\r\n") for line in bounded_lines(self._path) if line.strip())
+
+    def place(self, at: int) -> str:
+        """File and line of the record at a place, for messages."""
         with self._path.open("rb") as file:
-            for line in file:
-                if line.strip():
-                    yield line.rstrip(b"\r\n")
+            return f"{self._path}:{file.read(self._starts[at]).count(10) + 1}"
 
 
 class PackedLines(Sequence[bytes]):
@@ -113,7 +122,7 @@ class RecordList(Sequence[R], Generic[R]):
     def __getitem__(self, index: int | slice) -> R | RecordList[R]:
         if isinstance(index, slice):
             return RecordList(self.kind, self.lines[index])
-        return self.kind.model_validate_json(self.lines[index])
+        return self._record(self.lines[index], index)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -121,7 +130,41 @@ class RecordList(Sequence[R], Generic[R]):
     __hash__ = None  # type: ignore[assignment]  # as a list's
 
     def __iter__(self) -> Iterator[R]:
-        return map(self.kind.model_validate_json, self.lines)
+        return (self._record(line, at) for at, line in enumerate(self.lines))
+
+    def _record(self, line: bytes, at: int) -> R:
+        try:
+            return self.kind.model_validate_json(line)
+        except ValidationError as error:
+            if not isinstance(self.lines, FileLines):
+                raise
+            raise not_as_written(self.lines.place(at % len(self.lines)), error) from None
+
+
+def bounded_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file with their breaks. Raises StageError for one that is too long to be a record."""
+    with path.open("rb") as file:
+        yield from _bounded(file, path)
+
+
+def _bounded(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise StageError(f"{path}:{number}: a line of over {LONGEST_LINE // 2**20} MiB, which cbtrun did not write")
+        yield line
+
+
+def not_as_written(place: object, error: ValidationError) -> StageError:
+    """What to tell of a file of a run folder that holds something else than cbtrun writes there. Shows no words of it."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    at = ".".join(map(str, first["loc"]))[:80]
+    what = f"{at}: {first['msg'][:200]}" if at else first["msg"][:200]
+    return StageError(
+        f"{place}: not as cbtrun wrote it ({what}). It was changed or damaged, or is of another version; put back a sound "
+        "copy, or take the file away and run the study again: kept replies are not asked for again"
+    )
 
 
 def line_of(record: Record) -> bytes:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from cbtrun.contract.records import Record
-from cbtrun.errors import StageError
-from cbtrun.files.plain_files import open_plain, refuse_strange_files, remove_parts, write_parts
-from cbtrun.files.record_list import lines_of
+from cbtrun.errors import StageError, StopRun
+from cbtrun.files.folder_hold import Hold, holder_of
+from cbtrun.files.plain_files import inside, refuse_strange_files, remove_parts, write_parts
+from cbtrun.files.record_list import bounded_lines, lines_of, not_as_written
 
 R = TypeVar("R", bound=Record)
+REPORT_FILES = "report.files"
+"""The list of what the report wrote."""
+MOST_LISTED = 2**20
 
 
 class RunFolder:
@@ -32,6 +35,7 @@ class RunFolder:
             )
         refuse_strange_files(path)
         self.path = path
+        self._hold: Hold | None = None
 
     @property
     def journal(self) -> Path:
@@ -53,46 +57,53 @@ class RunFolder:
         """How far the stage in progress is, while one is."""
         return self.path / "running.txt"
 
+    def report_files(self) -> list[Path] | None:
+        """The files of the report as its stage listed them, its page first; none where there is no list.
+
+        Raises StageError for a list that is none, and for a path in it that leads out of the folder.
+        """
+        try:
+            with (self.path / REPORT_FILES).open("rb") as file:
+                names = file.read(MOST_LISTED).decode().splitlines()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise StageError(
+                f"{self.path / REPORT_FILES}: no list of files; take it away and run the study again"
+            ) from None
+        return [inside(self.path, name) for name in names]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises StageError when another cbtrun holds it."""
+        """Hold the folder for this process.
+
+        Raises StageError when another cbtrun holds it, or when the disk knows no locks.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(open_plain(self._pid, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StageError(_held(self.path, _pid_in(file))) from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+        self._hold = Hold(self.path)
+        try:
             remove_parts(self.path)
             yield
+        finally:
+            self._hold.release()
+            self._hold = None
+
+    def check_hold(self) -> None:
+        """Raises StopRun when the folder that this process holds is no longer the one at its path."""
+        if self._hold is not None:
+            self._hold.check()
+
+    def is_held(self) -> bool:
+        """Whether what is written at its path goes into the folder that this process holds."""
+        try:
+            self.check_hold()
+        except StopRun:
+            return False
+        return True
 
     def held_by(self) -> int | None:
-        """Process id of the cbtrun that is running in this folder, or none."""
-        if not self._pid.exists():
-            return None
-        with os.fdopen(open_plain(self._pid, os.O_RDONLY)) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _pid_in(file)
-        return None
-
-    @property
-    def _pid(self) -> Path:
-        return self.path / "running.pid"
-
-
-def _pid_in(file: TextIO) -> int:
-    """The process id that a lock file holds; 0 for anything else."""
-    file.seek(0)
-    found = file.read(20).strip()
-    return int(found) if found.isascii() and found.isdigit() else 0
-
-
-def _held(path: Path, pid: int) -> str:
-    return f"{path}: another cbtrun (process {pid}) is running in this folder; wait for it, or give the study another name (--set study=NAME)"
+        """Process id of the cbtrun that is running in this folder, 0 where it is not told, or none."""
+        return holder_of(self.path)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -111,10 +122,16 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
-    """Records of a JSON-lines file."""
-    with path.open("rb") as file:
-        adapter = TypeAdapter(kind)
-        return [adapter.validate_json(line) for line in file if line.strip()]
+    """Records of a JSON-lines file. Raises StageError with the line that is no such record."""
+    adapter = TypeAdapter(kind)
+    found = []
+    for number, line in enumerate(bounded_lines(path), start=1):
+        if line.strip():
+            try:
+                found.append(adapter.validate_json(line))
+            except ValidationError as error:
+                raise not_as_written(f"{path}:{number}", error) from None
+    return found
 
 
 def write_json(path: Path, value: object) -> None:

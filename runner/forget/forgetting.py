@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.digests import file_digest
 from cbtrun.files.plain_files import inside
-from cbtrun.files.run_folder import write_records
+from cbtrun.files.run_folder import REPORT_FILES, write_records
 from cbtrun.forget.whose import Person, person_of, records_of
 from cbtrun.journal.forget import Removed, remove_replies
 from cbtrun.run.failures import FILE as FAILURES
@@ -168,14 +168,12 @@ def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -
 
 def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
     """Remove what was written for people to read: the report with its tables and figures, sheets, the list of failures."""
-    listed = folder.path / "report.files"
-    names = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     sheets = sorted((folder.path / "sheets").glob("*")) if (folder.path / "sheets").is_dir() else []
-    for path in [*(inside(folder.path, name) for name in names), *sheets, folder.path / FAILURES]:
+    for path in [*(folder.report_files() or ()), *sheets, folder.path / FAILURES]:
         if path.is_file():
             path.unlink()
             yield path.relative_to(folder.path).as_posix()
-    listed.unlink(missing_ok=True)
+    (folder.path / REPORT_FILES).unlink(missing_ok=True)
 
 
 def _remove_words_beside(folder: RunFolder, adapters: Iterable[Adapter]) -> Iterator[str]:

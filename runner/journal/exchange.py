@@ -20,29 +20,12 @@ from typing import Any
 from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.columns import odd_values
+from cbtrun.journal.exported_file import FIELDS, FORMAT, exported_calls
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
 
-FORMAT = 1
-FIELDS = [
-    "key",
-    "stage",
-    "model",
-    "role",
-    "attempt",
-    "text",
-    "tokens_in",
-    "tokens_out",
-    "finish",
-    "usd",
-    "seconds",
-    "served",
-    "thinking",
-]
-"""The last is written only where there is some: exports of earlier versions have none."""
-TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str)  # fmt: skip
-LONGEST_LINE = 2**28
 PIECE = 2**20
 """Bytes of an export that are written at once."""
 
@@ -137,6 +120,9 @@ def check_journal(folder: RunFolder) -> list[str]:
         if not found:
             odd = connection.execute("SELECT count(*) FROM calls WHERE length(key) <> 64").fetchone()[0]
             found += [f"{odd:,} calls have a key of another length"] if odd else []
+            there = {name: name == "usd" for name in FIELDS if name in columns_there(connection, FIELDS)}
+            wrong = connection.execute(odd_values("calls", there)).fetchone()[0]
+            found += [f"{wrong:,} calls hold a value of another kind than its column's"] if wrong else []
             broken = _calls_that_are_no_text(connection)
             found += [f"{broken:,} calls hold bytes that are no text (UTF-8)"] if broken else []
         return found
@@ -168,7 +154,7 @@ def compact_journal(folder: RunFolder) -> tuple[int, int]:
 def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
     added = known = 0
     places = ",".join("?" * len(FIELDS))
-    for number, row in _calls_of(source):
+    for number, row in exported_calls(source):
         kept = connection.execute("SELECT text, finish FROM calls WHERE key = ?", (row[0],)).fetchone()
         if kept is None:
             connection.execute(f"INSERT INTO calls ({', '.join(FIELDS)}) VALUES ({places})", row)
@@ -178,40 +164,6 @@ def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
         else:
             raise StageError(f"{source}:{number}: the journal has another reply to this call; nothing was imported")
     return Imported(added, known)
-
-
-def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
-    """(line, row) of each call of an export. Raises StageError, at the latest after the last row, for a bad file."""
-    counted, total = hashlib.sha256(), 0
-    try:
-        with gzip.open(source, "rb") as file:
-            head = json.loads(file.readline(1000))
-            if head != {"cbtrun_journal": FORMAT}:
-                raise StageError(f"{source}: not an export of a journal that this version reads (format {FORMAT})")
-            number = 1
-            while line := file.readline(LONGEST_LINE):
-                number += 1
-                entry = json.loads(line)
-                if "sha256" in entry:
-                    if entry != {"calls": total, "sha256": counted.hexdigest()}:
-                        raise StageError(f"{source}: changed since it was written; nothing was imported")
-                    return
-                counted.update(line)
-                total += 1
-                yield number, _row(entry, source, number)
-    except (OSError, EOFError, ValueError, TypeError) as error:
-        raise StageError(f"{source}: cannot be read as a gzipped export ({error}); nothing was imported") from None
-    raise StageError(f"{source}: cut off; nothing was imported")
-
-
-def _row(entry: Any, source: Path, number: int) -> list[Any]:
-    if not isinstance(entry, dict) or list(entry) not in (FIELDS, FIELDS[:-1]):
-        raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
-    entry = {"thinking": "", **entry}
-    wrong = [name for name, kind in zip(FIELDS, TYPES, strict=True) if not isinstance(entry[name], kind)]
-    if wrong:
-        raise StageError(f"{source}:{number}: '{wrong[0]}' has the wrong type; nothing was imported")
-    return [entry[name] for name in FIELDS]
 
 
 def _line(entry: Any) -> bytes:

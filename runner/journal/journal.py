@@ -11,12 +11,17 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from cbtrun.contract.models import Reply
+from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.tables import FORMAT, check_file, connect
+from cbtrun.journal.trouble import told
 from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
 
 __all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
+
+_MARK = ", ".join(map(cast_of, ("fingerprint", "output", "units", "code", "version")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,9 @@ class Fault:
     """`fault` and `limited` were tried again; `refused` was not."""
 
     def row(self) -> Row:
-        """The fault in the order of the table's columns."""
-        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind)
+        """The fault in the order of the table's columns. Half a character in a server's words must not lose it."""
+        told = self.error.encode("utf-8", "replace").decode()
+        return (self.key, self.stage, self.model, self.role, told, self.label, self.kind)
 
 
 @dataclass(frozen=True)
@@ -131,9 +137,9 @@ class Journal:
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        query = "SELECT text, tokens_in, tokens_out, finish, usd, served, thinking FROM calls WHERE key = ?"
-        row = self._reader.execute(query, (key,)).fetchone()
-        return None if row is None else Reply(*row)
+        columns = ", ".join(map(cast_of, ("text", "tokens_in", "tokens_out", "finish", "usd", "served", "thinking")))
+        rows = self._rows(f"SELECT {columns} FROM calls WHERE key = ?", key)
+        return Reply(*rows[0]) if rows else None
 
     async def keep(self, call: Call) -> None:
         """Commit a call to disk. Returns when it is safe. Raises StopRun when the disk refuses."""
@@ -147,10 +153,8 @@ class Journal:
 
     def stage(self, stage: str) -> StageMark | None:
         """The mark of a finished stage, or none."""
-        row = self._reader.execute(
-            "SELECT fingerprint, output, units, code, version FROM stages WHERE stage = ?", (stage,)
-        ).fetchone()
-        return None if row is None else StageMark(*row)
+        rows = self._rows(f"SELECT {_MARK} FROM stages WHERE stage = ?", stage)
+        return StageMark(*rows[0]) if rows else None
 
     def mark_stage(self, stage: str, mark: StageMark) -> None:
         """Note that a stage is finished."""
@@ -159,9 +163,7 @@ class Journal:
 
     def marks(self) -> dict[str, StageMark]:
         """Stage -> its mark, of every stage that is finished."""
-        rows = self._reader.execute(
-            "SELECT stage, fingerprint, output, units, code, version FROM stages ORDER BY stage"
-        )
+        rows = self._rows(f"SELECT {cast_of('stage')}, {_MARK} FROM stages ORDER BY stage")
         return {stage: StageMark(*mark) for stage, *mark in rows}
 
     def unmark_stage(self, stage: str) -> None:
@@ -170,43 +172,42 @@ class Journal:
 
     def count(self) -> int:
         """Completed calls in the journal."""
-        return int(self._reader.execute("SELECT count(*) FROM calls").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM calls")[0][0])
 
     def usage(self) -> list[Usage]:
         """Calls, tokens, cost and time by stage, model and role, sorted."""
-        query = f"""SELECT stage, model, role, count(*), {_sum("tokens_in")}, {_sum("tokens_out")}, {_sum("usd", "REAL")},
-                   sum(seconds) FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
-        return [Usage(*row) for row in self._reader.execute(query)]
+        whose = ", ".join(map(cast_of, ("stage", "model", "role")))
+        sums = ", ".join(map(sum_of, ("tokens_in", "tokens_out", "usd", "seconds")))
+        query = f"SELECT {whose}, count(*), {sums} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        return [Usage(*row) for row in self._rows(query)]
 
     def retries(self) -> dict[str, dict[str, int]]:
         """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""
-        return retries_in(self._reader)
+        with told(self._path):
+            return retries_in(self._reader)
 
     def first_run(self) -> float | None:
         """When the first run began, in seconds since 1970; none before it."""
-        found: float | None = self._reader.execute("SELECT min(started) FROM runs").fetchone()[0]
-        return found
+        found: float | None = self._rows("SELECT min(CAST(started AS REAL)) FROM runs")[0][0]
+        return None if found is None else min(max(found, 0.0), LAST_MOMENT)
 
     def spent(self) -> Spent:
         """What the study came to so far."""
-        query = f"SELECT {_sum('usd', 'REAL')}, {_sum('tokens_in')} + {_sum('tokens_out')} FROM calls"
-        usd, tokens = self._reader.execute(query).fetchone()
-        (seconds,) = self._reader.execute("SELECT coalesce(sum(last - started), 0) FROM runs").fetchone()
-        return Spent(usd, tokens, seconds)
+        usd, sent, given = self._rows(
+            f"SELECT {', '.join(map(sum_of, ('usd', 'tokens_in', 'tokens_out')))} FROM calls"
+        )[0]
+        return Spent(usd, sent + given, self._rows(f"SELECT {WORKED} FROM runs")[0][0])
 
-
-def _sum(column: str, kind: str = "INTEGER") -> str:
-    """SQL: the sum of a column's positive values, 0 for no rows. A count below zero, from an imported journal or an
-    earlier version, must lift no budget; `total` cannot overflow as `sum` does.
-    """
-    return f"CAST(total(max({column}, 0)) AS {kind})"
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        """All rows of a query. Raises StageError when the file is damaged, StopRun when the disk refuses."""
+        with told(self._path):
+            return self._reader.execute(query, values).fetchall()
 
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Stage -> label -> tries that were made again."""
-    query = (
-        "SELECT stage, label, count(*) FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"
-    )
+    whose = ", ".join(map(cast_of, ("stage", "label")))
+    query = f"SELECT {whose}, count(*) FROM faults WHERE kind <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2"
     found: dict[str, dict[str, int]] = {}
     for stage, label, count in connection.execute(query):
         found.setdefault(stage, {})[label] = count

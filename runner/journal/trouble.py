@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cbtrun.errors import CbtrunError, StageError, StopRun
+from cbtrun.files.folder_hold import no_locks
 
 LITTLE = 2**20
 """Bytes below which a disk has no room for a journal at work: SQLite's shared memory alone takes 32 KiB."""
@@ -23,6 +24,7 @@ WORDS = {
     "unable to open": sqlite3.SQLITE_CANTOPEN,
     "locked": sqlite3.SQLITE_BUSY,
 }
+NO_LOCKS = (sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_RDLOCK, sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK)
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -33,6 +35,8 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise trouble(path, error) from error
+    except UnicodeDecodeError as error:  # of a name or a message of SQLite's that quotes the file
+        raise damaged(path, "bytes that are no text (UTF-8)") from error
 
 
 def trouble(path: Path, error: sqlite3.Error) -> CbtrunError:
@@ -40,6 +44,8 @@ def trouble(path: Path, error: sqlite3.Error) -> CbtrunError:
     code = code_of(error)
     if code in DAMAGE or code is None:
         return damaged(path, str(error))
+    if getattr(error, "sqlite_errorcode", 0) in NO_LOCKS:
+        return no_locks(path.parent, OSError(0, str(error)))
     if code in NO_ROOM and (why := _no_room(path)):
         return StopRun(
             f"{path}: no room ({why}); nothing in the journal is lost. Free some space and run the same command again"

@@ -59,13 +59,17 @@ class JournalWriter:
         self._connection = connect(path)
         self._queue: queue.SimpleQueue[CallRow | Change | None] = queue.SimpleQueue()
         self._run: float | None = None
+        self._ended: StopRun | None = None
+        """Why the thread has ended before its time."""
         self._committed = 0.0
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._thread.start()
 
     def put(self, entry: CallRow | Change) -> None:
-        """Hand over an entry."""
+        """Hand over an entry. Once the thread has ended, whoever waits for it is told at once."""
         self._queue.put(entry)
+        if self._ended is not None:
+            self._refuse_what_waits(self._ended)
 
     def change(self, sql: str, row: Row) -> None:
         """Commit a change. Returns when it is on the disk. Raises StopRun when the disk refuses."""
@@ -85,16 +89,34 @@ class JournalWriter:
         self._thread.join()
 
     def _write_all(self) -> None:
-        """The thread. It ends with `close` and in no other way: whatever happens, nobody waits for ever."""
-        last = False
-        while not last:
-            batch, last = self._next_batch()
-            if batch:
-                self._write(batch)
-                self._committed = time.monotonic()
-        if self._run is not None:
-            self._commit([])
-        self._connection.close()
+        """The thread. It ends with `close` and in no other way; if it does all the same, nobody waits for ever."""
+        batch: list[CallRow | Change] = []
+        try:
+            last = False
+            while not last:
+                batch, last = self._next_batch()
+                if batch:
+                    self._write(batch)
+                    self._committed = time.monotonic()
+            if self._run is not None:
+                self._commit([])
+        except BaseException as fatal:  # unforeseen: the run ends with a sentence
+            self._ended = StopRun(
+                f"the journal's writer has ended ({type(fatal).__name__}: {fatal}); what it wrote is kept"
+            )
+            self._settle(batch, self._ended)
+        self._refuse_what_waits(self._ended or StopRun("the journal is closed"))
+        with suppress(sqlite3.Error):  # of a file that was taken away meanwhile
+            self._connection.close()
+
+    def _refuse_what_waits(self, why: StopRun) -> None:
+        while True:
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if entry is not None:
+                self._settle([entry], why)
 
     def _write(self, batch: Sequence[CallRow | Change]) -> None:
         """Commit a batch and tell those who wait; where one entry cannot be written, the others still are."""
@@ -146,7 +168,7 @@ class JournalWriter:
             if isinstance(entry, CallRow):
                 by_loop.setdefault(entry.done.get_loop(), []).append(entry.done)
             elif entry.done is not None:
-                entry.done.set_result(None) if error is None else entry.done.set_exception(error)
+                _tell([entry.done], error)
         for loop, futures in by_loop.items():
             with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_tell, futures, error)
@@ -166,7 +188,7 @@ def _insert(rows: int) -> str:
     return f"INSERT OR IGNORE INTO calls VALUES {','.join([one] * rows)}"
 
 
-def _tell(futures: Sequence[asyncio.Future[None]], error: StopRun | None) -> None:
+def _tell(futures: Sequence[asyncio.Future[None]] | Sequence[Future[None]], error: StopRun | None) -> None:
     for future in futures:
         if future.done():  # its coroutine was cancelled meanwhile; the row is safe all the same
             continue

@@ -7,15 +7,9 @@ the journal are one for all models.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TextIO, cast
 
 HIDDEN = "***"
 SHORTEST = 12
@@ -60,60 +54,6 @@ def hide(text: str) -> str:
         for coded in needle.coded:
             text = text.replace(coded, HIDDEN)
     return text
-
-
-@contextmanager
-def hidden_output() -> Iterator[None]:
-    """No key reaches standard output or error, whoever writes: a message, a library's log, a warning, a traceback."""
-    sys.excepthook = _tell_crash  # a crash is told when this block is left already
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, _HidingStream(stream)) for stream in before)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
-class _HidingStream:
-    """A text stream that hides keys, and says nothing more once its reader left; in everything else the stream itself."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._left = False
-        """Whether whoever read the output is gone: `| head -1`."""
-
-    def write(self, text: str) -> int:
-        if not self._left:
-            with self._reader_may_leave():
-                self._stream.write(hide(text) if isinstance(text, str) else text)
-        return len(text)
-
-    def flush(self) -> None:
-        if not self._left:
-            with self._reader_may_leave():
-                self._stream.flush()
-
-    @contextmanager
-    def _reader_may_leave(self) -> Iterator[None]:
-        """What is paid for by the hour must not end because a pager did: the rest goes nowhere."""
-        try:
-            yield
-        except BrokenPipeError:
-            self._left = True
-            with suppress(OSError, ValueError):  # or the interpreter complains when it flushes at the end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-
-    def writelines(self, lines: Iterator[str]) -> None:
-        self.write("".join(lines))
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-def _tell_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    import traceback
-
-    sys.stderr.write(hide("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _squeezed(text: str) -> bytes:

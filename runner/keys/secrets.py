@@ -140,8 +140,12 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """`NAME=value` lines of a file, `export` and quotes taken off; empty when there is none."""
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: is not UTF-8 text; expected lines like `NAME=value`") from None
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
             found[name.strip()] = _unquoted(value.strip())
@@ -170,7 +174,7 @@ def _configured(path: Path) -> list[tuple[str | None, str]]:
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return [(str(name), str(host).rstrip("/").lower()) for name, hosts in listed.items() for host in _hosts(hosts)]
-    except (yaml.YAMLError, AttributeError, TypeError):
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError):  # ValueError: no UTF-8
         raise ModelError(f"{path}: expected lines like `DEEPSEEK_API_KEY: [my-proxy.example.org]`") from None
 
 

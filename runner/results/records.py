@@ -7,14 +7,21 @@ wherever it ran and however often it was stopped. Those facts live in study.lock
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
+from pydantic import ValidationError
+
 from cbtrun.contract.records import Comparison, Group, Interval, Record
+from cbtrun.errors import StageError
+from cbtrun.files.record_list import not_as_written
 from cbtrun.ratings.rubric_facts import RubricFacts
 from cbtrun.reliability.records import Reliability
 from cbtrun.scores.missing_scores import FilledMeans
 
 RESULTS_FORMAT: Final = 1
+MOST_BYTES = 2**28
+"""Of results.json: a study of a hundred outcomes takes a thousandth."""
 
 
 class Diagnostic(Record):
@@ -124,6 +131,21 @@ def results_bytes(results: Results) -> bytes:
 def read_results(text: str | bytes) -> Results:
     """The results of a results.json. Raises ValueError when the text does not follow the schema."""
     return Results.model_validate_json(text)
+
+
+def results_in(path: Path) -> Results:
+    """The results that a file holds. Raises StageError for a file that is not there, is too long, or holds no results."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise StageError(f"{path}: there is no such file") from None
+    if len(content) > MOST_BYTES:
+        raise StageError(f"{path}: longer than {MOST_BYTES // 2**20} MiB, which cbtrun did not write")
+    try:
+        return read_results(content)
+    except ValidationError as error:
+        raise not_as_written(path, error) from None
 
 
 def results_schema() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import inside
 from cbtrun.files.record_list import RecordList
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.results.records import Results, read_results
+from cbtrun.results.records import Results, results_in
 from cbtrun.run.tombstones import stood_for, tombstones
 from cbtrun.scores.kept import kept_scores
 from cbtrun.scores.rated_sets import RatedSet, rated_set
@@ -88,7 +88,7 @@ class Inputs:
 
     def results(self) -> Results:
         """What the study found, as results.json has it."""
-        return read_results(self._folder.results.read_bytes())
+        return results_in(self._folder.results)
 
     def rubric(self, name: str) -> Rubric:
         """A rubric by the name or path that the study uses."""

@@ -44,6 +44,8 @@ class Outcome:
     up_to_date: list[str] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     """Stage -> why it stays as other code made it: doing it again would be paid for."""
+    changed: list[str] = field(default_factory=list)
+    """Ids of the stages whose output was no longer as it was written, and was made again."""
     tally: Tally = field(default_factory=Tally)
     report: Path | None = None
     unscored: tuple[NothingScored, ...] = ()

@@ -6,13 +6,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from cbtrun.files.plain_files import write_parts
 from cbtrun.hookspecs import hookimpl
+from cbtrun.keys.terminal import GuardedStream, visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.status import Status
 
     from cbtrun.contexts import StageNote
@@ -61,14 +62,14 @@ class LiveProgress:
         """Show the stage at once."""
         self.running.put(note)
         if self.status is None:
-            self.status = self.console.status(self.running.lines())
+            self.status = self.console.status(self._text())
             self.status.start()
 
     @hookimpl
     def stage_advanced(self, note: StageNote) -> None:
         """Draw at most ten times a second."""
         if self.running.put(note).is_due(LIVE_SECONDS) and self.status is not None:
-            self.status.update(self.running.lines())
+            self.status.update(self._text())
 
     @hookimpl
     def stage_finished(self, note: StageNote) -> None:
@@ -77,7 +78,13 @@ class LiveProgress:
         if self.status is not None and not self.running.notes:
             self.status.stop()
             self.status = None
-        self.console.print(line, highlight=False, markup=False)
+        self.console.print(visible(line), highlight=False, markup=False)
+
+    def _text(self) -> RenderableType:
+        """What is in progress, as text: no order to the terminal and no markup of the display's is read in it."""
+        from rich.text import Text
+
+        return Text(visible(self.running.lines()))
 
 
 @dataclass
@@ -154,7 +161,9 @@ def progress_for(out: TextIO | None = None) -> PlainProgress | LiveProgress:
         return PlainProgress(stream)
     from rich.console import Console
 
-    return LiveProgress(Console(file=stream))
+    # The display draws with orders of its own, which standard error would show as text.
+    drawn = cast(TextIO, stream.for_drawing()) if isinstance(stream, GuardedStream) else stream
+    return LiveProgress(Console(file=drawn))
 
 
 def describe(note: StageNote, seconds: float) -> str:

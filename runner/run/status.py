@@ -9,6 +9,7 @@ from contextlib import closing
 
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.journal import retries_in
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.journal.trouble import told
@@ -22,9 +23,9 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
         raise StageError(f"{folder.path}: no run folder of cbtrun (there is no {folder.journal.name} in it)")
     lock = lock_of(folder)
     pid = folder.held_by()
-    state = f"running (process {pid})" if pid else "not running"
+    state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
-    if pid and folder.progress.exists():
+    if pid is not None and folder.progress.exists():
         yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
@@ -32,10 +33,12 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
 
 
 def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
-    for stage, units in connection.execute("SELECT stage, units FROM stages"):
+    for stage, units in connection.execute(f"SELECT {cast_of('stage')}, {cast_of('units')} FROM stages ORDER BY stage"):
         yield f"  {stage:<28} done, {units:,} records"
-    query = """SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out), coalesce(sum(usd), 0)
-               FROM calls GROUP BY stage, model ORDER BY stage, model"""
+    sums = ", ".join(map(sum_of, ("tokens_in", "tokens_out", "usd")))
+    query = (
+        f"""SELECT {cast_of("stage")}, {cast_of("model")}, count(*), {sums} FROM calls GROUP BY 1, 2 ORDER BY 1, 2"""
+    )
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
         yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
     for stage, arms in retries_in(connection).items():
@@ -44,11 +47,12 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     refused = connection.execute("SELECT count(*) FROM faults WHERE kind = 'refused'").fetchone()[0]
     if refused:
         yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection)}"
-    seconds, since = connection.execute("SELECT coalesce(sum(last - started), 0), max(last) FROM runs").fetchone()
+    seconds, since = connection.execute(f"SELECT {WORKED}, max(CAST(last AS REAL)) FROM runs").fetchone()
     if since is not None:
-        yield f"  at work for {duration(seconds)} in all; last reply {duration(max(0.0, time.time() - since))} ago"
+        ago = max(0.0, time.time() - min(max(since, 0.0), LAST_MOMENT))
+        yield f"  at work for {duration(min(seconds, LAST_MOMENT))} in all; last reply {duration(ago)} ago"
 
 
 def _last_refusal(connection: sqlite3.Connection) -> str:
-    query = "SELECT error FROM faults WHERE kind = 'refused' ORDER BY rowid DESC LIMIT 1"
+    query = f"SELECT {cast_of('error')} FROM faults WHERE kind = 'refused' ORDER BY rowid DESC LIMIT 1"
     return str(connection.execute(query).fetchone()[0])

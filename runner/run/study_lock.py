@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cbtrun.contract.stage_kinds import PLUGGED
 from cbtrun.contract.study_view import StudyView
+from cbtrun.documents.plain_yaml import read_plain_yaml
 from cbtrun.errors import Place, SpecError, StageError
 from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.version import __version__
@@ -33,50 +35,106 @@ PACKAGES = (
 )
 
 
+class _Spec(BaseModel):
+    file: str
+    sources: dict[str, str]
+
+
+class _Place(BaseModel):
+    host: str
+    folder: str
+    inode: int
+
+
+class _Lock(BaseModel):
+    """What is read of a lock file again; older ones lack some of it."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    study: str = ""
+    spec: _Spec | None = None
+    place: _Place | None = None
+    started: str = ""
+    cbtrun: str = ""
+    python: str = ""
+    platform: str = ""
+    packages: dict[str, str] = {}
+    plugins: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
+
+
 def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
     """Write the lock file. Raises StageError when the folder was made by another spec file, unless `take_over`."""
-    made_by = lock_of(folder).get("spec", {}).get("file")
+    lock = lock_of(folder)
+    made_by = (lock.get("spec") or {}).get("file")
     here = str(study.path.resolve())
     if made_by not in (None, here) and not take_over:
         raise StageError(
             f"{folder.path}: this run folder was made by {made_by}, not by {here}; give the study another name "
             f"(--set study=NAME), or go on in it with --take-over if the file was only moved"
         )
-    write_atomically(folder.lock_file, yaml.safe_dump(_content(study, registry), sort_keys=False, allow_unicode=True))
+    content = _content(study, registry)
+    # A copy says where it comes from until the user has said that it is the one to go on in.
+    content["place"] = lock["place"] if copied_from(folder) and not take_over else _place(folder)
+    write_atomically(folder.lock_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def copied_from(folder: RunFolder) -> str:
+    """Where the run folder was made that this one is a copy of; empty for one that is where it was made.
+
+    A folder keeps its number on the disk when it is moved or mounted elsewhere, and a copy gets another.
+    """
+    made = lock_of(folder).get("place")
+    if not made or made == _place(folder) or made["inode"] == folder.path.stat().st_ino:
+        return ""
+    where = "this machine" if made["host"] == platform.node() else made["host"]
+    return f"{made['folder']} on {where}"
+
+
+def _place(folder: RunFolder) -> dict[str, str | int]:
+    """By what a copy of a run folder is told."""
+    return {"host": platform.node(), "folder": str(folder.path.resolve()), "inode": folder.path.stat().st_ino}
 
 
 def lock_of(folder: RunFolder) -> dict[str, Any]:
-    """What the lock file holds; empty when there is none."""
+    """What the lock file holds; empty when there is none. Raises SpecError for anything else than cbtrun writes there."""
     if not folder.lock_file.exists():
         return {}
-    content: dict[str, Any] = yaml.safe_load(folder.lock_file.read_text(encoding="utf-8")) or {}
+    content = read_plain_yaml(folder.lock_file)
+    try:
+        _Lock.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        what = f"not the lock file of a run: {'/'.join(map(str, first['loc']))}: {first['msg']}"
+        raise SpecError.at(folder.lock_file, what) from None
     return content
 
 
 def local_plugins_of(folder: RunFolder) -> list[Path]:
     """The Python files beside the study that the run was made with."""
     lock = lock_of(folder)
-    start = Path(lock.get("spec", {}).get("file", ".")).parent
+    start = Path((lock.get("spec") or {}).get("file", ".")).parent
     return [start / name for name in StudyView(lock.get("resolved", {})).plugins]
 
 
 def study_of_run(folder: RunFolder, registry: Registry) -> Study:
-    """The study that a run folder holds, from its lock file. Nothing is checked again: its files may be gone.
+    """The study that a run folder holds, from its lock file. Files that it names may be gone, and keys be of another version.
 
-    Raises SpecError when the folder has no lock file.
+    Raises SpecError when the folder has no lock file, or the study in it has values that no study has.
     """
     from cbtrun.documents.yaml_source import Located
-    from cbtrun.study.checks import unchecked_study
+    from cbtrun.study.checks import study_as_kept
     from cbtrun.study.overrides import Written
     from cbtrun.study.spec import node_of
 
     lock = lock_of(folder)
-    if "resolved" not in lock:
+    if "resolved" not in lock or not lock.get("spec"):
         raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
     place = Place(str(folder.lock_file))
     spec = lock["spec"]
     written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
-    return unchecked_study(written, registry)
+    return study_as_kept(written, registry)
 
 
 def hardware() -> dict[str, Any]:

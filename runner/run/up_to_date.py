@@ -13,6 +13,8 @@ from typing import Literal
 from cbtrun.journal.journal import StageMark
 from cbtrun.version import __version__
 
+CHANGED = "was changed since it was written"
+
 
 @dataclass(frozen=True)
 class Due:
@@ -31,8 +33,10 @@ def due(
     kept: its mark, if it was finished. now: fingerprint and code as they are. output: digest of what lies in the folder.
     trains: it is a training. talks: it asks models. redo: the user wants it done by today's code.
     """
-    if redo or kept is None or output is None or kept.output != output:
+    if redo or kept is None or output is None:
         return Due("work")
+    if kept.output != output:
+        return Due("work", CHANGED)
     if (
         not kept.code
     ):  # an earlier version noted no code, and its fingerprint had another shape: nothing is paid on a guess

@@ -19,9 +19,8 @@ from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
-from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk, blame
-from cbtrun.files.plain_files import inside
-from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
+from cbtrun.errors import CbtrunError, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
+from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.results.build import build_results
 from cbtrun.results.left_out import left_out
@@ -36,9 +35,9 @@ from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
-from cbtrun.run.study_lock import lock_of
+from cbtrun.run.study_lock import copied_from, lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import Due, due
+from cbtrun.run.up_to_date import CHANGED, Due, due
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -78,6 +77,7 @@ class StagesAtWork:
         self._failed: list[Failure] = []
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
+        self._copied_from = copied_from(folder)
 
     def together(self, wave: Wave) -> None:
         """Do the stages of a wave, as many at once as it allows; failures come in the order of the study."""
@@ -118,10 +118,12 @@ class StagesAtWork:
         now = StageMark(*self._prints(RESULTS, failed), code=stage_code(RESULTS, self.study, self.registry))
         kept = self.journal.stage(RESULTS.id)
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
-        if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
+        wanted = due(kept, now, output, trains=False, talks=False)
+        if wanted.what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
             self._note_gaps(self.inputs.results())
             return
+        self._note_change(RESULTS.id, wanted)
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
         rated = self.inputs.rated()
@@ -140,6 +142,11 @@ class StagesAtWork:
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+
+    def _note_change(self, stage: str, wanted: Due) -> None:
+        """Note that somebody, or a disk, changed what a stage had written: what stood there may have been read."""
+        if wanted.why == CHANGED:
+            self.outcome.changed.append(stage)
 
     def _note_gaps(self, results: Results) -> None:
         self.outcome.unscored = nothing_scored(results, self.study)
@@ -216,6 +223,7 @@ class StagesAtWork:
 
     def _work(self, stage: Stage, now: StageMark, wanted: Due) -> None:
         tally = Tally()
+        self._note_change(stage.id, wanted)
         if wanted.what == "work":
             self.journal.unmark_stage(stage.id)
         if stage.block == "tune" and stage.id in self.options.redo:  # a job goes on from what it finds in its folder
@@ -262,7 +270,7 @@ class StagesAtWork:
         if stage.block == "report":
             self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
-            write_atomically(self._report_list, "".join(f"{name}\n" for name in names))
+            write_atomically(self.folder.path / REPORT_FILES, "".join(f"{name}\n" for name in names))
         else:
             kept = without_forgotten(self._stones, stage.block, result)
             write_records(output_path(self.folder, stage.block, stage.name), kept)
@@ -289,6 +297,7 @@ class StagesAtWork:
 
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
+        desk.before_asking = self._before_asking
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
         if wanted.what == "replay" or self.options.embedded_alone:
@@ -313,6 +322,16 @@ class StagesAtWork:
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
         return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
+    def _before_asking(self, model: str) -> None:
+        """Look whether the folder is still ours, and the one that calls are to be paid in."""
+        self.folder.check_hold()
+        if self._copied_from and is_remote(self.study, self.registry, model):
+            what = (
+                f"{self.folder.path} is a copy of {self._copied_from}: calls that the original makes, or has made since, would "
+                "be paid for twice. If this is the one to go on in, say --take-over"
+            )
+            raise CopiedRun([Problem(Place(str(self.folder.path)), "", what)])
 
     def _costs(self, model: str) -> bool:
         """Whether a call costs money or a GPU's time: an embedded model is asked again for nothing."""
@@ -353,13 +372,10 @@ class StagesAtWork:
         return tell
 
     def _tell(self, note: StageNote, observer: str) -> None:
+        self.folder.check_hold()  # before anything is written where the folder was
         with self._books:
             self.registry.tell(observer, note)
             self._progress.show(note)
-
-    @property
-    def _report_list(self) -> Path:
-        return self.folder.path / "report.files"
 
     def _output_digest(self, stage: Stage) -> str | None:
         """SHA-256 of what a stage wrote, or none when some of it is not there."""
@@ -367,10 +383,8 @@ class StagesAtWork:
             path = output_path(self.folder, stage.block, stage.name)
             # A file without a person who was forgotten stands for the one it was: nothing that reads it is done again.
             return stood_for(self._stones, file_digest(path)) if path.exists() else None
-        if not self._report_list.exists():
-            return None
-        files = [inside(self.folder.path, line) for line in self._report_list.read_text().splitlines()]
-        if not all(file.exists() for file in files):
+        files = self.folder.report_files()
+        if files is None or not all(file.is_file() for file in files):
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])

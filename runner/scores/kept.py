@@ -24,7 +24,7 @@ def kept_scores(
     """
     path, mark = (inside(folder.path, f"scores/{name}.{ending}") for ending in ("jsonl", "made-from"))
     made_from = digest([of, rubric_digest(rubric), aggregate, code_digest([make_scores.__module__])])
-    if not path.exists() or not mark.exists() or mark.read_text() != f"{made_from} {file_digest(path)}\n":
+    if not path.exists() or not mark.exists() or mark.read_bytes() != f"{made_from} {file_digest(path)}\n".encode():
         write_records(path, make_scores(name, ratings, rubric, aggregate))
         write_atomically(mark, f"{made_from} {file_digest(path)}\n")
     return path

@@ -45,9 +45,16 @@ def check_study(written: Written, registry: Registry) -> Study:
     return study
 
 
-def unchecked_study(written: Written, registry: Registry) -> Study:
-    """The resolved study, whatever may be wrong with it."""
-    return _Checks(written, registry).study()
+def study_as_kept(written: Written, registry: Registry) -> Study:
+    """The resolved study of a run folder. Raises SpecError where a value is of another type or kind than a study's.
+
+    Keys that this version does not know, plugins that are not loaded and files that are gone are no reason to refuse it.
+    """
+    checks = _Checks(written, registry)
+    study = checks.study()
+    if found := [one for one in checks.shape if not one.what.startswith(("unknown key", "no plugin"))]:
+        raise SpecError(found)
+    return study
 
 
 def in_file_order(problems: Iterable[Problem], files: Iterable[str]) -> list[Problem]:
@@ -69,6 +76,8 @@ class _Checks:
     written: Written
     registry: Registry
     problems: list[Problem] = field(default_factory=list)
+    shape: tuple[Problem, ...] = ()
+    """Of keys, types and values alone."""
     data: dict[str, Any] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     rubric_files: dict[str, Path] = field(default_factory=dict)
@@ -77,6 +86,7 @@ class _Checks:
     def study(self) -> Study:
         """Run all checks but the plugins' own."""
         self._shape()
+        self.shape = tuple(self.problems)
         self._contains()
         self._move_paths()
         self._variables()

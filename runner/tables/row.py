@@ -44,6 +44,8 @@ class Writing:
     """Name of the sheet of a workbook."""
 
 
+MOST_ROWS = 2_000_000
+"""Of a table: each row takes some 500 bytes of memory."""
 AS_FOUND = Writing()
 Reader = Callable[[Source, Writing], Iterator[Row]]
 """The contract of a reader: the rows of one file. Raises SpecError with file and line for what it cannot read."""

@@ -12,6 +12,8 @@ from cbtrun.errors import SpecError
 
 MOST_BYTES = 2**30
 """Largest file, unpacked: a few bytes of gzip can stand for terabytes."""
+PACKED_AT_MOST, ALWAYS_READ = 100, 2**27
+"""How many times its size a packed file may unpack to, and how many bytes whatever its size. Talk packs five to one."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,26 @@ def ending(source: Source) -> str:
 
 def bytes_of(source: Source) -> bytes:
     """A file's content, out of gzip where its name ends so. Raises SpecError where it is too large or cannot be read."""
+    packed = source.suffix.lower() == ".gz"
     try:
-        content = _unpacked(source) if source.suffix.lower() == ".gz" else _plain(source)
+        most = most_unpacked(source) if packed else MOST_BYTES
+        content = _unpacked(source, most) if packed else _plain(source)
     except (OSError, EOFError, zlib.error) as error:
         raise SpecError.at(str(source), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if content is None or len(content) > MOST_BYTES:
-        raise SpecError.at(
-            str(source), f"holds more than {MOST_BYTES // 2**20:,} MiB; split it, or write it as Parquet"
-        )
+    if content is None or len(content) > most:
+        raise SpecError.at(str(source), f"holds more than {most // 2**20:,} MiB; split it, or write it as Parquet")
     return content
 
 
-def _unpacked(source: Source) -> bytes:
+def most_unpacked(source: Source) -> int:
+    """Bytes that a packed file may unpack to, by its size."""
+    size = len(source.content) if isinstance(source, Member) else source.stat().st_size
+    return min(MOST_BYTES, max(ALWAYS_READ, PACKED_AT_MOST * size))
+
+
+def _unpacked(source: Source, most: int) -> bytes:
     with gzip.open(io.BytesIO(source.content) if isinstance(source, Member) else source) as file:
-        return file.read(MOST_BYTES + 1)
+        return file.read(most + 1)
 
 
 def _plain(source: Source) -> bytes | None:

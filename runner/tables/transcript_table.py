@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path, PurePath
 
 from cbtrun.errors import SpecError
 from cbtrun.tables.archive import members_of
 from cbtrun.tables.file_set import below_home, distinct_names, files_of, is_pattern, told_by_name
 from cbtrun.tables.formats import opened
-from cbtrun.tables.row import AS_FOUND, Row, Table, Writing
+from cbtrun.tables.row import AS_FOUND, MOST_ROWS, Row, Table, Writing
 from cbtrun.tables.source import Source, ending
 
 FILE = "file"
@@ -23,9 +24,10 @@ def read_table(path: Path, writing: Writing = AS_FOUND) -> Table:
     A zip of one table is that table. Raises SpecError with file and line when something cannot be read.
     """
     several = path.is_dir() or is_pattern(path)
-    rows = tuple(
-        _of_files(_sources(path), path, writing) if several or ending(path) == PACKED else _of_file(path, writing)
-    )
+    each = _of_files(_sources(path), path, writing) if several or ending(path) == PACKED else _of_file(path, writing)
+    rows = tuple(islice(each, MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise SpecError.at(path, f"more than {MOST_ROWS:,} rows; split it")
     if not rows:
         raise SpecError.at(path, "holds no rows")
     return Table(tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import pytest
 
-from cbtrun.keys.hiding import hidden_output, hide, remember
+from cbtrun.keys.hiding import hide, remember
 from cbtrun.keys.secrets import KeyRing, environment_without_keys
+from cbtrun.keys.terminal import guarded_output
 
 KEY = "sk-hide/This+Key_0123456789"
 WAYS: dict[str, Callable[[str], str]] = {
@@ -89,7 +90,7 @@ def test_nothing_that_is_printed_or_logged_shows_a_key() -> None:
     remember(KEY)
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        with hidden_output():
+        with guarded_output():
             print(f"out {KEY}")
             sys.stderr.write(f"err {KEY}\n")
             sys.stderr.writelines([f"lines {KEY}\n"])
@@ -145,7 +146,7 @@ def test_processes_that_train_are_started_without_keys(tmp_path: Path, monkeypat
 def test_output_goes_on_into_nothing_when_its_reader_left() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as pipe, redirect_stdout(pipe), hidden_output():
+    with os.fdopen(writing, "w") as pipe, redirect_stdout(pipe), guarded_output():
         for line in ("one", "two"):
             print(line, flush=True)  # a BrokenPipeError would end a run that is paid for
         print("unflushed")

@@ -17,7 +17,7 @@ import pytest
 from cbtrun.errors import AccessRefused
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
-from cbtrun.keys.hiding import hidden_output
+from cbtrun.keys.terminal import guarded_output
 from cbtrun.plugins.mock_server.echoes import ECHOES
 from cbtrun.plugins.mock_server.server import Fault, MockServer
 from cbtrun.testing.projects import StudyProject
@@ -53,7 +53,7 @@ def test_no_reply_error_journal_or_export_has_a_key_that_was_sent_back(vendor: s
         return model_of(vendor, url.removesuffix("/v1"), key=KEY, limits={"tries": 1}, **chosen)
 
     out = io.StringIO()
-    with redirect_stdout(out), redirect_stderr(out), hidden_output():
+    with redirect_stdout(out), redirect_stderr(out), guarded_output():
         heard = ask(tmp_path, [Fault(kind)], open_with=opened)
     (came_back,) = heard.replies
     export_journal(RunFolder(tmp_path), tmp_path / "export.gz")

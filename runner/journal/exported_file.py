@@ -1,0 +1,115 @@
+"""A journal's export, read as plain calls within bounds: it may come from anybody.
+
+Gzip packs a thousand to one, so that a few kilobytes could fill a disk; a count below zero would lift a limit of the study
+that imports it; half a character ends a run when it is sent. All of it is looked at before a row is used.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cbtrun.errors import StageError
+
+FORMAT = 1
+FIELDS = [
+    *("key", "stage", "model", "role", "attempt", "text", "tokens_in", "tokens_out", "finish", "usd", "seconds"),
+    *("served", "thinking"),
+]
+"""The last is written only where there is some: exports of earlier versions have none."""
+LONGEST_LINE = 2**26
+PACKED_AT_MOST, ALWAYS_READ = 100, 2**28
+"""How many times its size a file may unpack to, and how many bytes whatever its size: replies pack five to twenty to one."""
+MOST_COUNT, MOST_USD, MOST_SECONDS = 10**12, 1e9, 1e9
+LONGEST_NAME = 1_000
+_KEY = re.compile(r"[0-9A-Za-z]{64}")
+
+
+def exported_calls(source: Path) -> Iterator[tuple[int, list[Any]]]:
+    """(line, row) of each call of an export. Raises StageError, at the latest after the last row, for a bad file."""
+    try:
+        with gzip.open(source, "rb") as file:
+            yield from _calls(_lines(file, source), source)  # type: ignore[arg-type]  # a gzip file reads bytes
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        what = str(error)[:200] or type(error).__name__
+        raise StageError(f"{source}: cannot be read as a gzipped export ({what}); nothing was imported") from None
+
+
+def _lines(file: BinaryIO, source: Path) -> Iterator[bytes]:
+    room = max(ALWAYS_READ, PACKED_AT_MOST * source.stat().st_size)
+    while line := file.readline(min(LONGEST_LINE, room + 1)):
+        room -= len(line)
+        if room < 0 or len(line) == LONGEST_LINE:
+            raise ValueError("it unpacks to far more than replies do")
+        yield line
+
+
+def _calls(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, list[Any]]]:
+    if _parsed(next(lines, b"")) != {"cbtrun_journal": FORMAT}:
+        raise StageError(f"{source}: not an export of a journal that this version reads (format {FORMAT})")
+    counted = hashlib.sha256()
+    for total, line in enumerate(lines):
+        entry = _parsed(line)
+        if isinstance(entry, dict) and "sha256" in entry:
+            if entry != {"calls": total, "sha256": counted.hexdigest()}:
+                raise StageError(f"{source}: changed since it was written; nothing was imported")
+            return
+        counted.update(line)
+        yield total + 2, _row(entry, source, total + 2)
+    raise StageError(f"{source}: cut off; nothing was imported")
+
+
+def _parsed(line: bytes) -> Any:
+    return json.loads(line, parse_constant=_refused) if line.strip() else None
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON's")
+
+
+def _row(entry: Any, source: Path, number: int) -> list[Any]:
+    if not isinstance(entry, dict) or list(entry) not in (FIELDS, FIELDS[:-1]):
+        raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
+    entry = {"thinking": "", **entry}
+    for name in FIELDS:
+        kind, fits = _FITS.get(name, _NAME)
+        if not fits(entry[name]):
+            raise StageError(f"{source}:{number}: '{name}' must be {kind}; nothing was imported")
+    return [entry[name] for name in FIELDS]
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNT
+
+
+def _amount(value: object, most: float) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most and math.isfinite(value)
+    )
+
+
+def _text(value: object) -> bool:
+    """Whether it is a text that a file can hold: no half of a character."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+_COUNT = (f"a whole number from 0 to {MOST_COUNT:,}", _whole)
+_WORDS = ("a text", _text)
+_NAME = (f"a text of at most {LONGEST_NAME:,} characters", lambda value: _text(value) and len(value) <= LONGEST_NAME)
+_FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "key": ("64 letters and digits", lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None),
+    "usd": (f"nothing, or a number from 0 to {MOST_USD:,.0f}", lambda value: value is None or _amount(value, MOST_USD)),
+    "seconds": (f"a number from 0 to {MOST_SECONDS:,.0f}", lambda value: _amount(value, MOST_SECONDS)),
+    **dict.fromkeys(("attempt", "tokens_in", "tokens_out"), _COUNT),
+    **dict.fromkeys(("text", "thinking"), _WORDS),
+}
