@@ -83,6 +83,8 @@ def read_json(body: bytes) -> Any:
         return json.loads(body)
     except RecursionError:
         raise ServerFault("the answer is JSON nested too deep to be read") from None
+    except UnicodeDecodeError:
+        raise ServerFault(f"the answer is no text (UTF-8): {_excerpt(body)}") from None
     except ValueError:
         raise ServerFault(f"the answer is no whole JSON: {_excerpt(body)}") from None
 
@@ -101,6 +103,8 @@ def raise_refusal(answer: Answer) -> NoReturn:
         raise StopRun(f"the account is used up ({status}): {said}. Run the same command again when it is not")
     if status == 429:
         raise RateLimited(f"429: {said}", retry_after(answer.headers))
+    if 200 <= status < 300:
+        raise ServerFault(f"the answer has the status {status}, with which no reply comes: {said}")
     if status >= 500 or status in (408, 409, 425):
         raise ServerFault(f"{status}: {said}")
     refused = f"the server refuses the request ({status}): {said}"

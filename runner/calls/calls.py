@@ -37,8 +37,6 @@ from cbtrun.journal.journal import Call, Fault, Journal
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
-PUT_OFF_ROWS = 3
-"""Tries of one call, one after the other, that are kept and counted when a server tells it to wait again and again."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
@@ -153,7 +151,8 @@ class CallDesk:
             raise
         seconds = time.perf_counter() - started
         draw = request.draw
-        call = Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds, request.about)
+        asked = (key, self.stage, name, draw.role, draw.attempt)
+        call = Call(*asked, reply, seconds, request.about, request.label, time.time())
         await self.journal.keep(call)
         self.tally.count(reply)
         return reply
@@ -185,11 +184,9 @@ class CallDesk:
             breaker.let_all()
             limited = isinstance(trouble, RateLimited)
             put_off = put_off + 1 if limited else 0
-            if put_off > PUT_OFF_ROWS:
-                return
             self.tally.retries[fault.label] += 1
-            kind = "limited" if limited else "fault"
-            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
+            kind = "limited" if limited else "fault"  # a run of "wait" is one row with its count
+            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind, tries=max(1, put_off)))
 
         gate = self.gates.gate(terms)
         reply = await breaker.call(lambda: gate.call(lambda: self._sent(model, request), again))

@@ -24,7 +24,7 @@ from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
 
-FORMAT = 1
+FORMAT = 2
 FIELDS = [
     "key",
     "stage",
@@ -39,9 +39,13 @@ FIELDS = [
     "seconds",
     "served",
     "thinking",
+    "fingerprint",
+    "arm",
+    "at",
 ]
-"""The last is written only where there is some: exports of earlier versions have none."""
-TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str)  # fmt: skip
+NEEDED = 12
+"""Of FIELDS: the others are written only where there is something, and exports of earlier versions have none."""
+TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str, str, str, (int, float))  # fmt: skip
 LONGEST_LINE = 2**28
 PIECE = 2**20
 """Bytes of an export that are written at once."""
@@ -93,7 +97,7 @@ def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
         yield _line({"cbtrun_journal": FORMAT})
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
-            line = _line(call if call["thinking"] else {name: call[name] for name in FIELDS[:-1]})
+            line = _line({name: call[name] for at, name in enumerate(FIELDS) if at < NEEDED or call[name]})
             counted.update(line)
             total += 1
             yield line
@@ -186,8 +190,12 @@ def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
     try:
         with gzip.open(source, "rb") as file:
             head = json.loads(file.readline(1000))
-            if head != {"cbtrun_journal": FORMAT}:
-                raise StageError(f"{source}: not an export of a journal that this version reads (format {FORMAT})")
+            if (
+                not isinstance(head, dict)
+                or [*head] != ["cbtrun_journal"]
+                or head["cbtrun_journal"] not in range(1, FORMAT + 1)
+            ):
+                raise StageError(f"{source}: not an export of a journal that this version reads (format 1 to {FORMAT})")
             number = 1
             while line := file.readline(LONGEST_LINE):
                 number += 1
@@ -205,9 +213,9 @@ def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _row(entry: Any, source: Path, number: int) -> list[Any]:
-    if not isinstance(entry, dict) or list(entry) not in (FIELDS, FIELDS[:-1]):
+    if not isinstance(entry, dict) or list(entry) != [n for at, n in enumerate(FIELDS) if at < NEEDED or n in entry]:
         raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
-    entry = {"thinking": "", **entry}
+    entry = {"thinking": "", "fingerprint": "", "arm": "", "at": 0, **entry}
     wrong = [name for name, kind in zip(FIELDS, TYPES, strict=True) if not isinstance(entry[name], kind)]
     if wrong:
         raise StageError(f"{source}:{number}: '{wrong[0]}' has the wrong type; nothing was imported")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cbtrun.contract.models import Reply
-from cbtrun.journal.tables import FORMAT, check_file, connect
+from cbtrun.journal.tables import FORMAT, check_file, connect, has_column
 from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
 
 __all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
@@ -33,13 +33,18 @@ class Call:
     """Wall time that the call took, waits and failed tries included."""
     about: str = ""
     """Id of the session, persona or transcript whose words it holds, so that they can be taken out; empty where none is."""
+    arm: str = ""
+    """Whom it is counted for: the request's label."""
+    at: float = 0.0
+    """When the reply came, in seconds since 1970; 0 where nobody noted it."""
 
     def row(self) -> Row:
         """The call in the order of the table's columns."""
         reply = self.reply
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
         asked = (self.key, self.stage, self.model, self.role, self.attempt)
-        return (*asked, *counts, self.seconds, reply.served, reply.thinking)
+        drawn_by = (reply.served, reply.thinking, reply.fingerprint, self.arm, self.at)
+        return (*asked, *counts, self.seconds, *drawn_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,12 @@ class Fault:
     """Whom it is counted for, such as an arm."""
     kind: str = "refused"
     """`fault` and `limited` were tried again; `refused` was not."""
+    tries: int = 1
+    """Tries of one call, one after the other, that met the same."""
 
     def row(self) -> Row:
         """The fault in the order of the table's columns."""
-        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind)
+        return (self.key, self.stage, self.model, self.role, self.error, self.label, self.kind, self.tries)
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,9 @@ class Journal:
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        query = "SELECT text, tokens_in, tokens_out, finish, usd, served, thinking FROM calls WHERE key = ?"
+        query = (
+            "SELECT text, tokens_in, tokens_out, finish, usd, served, thinking, fingerprint FROM calls WHERE key = ?"
+        )
         row = self._reader.execute(query, (key,)).fetchone()
         return None if row is None else Reply(*row)
 
@@ -142,8 +151,15 @@ class Journal:
         await done
 
     def keep_fault(self, fault: Fault) -> None:
-        """Note a failed try with the next commit."""
-        self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?)", fault.row()))
+        """Note a failed try with the next commit: in a row of its own, or, where `tries` says that the tries before it met
+        the same, in theirs.
+        """
+        if fault.tries > 1:
+            last = "(SELECT rowid FROM faults WHERE key = ? AND kind = ? ORDER BY rowid DESC LIMIT 1)"  # looks from the end
+            row = (fault.error, fault.tries, fault.key, fault.kind)
+            self._writer.put(Change(f"UPDATE faults SET error = ?, tries = ? WHERE rowid = {last}", row))
+        else:
+            self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fault.row()))
 
     def stage(self, stage: str) -> StageMark | None:
         """The mark of a finished stage, or none."""
@@ -204,8 +220,9 @@ def _sum(column: str, kind: str = "INTEGER") -> str:
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Stage -> label -> tries that were made again."""
+    tries = "sum(tries)" if has_column(connection, "faults", "tries") else "count(*)"
     query = (
-        "SELECT stage, label, count(*) FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"
+        f"SELECT stage, label, {tries} FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"
     )
     found: dict[str, dict[str, int]] = {}
     for stage, label, count in connection.execute(query):

@@ -72,7 +72,7 @@ class StagesAtWork:
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
-        self._gates = ServerGates()
+        self._gates = ServerGates(study.seed)
         self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
         self._failed: list[Failure] = []
