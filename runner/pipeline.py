@@ -74,6 +74,7 @@ def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
     ):  # corpus, tune, sessions, ratings, analysis, each after its needs
         run.together(wave)
     run.results()
+    run.note_changed_models()
     run.hold_to_promise()
     for report in _of(stages, "report"):
         run.do(report)

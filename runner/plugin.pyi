@@ -165,6 +165,8 @@ from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomic
 from cbtrun.hookspecs import hookimpl as hookimpl
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
+from cbtrun.journal.served import Served as Served
+from cbtrun.journal.served import drifts as drifts
 from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret

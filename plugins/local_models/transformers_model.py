@@ -21,6 +21,7 @@ from cbtrun.plugins.local_models.model_files import (
     torch_device,
     with_adapter,
 )
+from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
@@ -183,6 +184,7 @@ class LocalModel:
         from cbtrun.plugins.local_models.chat_format import end_tokens
 
         self.identity, self.code = identity, _code()
+        self._built = built_with(str(identity["device"]), "transformers", "torch")
         self._tokenizer, self._options = tokenizer, options
         self._generator = _generator(model, end_tokens(tokenizer, model), options)
 
@@ -198,7 +200,10 @@ class LocalModel:
         row = await self._generator.reply(Row(prompt, limit, request.seed, self._stops(request.stop), done))
         text, met = _cut(self._tokenizer.decode(row.tokens, skip_special_tokens=True), request.stop)
         finish = "stop" if row.ended or met else "length"
-        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(row.tokens), finish=finish)
+        counted = {"tokens_in": len(prompt), "tokens_out": len(row.tokens)}
+        return Reply(
+            text.strip(), **counted, finish=finish, served=str(self.identity["model"]), fingerprint=self._built
+        )
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

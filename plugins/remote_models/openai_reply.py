@@ -46,6 +46,8 @@ ABOUT_WORDS = re.compile(
 """What a server says that minds the words of one request."""
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
+BUILD_FIELDS = ("provider", "system_fingerprint")
+"""What a server states of who computed a reply (OpenRouter) and by which build of the model (OpenAI, vLLM, DeepSeek)."""
 FINISH = {"tool_calls": "stop", "function_call": "stop", "eos": "stop", "end_turn": "stop", "max_tokens": "length"}
 
 
@@ -73,6 +75,7 @@ def read_reply(body: bytes, request: Request) -> Reply:
         finish="content_filter" if refused else FINISH.get(finish, finish),
         usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
+        fingerprint=" ".join(str(content[one]) for one in BUILD_FIELDS if content.get(one)),
         thinking=thinking or (f"({thought:,} tokens, not shown by the server)" if (thought := _thought(usage)) else ""),
     )
 

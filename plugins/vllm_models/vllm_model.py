@@ -20,6 +20,7 @@ from cbtrun.plugin import (
     hookimpl,
     statements_digest,
 )
+from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
@@ -95,6 +96,7 @@ class VllmModel:
             **{name: options.get(name) for name in DECIDING},
         }
         self.code = _code()
+        self._built = built_with("cuda", "vllm", "transformers", "torch")
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
         self._ends = frozenset() if options["ignore_end"] else _ends(tokenizer, files)
@@ -123,7 +125,10 @@ class VllmModel:
         )
         made = await self._shared.make(asked)
         text = made.text if request.stop else self._tokenizer.decode(made.tokens, skip_special_tokens=True)
-        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(made.tokens), finish=made.finish)
+        counted = {"tokens_in": len(prompt), "tokens_out": len(made.tokens)}
+        return Reply(
+            text.strip(), **counted, finish=made.finish, served=str(self.identity["model"]), fingerprint=self._built
+        )
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

@@ -112,6 +112,8 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
         click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
         for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
             click.echo(f"  {deviation}", err=True)
+    for sentence in outcome.changed:
+        click.echo(f"warning: {sentence}", err=True)
     if study is not None and (finding := finding_of(outcome, study)):
         click.echo(f"finding: {finding}")
     if outcome.folder.results.exists():

@@ -40,12 +40,13 @@ FIELDS = [
     "served",
     "thinking",
     "fingerprint",
+    "asked",
     "arm",
     "at",
 ]
 NEEDED = 12
 """Of FIELDS: the others are written only where there is something, and exports of earlier versions have none."""
-TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str, str, str, (int, float))  # fmt: skip
+TYPES: tuple[type | tuple[type, ...], ...] = (str, str, str, str, int, str, int, int, str, (int, float, type(None)), (int, float), str, str, str, str, str, (int, float))  # fmt: skip
 LONGEST_LINE = 2**28
 PIECE = 2**20
 """Bytes of an export that are written at once."""
@@ -215,7 +216,7 @@ def _calls_of(source: Path) -> Iterator[tuple[int, list[Any]]]:
 def _row(entry: Any, source: Path, number: int) -> list[Any]:
     if not isinstance(entry, dict) or list(entry) != [n for at, n in enumerate(FIELDS) if at < NEEDED or n in entry]:
         raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
-    entry = {"thinking": "", "fingerprint": "", "arm": "", "at": 0, **entry}
+    entry = {"thinking": "", "fingerprint": "", "asked": "", "arm": "", "at": 0, **entry}
     wrong = [name for name, kind in zip(FIELDS, TYPES, strict=True) if not isinstance(entry[name], kind)]
     if wrong:
         raise StageError(f"{source}:{number}: '{wrong[0]}' has the wrong type; nothing was imported")

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cbtrun.contract.models import Reply
+from cbtrun.journal.served import Served, served_in
 from cbtrun.journal.tables import FORMAT, check_file, connect, has_column
 from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
 
@@ -33,6 +34,8 @@ class Call:
     """Wall time that the call took, waits and failed tries included."""
     about: str = ""
     """Id of the session, persona or transcript whose words it holds, so that they can be taken out; empty where none is."""
+    asked: str = ""
+    """Digest of what was asked for: the model's identity, so that another model in the study is no drift of this one."""
     arm: str = ""
     """Whom it is counted for: the request's label."""
     at: float = 0.0
@@ -43,7 +46,7 @@ class Call:
         reply = self.reply
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
         asked = (self.key, self.stage, self.model, self.role, self.attempt)
-        drawn_by = (reply.served, reply.thinking, reply.fingerprint, self.arm, self.at)
+        drawn_by = (reply.served, reply.thinking, reply.fingerprint, self.asked, self.arm, self.at)
         return (*asked, *counts, self.seconds, *drawn_by)
 
 
@@ -193,6 +196,10 @@ class Journal:
         query = f"""SELECT stage, model, role, count(*), {_sum("tokens_in")}, {_sum("tokens_out")}, {_sum("usd", "REAL")},
                    sum(seconds) FROM calls GROUP BY stage, model, role ORDER BY stage, model, role"""
         return [Usage(*row) for row in self._reader.execute(query)]
+
+    def served(self) -> list[Served]:
+        """Who answered, by model, name, fingerprint and arm, over all runs."""
+        return served_in(self._reader)
 
     def retries(self) -> dict[str, dict[str, int]]:
         """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, attempt INTEGER NOT NULL,
     text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, finish TEXT NOT NULL, usd REAL,
     seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT '', thinking TEXT NOT NULL DEFAULT '',
-    fingerprint TEXT NOT NULL DEFAULT '', arm TEXT NOT NULL DEFAULT '', at REAL NOT NULL DEFAULT 0
+    fingerprint TEXT NOT NULL DEFAULT '', asked TEXT NOT NULL DEFAULT '', arm TEXT NOT NULL DEFAULT '',
+    at REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS faults (
     key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, error TEXT NOT NULL,
@@ -40,13 +41,15 @@ UPGRADES: Mapping[int, str] = {
           ALTER TABLE stages ADD COLUMN version TEXT NOT NULL DEFAULT '';""",
     3: "ALTER TABLE calls ADD COLUMN thinking TEXT NOT NULL DEFAULT '';",
     4: """ALTER TABLE calls ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+          ALTER TABLE calls ADD COLUMN asked TEXT NOT NULL DEFAULT '';
           ALTER TABLE calls ADD COLUMN arm TEXT NOT NULL DEFAULT '';
           ALTER TABLE calls ADD COLUMN at REAL NOT NULL DEFAULT 0;
           ALTER TABLE faults ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;""",
 }
 """Format -> what makes it the next one."""
 EARLIER = (
-    *(",fingerprinttextnotnulldefault''", ",armtextnotnulldefault''", ",atrealnotnulldefault0"),
+    *(",fingerprinttextnotnulldefault''", ",askedtextnotnulldefault''"),
+    *(",armtextnotnulldefault''", ",atrealnotnulldefault0"),
     *(",triesintegernotnulldefault1", ",thinkingtextnotnulldefault''"),
     *(",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'"),
     *(",codetextnotnulldefault''", ",versiontextnotnulldefault''"),

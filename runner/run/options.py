@@ -52,5 +52,7 @@ class Outcome:
     """Sessions that no rater was asked about, by reason, in words."""
     failure_list: Path | None = None
     """File with every failure; none where there is none."""
+    changed: tuple[str, ...] = ()
+    """Models that changed while the study ran, as their replies state it: a sentence each."""
     promise: Promise | None = None
     """How the run kept to its registration; none where nothing was registered."""

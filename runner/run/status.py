@@ -10,6 +10,7 @@ from contextlib import closing
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.journal import retries_in
+from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.journal.trouble import told
 from cbtrun.run.progress import duration
@@ -41,6 +42,8 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
+    for drift in drifts(served_in(connection)):
+        yield f"  warning: {drift.sentence}"
     refused = connection.execute("SELECT count(*) FROM faults WHERE kind = 'refused'").fetchone()[0]
     if refused:
         yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection)}"

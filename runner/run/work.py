@@ -23,6 +23,7 @@ from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.journal.served import drifts
 from cbtrun.results.build import build_results
 from cbtrun.results.left_out import left_out
 from cbtrun.results.nothing_scored import nothing_scored
@@ -106,6 +107,10 @@ class StagesAtWork:
         elif not self._lacks_what_it_reads(stage):
             self._work(stage, now, wanted)
 
+    def note_changed_models(self) -> None:
+        """Look whether a model changed behind its name while the study ran."""
+        self.outcome.changed = tuple(one.sentence for one in drifts(self.journal.served()))
+
     def hold_to_promise(self) -> None:
         """Look whether the run kept to its registration, and write it down."""
         self.outcome.promise = promise_of(self.study, self.registry, self.folder, self.journal.first_run())
@@ -174,7 +179,7 @@ class StagesAtWork:
         also = None
         if stage.block == "report":  # it names the promise, and the code of each stage
             promise = self.outcome.promise
-            also = [promise and asdict(promise), self._made_by(), self.outcome.kept]
+            also = [promise and asdict(promise), self._made_by(), self.outcome.kept, self.outcome.changed]
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
@@ -325,6 +330,7 @@ class StagesAtWork:
             usage=usage,
             failures=failures,
             retries=self.journal.retries(),
+            served=self.journal.served(),
             embedded=self.models.embedded(),
             promise=self.outcome.promise,
             real_people="sessions" in self._theirs,

@@ -172,7 +172,9 @@ def test_thinking_goes_with_an_export_and_a_journal_of_an_earlier_format_has_non
         assert journal.find("k" * 64) == thought
 
     with sqlite3.connect(old.journal) as connection:
-        later = "".join(f"ALTER TABLE calls DROP COLUMN {one};" for one in ("at", "arm", "fingerprint", "thinking"))
+        later = "".join(
+            f"ALTER TABLE calls DROP COLUMN {one};" for one in ("at", "arm", "asked", "fingerprint", "thinking")
+        )
         connection.executescript(f"{later} ALTER TABLE faults DROP COLUMN tries; PRAGMA user_version=3;")
     connection.close()
     export_journal(old, tmp_path / "old.gz")
