@@ -11,9 +11,9 @@ import click
 
 def tell_disk_error(error: OSError) -> int:
     """Tell it and give the exit code; any other OSError is a bug of ours and is raised again."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         click.echo(
-            f"{error.filename or 'disk'}: no space left; what is done is kept. Free some and run the same command again.",
+            f"{error.filename or 'disk'}: {_no_room(error)}; what is done is kept. Free some and run the same command again.",
             err=True,
         )
         return 4
@@ -21,6 +21,10 @@ def tell_disk_error(error: OSError) -> int:
         click.echo(f"{error.filename}: {_not_allowed(error)}", err=True)
         return 2
     raise error
+
+
+def _no_room(error: OSError) -> str:
+    return "larger than files may be here (ulimit -f)" if error.errno == errno.EFBIG else "no space left"
 
 
 def _not_allowed(error: OSError) -> str:

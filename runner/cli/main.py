@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def run(
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
-        run_options = RunOptions(keys=keys, redo=frozenset(options.pop("redo")), **options)
+        redo = frozenset(options.pop("redo"))
+        run_options = RunOptions(keys=keys, redo=redo, announce=partial(click.echo, err=True), **options)
         folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)

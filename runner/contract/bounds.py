@@ -45,7 +45,7 @@ _GROUPS: tuple[tuple[float, str], ...] = (
     # Machines
     (64, "devices tensor_parallel_size pipeline_parallel_size"),
     (256, "threads max_parallel_loading_workers"),
-    (4_096, "group"),
+    (512, "group"),
     (1_000_000, "prefix_mib"),
     (65_536, "max_num_seqs max_num_partial_prefills max_long_partial_prefills"),
     (65_536, "cudagraph_capture_sizes max_cudagraph_capture_size compile_sizes"),

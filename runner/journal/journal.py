@@ -227,6 +227,8 @@ def _sum(column: str, kind: str = "INTEGER") -> str:
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Stage -> label -> tries that were made again."""
+    if not has_column(connection, "faults", "kind"):
+        return {}  # of the first format, which kept what failed for good alone
     tries = "sum(tries)" if has_column(connection, "faults", "tries") else "count(*)"
     query = (
         f"SELECT stage, label, {tries} FROM faults WHERE kind <> 'refused' GROUP BY stage, label ORDER BY stage, label"

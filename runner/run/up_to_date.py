@@ -23,25 +23,47 @@ class Due:
     why: str = ""
 
 
-def due(
-    kept: StageMark | None, now: StageMark, output: str | None, *, trains: bool, talks: bool, redo: bool = False
-) -> Due:
+@dataclass(frozen=True)
+class Asked:
+    """What else decides what is due about a stage."""
+
+    trains: bool = False
+    """It is a training."""
+    talks: bool = False
+    """It asks models."""
+    redo: bool = False
+    """The user wants it done by today's code."""
+    same_study: bool = False
+    """The study says what it said when the run folder was last used."""
+
+
+def due(kept: StageMark | None, now: StageMark, output: str | None, asked: Asked) -> Due:
     """What has to be done about a stage.
 
     kept: its mark, if it was finished. now: fingerprint and code as they are. output: digest of what lies in the folder.
-    trains: it is a training. talks: it asks models. redo: the user wants it done by today's code.
     """
-    if redo or kept is None or output is None or kept.output != output:
+    if asked.redo:
+        return Due("work", "--redo")
+    if kept is None:
         return Due("work")
+    if output is None or kept.output != output:
+        return Due("work", "what it wrote is missing or was changed")
     if (
         not kept.code
     ):  # an earlier version noted no code, and its fingerprint had another shape: nothing is paid on a guess
-        return Due("replay", f"was made by an earlier version than {__version__}") if talks else Due("work")
+        made = f"was made by an earlier version than {__version__}"
+        return Due("replay" if asked.talks else "work", made)
     if kept.fingerprint != now.fingerprint:
-        return Due("work")
-    if kept.code == now.code:
+        if not asked.same_study or (kept.version, kept.code) == (__version__, now.code):
+            return Due("work", "what the study says for it, or what it reads, has changed")
+    elif kept.code == now.code:
         return Due("nothing")
     made = f"was made by other code (cbtrun {kept.version}, {kept.code[:8]}; now {__version__}, {now.code[:8]})"
-    if trains:
-        return Due("keep", made)
-    return Due("replay", made) if talks else Due("work")
+    return _not_paid_again(made, asked)
+
+
+def _not_paid_again(why: str, asked: Asked) -> Due:
+    """What costs nothing is done again, what was trained is kept, what talks to models is done from kept replies."""
+    if asked.trains:
+        return Due("keep", why)
+    return Due("replay" if asked.talks else "work", why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import Due, due
+from cbtrun.run.up_to_date import Asked, Due, due
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -79,6 +79,8 @@ class StagesAtWork:
         self._failed: list[Failure] = []
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
+        self.same_study = False
+        """Whether the study says what it said when the folder was last used."""
 
     def together(self, wave: Wave) -> None:
         """Do the stages of a wave, as many at once as it allows; failures come in the order of the study."""
@@ -107,6 +109,19 @@ class StagesAtWork:
         elif not self._lacks_what_it_reads(stage):
             self._work(stage, now, wanted)
 
+    def foreseen(self, stages: Sequence[Stage]) -> Iterator[str]:
+        """What of an earlier run will be done again, stage by stage, and why; nothing is done yet."""
+        marks, again = self.journal.marks(), set[str]()
+        self.outputs = {stage: mark.output for stage, mark in marks.items()}
+        for stage in stages:
+            if stage.id not in marks or stage.block == "report":
+                continue
+            wanted = self._due(stage, self._as_it_is(stage))
+            if line := foreseen_line(stage, wanted, [need for need in stage.needs if need in again]):
+                again.add(stage.id)
+                yield line
+        self.outputs = {}
+
     def note_changed_models(self) -> None:
         """Look whether a model changed behind its name while the study ran."""
         self.outcome.changed = tuple(one.sentence for one in drifts(self.journal.served()))
@@ -123,7 +138,7 @@ class StagesAtWork:
         now = StageMark(*self._prints(RESULTS, failed), code=stage_code(RESULTS, self.study, self.registry))
         kept = self.journal.stage(RESULTS.id)
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
-        if due(kept, now, output, trains=False, talks=False).what == "nothing" and kept is not None:
+        if due(kept, now, output, Asked()).what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
             self._note_gaps(self.inputs.results())
             return
@@ -183,10 +198,13 @@ class StagesAtWork:
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
-        talks = stage.block not in ("tune", "report") and bool(models_of(stage, self.study))
-        redo = stage.id in self.options.redo
-        kept, output = self.journal.stage(stage.id), self._output_digest(stage)
-        return due(kept, now, output, trains=stage.block == "tune", talks=talks, redo=redo)
+        asked = Asked(
+            trains=stage.block == "tune",
+            talks=stage.block not in ("tune", "report") and bool(models_of(stage, self.study)),
+            redo=stage.id in self.options.redo,
+            same_study=self.same_study,
+        )
+        return due(self.journal.stage(stage.id), now, self._output_digest(stage), asked)
 
     def _leave(self, stage: Stage, now: StageMark, state: str) -> None:
         """Leave a stage as it is: what it wrote is what the others read."""
@@ -380,6 +398,19 @@ class StagesAtWork:
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
+
+
+def foreseen_line(stage: Stage, wanted: Due, again: Sequence[str]) -> str:
+    """A line on a finished stage that is not left as it is; empty where it is, as far as can be told beforehand."""
+    ways = {
+        "work": "will be done again",
+        "replay": "will be done again from kept replies, without a new call",
+        "keep": "will be kept as it is",
+    }
+    if wanted.what in ways:
+        it = "it " if wanted.why.startswith("was ") else ""
+        return f"{stage.id} {ways[wanted.what]}: {it}{wanted.why}"
+    return f"{stage.id} will be done again if {' or '.join(again)} comes out otherwise" if again else ""
 
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:

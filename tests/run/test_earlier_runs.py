@@ -1,0 +1,102 @@
+"""Run folders that earlier versions wrote are opened, cost nothing, and say what will be done again before it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from cbtrun.journal.journal import StageMark
+from cbtrun.plugins.mock_server.in_thread import listening
+from cbtrun.plugins.mock_server.server import MockServer
+from cbtrun.run.same_study import says_the_same
+from cbtrun.run.up_to_date import Asked, due
+from cbtrun.testing.projects import StudyProject
+from tests.helpers.places import FIXTURES
+
+Make = Callable[[Mapping[str, str]], StudyProject]
+EARLIER = sorted((FIXTURES / "earlier-runs").glob("*.tar.gz"))
+"""A study with its table and its finished run folder, as the version wrote it whose journal has the format. Each but the
+first, which knew no server, has a rater that is paid."""
+REPORT = "report: {using: html, figures: [], tables: []}\n"
+
+
+def unpacked(packed: Path, project: StudyProject) -> Path:
+    """The run folder, in a project's folder beside its study."""
+    with tarfile.open(packed) as tar:
+        tar.extractall(project.folder, filter="data")
+    return project.folder / "runs/code"
+
+
+@pytest.mark.parametrize("packed", EARLIER, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_a_run_folder_of_an_earlier_version_is_opened_by_every_command_and_nothing_is_paid_again(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch, packed: Path
+) -> None:
+    project = study_project({})
+    run = unpacked(packed, project)
+    found = json.loads((run / "results.json").read_bytes())
+    with listening(MockServer()) as server:
+        monkeypatch.setenv("MOCK_URL", server.url)
+        status = project.run("status", "runs/code")
+        assert (status.code, "ratings.ctrs                 rater: 8 calls" in status.out) == (0, True), status.err
+        assert project.run("journal", "check", "runs/code").out.endswith("journal.sqlite: sound\n")
+        assert project.run("journal", "export", "runs/code", "calls.gz").out == "calls.gz: 8 calls\n"
+        assert "results: the same, number by number" in project.run("compare", "runs/code", "runs/code").out
+        assert project.run("validate", "study.yaml").code == 0
+        assert "8 calls, 8 in the journal, 0 to make" in project.run("plan", "study.yaml").out
+
+        outcome = project.run("study.yaml", "--take-over")
+        assert outcome.code == 0, outcome.err
+        again = project.run("study.yaml")
+        assert "Nothing to do" in again.out
+        with (project.folder / "study.yaml").open("a") as file:
+            file.write(REPORT)
+        assert project.run("study.yaml").code == 0
+        assert project.run("report", "runs/code").code == 0
+        assert server.calls == 0
+    now = json.loads((run / "results.json").read_bytes())
+    assert [one["estimate"] for one in now["comparisons"]] == [one["estimate"] for one in found["comparisons"]]
+
+
+@pytest.mark.parametrize("packed", EARLIER, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_what_will_be_done_again_is_said_with_its_reason_before_it_is(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch, packed: Path
+) -> None:
+    monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
+    project = study_project({})
+    unpacked(packed, project)
+    outcome = project.run("study.yaml", "--take-over", "--offline")
+    assert outcome.code == 0, outcome.err
+    said, _, done = outcome.err.partition(" done ")
+    why = r"it was made by (an earlier version than \S+|other code \(cbtrun \S+, \w{8}; now \S+, \w{8}\))$"
+    assert re.search(
+        rf"^ratings\.ctrs will be done again from kept replies, without a new call: {why}", said, re.MULTILINE
+    )
+    assert re.search(rf"^analysis\.main will be done again: {why}", said, re.MULTILINE)
+    assert "will be" not in done
+
+
+def mark(fingerprint: str, code: str = "c1", version: str = "0.1.0") -> StageMark:
+    return StageMark(fingerprint, "output", 1, code, version)
+
+
+def test_a_version_that_reads_the_study_in_another_way_pays_nothing_unless_the_study_was_changed_too() -> None:
+    before, now = mark("f1"), mark("f2", "c2", "0.3.0")
+    upgraded = due(before, now, "output", Asked(talks=True, same_study=True))
+    assert (upgraded.what, upgraded.why.partition(" (")[0]) == ("replay", "was made by other code")
+    assert due(before, now, "output", Asked(trains=True, same_study=True)).what == "keep"
+    assert due(before, now, "output", Asked(talks=True)).what == "work"
+
+
+def test_a_study_says_the_same_when_only_what_nobody_wrote_has_changed() -> None:
+    written = {"arms": {"a": {"therapist": "m"}}, "seed": 1}
+    before = {"arms": {"a": {"therapist": "m", "old": 1}}, "seed": 1}
+    assert says_the_same(before, written, {"arms": {"a": {"therapist": "m", "old": 2, "new": 3}}, "seed": 1})
+    assert not says_the_same(before, written, {"arms": {"a": {"therapist": "other", "old": 1}}, "seed": 1})
+    assert not says_the_same(before, written, {"arms": {"a": {"therapist": "m"}}, "seed": 1})
+    assert not says_the_same(before, {**written, "extra": {}}, {**before, "extra": {}})
+    assert not says_the_same(None, written, before)
