@@ -142,13 +142,13 @@ class CallDesk:
 
     async def _fly(self, asked: _Asked, model: Model, request: Request) -> Reply:
         name = asked.name
+        if self.replays(name):  # offline too: what was made stays, and nothing half takes its place
+            raise WouldAsk(f"model '{name}' would be asked anew")
         if self.offline:
             raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
         # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
         if why := self.withheld(name):
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
-        if self.replays(name):
-            raise WouldAsk(f"model '{name}' would be asked anew")
         # No model hears whose call it is.
         seeded = replace(request, seed=derive_seed(self.seed, asked.draw), label="", about="")
         fault = Fault(asked.key, self.stage, name, request.draw.role, "", request.label)

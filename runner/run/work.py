@@ -314,7 +314,9 @@ class StagesAtWork:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
-        if wanted.what == "replay" or self.options.embedded_alone:
+        if wanted.what == "replay" and self.options.offline:
+            desk.replays = lambda model: True  # noqa: ARG005 - an embedded model is not asked either
+        elif wanted.what == "replay" or self.options.embedded_alone:
             desk.replays = self._costs
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         reports = stage.block == "report"

@@ -19,7 +19,9 @@ from cbtrun.testing.projects import StudyProject
 from tests.helpers.places import FIXTURES
 
 Make = Callable[[Mapping[str, str]], StudyProject]
-EARLIER = sorted((FIXTURES / "earlier-runs").glob("*.tar.gz"))
+OTHER_RUBRIC = FIXTURES / "earlier-runs/format-2-first.tar.gz"
+"""Its ratings were made with a rubric that is another one now."""
+EARLIER = sorted({*(FIXTURES / "earlier-runs").glob("*.tar.gz")} - {OTHER_RUBRIC})
 """A study with its table and its finished run folder, as the version wrote it whose journal has the format. Each but the
 first, which knew no server, has a rater that is paid."""
 REPORT = "report: {using: html, figures: [], tables: []}\n"
@@ -69,15 +71,32 @@ def test_what_will_be_done_again_is_said_with_its_reason_before_it_is(
     monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
     project = study_project({})
     unpacked(packed, project)
-    outcome = project.run("study.yaml", "--take-over", "--offline")
+    outcome = project.run("study.yaml", "--take-over")
     assert outcome.code == 0, outcome.err
-    said, _, done = outcome.err.partition(" done ")
+    said, _, done = outcome.err.partition("  done  ")
     why = r"it was made by (an earlier version than \S+|other code \(cbtrun \S+, \w{8}; now \S+, \w{8}\))$"
     assert re.search(
         rf"^ratings\.ctrs will be done again from kept replies, without a new call: {why}", said, re.MULTILINE
     )
     assert re.search(rf"^analysis\.main will be done again: {why}", said, re.MULTILINE)
     assert "will be" not in done
+
+
+def test_ratings_by_a_rubric_that_has_changed_since_stay_until_the_user_wants_them_paid_again(
+    study_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = study_project({})
+    ratings = unpacked(OTHER_RUBRIC, project) / "ratings/ctrs.jsonl"
+    kept = ratings.read_bytes()
+    with listening(MockServer()) as server:
+        monkeypatch.setenv("MOCK_URL", server.url)
+        for also in ((), ("--offline",)):
+            outcome = project.run("study.yaml", "--take-over", *also)
+            assert (outcome.code, server.calls, ratings.read_bytes()) == (2, 0, kept)
+            assert "scores of different rubrics are not pooled; rate again with --redo ratings.ctrs" in outcome.err
+        outcome = project.run("study.yaml", "--redo", "ratings.ctrs")
+        assert (outcome.code, server.calls) == (0, 8), outcome.err
+        assert "ratings.ctrs will be done again: --redo" in outcome.err
 
 
 def mark(fingerprint: str, code: str = "c1", version: str = "0.1.0") -> StageMark:
