@@ -15,6 +15,7 @@ from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.journal import journal
+from cbtrun.cli.migrate import migrate
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
@@ -175,6 +176,7 @@ cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)
 cli.add_command(journal)
+cli.add_command(migrate)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)

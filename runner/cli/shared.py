@@ -73,10 +73,13 @@ allow_host_option = click.option(
 def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
     """The checked study and the plugins it may use."""
     from cbtrun.study.checks import check_study
+    from cbtrun.study.earlier_forms import told_words
     from cbtrun.study.load import local_plugins
     from cbtrun.study.overrides import read_study
 
     written = read_study(spec, sets)  # once a command: plugins and checks read the same
+    for line in told_words(written.earlier):
+        click.echo(f"warning: {line}", err=True)
     registry = registry_with(local_plugins(written), allow_local, watching)
     return check_study(written, registry), registry
 

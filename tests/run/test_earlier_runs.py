@@ -71,6 +71,7 @@ def test_what_will_be_done_again_is_said_with_its_reason_before_it_is(
     monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
     project = study_project({})
     unpacked(packed, project)
+    planned = project.run("plan", "study.yaml").out
     outcome = project.run("study.yaml", "--take-over")
     assert outcome.code == 0, outcome.err
     said, _, done = outcome.err.partition("  done  ")
@@ -80,6 +81,9 @@ def test_what_will_be_done_again_is_said_with_its_reason_before_it_is(
     )
     assert re.search(rf"^analysis\.main will be done again: {why}", said, re.MULTILINE)
     assert "will be" not in done
+    assert {line for line in said.splitlines() if " will be " in line} <= {
+        line.strip() for line in planned.splitlines()
+    }
 
 
 def test_ratings_by_a_rubric_that_has_changed_since_stay_until_the_user_wants_them_paid_again(
