@@ -7,6 +7,7 @@ again from the journal alone, and what was trained is kept until the user says `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,3 +68,21 @@ def _not_paid_again(why: str, asked: Asked) -> Due:
     if asked.trains:
         return Due("keep", why)
     return Due("replay" if asked.talks else "work", why)
+
+
+WAYS = {
+    "work": "will be done again",
+    "replay": "will be done again from kept replies, without a new call",
+    "keep": "will be kept as it is",
+}
+
+
+def foreseen_line(stage: str, wanted: Due, again: Sequence[str]) -> str:
+    """A line on a finished stage that is not left as it is; empty where it is, as far as can be told beforehand.
+
+    again: those of the stages that it reads which are done again.
+    """
+    if wanted.what in WAYS:
+        it = "it " if wanted.why.startswith("was ") else ""
+        return f"{stage} {WAYS[wanted.what]}: {it}{wanted.why}"
+    return f"{stage} will be done again if {' or '.join(again)} comes out otherwise" if again else ""

@@ -39,7 +39,7 @@ from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import Asked, Due, due
+from cbtrun.run.up_to_date import Asked, Due, due, foreseen_line
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -117,7 +117,7 @@ class StagesAtWork:
             if stage.id not in marks or stage.block == "report":
                 continue
             wanted = self._due(stage, self._as_it_is(stage))
-            if line := foreseen_line(stage, wanted, [need for need in stage.needs if need in again]):
+            if line := foreseen_line(stage.id, wanted, [need for need in stage.needs if need in again]):
                 again.add(stage.id)
                 yield line
         self.outputs = {}
@@ -400,19 +400,6 @@ class StagesAtWork:
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
-
-
-def foreseen_line(stage: Stage, wanted: Due, again: Sequence[str]) -> str:
-    """A line on a finished stage that is not left as it is; empty where it is, as far as can be told beforehand."""
-    ways = {
-        "work": "will be done again",
-        "replay": "will be done again from kept replies, without a new call",
-        "keep": "will be kept as it is",
-    }
-    if wanted.what in ways:
-        it = "it " if wanted.why.startswith("was ") else ""
-        return f"{stage.id} {ways[wanted.what]}: {it}{wanted.why}"
-    return f"{stage.id} will be done again if {' or '.join(again)} comes out otherwise" if again else ""
 
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:

@@ -64,9 +64,9 @@ def _text(path: Path) -> None:
 def test_whichever_library_meets_a_full_disk_the_run_stops_with_a_sentence(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:
-    with pytest.raises(StopRun, match="no space left to write what is trained .* goes on from the last checkpoint"):
-        with told_when_full(tmp_path):
-            write(tmp_path / "made")
+    said = r"no space left to write what is trained .* goes on from the last checkpoint"
+    with pytest.raises(StopRun, match=said), told_when_full(tmp_path):
+        write(tmp_path / "made")
 
 
 def test_other_errors_of_a_training_stay_what_they_are(tmp_path: Path) -> None:
