@@ -200,10 +200,9 @@ class LocalModel:
         row = await self._generator.reply(Row(prompt, limit, request.seed, self._stops(request.stop), done))
         text, met = _cut(self._tokenizer.decode(row.tokens, skip_special_tokens=True), request.stop)
         finish = "stop" if row.ended or met else "length"
-        counted = {"tokens_in": len(prompt), "tokens_out": len(row.tokens)}
-        return Reply(
-            text.strip(), **counted, finish=finish, served=str(self.identity["model"]), fingerprint=self._built
-        )
+        served = str(self.identity["model"])
+        counts = (len(prompt), len(row.tokens))
+        return Reply(text.strip(), *counts, finish=finish, served=served, fingerprint=self._built)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

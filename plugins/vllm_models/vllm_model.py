@@ -125,10 +125,9 @@ class VllmModel:
         )
         made = await self._shared.make(asked)
         text = made.text if request.stop else self._tokenizer.decode(made.tokens, skip_special_tokens=True)
-        counted = {"tokens_in": len(prompt), "tokens_out": len(made.tokens)}
-        return Reply(
-            text.strip(), **counted, finish=made.finish, served=str(self.identity["model"]), fingerprint=self._built
-        )
+        served = str(self.identity["model"])
+        counts = (len(prompt), len(made.tokens))
+        return Reply(text.strip(), *counts, finish=made.finish, served=served, fingerprint=self._built)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

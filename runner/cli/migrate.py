@@ -51,8 +51,8 @@ def _no_study(value: object) -> str:
 def _difference(before: str, after: str, name: str) -> str:
     from difflib import unified_diff
 
-    lines = (text.splitlines(keepends=True) for text in (before, after))
-    told = unified_diff(*lines, name, f"{name} (migrated)", n=1)
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    told = unified_diff(old, new, name, f"{name} (migrated)", n=1)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in told)
 
 

@@ -85,6 +85,8 @@ def _commented(holder: Any, key: Any, value: Any, text: str) -> _Edit:
     """A key with its value as a comment; in a flow mapping, left out with its comma."""
     start, end = key.start_mark.index, value.end_mark.index
     if holder.flow_style:
+        if "#" in text[start:end]:
+            return _Edit(start, start, "")  # it may hold a comment: left to the user
         after = len(text[end:]) - len(text[end:].lstrip(" "))
         if text[end + after : end + after + 1] == ",":
             end += after + 1

@@ -122,6 +122,11 @@ def test_what_cannot_be_rewritten_in_place_is_left_to_the_user() -> None:
         migrated("tune:\n  a:\n    fast: 1\n", "s.yaml", FORMS)  # an empty block would be none
 
 
+def test_no_comment_is_cut_out_with_a_key() -> None:
+    with pytest.raises(SpecError, match="change it by hand"):
+        migrated("tune: {a: {fast: [1, # why\n  2], rank: 8}}\n", "s.yaml", FORMS)
+
+
 def test_a_block_that_stands_for_two_is_rewritten_once() -> None:
     old = "tune: {a: &x {fast: 1, rank: 8}, b: *x}\nsessions: {turns: 1}\n"
     assert migrated(old, "s.yaml", FORMS).text == "tune: {a: &x {rank: 8}, b: *x}\nsessions: {max_turns: 1}\n"
