@@ -35,7 +35,7 @@ def unpacked(packed: Path, project: StudyProject) -> Path:
 
 
 @pytest.mark.parametrize("packed", EARLIER, ids=lambda path: path.name.removesuffix(".tar.gz"))
-def test_a_run_folder_of_an_earlier_version_is_opened_by_every_command_and_nothing_is_paid_again(
+def test_a_run_folder_of_an_earlier_version_is_opened_pays_nothing_and_says_first_what_is_done_again(
     study_project: Make, monkeypatch: pytest.MonkeyPatch, packed: Path
 ) -> None:
     project = study_project({})
@@ -49,36 +49,30 @@ def test_a_run_folder_of_an_earlier_version_is_opened_by_every_command_and_nothi
         assert project.run("journal", "export", "runs/code", "calls.gz").out == "calls.gz: 8 calls\n"
         assert "results: the same, number by number" in project.run("compare", "runs/code", "runs/code").out
         assert project.run("validate", "study.yaml").code == 0
-        assert "8 calls, 8 in the journal, 0 to make" in project.run("plan", "study.yaml").out
+
+        planned = project.run("plan", "study.yaml").out
+        assert "8 calls, 8 in the journal, 0 to make" in planned
 
         outcome = project.run("study.yaml", "--take-over")
         assert outcome.code == 0, outcome.err
-        again = project.run("study.yaml")
-        assert "Nothing to do" in again.out
-        with (project.folder / "study.yaml").open("a") as file:
-            file.write(REPORT)
-        assert project.run("study.yaml").code == 0
-        assert project.run("report", "runs/code").code == 0
+        _said_before(outcome.err, planned)
+        assert "Nothing to do" in project.run("study.yaml").out
+        if packed == EARLIER[-1]:  # a report takes seconds: it reads results that are today's by now
+            with (project.folder / "study.yaml").open("a") as file:
+                file.write(REPORT)
+            assert project.run("study.yaml").code == 0
+            assert project.run("report", "runs/code").code == 0
         assert server.calls == 0
     now = json.loads((run / "results.json").read_bytes())
     assert [one["estimate"] for one in now["comparisons"]] == [one["estimate"] for one in found["comparisons"]]
 
 
-@pytest.mark.parametrize("packed", EARLIER, ids=lambda path: path.name.removesuffix(".tar.gz"))
-def test_what_will_be_done_again_is_said_with_its_reason_before_it_is(
-    study_project: Make, monkeypatch: pytest.MonkeyPatch, packed: Path
-) -> None:
-    monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
-    project = study_project({})
-    unpacked(packed, project)
-    planned = project.run("plan", "study.yaml").out
-    outcome = project.run("study.yaml", "--take-over")
-    assert outcome.code == 0, outcome.err
-    said, _, done = outcome.err.partition("  done  ")
+def _said_before(err: str, planned: str) -> None:
+    """What will be done again was told with its reason, before it was done and by `plan`."""
+    said, _, done = err.partition("  done  ")
     why = r"it was made by (an earlier version than \S+|other code \(cbtrun \S+, \w{8}; now \S+, \w{8}\))$"
-    assert re.search(
-        rf"^ratings\.ctrs will be done again from kept replies, without a new call: {why}", said, re.MULTILINE
-    )
+    again = r"^ratings\.ctrs will be done again from kept replies, without a new call: "
+    assert re.search(again + why, said, re.MULTILINE)
     assert re.search(rf"^analysis\.main will be done again: {why}", said, re.MULTILINE)
     assert "will be" not in done
     assert {line for line in said.splitlines() if " will be " in line} <= {
