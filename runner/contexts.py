@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.journal.journal import Usage
+    from cbtrun.journal.served import Served
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.results.records import Results
     from cbtrun.scores.rated_sets import RatedSet
@@ -101,6 +102,8 @@ class RunFacts:
     """Units of all stages that could not be finished in this run."""
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
+    served: Sequence[Served] = ()
+    """Who answered, as the replies state it, by model, fingerprint and arm, over all runs."""
     embedded: Sequence[str] = ()
     """Models of the study that ship with cbtrun."""
     promise: Promise | None = None

@@ -26,8 +26,9 @@ from cbtrun.run.failures import write_failures
 from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_registration, made_in
+from cbtrun.run.same_study import says_the_same
 from cbtrun.run.side_by_side import waves
-from cbtrun.run.study_lock import write_lock
+from cbtrun.run.study_lock import lock_of, write_lock
 from cbtrun.run.work import StagesAtWork
 from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
@@ -50,12 +51,16 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     stages = ordered_stages(study)
     _check_redo(options.redo, stages)
     with folder.locked():
+        before = lock_of(folder).get("resolved")
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
         with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
             run = StagesAtWork(study, registry, folder, options, journal)
+            run.same_study = says_the_same(before, study.document.value, study.data)
+            for line in run.foreseen(stages):
+                options.announce(line)
             try:
                 return _all_stages(run, stages)
             except OSError:
@@ -78,6 +83,7 @@ def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
     ):  # corpus, tune, sessions, ratings, analysis, each after its needs
         run.together(wave)
     run.results()
+    run.note_changed_models()
     run.hold_to_promise()
     for report in _of(stages, "report"):
         run.do(report)

@@ -40,6 +40,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.calls.server_terms": "HasTerms ServerTerms terms_of TERMS_OPTIONS",
     "cbtrun.calls.structured": "Answer ask Replies SpeaksFor",
     "cbtrun.calls.transport": "Answer=ServerAnswer Patience Transport",
+    "cbtrun.journal.served": "drifts Served",
     "cbtrun.keys.addresses": "server_of",
     "cbtrun.keys.secrets": "environment_without_keys HUB_KEYS Secret",
     # Records of a study, and lists of them on disk

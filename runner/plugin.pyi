@@ -168,6 +168,8 @@ from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomic
 from cbtrun.hookspecs import hookimpl as hookimpl
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
+from cbtrun.journal.served import Served as Served
+from cbtrun.journal.served import drifts as drifts
 from cbtrun.journal.thoughts import Thought as Thought
 from cbtrun.journal.thoughts import thinkers as thinkers
 from cbtrun.journal.thoughts import thoughts_about as thoughts_about

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+COLDEST = 1e-6
+"""Below this temperature the likeliest token is taken: odds divided by it are no numbers any more."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn."""
@@ -44,7 +48,7 @@ def next_tokens(logits: Tensor, draws: Tensor, sampling: Sampling, seen: Tensor 
     if seen is not None and sampling.repetition_penalty != 1:
         penalised = torch.where(logits > 0, logits / sampling.repetition_penalty, logits * sampling.repetition_penalty)
         logits = torch.where(seen, penalised, logits)
-    if sampling.temperature == 0:
+    if sampling.temperature < COLDEST:
         return logits.argmax(-1)
     kept = min(sampling.top_k or logits.shape[-1], logits.shape[-1])
     values, ids = torch.topk(logits, kept, dim=-1)  # (rows, kept), likeliest first

@@ -21,7 +21,7 @@ SAMPLING: Json = {
     },
     "repetition_penalty": {
         "type": "number",
-        "exclusiveMinimum": 0,
+        "minimum": 0.01,
         "default": 1.0,
         "description": "Above 1, tokens already in the prompt or the reply become less likely.",
     },

@@ -29,6 +29,7 @@ from cbtrun.plugins.local_models.model_files import (
     model_problems,
     torch_device,
 )
+from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
@@ -230,6 +231,7 @@ class LocalModel:
         from cbtrun.plugins.local_models.spoken_format import spoken_format
 
         self.identity, self.code = identity, _code()
+        self._built = built_with(str(identity["device"]), "transformers", "torch")
         self._tokenizer, self._options = tokenizer, options
         self._room = 0 if tuned else thinking_room(options)
         self._format = spoken_format(tokenizer, options, tuned=tuned)
@@ -251,7 +253,9 @@ class LocalModel:
         said = reply_text(self._tokenizer, prompt, row.tokens, structured=request.schema is not None)
         text, met = _cut(said, request.stop)
         finish = "stop" if row.ended or met else "length"
-        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(row.tokens), finish=finish)
+        served = str(self.identity["model"])
+        counts = (len(prompt), len(row.tokens))
+        return Reply(text.strip(), *counts, finish=finish, served=served, fingerprint=self._built)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

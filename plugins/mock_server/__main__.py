@@ -20,9 +20,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--embedded", action="store_true", help="answer as author, patient, therapist and rater")
     parser.add_argument("--rubrics", type=Path, action="append", default=[], help="folder of further rubrics")
     parser.add_argument("--model", action="append", help="name that its list of models has; answered is any")
+    parser.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="CALL=MODEL[,FINGERPRINT]",
+        help="what answers state from a call on",
+    )
     parser.add_argument("--port", type=int, default=0, help="to listen on; without it a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the address")
     return parser.parse_args()
+
+
+def _change(written: str) -> tuple[int, tuple[str, str]]:
+    call, _, names = written.partition("=")
+    served, _, fingerprint = names.partition(",")
+    return int(call), (served, fingerprint)
 
 
 async def _serve(options: argparse.Namespace) -> None:
@@ -36,6 +49,7 @@ async def _serve(options: argparse.Namespace) -> None:
         remember=False,
         port=options.port,
         models=tuple(options.model or ["mock"]),
+        changes=dict(map(_change, options.change)),
     )
     await server.start()
     if options.port_file is None:

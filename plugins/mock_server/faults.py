@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.plugins.mock_server.broken_http import BROKEN_HTTP
 from cbtrun.plugins.mock_server.echoes import ECHOES, echoed, key_in
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Fault:
     """One of KINDS."""
     seconds: float = 0.0
     """Of Retry-After, of a hang, or between two bytes of a drip."""
+    retry_after: str = ""
+    """Retry-After in the server's own words, such as `0` or a date."""
 
 
 KINDS = (
@@ -49,6 +52,7 @@ KINDS = (
     "redirect",
     "echo",
     *ECHOES,
+    *BROKEN_HTTP,
 )
 TRANSIENT = ("429", "500", "502", "503", "drop", "drop-mid-body", "truncated-json", "wrong-schema")
 """Faults after which asking again is right, none of which takes long: what a soak mixes in."""
@@ -74,6 +78,8 @@ async def fail(fault: Fault, request: web.Request, answer: Mapping[str, Any]) ->
         return await _break_off(fault, request, json.dumps(answer).encode())
     if kind in ECHOES:
         return _raw(request, echoed(kind, key_in(request.headers), answer))
+    if kind in BROKEN_HTTP:
+        return _raw(request, BROKEN_HTTP[kind])
     if kind == "redirect":
         return web.Response(status=307, headers={"Location": "http://elsewhere.example/v1/chat/completions"})
     if kind == "echo":  # a server that sends back what it was sent, key and all
@@ -104,7 +110,8 @@ def _raw(request: web.Request, written: bytes) -> web.Response:
 def _status(status: int, fault: Fault) -> web.Response:
     from aiohttp import web
 
-    headers = {"Retry-After": f"{fault.seconds:g}"} if fault.seconds else {}
+    wait = fault.retry_after or (f"{fault.seconds:g}" if fault.seconds else "")
+    headers = {"Retry-After": wait} if wait else {}
     error: dict[str, Any] = {"message": f"mock says {status}", "type": "mock"}
     if status == 400:
         error = {"message": "Unsupported parameter: 'top_p'", "param": "top_p", "code": "unsupported_parameter"}

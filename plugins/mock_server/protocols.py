@@ -77,7 +77,8 @@ def _openai_answer(
         "id": "c",
         "object": "chat.completion",
         "created": 0,
-        "model": f"{body['model']}-0901",
+        "model": body.get("served") or f"{body['model']}-0901",
+        **({"system_fingerprint": body["fingerprint"]} if body.get("fingerprint") else {}),
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": {**counted, "total_tokens": sum(counted.values())} if usage is None else usage,
     }
@@ -93,7 +94,8 @@ def _google_answer(
         "candidatesTokenCount": counted["completion_tokens"],
         "totalTokenCount": sum(counted.values()),
     }
-    return {"candidates": [candidate], "usageMetadata": usage or own, "modelVersion": f"{body['model']}-0901"}
+    served = body.get("served") or f"{body['model']}-0901"
+    return {"candidates": [candidate], "usageMetadata": usage or own, "modelVersion": served}
 
 
 def _claude_answer(
@@ -103,7 +105,8 @@ def _claude_answer(
     if body.get("tools"):
         block, finish = {"type": "tool_use", "id": "t", "name": "answer", "input": json.loads(text)}, "tool_use"
     own = {"input_tokens": counted["prompt_tokens"], "output_tokens": counted["completion_tokens"]}
-    made = {"id": "m", "type": "message", "role": "assistant", "model": f"{body['model']}-0901", "content": [block]}
+    served = body.get("served") or f"{body['model']}-0901"
+    made = {"id": "m", "type": "message", "role": "assistant", "model": served, "content": [block]}
     return {**made, "stop_reason": finish, "stop_sequence": None, "usage": usage or own}
 
 

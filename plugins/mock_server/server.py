@@ -51,6 +51,8 @@ class MockServer:
     """Keep bodies and headers; a soak does not."""
     models: tuple[str, ...] = ()
     """Names that its list of models has; a completion is given under any name."""
+    changes: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    """Number of a call, from 1 -> model and fingerprint that answers state from then on: a model changed behind its name."""
     key: str | None = None
     """The only key that its list of models takes; none takes any."""
     port: int = 0
@@ -152,7 +154,7 @@ class MockServer:
         if self.remember:
             self.bodies.append(sent)
             self.headers.append(dict(request.headers))
-        body = read_body(vendor, request.path, sent)
+        body = {**read_body(vendor, request.path, sent), **self._named(self.calls)}
         if self.latency:
             await asyncio.sleep(self.latency)
         fault = next(self._faults, None) or self._drawn()
@@ -165,6 +167,11 @@ class MockServer:
         except ModelError as error:
             return web.json_response({"error": {"message": str(error)}}, status=422)
         return web.json_response(write_answer(vendor, body, text, usage=self.usage))
+
+    def _named(self, call: int) -> Mapping[str, str]:
+        """Model and fingerprint that the answer to a call states; its own name where nothing has changed yet."""
+        since = max((first for first in self.changes if first <= call), default=None)
+        return {} if since is None else dict(zip(("served", "fingerprint"), self.changes[since], strict=True))
 
     def _drawn(self) -> Fault | None:
         if not self.fault_rate or self._random.random() >= self.fault_rate:

@@ -46,6 +46,8 @@ ABOUT_WORDS = re.compile(
 """What a server says that minds the words of one request."""
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
+BUILD_FIELDS = ("provider", "system_fingerprint")
+"""What a server states of who computed a reply (OpenRouter) and by which build of the model (OpenAI, vLLM, DeepSeek)."""
 FINISH = {"tool_calls": "stop", "function_call": "stop", "eos": "stop", "end_turn": "stop", "max_tokens": "length"}
 
 
@@ -73,6 +75,7 @@ def read_reply(body: bytes, request: Request) -> Reply:
         finish="content_filter" if refused else FINISH.get(finish, finish),
         usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
+        fingerprint=" ".join(str(content[one]) for one in BUILD_FIELDS if content.get(one)),
         thinking=thinking or (f"({thought:,} tokens, not shown by the server)" if (thought := _thought(usage)) else ""),
     )
 
@@ -83,6 +86,8 @@ def read_json(body: bytes) -> Any:
         return json.loads(body)
     except RecursionError:
         raise ServerFault("the answer is JSON nested too deep to be read") from None
+    except UnicodeDecodeError:
+        raise ServerFault(f"the answer is no text (UTF-8): {_excerpt(body)}") from None
     except ValueError:
         raise ServerFault(f"the answer is no whole JSON: {_excerpt(body)}") from None
 
@@ -101,6 +106,8 @@ def raise_refusal(answer: Answer) -> NoReturn:
         raise StopRun(f"the account is used up ({status}): {said}. Run the same command again when it is not")
     if status == 429:
         raise RateLimited(f"429: {said}", retry_after(answer.headers))
+    if 200 <= status < 300:
+        raise ServerFault(f"the answer has the status {status}, with which no reply comes: {said}")
     if status >= 500 or status in (408, 409, 425):
         raise ServerFault(f"{status}: {said}")
     refused = f"the server refuses the request ({status}): {said}"

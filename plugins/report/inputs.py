@@ -14,6 +14,7 @@ from cbtrun.plugin import (
     Promise,
     RatedSet,
     Results,
+    Served,
     Session,
     StudyView,
     headline_of,
@@ -66,6 +67,8 @@ class Environment:
     stages: tuple[StageCost, ...] = ()
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> whom they are counted for (an arm, empty where there is none) -> tries that failed and were made again."""
+    served: tuple[Served, ...] = ()
+    """Who answered, as the replies state it."""
     made_by: Mapping[str, str] = field(default_factory=dict)
     """Stage -> version of cbtrun and code that made it."""
     kept: Mapping[str, str] = field(default_factory=dict)

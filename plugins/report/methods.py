@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cbtrun.plugin import Comparison, StudyView
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.methods_of_analysis import analyses_told, is_clustered
+from cbtrun.plugins.report.served import served_words
 
 CITATIONS = {
     "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",
@@ -29,7 +30,7 @@ CITATIONS = {
 
 def methods_text(given: ReportInput) -> list[str]:
     """Paragraphs of a methods section."""
-    parts = (_material(given), _ratings(given), analyses_told(given), _software(given))
+    parts = (_material(given), _ratings(given), analyses_told(given), [*served_words(given)], _software(given))
     return [" ".join(part) for part in parts if part]
 
 

@@ -35,6 +35,7 @@ from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.retries import retries_table
+from cbtrun.plugins.report.served import changed_notices, served_table
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
 from cbtrun.plugins.report.training import training_plates
@@ -105,6 +106,7 @@ def make_tables(given: ReportInput) -> Tables:
                 balance_table(given),
                 corpora_table(given),
                 retries_table(given),
+                served_table(given),
             )
             if one
         ),
@@ -121,7 +123,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         given=given,
         results=given.results,
         notices=_notices(given),
-        unscored=unscored_words(given),
+        unscored=[*unscored_words(given), *changed_notices(given)],
         caveats=caveats(given),
         variables=variables(given.study),
         variation_command=variation_command(given.study),

@@ -19,6 +19,7 @@ from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
+from cbtrun.plugins.tuning.disk_full import told_when_full
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory
@@ -112,7 +113,8 @@ def _adapter(context: StageContext, job: Job, seed: int, devices: int, tell: Tel
     inputs = _inputs(options, job, seed)
     found = finished_adapter(folder, inputs)
     if found is None:
-        found = _train(options, job, seed, folder, inputs, devices, tell)
+        with told_when_full(folder):
+            found = _train(options, job, seed, folder, inputs, devices, tell)
     several = len(options["seeds"]) > 1
     return Adapter(
         name=f"{context.name}@{seed}" if several else context.name,

@@ -41,4 +41,8 @@ def lacking(options: Mapping[str, Any]) -> list[str]:
         missing.append("device: cuda needs an NVIDIA GPU, and there is none here")
     if gpus and planned_devices(options) > gpus:
         missing.append(f"devices: {planned_devices(options)} were asked for, and there are {gpus}; use devices: all")
+    elif not gpus and planned_devices(options) > (cores := os.cpu_count() or 1):
+        missing.append(
+            f"devices: {planned_devices(options)} were asked for, and there is no GPU and {cores} CPU cores here"
+        )
     return missing

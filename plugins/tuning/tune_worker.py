@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import CbtrunError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_tokenizer
+from cbtrun.plugins.tuning.disk_full import CODE, is_full
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.trained import Trained
@@ -68,7 +69,11 @@ def main(folder: Path) -> int:
         trained = _train(folder, tell)
         if rank == 0:
             _leave(folder, trained)
-    except CbtrunError as error:
+    except Exception as error:
+        if is_full(error):
+            return CODE  # there may be no room for a word more
+        if not isinstance(error, CbtrunError):
+            raise
         message = {"message": str(error)}
         (folder / f"failed-{rank}.json").write_text(json.dumps(message), encoding="utf-8")
         return 2

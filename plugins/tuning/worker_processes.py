@@ -11,7 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cbtrun.plugin import HUB_KEYS, StageError, child_environment, environment_without_keys, python_module
+from cbtrun.plugin import HUB_KEYS, StageError, StopRun, child_environment, environment_without_keys, python_module
+from cbtrun.plugins.tuning.disk_full import CODE, full_words
 from cbtrun.plugins.tuning.sft_watch import Tell
 from cbtrun.plugins.tuning.trackers import TRACKER_KEYS
 
@@ -27,7 +28,7 @@ def run_together(module: str, folder: Path, count: int, gpus: Sequence[str], tel
     folder: the module's only argument; where each process leaves `log-RANK`, and `failed-RANK.json` with a message for
     the user. gpus: those that the processes see, one each; none leaves it to them. What process 0 prints, one JSON list
     of (step, steps, words) a line, goes to `tell`. A process whose parent is gone sees its standard input end.
-    Raises StageError when one fails or is killed; the others are ended.
+    Raises StageError when one fails or is killed, StopRun when the disk is full; the others are ended.
     """
     for old in folder.glob("failed-*.json"):
         old.unlink()
@@ -43,6 +44,8 @@ def run_together(module: str, folder: Path, count: int, gpus: Sequence[str], tel
             codes = [process.poll() for process in processes]
         if any(codes):
             _wait(processes, PATIENCE_SECONDS if count > 1 else 0)
+            if CODE in [process.poll() for process in processes]:
+                raise StopRun(full_words(folder.parent))
             raise StageError(_reason(processes, folder))
         listener.join(timeout=PATIENCE_SECONDS)
     finally:

@@ -75,7 +75,7 @@ SPECULATIVE: Json = {
 
 ALLOWED: Json = {
     "block_size": _one_of([1, 8, 16, 32, 64, 128, 256], "Tokens of a block of the KV cache."),
-    "seed": _whole("Seed of the engine itself; replies have seeds of their own."),
+    "seed": {**_whole("Seed of the engine itself; replies have seeds of their own."), "maximum": 2**32 - 1},
     "swap_space": _number("GiB of the CPU's memory for the KV cache, in versions that have it."),
     "cpu_offload_gb": _number("GiB of weights that are kept in the CPU's memory."),
     "kv_offloading_size": _number("GiB of the CPU's memory for the KV cache."),

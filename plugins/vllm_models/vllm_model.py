@@ -22,6 +22,7 @@ from cbtrun.plugin import (
     statements_digest,
     thinking_room,
 )
+from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
 from cbtrun.plugins.vllm_models.requirements import lacking
@@ -129,6 +130,7 @@ class VllmModel:
             **({"thinking": options["thinking"]} if options.get("thinking") and not context.adapter else {}),
         }
         self.code = _code()
+        self._built = built_with("cuda", "vllm", "transformers", "torch")
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
         tuned = context.adapter is not None
@@ -163,7 +165,9 @@ class VllmModel:
         made = await self._shared.make(asked)
         structured = request.schema is not None
         text = made.text if request.stop else reply_text(self._tokenizer, prompt, made.tokens, structured=structured)
-        return Reply(text.strip(), tokens_in=len(prompt), tokens_out=len(made.tokens), finish=made.finish)
+        served = str(self.identity["model"])
+        counts = (len(prompt), len(made.tokens))
+        return Reply(text.strip(), *counts, finish=made.finish, served=served, fingerprint=self._built)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt of these messages."""

@@ -45,6 +45,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
         for cost in costs:
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
+    yield from (f"  {line}" for line in done_again(study, registry, folder))
     yield from sum_lines(costs, study.limits)
     yield from (f"  {line}" for line in gpu_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
@@ -74,6 +75,23 @@ def _power_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | No
     if study.analyses:
         wanted = Wanted(sd=published_sd(study))
         yield from (f"  {sentence}" for sentence in power_sentences(planned_tests(study, registry, plans), wanted))
+
+
+def done_again(study: Study, registry: Registry, folder: RunFolder) -> list[str]:
+    """What a run would do again of what is finished, and why."""
+    from cbtrun.journal.journal import Journal
+    from cbtrun.run.options import RunOptions
+    from cbtrun.run.same_study import says_the_same
+    from cbtrun.run.study_lock import lock_of
+    from cbtrun.run.work import StagesAtWork
+    from cbtrun.study.graph import ordered_stages
+
+    if not folder.journal.exists():
+        return []
+    with Journal(folder.journal) as journal:
+        run = StagesAtWork(study, registry, folder, RunOptions(offline=True), journal)
+        run.same_study = says_the_same(lock_of(folder).get("resolved"), study.document.value, study.data)
+        return [*run.foreseen(ordered_stages(study))]
 
 
 def finished_stages(study: Study, folder: RunFolder) -> set[str]:

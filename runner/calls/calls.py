@@ -37,8 +37,6 @@ from cbtrun.journal.journal import Call, Fault, Journal
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
-PUT_OFF_ROWS = 3
-"""Tries of one call, one after the other, that are kept and counted when a server tells it to wait again and again."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
@@ -70,6 +68,16 @@ class Tally:
         self.tokens_in += reply.tokens_in
         self.tokens_out += reply.tokens_out
         self.usd += reply.usd or 0.0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A call on its way: its key, the draw that its seed is derived from, the model's name and digest of its identity."""
+
+    key: str
+    draw: str
+    name: str
+    identity: str
 
 
 @dataclass
@@ -108,14 +116,15 @@ class CallDesk:
             kept = spoken(kept, request)  # an earlier version kept thinking within the text
             refuse_unspoken(kept, request, name)
             return kept
-        reply = await self._in_flight(key, draw, name, model, request)
+        reply = await self._in_flight(_Asked(key, draw, name, identity), model, request)
         refuse_unspoken(reply, request, name)  # kept all the same: it is paid for, and asking again would give no other
         return reply
 
-    async def _in_flight(self, key: str, draw: str, name: str, model: Model, request: Request) -> Reply:
+    async def _in_flight(self, asked: _Asked, model: Model, request: Request) -> Reply:
+        key = asked.key
         if key in self._flights:  # two arms whose requests are the same in every way share one call
             return await asyncio.shield(self._flights[key])
-        flight = self._flights[key] = asyncio.ensure_future(self._fly(key, draw, name, model, request))
+        flight = self._flights[key] = asyncio.ensure_future(self._fly(asked, model, request))
         flight.add_done_callback(lambda done: self._landed(key, done))
         try:
             return await asyncio.shield(flight)  # what was sent is paid for: it is kept even if nobody waits any more
@@ -133,18 +142,19 @@ class CallDesk:
         if not flight.cancelled():
             flight.exception()  # a failure that nobody waits for is in the journal already
 
-    async def _fly(self, key: str, drawn: str, name: str, model: Model, request: Request) -> Reply:
+    async def _fly(self, asked: _Asked, model: Model, request: Request) -> Reply:
+        name = asked.name
+        if self.replays(name):  # offline too: what was made stays, and nothing half takes its place
+            raise WouldAsk(f"model '{name}' would be asked anew")
         if self.offline:
             raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
         # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
         if why := self.withheld(name):
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
-        if self.replays(name):
-            raise WouldAsk(f"model '{name}' would be asked anew")
         self.before_asking(name)
         # No model hears whose call it is.
-        seeded = replace(request, seed=derive_seed(self.seed, drawn), label="", about="")
-        fault = Fault(key, self.stage, name, request.draw.role, "", request.label)
+        seeded = replace(request, seed=derive_seed(self.seed, asked.draw), label="", about="")
+        fault = Fault(asked.key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
         try:
             reply = await self._within_budget(model, seeded, fault)
@@ -156,7 +166,8 @@ class CallDesk:
             raise
         seconds = time.perf_counter() - started
         draw = request.draw
-        call = Call(key, self.stage, name, draw.role, draw.attempt, reply, seconds, request.about)
+        by = (asked.key, self.stage, name, draw.role, draw.attempt)
+        call = Call(*by, reply, seconds, request.about, asked.identity[:16], request.label, time.time())
         await self.journal.keep(call)
         self.tally.count(reply)
         return reply
@@ -188,11 +199,9 @@ class CallDesk:
             breaker.let_all()
             limited = isinstance(trouble, RateLimited)
             put_off = put_off + 1 if limited else 0
-            if put_off > PUT_OFF_ROWS:
-                return
             self.tally.retries[fault.label] += 1
-            kind = "limited" if limited else "fault"
-            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind))
+            kind = "limited" if limited else "fault"  # a run of "wait" is one row with its count
+            self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind, tries=max(1, put_off)))
 
         gate = self.gates.gate(terms)
         reply = await breaker.call(lambda: gate.call(lambda: self._sent(model, request), again))

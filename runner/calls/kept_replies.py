@@ -25,6 +25,7 @@ def keepable(reply: Reply) -> Reply:
         usd=bounded_cost(reply.usd),
         served=one_line(reply.served, LONGEST_NAME),
         thinking=speakable(reply.thinking),
+        fingerprint=one_line(reply.fingerprint, LONGEST_NAME),
     )
     return reply if clean == reply else clean
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from cbtrun.calls.server_terms import ServerLimits, ServerTerms, strictest
+from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.models import Reply
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
 
@@ -36,6 +37,8 @@ class ServerGate:
     clock: Clock = field(default_factory=Clock)
     kept: set[ServerLimits] = field(default_factory=set)
     """Limits that `limits` keeps to."""
+    jitter: random.Random = field(default_factory=lambda: random.Random(0))
+    """Chance in the waits: the study's own."""
     _allowed: float = 0.0
     _under_way: int = 0
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -205,20 +208,23 @@ class ServerGate:
     def _wait(self, tries: int) -> float:
         """A random part of the doubled wait, so that calls that failed together do not come together again."""
         longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2.0 ** min(tries - 1, 30))
-        return longest * random.uniform(0.5, 1.0)
+        return longest * self.jitter.uniform(0.5, 1.0)
 
 
 @dataclass
 class ServerGates:
     """The way to each server of a run."""
 
+    seed: int = 0
+    """The study's: waits are drawn from it, and from no other chance."""
     _gates: dict[str, ServerGate] = field(default_factory=dict)
 
     def gate(self, terms: ServerTerms) -> ServerGate:
         """The gate of a server; models on one server share it and are held to the strictest of their limits."""
         gate = self._gates.get(terms.server)
         if gate is None:
-            gate = self._gates[terms.server] = ServerGate(terms.server, terms.limits)
+            jitter = random.Random(derive_seed(self.seed, terms.server))
+            gate = self._gates[terms.server] = ServerGate(terms.server, terms.limits, jitter=jitter)
         elif terms.limits not in gate.kept:
             gate.tighten(terms.limits)
         return gate

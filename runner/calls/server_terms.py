@@ -105,7 +105,8 @@ def priced(reply: Reply, prices: Prices | None) -> Reply:
 
 
 def _number(default: float | None, description: str, **more: Any) -> Json:
-    bound: Json = {"type": "number", "exclusiveMinimum": 0, "description": description, **more}
+    least: Json = {} if "minimum" in more else {"exclusiveMinimum": 0}
+    bound: Json = {"type": "number", **least, "description": description, **more}
     return bound if default is None else {**bound, "default": default}
 
 
@@ -130,8 +131,10 @@ TERMS_OPTIONS: Json = {
                 "default": 6,
                 "description": "Tries of a call that meets faults (5xx, timeout, dropped connection). 429 is no fault.",
             },
-            "first_wait_seconds": _number(1.0, "Longest wait before the second try; doubled for each further one."),
-            "longest_wait_seconds": _number(60.0, "Longest wait between two tries."),
+            "first_wait_seconds": _number(
+                1.0, "Longest wait before the second try; doubled for each further one.", minimum=0.001
+            ),
+            "longest_wait_seconds": _number(60.0, "Longest wait between two tries.", minimum=0.001),
             "patience_seconds": _number(900.0, "How long 429 may put a call off before the run stops (exit 4)."),
             "faults_to_stop": {
                 "type": "integer",

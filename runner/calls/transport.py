@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cbtrun.calls.broken_answers import broken_words
 from cbtrun.errors import AccessRefused, ServerFault
 from cbtrun.keys.addresses import server_of
 from cbtrun.keys.hiding import hide
@@ -76,6 +77,9 @@ class Transport:
             async with self._opened().request(
                 method, URL(url, encoded=True), data=body, headers=sent, allow_redirects=False, proxy=self.proxy
             ) as response:
+                if not 200 <= response.status <= 599:
+                    response.close()
+                    raise ServerFault(f"its answer has the status {response.status}, which is none of HTTP's")
                 return Answer(response.status, response.headers, await self._read(response))
         except TimeoutError:
             raise ServerFault(f"no whole answer within {self.patience.whole_seconds:g} s") from None
@@ -84,7 +88,7 @@ class Transport:
         except aiohttp.ClientHttpProxyError as error:
             raise _refused_by_proxy(server_of(self.proxy or ""), error.status) from None
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            raise ServerFault(f"connection failed: {_words(error)}") from None
+            raise ServerFault(f"connection failed: {broken_words(error)}") from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -121,17 +125,3 @@ def _refused_by_proxy(proxy: str, status: int) -> Exception:
     if status >= 500:
         return ServerFault(f"the proxy {proxy} does not get through ({status})")
     return AccessRefused(f"the proxy {proxy} does not let us through ({status}); check https_proxy, or set NO_PROXY")
-
-
-def _words(error: Exception) -> str:
-    """What failed: in the library's words where they are about the connection, else the error's name alone.
-
-    About an answer that cannot be read the library quotes the server, who may have sent the key, in part or in whole.
-    """
-    import aiohttp
-
-    name = type(error).__name__
-    ours = isinstance(error, aiohttp.ClientOSError) or (
-        isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError)
-    )
-    return f"{name}: {hide(str(error))}" if ours else name

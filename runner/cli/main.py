@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cbtrun.cli.forget import forget
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
+from cbtrun.cli.migrate import migrate
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
@@ -130,7 +132,8 @@ def run(
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
-        run_options = RunOptions(keys=keys, redo=frozenset(options.pop("redo")), **options)
+        redo = frozenset(options.pop("redo"))
+        run_options = RunOptions(keys=keys, redo=redo, announce=partial(click.echo, err=True), **options)
         click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
@@ -189,6 +192,7 @@ cli.add_command(export)
 cli.add_command(forget)
 cli.add_command(import_)
 cli.add_command(journal)
+cli.add_command(migrate)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)

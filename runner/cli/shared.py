@@ -98,10 +98,13 @@ def pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> 
 def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
     """The checked study and the plugins it may use."""
     from cbtrun.study.checks import check_study
+    from cbtrun.study.earlier_forms import told_words
     from cbtrun.study.load import local_plugins
     from cbtrun.study.overrides import read_study
 
     written = read_study(spec, sets)  # once a command: plugins and checks read the same
+    for line in told_words(written.earlier):
+        click.echo(f"warning: {line}", err=True)
     registry = registry_with(local_plugins(written), allow_local, watching)
     return check_study(written, registry), registry
 
@@ -139,6 +142,8 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
         click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
         for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
             click.echo(f"  {deviation}", err=True)
+    for sentence in outcome.drifts:
+        click.echo(f"warning: {sentence}", err=True)
     if study is not None and (finding := finding_of(outcome, study)):
         click.echo(f"finding: {finding}")
     if outcome.folder.results.exists():

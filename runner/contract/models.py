@@ -77,6 +77,9 @@ class Reply:
     thinking: str = ""
     """What it thought before it spoke, where that is shown: kept in the journal, heard by nobody, counted in `tokens_out`.
     Thinking that is marked in `text` need not be taken out by a plugin: that is done for all models in one place."""
+    fingerprint: str = ""
+    """What the server states of the weights, settings or build that answered (`system_fingerprint`): with `served` it tells
+    whether a model stayed the same while the study ran."""
 
 
 class Model(Protocol):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
+from cbtrun.contract.bounds import bounded
 from cbtrun.contract.records import Json, Record
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,7 +28,7 @@ def record_schema(record: type[Record], mode: Literal["validation", "serializati
             for field, properties in part.get("properties", {}).items():
                 if field in described:
                     properties.setdefault("description", described[field])
-    return schema
+    return bounded(schema)
 
 
 def _all_records(record: type[Record]) -> Iterator[type[Record]]:

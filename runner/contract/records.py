@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Speaker = Literal["therapist", "patient"]
+Points = Annotated[float, Field(ge=-1_000_000, le=1_000_000)]
+"""Of an item, or what was measured before a session: finite, and of a size that any scale has."""
 
 
 class Record(BaseModel):
@@ -139,7 +141,7 @@ class Transcript(Record):
     """Unique within its corpus."""
     persona: str
     """Id of the persona it was written for."""
-    session_number: Annotated[int, Field(ge=1)] = 1
+    session_number: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Position in the course, from 1."""
     phase: str = ""
     """Phase of the course that the session belongs to."""
@@ -182,9 +184,9 @@ class Session(Record):
     """The arm it belongs to; none for an imported session."""
     persona: str | None = None
     """Id of the patient's persona; none for an imported session without one."""
-    repeat: Annotated[int, Field(ge=1)] = 1
+    repeat: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Which repeat of the same arm and persona, from 1."""
-    number: Annotated[int, Field(ge=1)] = 1
+    number: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Position in the persona's course, from 1."""
     draw: str
     """Digest of what makes this session a draw of its own, without the arm's name."""
@@ -196,7 +198,7 @@ class Session(Record):
     """The dialogue, first to last."""
     ended: str
     """Why it ended: `max_turns`, `farewell`, `end_marker`, `imported` ..."""
-    measures: dict[str, float] = {}
+    measures: dict[str, Points] = {}
     """What was measured before it: `phq9` (0 to 27 points), `phq9_item9` (0 to 3)."""
     flags: tuple[str, ...] = ()
     """Fidelity flags, each `name` or `name: detail`."""
@@ -205,7 +207,7 @@ class Session(Record):
 class Quote(Record):
     """Evidence for a score: words that occur verbatim in a turn."""
 
-    turn: Annotated[int, Field(ge=1)]
+    turn: Annotated[int, Field(ge=1, le=100_000)]
     """Number of the turn, from 1."""
     text: str
     """The quoted words."""
@@ -216,7 +218,7 @@ class ItemScore(Record):
 
     item: str
     """Id of the rubric's item."""
-    score: float | None
+    score: Points | None
     """Points on the item's scale; none when unscored."""
     reason: str | None = None
     """Why it is unscored; none when scored."""
@@ -247,7 +249,7 @@ class Rating(Record):
     """SHA-256 of the rubric's content."""
     rater: str
     """Name of the rater model in the study, or a human rater's id."""
-    repeat: Annotated[int, Field(ge=1)] = 1
+    repeat: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Which repeat by the same rater, from 1."""
     scores: tuple[ItemScore, ...]
     """One per item, in the rubric's order."""

@@ -43,7 +43,13 @@ def got(value: Any) -> str:
         return f"the {'text' if ' ' in value or not value else 'word'} '{_short(value)}'"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
-    return TYPES["array"] if isinstance(value, list) else TYPES["object"] if isinstance(value, dict) else str(value)
+    return (
+        TYPES["array"]
+        if isinstance(value, list)
+        else TYPES["object"]
+        if isinstance(value, dict)
+        else _short(str(value))
+    )
 
 
 def wrong_type(types: str | Sequence[str], value: Any) -> str:

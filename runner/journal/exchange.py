@@ -21,7 +21,7 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import odd_values
-from cbtrun.journal.exported_file import FIELDS, FORMAT, exported_calls
+from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported_calls
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
@@ -76,7 +76,7 @@ def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
         yield _line({"cbtrun_journal": FORMAT})
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
-            line = _line(call if call["thinking"] else {name: call[name] for name in FIELDS[:-1]})
+            line = _line({name: call[name] for name in FIELDS if name not in EMPTY or call[name]})
             counted.update(line)
             total += 1
             yield line

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cbtrun.errors import StageError
+from cbtrun.journal.columns import LAST_MOMENT
 
-FORMAT = 1
+FORMAT = 2
 FIELDS = [
     *("key", "stage", "model", "role", "attempt", "text", "tokens_in", "tokens_out", "finish", "usd", "seconds"),
-    *("served", "thinking"),
+    *("served", "thinking", "fingerprint", "asked", "arm", "at"),
 ]
-"""The last is written only where there is some: exports of earlier versions have none."""
+EMPTY = {"thinking": "", "fingerprint": "", "asked": "", "arm": "", "at": 0}
+"""Written only where there is something: exports of earlier versions have none."""
 LONGEST_LINE = 2**26
 PACKED_AT_MOST, ALWAYS_READ = 100, 2**28
 """How many times its size a file may unpack to, and how many bytes whatever its size: replies pack five to twenty to one."""
@@ -52,8 +54,8 @@ def _lines(file: BinaryIO, source: Path) -> Iterator[bytes]:
 
 
 def _calls(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, list[Any]]]:
-    if _parsed(next(lines, b"")) != {"cbtrun_journal": FORMAT}:
-        raise StageError(f"{source}: not an export of a journal that this version reads (format {FORMAT})")
+    if _parsed(next(lines, b"")) not in [{"cbtrun_journal": known} for known in range(1, FORMAT + 1)]:
+        raise StageError(f"{source}: not an export of a journal that this version reads (format 1 to {FORMAT})")
     counted = hashlib.sha256()
     for total, line in enumerate(lines):
         entry = _parsed(line)
@@ -75,9 +77,9 @@ def _refused(constant: str) -> None:
 
 
 def _row(entry: Any, source: Path, number: int) -> list[Any]:
-    if not isinstance(entry, dict) or list(entry) not in (FIELDS, FIELDS[:-1]):
+    if not isinstance(entry, dict) or list(entry) != [name for name in FIELDS if name not in EMPTY or name in entry]:
         raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
-    entry = {"thinking": "", **entry}
+    entry = {**EMPTY, **entry}
     for name in FIELDS:
         kind, fits = _FITS.get(name, _NAME)
         if not fits(entry[name]):
@@ -109,6 +111,7 @@ _NAME = (f"a text of at most {LONGEST_NAME:,} characters", lambda value: _text(v
 _FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "key": ("64 letters and digits", lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None),
     "usd": (f"nothing, or a number from 0 to {MOST_USD:,.0f}", lambda value: value is None or _amount(value, MOST_USD)),
+    "at": (f"a moment from 0 to {LAST_MOMENT:,.0f}", lambda value: _amount(value, LAST_MOMENT)),
     "seconds": (f"a number from 0 to {MOST_SECONDS:,.0f}", lambda value: _amount(value, MOST_SECONDS)),
     **dict.fromkeys(("attempt", "tokens_in", "tokens_out"), _COUNT),
     **dict.fromkeys(("text", "thinking"), _WORDS),

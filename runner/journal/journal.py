@@ -15,7 +15,8 @@ from typing import Any
 
 from cbtrun.contract.models import Reply
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
-from cbtrun.journal.tables import FORMAT, check_file, connect
+from cbtrun.journal.served import Served, served_in
+from cbtrun.journal.tables import FORMAT, check_file, connect, has_column
 from cbtrun.journal.trouble import told
 from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
 
@@ -38,13 +39,20 @@ class Call:
     """Wall time that the call took, waits and failed tries included."""
     about: str = ""
     """Id of the session, persona or transcript whose words it holds, so that they can be taken out; empty where none is."""
+    asked: str = ""
+    """Digest of what was asked for: the model's identity, so that another model in the study is no drift of this one."""
+    arm: str = ""
+    """Whom it is counted for: the request's label."""
+    at: float = 0.0
+    """When the reply came, in seconds since 1970; 0 where nobody noted it."""
 
     def row(self) -> Row:
         """The call in the order of the table's columns."""
         reply = self.reply
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
         asked = (self.key, self.stage, self.model, self.role, self.attempt)
-        return (*asked, *counts, self.seconds, reply.served, reply.thinking)
+        drawn_by = (reply.served, reply.thinking, reply.fingerprint, self.asked, self.arm, self.at)
+        return (*asked, *counts, self.seconds, *drawn_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,13 @@ class Fault:
     """Whom it is counted for, such as an arm."""
     kind: str = "refused"
     """`fault` and `limited` were tried again; `refused` was not."""
+    tries: int = 1
+    """Tries of one call, one after the other, that met the same."""
 
     def row(self) -> Row:
         """The fault in the order of the table's columns. Half a character in a server's words must not lose it."""
         told = self.error.encode("utf-8", "replace").decode()
-        return (self.key, self.stage, self.model, self.role, told, self.label, self.kind)
+        return (self.key, self.stage, self.model, self.role, told, self.label, self.kind, self.tries)
 
 
 @dataclass(frozen=True)
@@ -137,8 +147,8 @@ class Journal:
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        columns = ", ".join(map(cast_of, ("text", "tokens_in", "tokens_out", "finish", "usd", "served", "thinking")))
-        rows = self._rows(f"SELECT {columns} FROM calls WHERE key = ?", key)
+        names = ("text", "tokens_in", "tokens_out", "finish", "usd", "served", "thinking", "fingerprint")
+        rows = self._rows(f"SELECT {', '.join(map(cast_of, names))} FROM calls WHERE key = ?", key)
         return Reply(*rows[0]) if rows else None
 
     async def keep(self, call: Call) -> None:
@@ -148,8 +158,15 @@ class Journal:
         await done
 
     def keep_fault(self, fault: Fault) -> None:
-        """Note a failed try with the next commit."""
-        self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?)", fault.row()))
+        """Note a failed try with the next commit: in a row of its own, or, where `tries` says that the tries before it met
+        the same, in theirs.
+        """
+        if fault.tries > 1:
+            last = "(SELECT rowid FROM faults WHERE key = ? AND kind = ? ORDER BY rowid DESC LIMIT 1)"  # looks from the end
+            row = (fault.error, fault.tries, fault.key, fault.kind)
+            self._writer.put(Change(f"UPDATE faults SET error = ?, tries = ? WHERE rowid = {last}", row))
+        else:
+            self._writer.put(Change("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fault.row()))
 
     def stage(self, stage: str) -> StageMark | None:
         """The mark of a finished stage, or none."""
@@ -181,6 +198,11 @@ class Journal:
         query = f"SELECT {whose}, count(*), {sums} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         return [Usage(*row) for row in self._rows(query)]
 
+    def served(self) -> list[Served]:
+        """Who answered, by model, name, fingerprint and arm, over all runs."""
+        with told(self._path):
+            return served_in(self._reader)
+
     def retries(self) -> dict[str, dict[str, int]]:
         """Stage -> label (an arm, mostly) -> tries that failed and were made again, over all runs; sorted."""
         with told(self._path):
@@ -206,8 +228,11 @@ class Journal:
 
 def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Stage -> label -> tries that were made again."""
+    if not has_column(connection, "faults", "kind"):
+        return {}  # of the first format, which kept what failed for good alone
+    tries = sum_of("tries") if has_column(connection, "faults", "tries") else "count(*)"
     whose = ", ".join(map(cast_of, ("stage", "label")))
-    query = f"SELECT {whose}, count(*) FROM faults WHERE kind <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2"
+    query = f"SELECT {whose}, {tries} FROM faults WHERE kind <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2"
     found: dict[str, dict[str, int]] = {}
     for stage, label, count in connection.execute(query):
         found.setdefault(stage, {})[label] = count

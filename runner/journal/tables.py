@@ -12,17 +12,19 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import strange
 from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
 
-FORMAT = 4
+FORMAT = 5
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, attempt INTEGER NOT NULL,
     text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, finish TEXT NOT NULL, usd REAL,
-    seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT '', thinking TEXT NOT NULL DEFAULT ''
+    seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT '', thinking TEXT NOT NULL DEFAULT '',
+    fingerprint TEXT NOT NULL DEFAULT '', asked TEXT NOT NULL DEFAULT '', arm TEXT NOT NULL DEFAULT '',
+    at REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS faults (
     key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, error TEXT NOT NULL,
-    label TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT 'refused'
+    label TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT 'refused', tries INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE IF NOT EXISTS stages (
     stage TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL,
@@ -38,14 +40,23 @@ UPGRADES: Mapping[int, str] = {
     2: """ALTER TABLE stages ADD COLUMN code TEXT NOT NULL DEFAULT '';
           ALTER TABLE stages ADD COLUMN version TEXT NOT NULL DEFAULT '';""",
     3: "ALTER TABLE calls ADD COLUMN thinking TEXT NOT NULL DEFAULT '';",
+    4: """ALTER TABLE calls ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+          ALTER TABLE calls ADD COLUMN asked TEXT NOT NULL DEFAULT '';
+          ALTER TABLE calls ADD COLUMN arm TEXT NOT NULL DEFAULT '';
+          ALTER TABLE calls ADD COLUMN at REAL NOT NULL DEFAULT 0;
+          ALTER TABLE faults ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;""",
 }
 """Format -> what makes it the next one."""
 EARLIER = (
-    ",thinkingtextnotnulldefault''",
+    *(",fingerprinttextnotnulldefault''", ",askedtextnotnulldefault''"),
+    *(",armtextnotnulldefault''", ",atrealnotnulldefault0"),
+    *(",triesintegernotnulldefault1", ",thinkingtextnotnulldefault''"),
     *(",servedtextnotnulldefault''", ",labeltextnotnulldefault''", ",kindtextnotnulldefault'refused'"),
     *(",codetextnotnulldefault''", ",versiontextnotnulldefault''"),
 )
 """Columns that earlier formats lack, as `_bare` writes them; those of later formats first."""
+EMPTY, LACKING = "''", {"at": "0"}
+"""What stands for a column of `calls` that a file of an earlier format lacks."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -86,10 +97,15 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def columns_there(connection: sqlite3.Connection, columns: Sequence[str]) -> list[str]:
-    """The columns of `calls` as a query names them; an empty text for one that this file, of an earlier format, lacks."""
-    known = "SELECT count(*) FROM pragma_table_info('calls') WHERE name = ?"
-    there = {name for name in columns if connection.execute(known, (name,)).fetchone()[0]}
-    return [name if name in there or not there else f"'' AS {name}" for name in columns]
+    """The columns of `calls` as a query names them; an empty value for one that this file, of an earlier format, lacks."""
+    there = {name for name in columns if has_column(connection, "calls", name)}
+    return [name if name in there or not there else f"{LACKING.get(name, EMPTY)} AS {name}" for name in columns]
+
+
+def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Whether this file's table has a column: one of an earlier format that is only read may not."""
+    known = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
+    return bool(connection.execute(known, (table, column)).fetchone()[0])
 
 
 def _read_only(path: Path, how: str) -> sqlite3.Connection:

@@ -17,7 +17,7 @@ from cbtrun.errors import StopRun
 from cbtrun.journal.tables import connect
 
 Row = tuple[str | int | float | None, ...]
-CALL_COLUMNS = 13
+CALL_COLUMNS = 17
 CHUNKS = (64, 8, 1)
 """Rows of one INSERT. After each step SQLite's thread has to win the interpreter back from a busy event loop: one
 statement for many rows commits a batch in a fraction of the time that a statement for each row takes."""

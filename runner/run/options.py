@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class RunOptions:
     """Go on in a folder that another spec file made."""
     redo: frozenset[str] = frozenset()
     """Ids of stages that are done again by today's code, though that may cost calls or a training."""
+    announce: Callable[[str], None] = lambda line: None  # noqa: ARG005 - nobody listens
+    """Told what is done again, and why, before anything is."""
     keys: KeyRing = field(default_factory=KeyRing)
     """Where keys of servers come from, and where each may go."""
 
@@ -54,5 +57,7 @@ class Outcome:
     """Sessions that no rater was asked about, by reason, in words."""
     failure_list: Path | None = None
     """File with every failure; none where there is none."""
+    drifts: tuple[str, ...] = ()
+    """Models that changed while the study ran, as their replies state it: a sentence each."""
     promise: Promise | None = None
     """How the run kept to its registration; none where nothing was registered."""

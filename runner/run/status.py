@@ -11,7 +11,8 @@ from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.journal import retries_in
-from cbtrun.journal.tables import connect_to_read
+from cbtrun.journal.served import drifts, served_in
+from cbtrun.journal.tables import connect_to_read, has_column
 from cbtrun.journal.trouble import told
 from cbtrun.run.progress import duration
 from cbtrun.run.study_lock import lock_of
@@ -44,15 +45,21 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
-    refused = connection.execute("SELECT count(*) FROM faults WHERE kind = 'refused'").fetchone()[0]
+    for drift in drifts(served_in(connection)):
+        yield f"  warning: {drift.sentence}"
+    # The first format noted what failed for good alone, and not how long runs lasted.
+    for_good = "kind = 'refused'" if has_column(connection, "faults", "kind") else "true"
+    refused = connection.execute(f"SELECT count(*) FROM faults WHERE {for_good}").fetchone()[0]
     if refused:
-        yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection)}"
+        yield f"  {refused:,} calls failed for good; the last: {_last_refusal(connection, for_good)}"
+    if not has_column(connection, "runs", "last"):
+        return
     seconds, since = connection.execute(f"SELECT {WORKED}, max(CAST(last AS REAL)) FROM runs").fetchone()
     if since is not None:
         ago = max(0.0, time.time() - min(max(since, 0.0), LAST_MOMENT))
         yield f"  at work for {duration(min(seconds, LAST_MOMENT))} in all; last reply {duration(ago)} ago"
 
 
-def _last_refusal(connection: sqlite3.Connection) -> str:
-    query = f"SELECT {cast_of('error')} FROM faults WHERE kind = 'refused' ORDER BY rowid DESC LIMIT 1"
+def _last_refusal(connection: sqlite3.Connection, for_good: str) -> str:
+    query = f"SELECT {cast_of('error')} FROM faults WHERE {for_good} ORDER BY rowid DESC LIMIT 1"
     return str(connection.execute(query).fetchone()[0])

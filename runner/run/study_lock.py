@@ -125,6 +125,7 @@ def study_of_run(folder: RunFolder, registry: Registry) -> Study:
     """
     from cbtrun.documents.yaml_source import Located
     from cbtrun.study.checks import study_as_kept
+    from cbtrun.study.earlier_forms import modernised
     from cbtrun.study.overrides import Written
     from cbtrun.study.spec import node_of
 
@@ -133,7 +134,8 @@ def study_of_run(folder: RunFolder, registry: Registry) -> Study:
         raise SpecError.at(folder.lock_file, "no such file, or not the lock file of a run")
     place = Place(str(folder.lock_file))
     spec = lock["spec"]
-    written = Written(Located(node_of(lock["resolved"], place), place.file), Path(spec["file"]), spec["sources"])
+    node, _ = modernised(node_of(lock["resolved"], place))  # as the version wrote it that made the run
+    written = Written(Located(node, place.file), Path(spec["file"]), spec["sources"])
     return study_as_kept(written, registry)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import CbtrunError, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
 from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.journal.served import drifts
 from cbtrun.results.build import build_results
 from cbtrun.results.left_out import left_out
 from cbtrun.results.nothing_scored import nothing_scored
@@ -37,7 +38,7 @@ from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import copied_from, lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import CHANGED, Due, due
+from cbtrun.run.up_to_date import CHANGED, Asked, Due, due, foreseen_line
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -71,13 +72,15 @@ class StagesAtWork:
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
-        self._gates = ServerGates()
+        self._gates = ServerGates(study.seed)
         self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
         self._failed: list[Failure] = []
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
         self._copied_from = copied_from(folder)
+        self.same_study = False
+        """Whether the study says what it said when the folder was last used."""
 
     def together(self, wave: Wave) -> None:
         """Do the stages of a wave, as many at once as it allows; failures come in the order of the study."""
@@ -106,6 +109,23 @@ class StagesAtWork:
         elif not self._lacks_what_it_reads(stage):
             self._work(stage, now, wanted)
 
+    def foreseen(self, stages: Sequence[Stage]) -> Iterator[str]:
+        """What of an earlier run will be done again, stage by stage, and why; nothing is done yet."""
+        marks, again = self.journal.marks(), set[str]()
+        self.outputs = {stage: mark.output for stage, mark in marks.items()}
+        for stage in stages:
+            if stage.id not in marks or stage.block == "report":
+                continue
+            wanted = self._due(stage, self._as_it_is(stage))
+            if line := foreseen_line(stage.id, wanted, [need for need in stage.needs if need in again]):
+                again.add(stage.id)
+                yield line
+        self.outputs = {}
+
+    def note_changed_models(self) -> None:
+        """Look whether a model changed behind its name while the study ran."""
+        self.outcome.drifts = tuple(one.sentence for one in drifts(self.journal.served()))
+
     def hold_to_promise(self) -> None:
         """Look whether the run kept to its registration, and write it down."""
         self.outcome.promise = promise_of(self.study, self.registry, self.folder, self.journal.first_run())
@@ -118,7 +138,7 @@ class StagesAtWork:
         now = StageMark(*self._prints(RESULTS, failed), code=stage_code(RESULTS, self.study, self.registry))
         kept = self.journal.stage(RESULTS.id)
         output = file_digest(self.folder.results) if self.folder.results.exists() else None
-        wanted = due(kept, now, output, trains=False, talks=False)
+        wanted = due(kept, now, output, Asked())
         if wanted.what == "nothing" and kept is not None:
             self.outputs[RESULTS.id] = kept.output
             self._note_gaps(self.inputs.results())
@@ -181,14 +201,17 @@ class StagesAtWork:
         also = None
         if stage.block == "report":  # it names the promise, and the code of each stage
             promise = self.outcome.promise
-            also = [promise and asdict(promise), self._made_by(), self.outcome.kept]
+            also = [promise and asdict(promise), self._made_by(), self.outcome.kept, self.outcome.drifts]
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
-        talks = stage.block not in ("tune", "report") and bool(models_of(stage, self.study))
-        redo = stage.id in self.options.redo
-        kept, output = self.journal.stage(stage.id), self._output_digest(stage)
-        return due(kept, now, output, trains=stage.block == "tune", talks=talks, redo=redo)
+        asked = Asked(
+            trains=stage.block == "tune",
+            talks=stage.block not in ("tune", "report") and bool(models_of(stage, self.study)),
+            redo=stage.id in self.options.redo,
+            same_study=self.same_study,
+        )
+        return due(self.journal.stage(stage.id), now, self._output_digest(stage), asked)
 
     def _leave(self, stage: Stage, now: StageMark, state: str) -> None:
         """Leave a stage as it is: what it wrote is what the others read."""
@@ -300,7 +323,9 @@ class StagesAtWork:
         desk.before_asking = self._before_asking
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
-        if wanted.what == "replay" or self.options.embedded_alone:
+        if wanted.what == "replay" and self.options.offline:
+            desk.replays = lambda model: True  # noqa: ARG005 - an embedded model is not asked either
+        elif wanted.what == "replay" or self.options.embedded_alone:
             desk.replays = self._costs
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         reports = stage.block == "report"
@@ -344,6 +369,7 @@ class StagesAtWork:
             usage=usage,
             failures=failures,
             retries=self.journal.retries(),
+            served=self.journal.served(),
             embedded=self.models.embedded(),
             promise=self.outcome.promise,
             real_people="sessions" in self._theirs,

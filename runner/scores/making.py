@@ -126,5 +126,5 @@ def _same_rubric(rating: Rating, rubric: Rubric, digest: str) -> None:
     raise StageError(
         f"session '{rating.session}' was rated with {rating.rubric} {rating.rubric_version} "
         f"({rating.rubric_digest[:12]}), not with {rubric.name} {rubric.version} ({digest[:12]}): "
-        "scores of different rubrics are not pooled; rate again"
+        f"scores of different rubrics are not pooled; rate again with --redo ratings.{rating.set}"
     )

@@ -23,6 +23,7 @@ from cbtrun.keys.addresses import written_fault
 from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
+from cbtrun.study.sizes import size_problems
 from cbtrun.study.spec import Study
 from cbtrun.study.study_schema import base_schema, block_schema
 
@@ -38,6 +39,8 @@ def check_study(written: Written, registry: Registry) -> Study:
     checks = _Checks(written, registry)
     study = checks.study()
     if not checks.problems:
+        for path, what in size_problems(study):
+            checks.problems.append(Problem(study.place(*path), "/".join(path), what))
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
     checks.problems += _plugin_problems(study, registry, checks)
     if checks.problems:

@@ -14,9 +14,9 @@ from typing import Any
 from cbtrun.documents.schema_words import did_you_mean, got
 from cbtrun.documents.yaml_source import Located, Node, parse_yaml, read_yaml
 from cbtrun.errors import Place, Problem, SpecError
+from cbtrun.study.earlier_forms import SET, Earlier, modernised
 
-SET = "--set "
-"""How the place of a value from the command line begins."""
+__all__ = ["SET", "Written", "find_path", "merged", "read_study", "with_set"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Written:
     """What the command line set, as given there."""
     contains: Mapping[str, str] = field(default_factory=dict)
     """File, or option of the command line -> what it says under `contains`; empty for a study that is settled already."""
+    earlier: Sequence[Earlier] = ()
+    """What is written in a form of an earlier version, and read as its successor."""
 
     @property
     def order(self) -> list[str]:
@@ -64,7 +66,8 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
     if problems:
         raise SpecError(problems)
     _note_contains(contains, node)
-    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains)
+    node, earlier = modernised(node)
+    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, earlier)
 
 
 def _note_contains(contains: dict[str, str], node: Node) -> None:

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.bounds import bounded
 from cbtrun.contract.records import Json
 from cbtrun.contract.stage_kinds import PLUGGED, STAGES, is_named
 
@@ -28,13 +29,15 @@ def base_schema() -> Json:
 
 
 def block_schema(stage: str, options: Json) -> Json:
-    """The schema of one block: `using` and a plugin's options. Keys that the plugin does not name are refused."""
+    """The schema of one block: `using` and a plugin's options. Keys that the plugin does not name are refused, and so are
+    numbers that no machine could do anything with.
+    """
     using = base_schema()["$defs"]["block"]["properties"]["using"]
     schema = {"type": "object", "additionalProperties": False, **options}
     schema["properties"] = {"using": using, **options.get("properties", {})}
     schema["required"] = ["using", *options.get("required", [])]
     schema.setdefault("description", f"Options of a block under `{stage}`.")
-    return schema
+    return bounded(schema)
 
 
 def compose(base: Json, registry: Registry) -> Json:

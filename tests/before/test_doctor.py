@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.plugins.mock_server.broken_http import BROKEN_HTTP
 from cbtrun.plugins.mock_server.in_thread import listening
 from cbtrun.plugins.mock_server.server import MockServer
 from cbtrun.plugins.remote_models.roles import FOUND
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.raw_server import raw_listening, whole
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 KEY = "a-key-long-enough-to-be-one"
@@ -187,3 +190,34 @@ def test_a_clock_before_the_installation_is_wrong(project: StudyProject, monkeyp
     monkeypatch.setattr("cbtrun.before.doctor.this_machine.time.time", lambda: 0.0)
     outcome = project.run("doctor", "study.yaml", *ALLOW)
     assert lines(outcome.out, "clock")[0].startswith("stop  clock: before the day")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("header-flood", "more headers than any needs"),
+        ("header-long", "longer than 8,190 bytes"),
+        ("status-garbage", "does not begin with a status line of HTTP"),
+        ("packed-garbage", "cannot be unpacked"),
+    ],
+)
+def test_online_an_answer_that_is_no_http_is_named(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch, kind: str, words: str
+) -> None:
+    with raw_listening(lambda _: BROKEN_HTTP[kind]) as url:
+        monkeypatch.setenv("MOCK_URL", url)
+        outcome = project.run("doctor", "study.yaml", "--online", *ALLOW)
+    (line,) = lines(outcome.out, "server of talker")
+    assert line.startswith("stop")
+    assert words in line
+
+
+def test_online_no_more_of_an_answer_is_read_than_allowed(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = gzip.compress(b" " * 40 * 2**20)  # 40 KB that unpack to 40 MiB
+    with raw_listening(lambda _: whole(bomb, "200 OK", "Content-Encoding: gzip")) as url:
+        monkeypatch.setenv("MOCK_URL", url)
+        outcome = project.run("doctor", "study.yaml", "--online", *ALLOW)
+    (line,) = lines(outcome.out, "server of talker")
+    assert "longer than max_reply_mib (8 MiB)" in line

@@ -159,3 +159,24 @@ def test_a_vllm_server_also_gets_the_schema_as_a_constraint(
     body = next(body for body in server.bodies if body["model"] == "r")
     assert "agenda" in json.dumps(body["structured_outputs"]["json"])
     assert "response_format" not in body
+
+
+def test_a_model_that_changes_behind_its_name_is_told_on_terminal_status_headline_and_methods(
+    project: StudyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("study.yaml", STUDY + "report: {using: html, figures: [], tables: [csv]}\n")
+    with listening(MockServer(changes={1: ("gpt-a", "fp_1"), 14: ("gpt-b", "fp_1")})) as server:
+        monkeypatch.setenv("MOCK_URL", server.url)
+        outcome = project.run("study.yaml", *ALLOW)
+        again = project.run("study.yaml", *ALLOW)
+    assert (outcome.code, server.calls) == (0, CALLS), outcome.err
+    (warned,) = re.findall(r"^warning: (the model behind `therapist` changed .*)$", outcome.err, re.MULTILINE)
+    assert re.search(r"gpt-a \(fp_1\) \d+ replies .*, then gpt-b \(fp_1\) \d+ replies", warned)
+    assert re.search(r"Replies by arm, in that order: one \d, \d; two \d, \d$", warned)
+    assert warned in again.err
+    assert warned in project.run("status", "runs/calls").out
+    page = (project.folder / "runs/calls/report.html").read_text().replace("T" + warned[1:], warned)
+    opening, _, methods = page.partition('id="methods-text"')
+    assert warned in opening.partition('class="headline"')[0]
+    assert warned in methods
+    assert "therapist,gpt-b,fp_1,one" in (project.folder / "runs/calls/tables/served.csv").read_text()

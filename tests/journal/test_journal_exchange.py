@@ -172,7 +172,10 @@ def test_thinking_goes_with_an_export_and_a_journal_of_an_earlier_format_has_non
         assert journal.find("k" * 64) == thought
 
     with sqlite3.connect(old.journal) as connection:
-        connection.executescript("ALTER TABLE calls DROP COLUMN thinking; PRAGMA user_version=3;")
+        later = "".join(
+            f"ALTER TABLE calls DROP COLUMN {one};" for one in ("at", "arm", "asked", "fingerprint", "thinking")
+        )
+        connection.executescript(f"{later} ALTER TABLE faults DROP COLUMN tries; PRAGMA user_version=3;")
     connection.close()
     export_journal(old, tmp_path / "old.gz")
     assert b"thinking" not in gzip.decompress((tmp_path / "old.gz").read_bytes())

@@ -44,7 +44,9 @@ def folder(tmp_path: Path) -> RunFolder:
     """A run folder with a journal of calls."""
     connection = connect(tmp_path / "journal.sqlite")
     with connection:
-        connection.executemany("INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", map(a_call, range(CALLS)))
+        connection.executemany(
+            "INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'','','',0)", map(a_call, range(CALLS))
+        )
     connection.close()
     return RunFolder(tmp_path)
 

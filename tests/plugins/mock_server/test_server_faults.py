@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cbtrun.contract.models import Model
 from cbtrun.errors import AccessRefused, ModelError, StopRun
+from cbtrun.journal.journal import retries_in
 from cbtrun.plugins.mock_server.answers import default_answer
+from cbtrun.plugins.mock_server.broken_http import BROKEN_HTTP
 from cbtrun.plugins.mock_server.server import Fault
 from tests.helpers.chat_calls import ask, request
+from tests.helpers.remote_models import VENDORS, model_of
 
 MENDED_BY_ASKING_AGAIN = [
     Fault("429", seconds=0.01),
@@ -38,15 +44,60 @@ def test_a_passing_fault_is_asked_again_kept_and_counted_for_its_arm(tmp_path: P
 def test_429_without_retry_after_is_asked_again(tmp_path: Path) -> None:
     heard = ask(tmp_path, [Fault("429"), Fault("429")])
     assert len(heard.texts) == 1
-    assert [kind for _, kind, _ in heard.faults] == ["limited", "limited"]
+    assert [kind for _, kind, _ in heard.faults] == ["limited"]
+    assert heard.tally.retries == {"": 2}
 
 
-def test_a_call_that_is_put_off_again_and_again_is_a_few_rows_of_the_journal(tmp_path: Path) -> None:
-    heard = ask(tmp_path, [Fault("429") for _ in range(40)], [request(label="cbt")])
+PUT_OFF = [
+    Fault("429"),
+    Fault("429", retry_after="0"),
+    Fault("429", retry_after="-5"),
+    Fault("429", retry_after="Mon, 01 Jan 2001 00:00:00 GMT"),
+]
+
+
+@pytest.mark.parametrize("fault", PUT_OFF, ids=lambda fault: fault.retry_after or "none")
+def test_a_call_that_is_put_off_again_and_again_is_one_row_of_the_journal_with_its_count(
+    tmp_path: Path, fault: Fault
+) -> None:
+    heard = ask(tmp_path, [*[fault] * 25, Fault("500"), *[fault] * 5], [request(label="cbt")])
     assert len(heard.texts) == 1
-    assert heard.server.calls == 41
-    assert [kind for _, kind, _ in heard.faults] == ["limited"] * 3
-    assert heard.tally.retries == {"cbt": 3}
+    assert heard.server.calls == 32
+    assert [kind for _, kind, _ in heard.faults] == ["limited", "fault", "limited"]
+    assert heard.tally.retries == {"cbt": 31}
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        assert [one for (one,) in connection.execute("SELECT tries FROM faults ORDER BY rowid")] == [25, 1, 5]
+        assert retries_in(connection) == {"sessions": {"cbt": 31}}
+
+
+BROKEN = {
+    "header-flood": "more headers than any needs",
+    "header-long": "longer than 8,190 bytes",
+    "header-broken": "a header of its answer cannot be read",
+    "status-garbage": "does not begin with a status line of HTTP",
+    "status-none": "the status 999, which is none of HTTP's",
+    "length-negative": "the length that its answer states is no length",
+    "chunks-broken": "the chunks of its answer cannot be read",
+    "packed-garbage": "packed in a way that cannot be unpacked",
+    "no-utf8": "the answer is no text (UTF-8)",
+    "no-body": "the status 204, with which no reply comes",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")  # inside Google's SDK
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_answer_that_is_no_http_is_a_fault_with_its_name_at_every_vendor(tmp_path: Path, vendor: str) -> None:
+    def open_with(url: str, **chosen: Any) -> Model:
+        return model_of(vendor, url.removesuffix("/v1") if vendor != "openai" else url, **chosen)
+
+    assert set(BROKEN) == set(BROKEN_HTTP)
+    limits = {"tries": len(BROKEN) + 1}
+    heard = ask(tmp_path, [Fault(kind) for kind in BROKEN], open_with=open_with, limits=limits)
+    assert len(heard.texts) == 1, heard.replies
+    assert [kind for _, kind, _ in heard.faults] == ["fault"] * len(BROKEN)
+    for (_, _, error), words in zip(heard.faults, BROKEN.values(), strict=True):
+        assert words in error
+        assert error.isprintable()
 
 
 def test_a_hang_is_given_up_after_the_timeout_and_asked_again(tmp_path: Path) -> None:
@@ -147,7 +198,7 @@ def test_nothing_is_lost_or_doubled_when_a_fifth_of_all_calls_fail(tmp_path: Pat
     assert len(heard.texts) == heard.kept == 200
     assert len(set(heard.texts)) == 200
     assert all(len(serials) == 1 for serials in heard.server.answered.values())
-    assert len(heard.faults) == heard.server.met.total() > 20
+    assert heard.tally.retries.total() == heard.server.met.total() > 20
 
 
 def test_a_server_that_never_listened_is_a_fault_that_names_the_connection(tmp_path: Path) -> None:

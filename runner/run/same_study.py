@@ -1,0 +1,24 @@
+"""Whether a study says what it said when its run folder was made, so far as a user wrote it.
+
+Between two versions of cbtrun a block gains options, and a default may change: then fingerprints differ though nobody
+changed the study. What was paid for is not paid again on such a guess (run/up_to_date.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def says_the_same(before: Any, written: Any, now: Any) -> bool:
+    """Whether all that is written stood in the resolved study before, and nothing of it has been taken out since.
+
+    before, now: the study resolved, defaults filled in, by the version then and by this one. written: without defaults.
+    """
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return bool(now == before)
+    written = written if isinstance(written, Mapping) else {}
+    gone = [key for key in before if key not in now]
+    return not gone and all(
+        key in before and says_the_same(before[key], value, now.get(key)) for key, value in written.items()
+    )
