@@ -25,7 +25,7 @@ SPLITS = {
 OF_FILES = ("config_name", "data_files", "data_dir", "default", "description", "version", "drop_labels")
 WRITTEN = {"sep": "delimiter", "delimiter": "delimiter", "encoding": "encoding", "field": "records"}
 """What a card says of how files are written -> our word for it."""
-PART = re.compile(r"(?P<split>[\w.-]+)(?:\[(?P<from>-?\d+%?)?:(?P<to>-?\d+%?)?\])?\Z")
+PART = re.compile(r"\A(?P<split>[\w.-]+)(?:\[(?P<from>-?\d+%?)?:(?P<to>-?\d+%?)?\])?\Z")
 
 
 def local_table(folder: Path, options: Mapping[str, Any]) -> Table:

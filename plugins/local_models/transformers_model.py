@@ -33,7 +33,6 @@ from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.local_models.row_cache import ATTENTION, register_row_attention
 from cbtrun.plugins.local_models.row_sampling import Sampling
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
-from cbtrun.plugins.local_models.tuned_model import tuned_model
 from cbtrun.plugins.thinking.option import THINKING
 
 if TYPE_CHECKING:
@@ -184,6 +183,8 @@ def open_model(context: ModelContext) -> LocalModel:
     model = load_base(files, options["dtype"], ATTENTION).to(device).eval()
     _check_attention(model.config, options["max_length"])
     if context.adapter:
+        from cbtrun.plugins.local_models.tuned_model import tuned_model
+
         model = tuned_model(model, tokenizer, Path(context.adapter), context.name, PIECE)
     identity = _identity(context, files, model, device)
     return LocalModel(model.to(device).eval(), tokenizer, options, identity, tuned=context.adapter is not None)

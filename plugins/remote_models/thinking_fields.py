@@ -47,23 +47,23 @@ HOSTS: tuple[tuple[str, str], ...] = (
 OLLAMA_PORT = 11434
 """Ollama takes `reasoning_effort` on its address of OpenAI's protocol."""
 ALWAYS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"(?:.*/)?(?:{pattern})", re.IGNORECASE), why)
+    (re.compile(pattern, re.IGNORECASE), why)
     for pattern, why in (
-        (r"o[134](?:-|$).*", "OpenAI's o models always think; the least is low"),
+        (r"^o[134](?:-|$)", "OpenAI's o models always think; the least is low"),
         (
-            r"gpt-5(?:-(?:mini|nano|pro|codex|\d{4}).*)?$",
+            r"^gpt-5(?:$|-(?:mini|nano|pro|codex|\d{4}))",
             "OpenAI's models before gpt-5.1 always think; the least is low",
         ),
-        (r"gpt-oss.*", "gpt-oss always thinks; the least is low"),
-        (r"gemini-2\.5-pro.*", "Gemini 2.5 Pro always thinks; the least is low"),
-        (r"gemini-[3-9].*", "Gemini from 3 on always thinks; the least is low"),
-        (r"grok-4(?!.*non-reasoning).*", "this Grok always thinks; there are others (non-reasoning) that do not"),
+        (r"^gpt-oss", "gpt-oss always thinks; the least is low"),
+        (r"^gemini-2\.5-pro", "Gemini 2.5 Pro always thinks; the least is low"),
+        (r"^gemini-[3-9]", "Gemini from 3 on always thinks; the least is low"),
+        (r"^grok-4(?!.*non-reasoning)", "this Grok always thinks; there are others (non-reasoning) that do not"),
         (
-            r".*(?<!non-)(?:thinking|reasoner|reasoning)(?![a-z]).*",
+            r"(?<!non-)(?:thinking|reasoner|reasoning)(?![a-z])",
             "this model always thinks, as its name says; choose its sibling",
         ),
         (
-            r"(?:deepseek-)?r1(?:-.*)?$|.*-r1(?:-.*)?$|qwq.*|magistral.*",
+            r"^r1(?:-|$)|-r1(?:-|$)|^qwq|^magistral",
             "this model always thinks; choose its sibling that does not",
         ),
     )
@@ -73,7 +73,7 @@ ALWAYS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def always_thinks(model: str) -> str:
     """Why a model cannot be switched off, by its name; empty where nothing is known against it."""
-    return next((why for name, why in ALWAYS if name.fullmatch(model)), "")
+    return next((why for name, why in ALWAYS if name.search(model.rpartition("/")[2])), "")
 
 
 def field_of(options: Mapping[str, Any], url: str) -> str:

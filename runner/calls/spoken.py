@@ -6,7 +6,6 @@ and one that its server broke off is no turn and no answer.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from cbtrun.contract.models import Reply, Request
@@ -30,8 +29,8 @@ WITHHELD = frozenset(
     {"content_filter", "content-filter", "filter", "filtered", "refusal", "refused", "safety", "sensitive"}
 )
 """Why a reply ended, where the server or the model would not say it."""
-ANSWER = re.compile(r"\s*(?:\{|\[(?!THINK\]))")
-"""How a structured answer begins; Mistral's mark of a thought begins with a bracket too."""
+NO_ANSWER = "[THINK]"
+"""Mistral's mark of a thought, which begins as a list of JSON does."""
 HIDDEN = "(not shown by the server)"
 """Stands for thinking of which nothing but its cost is known."""
 
@@ -44,9 +43,15 @@ class NotSpokenError(ModelError):
         self.reply = reply
 
 
+def _is_answer(text: str) -> bool:
+    """Whether a text begins as a structured answer does."""
+    begun = text.lstrip()
+    return begun.startswith(("{", "[")) and not begun.startswith(NO_ANSWER)
+
+
 def spoken(reply: Reply, request: Request) -> Reply:
     """The reply with all thinking moved out of its text; the reply itself where it holds none."""
-    if request.schema is not None and ANSWER.match(reply.text):
+    if request.schema is not None and _is_answer(reply.text):
         return reply  # what stands in it may quote a mark
     said = without_thinking(reply.text)
     if not said.found:

@@ -79,7 +79,7 @@ _GROUPS: tuple[tuple[float, str], ...] = (
     (10_000, "max_page_megabytes"),
     (10_000_000, "max_page_sessions"),
     # Values of a table's cells, such as ids
-    (WIDEST_INTEGER, "where"),
+    (WIDEST_INTEGER, "where values"),
 )  # fmt: skip
 MOST: Mapping[str, float] = MappingProxyType({name: most for most, names in _GROUPS for name in names.split()})
 """Name of a key -> the largest number there."""
