@@ -232,7 +232,8 @@ def _settings(
         gradient_accumulation_steps=batch.passes,
         learning_rate=options["learning_rate"],
         lr_scheduler_type=_schedule(options),
-        warmup_steps=math.ceil(options["warmup_ratio"] * batch.steps),
+        # The first step of a warm-up has a rate of 0: a training of one step would learn nothing.
+        warmup_steps=min(math.ceil(options["warmup_ratio"] * batch.steps), batch.steps - 1),
         weight_decay=options["weight_decay"],
         max_grad_norm=options["clip"],
         optim="adamw_torch",

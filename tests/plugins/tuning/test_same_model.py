@@ -158,6 +158,11 @@ def test_a_training_that_changes_nothing_ends_without_an_adapter(tuned: Tuning, 
     assert not (still.folder / "seed-1" / "adapter.lock.yaml").exists()
 
 
+def test_a_training_of_one_step_learns_in_it(tuned: Tuning, tmp_path: Path) -> None:
+    short = Tuning(tmp_path / "adapters" / "tuned", tuned.base, {"max_steps": 1})
+    assert len(short.run()) == 1
+
+
 def test_rows_without_loss_and_models_without_weights_to_train_are_refused() -> None:
     silent = TrainingRow((1, 2, 3), (UNTRAINED,) * 3)
     with pytest.raises(StageError, match="the loss sees no token"):
