@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,12 @@ def test_what_a_cluster_sends_ends_a_run_like_ctrl_c(
 ) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     slow = MockServer(latency=0.3)
+
+    def as_a_cluster_starts_it() -> None:
+        signal.signal(sent, signal.SIG_DFL)  # whatever these tests themselves run under, such as nohup
+        if ignores_ctrl_c:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     with listening(slow) as server:
         started = subprocess.Popen(
             [*CBTRUN, "study.yaml", *ALLOW, "--set", "arms.two.therapist=rater"],
@@ -76,10 +83,10 @@ def test_what_a_cluster_sends_ends_a_run_like_ctrl_c(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignores_ctrl_c else None,
+            preexec_fn=as_a_cluster_starts_it,
         )
         while server.calls < 4 and started.poll() is None:
-            pass
+            time.sleep(0.01)
         started.send_signal(sent)
         _, told = started.communicate(timeout=60)
         assert (started.returncode, "Traceback" in told) == (130, False), told
