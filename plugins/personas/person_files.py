@@ -7,21 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cbtrun.plugin import Json, SpecError, Writing, files_of, session_names, text_of
+from cbtrun.plugins.transcripts.mapping_schema import WRITTEN
 
 TEXTS = (".txt", ".md")
 WRITING: Json = {
-    "delimiter": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 1,
-        "description": "What parts the columns of a CSV; found where it is not said.",
-    },
-    "encoding": {
-        "type": "string",
-        "pattern": "^[A-Za-z0-9_-]{2,30}$",
-        "x-expected": "an encoding, e.g. windows-1252",
-        "description": "Encoding of a text file, e.g. windows-1252; UTF-8, UTF-16 and UTF-32 are found.",
-    },
+    **WRITTEN,
     "records": {
         "type": "string",
         "minLength": 1,

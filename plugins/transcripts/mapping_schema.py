@@ -19,6 +19,23 @@ OF_MESSAGES = ("role", "content")
 """Keys of a message, not columns."""
 
 
+WRITTEN: Json = {
+    "delimiter": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1,
+        "description": "What parts the columns of a CSV; found where it is not said.",
+    },
+    "encoding": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]{2,30}$",
+        "x-expected": "an encoding, e.g. windows-1252",
+        "description": "Encoding of a text file, e.g. windows-1252; UTF-8, UTF-16 and UTF-32 are found.",
+    },
+}
+"""Options that say how a file of any rows is written."""
+
+
 def file_schema() -> Json:
     """Options that say which files are read, and how they are written."""
     return {
@@ -29,18 +46,7 @@ def file_schema() -> Json:
             ".eval; also .gz), or a folder, pattern (`talks/*.txt`) or .zip of files with one session each, whose name is the "
             "column `file`.",
         },
-        "delimiter": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 1,
-            "description": "What parts the columns of a CSV; found where it is not said.",
-        },
-        "encoding": {
-            "type": "string",
-            "pattern": "^[A-Za-z0-9_-]{2,30}$",
-            "x-expected": "an encoding, e.g. windows-1252",
-            "description": "Encoding of a text file, e.g. windows-1252; UTF-8, UTF-16 and UTF-32 are found.",
-        },
+        **WRITTEN,
         "records": {
             "type": "string",
             "minLength": 1,

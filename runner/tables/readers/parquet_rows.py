@@ -11,6 +11,8 @@ from cbtrun.tables.memory import TooMuchMemory, memory_bounded
 from cbtrun.tables.row import MOST_ROWS, Row, Writing
 from cbtrun.tables.source import MOST_BYTES, Member, Source, most_unpacked
 
+ADDRESSES = 3 * MOST_BYTES
+"""Of memory that reading may take hold of: Arrow's libraries and threads take one to two gigabytes of addresses and use few."""
 BATCH = 1_000
 """Rows that are unpacked at once."""
 
@@ -22,8 +24,10 @@ def rows(source: Source, _: Writing) -> Iterator[Row]:
     except ImportError:
         missing = "Parquet is read by pyarrow, which is not installed; pip install 'cbtrun[data]'"
         raise SpecError.at(str(source), missing) from None
+    # Arrow's own allocator takes a gigabyte of addresses at its first use, whatever it needs of them: the bound would end it.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     try:
-        with memory_bounded(MOST_BYTES):
+        with memory_bounded(ADDRESSES):
             found = _records(pyarrow.parquet, source)
     except TooMuchMemory:
         raise SpecError.at(str(source), "unpacks to far more than a table of this size holds; split it") from None
