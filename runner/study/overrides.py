@@ -1,6 +1,6 @@
 """A study as it was written: the file, the files that it extends, and what the command line sets.
 
-Gives one tree in which each value still knows where it stands. Does not know what any key means but `extends`.
+Gives one tree in which each value still knows where it stands. Does not know what any key means but `extends` and `like`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from cbtrun.documents.schema_words import did_you_mean, got
 from cbtrun.documents.yaml_source import Located, Node, parse_yaml, read_yaml
 from cbtrun.errors import Place, Problem, SpecError
 from cbtrun.study.earlier_forms import SET, Earlier, modernised
+from cbtrun.study.likeness import merged, with_likeness
 
-__all__ = ["SET", "Written", "find_path", "merged", "read_study", "with_set"]
+__all__ = ["SET", "Written", "find_path", "read_study", "with_set"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
         raise SpecError(problems)
     _note_contains(contains, node)
     node, earlier = modernised(node)
+    node = with_likeness(node)
     return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, earlier)
 
 
@@ -114,20 +116,6 @@ def find_path(value: Any, path: str) -> tuple[str | int, ...]:
             raise KeyError(f"no '{step}'{inside}{near}")
         steps.append(step)
     return tuple(steps)
-
-
-def merged(base: Node, over: Node) -> Node:
-    """One tree over another: mappings merge, anything else replaces, null takes a key of the base out."""
-    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
-        return over
-    children, places = dict(base.value), dict(base.key_places)
-    for key, child in over.value.items():
-        if child.value is None and key in base.value:
-            del children[key], places[key]
-            continue
-        children[key] = merged(children[key], child) if key in children else child
-        places[key] = over.key_places[key]
-    return Node(children, over.place, places)
 
 
 def _with_bases(

@@ -53,7 +53,7 @@ def compose(base: Json, registry: Registry) -> Json:
         place = schema["properties"][stage]
         place.pop("$ref")
         if is_named(stage):
-            place.update(type="object", propertyNames={"$ref": "#/$defs/name"}, additionalProperties=block)
+            place.update(type="object", propertyNames={"$ref": "#/$defs/name"}, additionalProperties=_or_like(block))
         else:
             place.update(block)
     for unused in ("block", "blocks"):
@@ -112,6 +112,15 @@ def _dispatch(stage: str, names: list[str]) -> Json:
     ]
     block: Json = {"type": "object", "required": ["using"], "properties": {"using": using}}
     return {**block, "allOf": chosen} if chosen else block
+
+
+def _or_like(block: Json) -> Json:
+    """A block that says everything itself, or one that is like another: what that one says is not known here."""
+    like = {
+        "description": "Another block of this section: its keys hold here, but for those that stand beside `like`; null takes one out.",
+        "type": "string",
+    }
+    return {"if": {"required": ["like"]}, "then": {"type": "object", "properties": {"like": like}}, "else": block}
 
 
 def _moved(schema: Any, to: str) -> Any:
