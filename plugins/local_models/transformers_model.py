@@ -116,6 +116,7 @@ SOURCES = (
     "chat_format",
     "chat_template",
     "chat_marks",
+    "plain_words",
     "trained_turns",
     "template_thinking",
     "spoken_format",
