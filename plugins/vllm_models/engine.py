@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 from cbtrun.plugin import HUB_KEYS, ModelError, StopRun, child_environment, environment_without_keys
+from cbtrun.plugins.local_models.gpu_tenants import make_room
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
 from cbtrun.plugins.vllm_models.engine_arguments import handed_on
 from cbtrun.plugins.vllm_models.orphans import OPENED_BY
@@ -140,6 +141,7 @@ def start_engine(source: str, options: Mapping[str, Any], adapters: AdapterRoom)
 
     source: folder or name of the weights. options: the block's. adapters: what it must have room for.
     """
+    make_room()
     with _opening, environment_of(options):  # the engine's process inherits the environment of this moment
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
