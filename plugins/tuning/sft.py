@@ -160,6 +160,7 @@ def tune_model(context: StageContext) -> list[Adapter]:
 def _job(context: StageContext) -> Job:
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
     from cbtrun.plugins.local_models.trained_prompt import trained_prompt
+    from cbtrun.plugins.tuning.engine_early import engine_early
     from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
     from cbtrun.plugins.tuning.tune_job import Job
 
@@ -167,6 +168,7 @@ def _job(context: StageContext) -> Job:
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
     files = find_model(base.model, base.options.get("revision"))
+    engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     rows, held_out = (

@@ -20,6 +20,7 @@ from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
 from cbtrun.plugins.tuning.disk_full import told_when_full
+from cbtrun.plugins.tuning.engine_early import this_process_waits
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory
@@ -180,6 +181,7 @@ def _made_by_workers(plan: WorkPlan, job: Job, folder: Path, gpus: tuple[str, ..
     else:
         worker = warm_worker(gpus, alike(plan.files, plan.options))  # it starts while the rows are written
         write_plan(work, plan, job.rows, job.held_out)
+        this_process_waits()
         worker.train(work, tell)
         keep(worker) if may_follow(plan.options) else worker.end()
     trained = json.loads((work / TRAINED).read_text(encoding="utf-8"))
