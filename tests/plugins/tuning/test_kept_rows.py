@@ -28,7 +28,7 @@ def test_jobs_on_one_corpus_share_its_rows(tmp_path: Path, monkeypatch: pytest.M
     job.options.update(seeds=[4, 5], learning_rate=0.5, lora={**job.options["lora"], "rank": 2})
     assert sft._job(job).rows is first.rows  # type: ignore[arg-type]
     count = len(made)
-    job.options["max_length"] = 90
+    job.options["max_length"] = 200
     assert sft._job(job).rows != first.rows  # type: ignore[arg-type]
     job.transcripts = [*job.transcripts, transcript(99)]
     sft._job(job)  # type: ignore[arg-type]
