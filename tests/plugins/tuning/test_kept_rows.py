@@ -29,7 +29,7 @@ def test_jobs_on_one_corpus_share_its_rows(tmp_path: Path, monkeypatch: pytest.M
     assert sft._job(job).rows is first.rows  # type: ignore[arg-type]
     count = len(made)
     job.options["max_length"] = 200
-    assert sft._job(job).rows != first.rows  # type: ignore[arg-type]
+    assert sft._job(job).rows is not first.rows  # type: ignore[arg-type]
     job.transcripts = [*job.transcripts, transcript(99)]
     sft._job(job)  # type: ignore[arg-type]
     assert (count, len(made)) == (2, 6)  # rows to train on and rows held out
