@@ -127,7 +127,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.tables.row": "AS_FOUND Row=TableRow Table Writing",
     "cbtrun.tables.text_file": "text_of",
     "cbtrun.tables.transcript_table": "read_table told",
-    "cbtrun.templates.chat": "ChatTemplateLimit rendered_chat RenderedChat template_variables",
+    "cbtrun.templates.chat": "ChatTemplateLimit parsed_chat_template rendered_chat RenderedChat template_variables",
     "cbtrun.templates.prompts": "filled static_faults template_faults used_variables",
     # Files that cbtrun writes, and processes that it starts
     "cbtrun.files.plain_files": "open_plain",

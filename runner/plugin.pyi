@@ -318,6 +318,7 @@ from cbtrun.tables.transcript_table import read_table as read_table
 from cbtrun.tables.transcript_table import told as told
 from cbtrun.templates.chat import ChatTemplateLimit as ChatTemplateLimit
 from cbtrun.templates.chat import RenderedChat as RenderedChat
+from cbtrun.templates.chat import parsed_chat_template as parsed_chat_template
 from cbtrun.templates.chat import rendered_chat as rendered_chat
 from cbtrun.templates.chat import template_variables as template_variables
 from cbtrun.templates.prompts import filled as filled

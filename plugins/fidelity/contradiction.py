@@ -93,7 +93,7 @@ def _find(case: Case) -> Iterator[Finding]:
 
 def _own_words(sentence: str, persona: Persona) -> bool:
     """Whether a sentence holds five words in a row of the persona's own description."""
-    words, life = words_of(sentence), " ".join(words_of(_life(persona)))
+    words, life = words_of(sentence), _life_words(persona)
     return any(" ".join(words[at : at + 5]) in life for at in range(len(words) - 4))
 
 
@@ -154,6 +154,11 @@ def _home(lowered: str, persona: Persona) -> bool:
 @lru_cache(maxsize=256)
 def _life(persona: Persona) -> str:
     return persona.model_dump_json(exclude={"id"}).lower()
+
+
+@lru_cache(maxsize=256)
+def _life_words(persona: Persona) -> str:
+    return " ".join(words_of(_life(persona)))
 
 
 CHECK = Check(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
 
 from cbtrun.plugin import Speaker
 from cbtrun.plugins.fidelity.finding import Case, Check, Finding, words_of
@@ -40,8 +42,8 @@ def alike(words: Sequence[str], earlier: Sequence[str]) -> bool:
     """Whether two turns are the same but for a few words; a repeat with something put before or after it too."""
     if len(earlier) < FEWEST_WORDS or len(words) < FEWEST_WORDS:
         return False
-    one, two = _pairs(words), _pairs(earlier)
-    shared = sum((one & two).values())
+    one, two = _pairs(tuple(words)), _pairs(tuple(earlier))
+    shared = _in_both(one, two)
     shorter = min(one.total(), two.total())
     longer = max(one.total(), two.total())
     return (
@@ -50,12 +52,24 @@ def alike(words: Sequence[str], earlier: Sequence[str]) -> bool:
 
 
 def _same_words(words: Sequence[str], earlier: Sequence[str]) -> bool:
-    one, two = Counter(words), Counter(earlier)
-    return len(words) >= 10 and sum((one & two).values()) >= SHARED * max(one.total(), two.total())
+    if len(words) < 10:
+        return False
+    return _in_both(_counted(tuple(words)), _counted(tuple(earlier))) >= SHARED * max(len(words), len(earlier))
 
 
-def _pairs(words: Sequence[str]) -> Counter[tuple[str, str]]:
+def _in_both(one: Counter[Any], two: Counter[Any]) -> int:
+    return sum(min(count, two[what]) for what, count in one.items() if what in two)
+
+
+@lru_cache(maxsize=4096)
+def _pairs(words: tuple[str, ...]) -> Counter[tuple[str, str]]:
+    """Counted once for all turns that are compared with this one."""
     return Counter(itertools.pairwise(words))
+
+
+@lru_cache(maxsize=4096)
+def _counted(words: tuple[str, ...]) -> Counter[str]:
+    return Counter(words)
 
 
 def looped(words: Sequence[str]) -> bool:

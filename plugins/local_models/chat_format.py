@@ -8,9 +8,9 @@ every turn sees the same beginning. A base model without a template gets `BASE_T
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cbtrun.plugin import ChatMessage, Message, ModelError
 from cbtrun.plugins.local_models.chat_template import Chat, ChatTemplate, template_of
@@ -19,6 +19,7 @@ from cbtrun.plugins.local_models.trained_turns import NAMED_ENDS
 if TYPE_CHECKING:
     from cbtrun.plugin import RenderedChat
 
+T = TypeVar("T")
 ROLES = {"system": "system", "therapist": "assistant", "patient": "user"}
 OPENING = "(The session begins.)"
 """Stands in for the user where a template wants one before the therapist's first words."""
@@ -62,7 +63,7 @@ def fitted_chat(tokenizer: Any, chat: Chat, template: ChatTemplate | None = None
     chat = [{**message, "content": _spoken(control, message["content"])} for message in chat]
     for candidate in (chat, _opened(chat), _folded(chat), _folded(_opened(chat))):
         try:
-            text = template.rendered(candidate).text
+            text = template.text(candidate)
         except ModelError:
             raise
         except Exception as error:  # Jinja's errors are as many as templates
@@ -78,13 +79,22 @@ def fitted_chat(tokenizer: Any, chat: Chat, template: ChatTemplate | None = None
 def prompt_text(tokenizer: Any, chat: Chat, template: ChatTemplate | None = None) -> str:
     """The prompt that asks the model for its next turn. template: the tokenizer's own, with settings."""
     template = template or template_of(tokenizer)
-    return template_text(template, fitted_chat(tokenizer, chat, template), add_generation_prompt=True).text
+    return template_words(template, fitted_chat(tokenizer, chat, template), add_generation_prompt=True)
 
 
-def template_text(template: ChatTemplate, chat: Chat, *, add_generation_prompt: bool = False) -> RenderedChat:
+def template_words(template: ChatTemplate, chat: Chat, *, add_generation_prompt: bool = False) -> str:
     """A dialogue in the words of a template. Raises ModelError where the template cannot say it."""
+    return _told(lambda: template.text(chat, add_generation_prompt=add_generation_prompt))
+
+
+def template_text(template: ChatTemplate, chat: Chat) -> RenderedChat:
+    """A dialogue in the words of a template, and what it marks in it. Raises ModelError as `template_words`."""
+    return _told(lambda: template.rendered(chat))
+
+
+def _told(render: Callable[[], T]) -> T:
     try:
-        return template.rendered(chat, add_generation_prompt=add_generation_prompt)
+        return render()
     except ModelError:
         raise
     except Exception as error:  # Jinja's errors are as many as templates
@@ -115,10 +125,15 @@ def turn_ends(tokenizer: Any, *, channels: bool = False) -> set[int]:
 
     channels: whether the model may think first, in a channel of its own that `<|end|>` ends too (gpt-oss).
     """
-    vocabulary = tokenizer.get_vocab()
-    named = [name for name in NAMED_ENDS if not (channels and name == "<|end|>" and "<|channel|>" in vocabulary)]
-    ends = {vocabulary[name] for name in named if name in vocabulary}
-    return ends | ({tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set())
+    has_channels = channels and _token_id(tokenizer, "<|channel|>") is not None
+    named = [_token_id(tokenizer, name) for name in NAMED_ENDS if not (has_channels and name == "<|end|>")]
+    return {token for token in (*named, tokenizer.eos_token_id) if token is not None}
+
+
+def _token_id(tokenizer: Any, token: str) -> int | None:
+    """Id of a token, or none; the whole vocabulary takes 40 ms to ask for."""
+    found = tokenizer.convert_tokens_to_ids(token)  # of one that is not there: the unknown token's, or none
+    return found if found is not None and tokenizer.convert_ids_to_tokens(found) == token else None
 
 
 def _control_tokens(tokenizer: Any) -> re.Pattern[str]:

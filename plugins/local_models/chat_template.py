@@ -46,6 +46,16 @@ class ChatTemplate:
         """The dialogue in its words. Raises ModelError for a template that would not end, else what Jinja raises."""
         return _rendered(self, chat, add_generation_prompt, takes_parts(self.source, self.tokens))
 
+    def text(self, chat: Chat, *, add_generation_prompt: bool = False) -> str:
+        """The dialogue in its words, as `rendered` has it; without rendering it where the template looks at no word."""
+        pieces = None
+        if all(one["content"] and one["content"] == one["content"].strip() for one in chat):
+            pieces = _fixed_pieces(self, tuple(one["role"] for one in chat), add_generation_prompt)
+        if pieces is None:
+            return self.rendered(chat, add_generation_prompt=add_generation_prompt).text
+        said = [text for piece, one in zip(pieces, chat, strict=False) for text in (piece, one["content"])]
+        return "".join([*said, pieces[-1]])
+
     def around(self, roles: tuple[str, ...], *, add_generation_prompt: bool = False) -> tuple[str, ...]:
         """What is written before each message of a dialogue, and after the last: one more than there are messages.
 
@@ -103,6 +113,21 @@ def _around(template: ChatTemplate, roles: tuple[str, ...], add_generation_promp
         pieces.append(text[place:found])
         place = found + len(message["content"])
     return (*pieces, text[place:])
+
+
+@lru_cache(maxsize=4096)
+def _fixed_pieces(
+    template: ChatTemplate, roles: tuple[str, ...], add_generation_prompt: bool
+) -> tuple[str, ...] | None:
+    """What stands around messages of these roles whatever they say; none where that depends on what they say."""
+    from cbtrun.plugins.local_models.plain_words import only_writes_words
+
+    if not only_writes_words(template.source) or takes_parts(template.source, template.tokens):
+        return None
+    try:
+        return template.around(roles, add_generation_prompt=add_generation_prompt)
+    except ModelError:
+        return None
 
 
 def template_of(tokenizer: Any) -> ChatTemplate:

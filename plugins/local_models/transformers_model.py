@@ -21,6 +21,7 @@ from cbtrun.plugin import (
     statements_digest,
     thinking_room,
 )
+from cbtrun.plugins.local_models.gpu_tenants import make_room
 from cbtrun.plugins.local_models.model_files import (
     ModelFiles,
     find_model,
@@ -116,6 +117,7 @@ SOURCES = (
     "chat_format",
     "chat_template",
     "chat_marks",
+    "plain_words",
     "trained_turns",
     "template_thinking",
     "spoken_format",
@@ -178,6 +180,8 @@ def open_model(context: ModelContext) -> LocalModel:
     options = context.options
     files = find_model(options["model"], options.get("revision"))
     device = torch_device(options["device"])
+    if device == "cuda":
+        make_room()
     tokenizer = load_tokenizer(files)
     register_row_attention()
     model = load_base(files, options["dtype"], ATTENTION).to(device).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from random import Random
 
 from cbtrun.plugin import FullPersona
@@ -171,9 +172,14 @@ def _voice(persona: FullPersona, state: State, rng: Random) -> Voice:
 
 def _repeated(text: str, own: tuple[str, ...]) -> float:
     """How much of a turn was said before, 0 to 1: the share of its sentences that are like an earlier one."""
-    before = [sentence for turn in own for sentence in sentences(turn)]
+    before = [sentence for turn in own for sentence in _sentences(turn)]
     parts = [part for part in sentences(text) if len(part.split()) > 2]
     return sum(any(alike(part, old) > 0.7 for old in before) for part in parts) / max(1, len(parts))
+
+
+@lru_cache(maxsize=8192)
+def _sentences(turn: str) -> tuple[str, ...]:
+    return tuple(sentences(turn))
 
 
 def _said(state: State, pattern: str) -> bool:

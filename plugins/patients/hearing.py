@@ -166,8 +166,14 @@ def senseless(turn: str, known: str) -> bool:
 
 def alike(one: str, other: str) -> float:
     """Share of words that two turns have in common, 0 to 1."""
-    first, second = set(re.findall(r"[a-z']+", one.lower())), set(re.findall(r"[a-z']+", other.lower()))
+    first, second = words_in(one), words_in(other)
     return len(first & second) / max(1, len(first | second))
+
+
+@lru_cache(maxsize=16384)
+def words_in(text: str) -> frozenset[str]:
+    """The words of a turn or a sentence: each is compared with many others."""
+    return frozenset(re.findall(r"[a-z']+", text.lower()))
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EAR = Path(__file__).parent / "ear"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manner:
     """What a patient goes by."""
 

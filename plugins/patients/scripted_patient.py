@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -111,11 +111,16 @@ def _counted(text: str, request: Request) -> Reply:
 
 def read_persona(messages: Sequence[ChatMessage]) -> FullPersona:
     """The persona that stands as JSON in the system message. Raises ModelError, for one that lacks fields too."""
+    return _persona_in("\n".join(message.content for message in messages if message.role == "system"))
+
+
+@lru_cache(maxsize=4096)
+def _persona_in(system: str) -> FullPersona:
+    """Read once for all turns of a session."""
     from pydantic import ValidationError
 
     from cbtrun.plugin import FullPersona, Persona
 
-    system = "\n".join(message.content for message in messages if message.role == "system")
     start = system.find("{")
     while start >= 0:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from cbtrun.plugin import FullPersona, derive_seed, digest
@@ -70,18 +71,24 @@ def read_state(
 ) -> State:
     """The state after the therapist's turns and the patient's own, oldest first. The last turn is the therapist's."""
     manner = manner or shipped_manner()
-    material = _material(persona, own, repeat, course)
     world = persona.model_dump_json()
+    earlier, said = tuple(therapist), tuple(own)
+    material = _material(persona, world, said, repeat, course)
     trust, lost = min(1.0, TRUST[persona.engagement_style] + course.trust), 0
     asked: set[str] = set()
     heard = Heard(question="hello")
     for number, turn in enumerate(therapist):
         asked |= {heard.question} if number else set()
-        said = " ".join(own[: len(own) - len(therapist) + 1 + number])
-        heard = hear(turn, therapist[:number], said, world, manner)
+        heard = _heard(turn, earlier[:number], said[: len(said) - len(earlier) + 1 + number], world, manner)
         trust = min(1.0, max(0.0, trust + trust_gained(heard)))
         lost = lost + 1 if heard.senseless or heard.mistaken else 0
-    return State(trust, heard, lost, frozenset(asked), tuple(own), material, course, manner)
+    return State(trust, heard, lost, frozenset(asked), said, material, course, manner)
+
+
+@lru_cache(maxsize=2**15)
+def _heard(turn: str, earlier: tuple[str, ...], own: tuple[str, ...], world: str, manner: Manner) -> Heard:
+    """As `hear`. A session is read anew for each turn: what was heard before is not listened to again."""
+    return hear(turn, earlier, " ".join(own), world, manner)
 
 
 def trust_gained(heard: Heard) -> float:
@@ -92,8 +99,33 @@ def trust_gained(heard: Heard) -> float:
     return gain - 0.07 * heard.advice - 0.09 * heard.mistaken - 0.06 * heard.repeated
 
 
-def _material(persona: FullPersona, own: Sequence[str], repeat: int, course: CourseState) -> Material:
+def _material(persona: FullPersona, world: str, own: tuple[str, ...], repeat: int, course: CourseState) -> Material:
     """What there is to tell, the same in every turn of a session, and what of it has been told."""
+    for end in range(len(own)):  # what is not kept any more is made from the start, not from within itself
+        _told_so_far(world, own[:end], repeat, course)
+    material = _copy(_told_so_far(world, own, repeat, course))
+    told = " ".join(own).lower()
+    if occurs(material.slots["event"], told) and occurs(material.slots["behaviour"], told):
+        _go_on_to_another(material, persona, told)
+    return material
+
+
+@lru_cache(maxsize=2**14)
+def _told_so_far(world: str, own: tuple[str, ...], repeat: int, course: CourseState) -> Material:
+    """The material after these turns of the patient; nobody may change it. world: the persona as JSON."""
+    if not own:
+        return _untold(FullPersona.model_validate_json(world), repeat, course)
+    material = _copy(_told_so_far(world, own[:-1], repeat, course))
+    material.note(own[-1])
+    return material
+
+
+def _copy(material: Material) -> Material:
+    spare = {name: list(texts) for name, texts in material.spare.items()}
+    return Material(dict(material.slots), spare, set(material.said), dict(material.heard), set(material.latest))
+
+
+def _untold(persona: FullPersona, repeat: int, course: CourseState) -> Material:
     start = derive_seed("situation", digest(persona), repeat) % len(persona.situations)
     # In each session of a course another situation is in the middle; its number also moves the mood a little.
     number = course.number + start
@@ -101,11 +133,6 @@ def _material(persona: FullPersona, own: Sequence[str], repeat: int, course: Cou
     material = patient_material(persona, number, Random(derive_seed(*seeds)))
     if course.number > 1:
         material.slots["mood"] = str(course.mood(persona))
-    told = " ".join(own).lower()
-    if occurs(material.slots["event"], told) and occurs(material.slots["behaviour"], told):
-        _go_on_to_another(material, persona, told)
-    for text in own:
-        material.note(text)
     return material
 
 

@@ -83,7 +83,19 @@ ONCE = ("event", "behaviour", "symptom", "symptom_b", "strength", "goal", "thoug
 
 def occurs(words: str, lowered_text: str) -> bool:
     """Whether words occur in a lower-case text, not inside other words."""
-    return re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", lowered_text) is not None
+    words = words.lower()
+    start = lowered_text.find(words)
+    while start >= 0:  # no pattern: there are more of them than re keeps, and each would be compiled anew
+        end = start + len(words)
+        if not (start and _in_word(lowered_text[start - 1])) and not _in_word(lowered_text[end : end + 1]):
+            return True
+        start = lowered_text.find(words, start + 1)
+    return False
+
+
+def _in_word(character: str) -> bool:
+    """As patterns have it: a letter, a digit or an underscore."""
+    return character.isalnum() or character == "_"
 
 
 def patient_material(persona: FullPersona, number: int, rng: Random) -> Material:

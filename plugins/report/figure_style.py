@@ -10,7 +10,8 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -62,17 +63,20 @@ def page_svg(plate: Plate, width: int) -> str:
     return _for_page(svg[svg.index("<svg") :], prefix=f"{plate.name}-{width}-", label=f"{plate.title}. {plate.caption}")
 
 
+def drawn_once(plate: Plate) -> Plate:
+    """The plate, whose figure of a width is drawn and laid out once, for the page and for all files."""
+    return replace(plate, draw=lru_cache(maxsize=None)(plate.draw))
+
+
 def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Path]:
     """Write the figure in every format; give the files."""
-    paths = []
-    for kind in formats:
+    plate = drawn_once(plate)
+    for kind in sorted(formats, key=lambda kind: kind != "svg"):  # the only one with links comes first
         with _styled(fonttype="path"):
             figure = plate.draw(WIDE) if kind == "svg" else _without_links(plate.draw(WIDE))
             content = re.sub(rb'"#(sessions?=)', rb'"../report.html#\1', _bytes(figure, kind))
-        path = folder / f"{plate.name}.{kind}"
-        write_lines_atomically(path, [content])
-        paths.append(path)
-    return paths
+        write_lines_atomically(folder / f"{plate.name}.{kind}", [content])
+    return [folder / f"{plate.name}.{kind}" for kind in formats]
 
 
 def _without_links(figure: Figure) -> Figure:
@@ -109,14 +113,38 @@ def _variable(colour: str) -> str:
 
 def _bytes(figure: Figure, kind: str) -> bytes:
     """The figure's file; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     stamp: dict[str, Any] = {
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None},
         "png": {"Software": None},
     }
     out = BytesIO()
-    figure.savefig(out, format=kind, metadata=stamp[kind], transparent=kind == "svg", dpi=200 if kind == "png" else 72)
+    _lay_out(figure)
+    # savefig draws a figure once to lay it out and once more to write it: the canvas only writes it.
+    if kind == "svg":
+        figure.patch.set_facecolor("none")
+        FigureCanvasSVG(figure).print_svg(out, metadata=stamp[kind])
+        figure.patch.set_facecolor(PAPER)
+    elif kind == "pdf":
+        FigureCanvasPdf(figure).print_pdf(out, metadata=stamp[kind])
+    else:
+        figure.savefig(out, format=kind, metadata=stamp[kind], dpi=200)
     return out.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Put every part of the figure in its place, at 72 dots an inch; a second time nothing moves."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        FigureCanvasSVG(figure)  # type: ignore[no-untyped-call]  # whose measures of text are meant
+        figure.dpi = 72
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 @contextmanager

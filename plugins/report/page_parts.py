@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
-from cbtrun.plugins.report.figure_style import Plate
+from cbtrun.plugins.report.figure_style import Plate, drawn_once
 from cbtrun.plugins.report.tables import Table
 
 
@@ -19,6 +19,10 @@ class Plates:
     training: tuple[Plate, ...]
     courses: tuple[Plate, ...] = ()
     limitations: tuple[Plate, ...] = ()
+
+    def each_once(self) -> Plates:
+        """The same figures, each drawn once for all that shows it."""
+        return replace(self, **{one.name: tuple(map(drawn_once, getattr(self, one.name))) for one in fields(self)})
 
     def all(self) -> tuple[Plate, ...]:
         """Every plate, in the page's order."""

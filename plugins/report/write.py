@@ -25,6 +25,7 @@ def write_all(given: ReportInput, folder: Path) -> list[Path]:
     rehearsal = is_rehearsal(given.study)
     if rehearsal:
         plates, tables = stamped_plates(plates), stamped_tables(tables)
+    plates = plates.each_once()
     paths = _write_page(given, plates, tables, folder) if options.page else []
     for name, wanted in (("tables", options.tables), ("figures", options.figures)):
         if wanted:

@@ -8,6 +8,7 @@ from cbtrun.plugin import StageError, digest, hookimpl
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.local_models.trained_prompt import trained_prompt
 from cbtrun.plugins.tuning import sft
+from cbtrun.plugins.tuning.engine_early import engine_early
 from cbtrun.plugins.tuning.preference_rows import PreferenceRows, preference_rows
 from cbtrun.plugins.tuning.sft_options import BATCHES, HELD_OUT, KEEPING, LORA, MACHINE, OPTIMISING, option
 from cbtrun.plugins.tuning.training_rows import held_out_personas
@@ -135,6 +136,7 @@ def _job(context: StageContext) -> Job:
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
     files = find_model(base.model, base.options.get("revision"))
+    engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     pairs, held_out = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ModelError, StageError, digest, hookimpl
@@ -160,6 +161,8 @@ def tune_model(context: StageContext) -> list[Adapter]:
 def _job(context: StageContext) -> Job:
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
     from cbtrun.plugins.local_models.trained_prompt import trained_prompt
+    from cbtrun.plugins.tuning.engine_early import engine_early
+    from cbtrun.plugins.tuning.kept_rows import KEPT
     from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
     from cbtrun.plugins.tuning.tune_job import Job
 
@@ -167,18 +170,22 @@ def _job(context: StageContext) -> Job:
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
     files = find_model(base.model, base.options.get("revision"))
+    engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
+    data = digest(transcripts)
+    # A model on the hub is told by its commit, a folder's tokenizer and template by their own words.
+    written_by = [files.digest, files.source, files.revision, tokenizer.name_or_path, tokenizer.chat_template]
+    cut = {name: options[name] for name in ("max_length", "long", "carry")}
     rows, held_out = (
-        training_rows(tokenizer, chosen, options["max_length"], options["long"], options["carry"])
-        for chosen in (
-            [one for one in transcripts if one.persona not in apart],
-            [one for one in transcripts if one.persona in apart],
+        KEPT.rows(
+            [data, sorted(apart), held, written_by, cut],
+            partial(training_rows, tokenizer, [one for one in transcripts if (one.persona in apart) is held], **cut),
         )
+        for held in (False, True)
     )
     if not rows.rows:
         raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
-    data = digest(transcripts)
     told = _told(data, rows, held_out, sorted(apart))
     prompt = trained_prompt(tokenizer, transcripts)
     return Job(files, rows.rows, held_out.rows, data, tokenizer, told, options, prompt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,8 @@ from cbtrun.plugins.local_models.target_layers import check_layers
 from cbtrun.plugins.tuning.tune_memory import adapter_parameters, shape_of
 from cbtrun.plugins.tuning.tune_requirements import BITSANDBYTES
 
+SHARE = 6
+"""A base is kept for the next job where the machine's memory is so many times its size."""
 COPIES = 2 * 3 + 1
 """float32 copies of the adapter on the disk at worst: two checkpoints with both of Adam's moments, and the adapter."""
 
@@ -27,6 +31,35 @@ def open_base(files: ModelFiles, options: Mapping[str, Any]) -> Any:
     base = load_base(files, options["precision"], attention, quantised)
     check_layers(base, options["lora"]["target_modules"])
     return base
+
+
+class Bases:
+    """The base of the last job, kept on the CPU as it was read, for the next on the same one.
+
+    A training changes the model that it is given (its layers, its attention, its device): each gets a copy of its own.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[Any, Any] | None = None
+
+    def fresh(self, files: ModelFiles, options: Mapping[str, Any]) -> Any:
+        """The base, untouched. Raises as `open_base`."""
+        read_as = (files, options["precision"], options["attention"])
+        if self._kept is not None and self._kept[0] == read_as and options["quantisation"] == "none":
+            base = copy.deepcopy(self._kept[1])
+            check_layers(base, options["lora"]["target_modules"])
+            return base
+        self._kept = None
+        base = open_base(files, options)
+        if options["quantisation"] == "none" and not options["compile"] and _is_small(base):
+            self._kept = (read_as, copy.deepcopy(base))
+        return base
+
+
+def _is_small(base: Any) -> bool:
+    """Whether this machine has room for a second one beside whatever else it holds."""
+    size = sum(weights.numel() * weights.element_size() for weights in base.parameters())
+    return bool(size * SHARE < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def four_bits(options: Mapping[str, Any]) -> Any:

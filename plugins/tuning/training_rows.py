@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from cbtrun.plugin import StageError, Transcript
 from cbtrun.plugins.local_models.chat_format import therapist_chat
-from cbtrun.plugins.local_models.chat_marks import Marked, Marker, marker
+from cbtrun.plugins.local_models.chat_marks import Marked, Marker, TurnFormat, turn_format
 from cbtrun.plugins.local_models.chat_template import Chat
 
+TOGETHER = 256
+"""Transcripts that are tokenised together."""
 UNTRAINED = -100
 """Label of a token that the loss leaves out."""
 
@@ -79,21 +82,30 @@ def rows_of_each(
     tokenizer: Any, transcripts: Iterable[Transcript], max_length: int, long: str = "split", carry: int = 0
 ) -> Iterator[tuple[list[TrainingRow], RowCounts]]:
     """The rows of one transcript after the other, for corpora that do not fit into memory."""
-    mark = marker(tokenizer)
-    for transcript in transcripts:
-        chat = therapist_chat(transcript.messages)
-        if not any(message["role"] == "assistant" for message in chat):
+    form = turn_format(tokenizer)
+    for transcript, chat, whole in _marked(form, transcripts):
+        if whole is None:
             yield [], RowCounts(untaught=1)
-            continue
-        whole = mark(chat)
-        if len(whole.input_ids) <= max_length:
+        elif len(whole.input_ids) <= max_length:
             yield [_row(whole)], RowCounts()
         elif long == "drop":
             yield [], RowCounts(dropped=1)
         elif long == "truncate":
-            yield _truncated(mark, chat, whole, max_length)
+            yield _truncated(form.mark, chat, whole, max_length)
         else:
-            yield _split(mark, chat, whole, max_length, carry, transcript.id), RowCounts(split=1)
+            yield _split(form.mark, chat, whole, max_length, carry, transcript.id), RowCounts(split=1)
+
+
+def _marked(form: TurnFormat, transcripts: Iterable[Transcript]) -> Iterator[tuple[Transcript, Chat, Marked | None]]:
+    """Each transcript as a dialogue, whole, as tokens; none where the therapist says nothing. Some at a time, on all cores."""
+    waiting = iter(transcripts)
+    while some := list(islice(waiting, TOGETHER)):
+        chats = [therapist_chat(transcript.messages) for transcript in some]
+        taught = [chat for chat in chats if any(message["role"] == "assistant" for message in chat)]
+        marked = iter(form.mark_all(taught))
+        for transcript, chat in zip(some, chats, strict=True):
+            speaks = any(message["role"] == "assistant" for message in chat)
+            yield transcript, chat, next(marked) if speaks else None
 
 
 def _values(counts: RowCounts) -> tuple[int, ...]:

@@ -20,10 +20,12 @@ from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
 from cbtrun.plugins.tuning.disk_full import told_when_full
+from cbtrun.plugins.tuning.engine_early import this_process_waits
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory
 from cbtrun.plugins.tuning.tune_worker import ADAPTER, MODULE, TRAINED, WorkPlan, write_plan
+from cbtrun.plugins.tuning.warm_worker import alike, keep, may_follow, warm_worker
 from cbtrun.plugins.tuning.worker_processes import end_all, run_together
 
 if TYPE_CHECKING:
@@ -173,8 +175,15 @@ def _made_here(plan: WorkPlan, job: Job, folder: Path, tell: Tell) -> Made:
 def _made_by_workers(plan: WorkPlan, job: Job, folder: Path, gpus: tuple[str, ...], tell: Tell) -> Made:
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
-    write_plan(work, plan, job.rows, job.held_out)
-    run_together(MODULE, work, plan.devices, gpus, tell)
+    if plan.devices > 1:
+        write_plan(work, plan, job.rows, job.held_out)
+        run_together(MODULE, work, plan.devices, gpus, tell)
+    else:
+        worker = warm_worker(gpus, alike(plan.files, plan.options))  # it starts while the rows are written
+        write_plan(work, plan, job.rows, job.held_out)
+        this_process_waits()
+        worker.train(work, tell)
+        keep(worker) if may_follow(plan.options) else worker.end()
     trained = json.loads((work / TRAINED).read_text(encoding="utf-8"))
     making = (work / ADAPTER).rename(folder / "making")
     shutil.rmtree(work)

@@ -1,12 +1,14 @@
 """One of the processes that train an adapter: `python -m cbtrun.plugins.tuning.tune_worker FOLDER`.
 
-The folder holds what `write_plan` left. Process 0 prints its progress, and leaves the adapter and its log there.
+The folder holds what `write_plan` left. Process 0 prints its progress, and leaves the adapter and its log there. Where the
+folder is empty the process imports what a training needs, and takes one folder after the other from its standard input.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.plugin import CbtrunError
 from cbtrun.plugins.local_models.model_files import ModelFiles, load_tokenizer
 from cbtrun.plugins.tuning.disk_full import CODE, is_full
+from cbtrun.plugins.tuning.sft_base import Bases
 
 if TYPE_CHECKING:
     from cbtrun.plugins.tuning.trained import Trained
@@ -43,7 +46,7 @@ def write_plan(folder: Path, plan: WorkPlan, rows: Sequence[Any], held_out: Sequ
     (folder / PLAN).write_text(json.dumps(asdict(plan)), encoding="utf-8")
     for name, some in ((ROWS, rows), (HELD_OUT, held_out)):
         with (folder / name).open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(row)) + "\n" for row in some)
+            file.writelines(json.dumps(vars(row)) + "\n" for row in some)
 
 
 def read_plan(folder: Path) -> tuple[WorkPlan, list[Any], list[Any]]:
@@ -61,12 +64,70 @@ def read_plan(folder: Path) -> tuple[WorkPlan, list[Any], list[Any]]:
 
 
 def main(folder: Path) -> int:
-    """Train as the plan says. Gives the exit code."""
-    rank = int(os.environ["RANK"])
+    """Train as the plan says, or as the plans say that come. Gives the exit code."""
+    if not (folder / PLAN).exists():
+        return _serve()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    tell = _teller()
+    code = _job(folder, _teller(), Bases())
+    if not code:
+        _leave_the_group()
+    return code
+
+
+def _serve() -> int:
+    """One job after the other, until one fails or nobody is there any more."""
+    plans: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(plans,), daemon=True).start()
+    tell, bases = _teller(), Bases()
+    _import_all()
+    while True:
+        folder = Path(plans.get())
+        _log_to(folder / "log-0")
+        code = _job(folder, tell, bases)
+        if code:
+            return code
+        _forget_the_job()
+        tell("done")
+
+
+def _import_all() -> None:
+    """What every training imports; the GPU is greeted, too."""
+    import peft  # noqa: F401
+    import torch
+    from trl.trainer.sft_trainer import SFTTrainer  # noqa: F401
+
+    from cbtrun.plugins.tuning import sft_training  # noqa: F401
+
+    if torch.cuda.is_available():
+        torch.zeros(1, device="cuda")
+
+
+def _log_to(path: Path) -> None:
+    """What libraries print goes to this job's log."""
+    with path.open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+
+
+def _forget_the_job() -> None:
+    """Give back what the job held, and what Accelerate keeps for the whole process."""
+    import gc
+
+    import torch
+    from accelerate.state import AcceleratorState, GradientState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _job(folder: Path, tell: Callable[..., None], bases: Bases) -> int:
+    """The exit code for one plan."""
+    rank = int(os.environ["RANK"])
     try:
-        trained = _train(folder, tell)
+        trained = _train(folder, tell, bases)
         if rank == 0:
             _leave(folder, trained)
     except Exception as error:
@@ -77,20 +138,18 @@ def main(folder: Path) -> int:
         message = {"message": str(error)}
         (folder / f"failed-{rank}.json").write_text(json.dumps(message), encoding="utf-8")
         return 2
-    _leave_the_group()
     return 0
 
 
-def _train(folder: Path, tell: Callable[[int, int, str], None]) -> Trained:
+def _train(folder: Path, tell: Callable[[int, int, str], None], bases: Bases) -> Trained:
     import torch
 
-    from cbtrun.plugins.tuning.sft_base import open_base
     from cbtrun.plugins.tuning.sft_training import train
 
     plan, rows, held_out = read_plan(folder)
     if plan.options["device"] != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    base, tokenizer = open_base(plan.files, plan.options), load_tokenizer(plan.files)
+    base, tokenizer = bases.fresh(plan.files, plan.options), load_tokenizer(plan.files)
     place = Path(plan.checkpoints)
     return train(base, tokenizer, rows, held_out, plan.options, plan.seed, place, tell, plan.devices)
 
@@ -116,13 +175,20 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _teller() -> Callable[[int, int, str], None]:
+def _listen(plans: queue.SimpleQueue[str]) -> None:
+    """Take folders from who started this process, and end when it is gone."""
+    for line in sys.stdin:
+        plans.put(line.strip())
+    os._exit(1)
+
+
+def _teller() -> Callable[..., None]:
     """Progress goes to the standard output as it was; whatever else is printed goes to the log."""
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def tell(step: int, steps: int, words: str) -> None:
-        told.write(json.dumps([step, steps, words]) + "\n")
+    def tell(*words: int | str) -> None:
+        told.write(json.dumps(words if len(words) > 1 else words[0]) + "\n")
         told.flush()
 
     return tell

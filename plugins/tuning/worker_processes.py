@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cbtrun.plugin import HUB_KEYS, StageError, StopRun, child_environment, environment_without_keys, python_module
@@ -46,11 +47,17 @@ def run_together(module: str, folder: Path, count: int, gpus: Sequence[str], tel
             _wait(processes, PATIENCE_SECONDS if count > 1 else 0)
             if CODE in [process.poll() for process in processes]:
                 raise StopRun(full_words(folder.parent))
-            raise StageError(_reason(processes, folder))
+            raise StageError(reason(processes, folder))
         listener.join(timeout=PATIENCE_SECONDS)
     finally:
-        _end(processes)
-        _RUNNING.difference_update(processes)
+        end_processes(processes)
+
+
+def start(module: str, folder: Path, gpus: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A process by itself, which ends with this one at the latest. folder: its argument, where it leaves `log-0`."""
+    process = _start(module, folder, 0, 1, _free_port(), gpus)
+    _RUNNING.add(process)
+    return process
 
 
 def end_all() -> None:
@@ -96,17 +103,20 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def end_processes(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Kill those that still run, and wait until they are gone."""
     for process in processes:
         if process.poll() is None:
             process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe:
-                pipe.close()
+                with suppress(OSError):  # what was not written yet has no reader any more
+                    pipe.close()
+    _RUNNING.difference_update(processes)
 
 
-def _reason(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> str:
+def reason(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> str:
     """Why it failed: what a process said for the user, else who was killed, else the last words of the first to end."""
     for rank in range(len(processes)):
         failed = folder / f"failed-{rank}.json"

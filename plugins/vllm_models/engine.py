@@ -17,7 +17,9 @@ from threading import Lock
 from typing import Any
 
 from cbtrun.plugin import HUB_KEYS, ModelError, StopRun, child_environment, environment_without_keys
+from cbtrun.plugins.local_models.gpu_tenants import make_room
 from cbtrun.plugins.vllm_models.adapters import MOST_AT_ONCE, AdapterRoom
+from cbtrun.plugins.vllm_models.early import core_from_fork_server
 from cbtrun.plugins.vllm_models.engine_arguments import handed_on
 from cbtrun.plugins.vllm_models.orphans import OPENED_BY
 
@@ -28,7 +30,10 @@ ALWAYS = {
 }
 UNLESS_SET = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
 """FlashInfer's sampler ignores a request's own seed."""
-GRAPHS = {"cudagraph_mode": "FULL", "max_cudagraph_capture_size": 1024}
+GRAPH_SIZES = (1, 2, 4, 8, *range(16, 256, 16), *range(256, 512, 32), *range(512, 1025, 64))
+"""Tokens of the steps that are captured: half as many as vLLM would, since each takes its time when the engine opens. A step
+is filled up to the next size, by 3 % on average from 256 tokens on."""
+GRAPHS = {"cudagraph_mode": "FULL"}
 """In most steps of sessions some replies begin while others go on. Up to so many tokens such a step is one CUDA graph too,
 as by default only a step of nothing but continued replies is. Where the attention kernels do not allow it (before Hopper),
 vLLM takes its default."""
@@ -140,12 +145,15 @@ def start_engine(source: str, options: Mapping[str, Any], adapters: AdapterRoom)
 
     source: folder or name of the weights. options: the block's. adapters: what it must have room for.
     """
+    make_room()
     with _opening, environment_of(options):  # the engine's process inherits the environment of this moment
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
-
         try:
-            return Engine(AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_arguments(source, options, adapters))))
+            with core_from_fork_server():
+                from vllm.engine.arg_utils import AsyncEngineArgs
+                from vllm.v1.engine.async_llm import AsyncLLM
+
+                arguments = engine_arguments(source, options, adapters) | _untuned(AsyncEngineArgs, options)
+                return Engine(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
         except (ValueError, RuntimeError, OSError, TypeError, TimeoutError) as error:
             raise ModelError(f"vLLM cannot open model '{source}': {error}") from error
 
@@ -161,7 +169,7 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
     arguments |= {"generation_config": "vllm", "disable_log_stats": True}
     arguments |= {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}}
     if not options["enforce_eager"]:
-        arguments["compilation_config"] = dict(GRAPHS)
+        arguments["compilation_config"] = GRAPHS | _graph_sizes(options)
     if adapters.count:
         at_once = options.get("max_loras") or min(adapters.count, MOST_AT_ONCE)
         arguments |= {"enable_lora": True, "max_lora_rank": adapters.rank, "max_loras": at_once}
@@ -169,6 +177,20 @@ def engine_arguments(source: str, options: Mapping[str, Any], adapters: AdapterR
         if adapters.layers:
             arguments |= {"lora_target_modules": list(adapters.layers)}
     return {**arguments, **handed_on(options["engine"])}
+
+
+def _graph_sizes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is captured, unless the study says it; nothing above a step's most tokens."""
+    if {"cudagraph_capture_sizes", "max_cudagraph_capture_size"} & {*options["engine"]}:
+        return {}
+    return {"cudagraph_capture_sizes": [size for size in GRAPH_SIZES if size <= options["max_num_batched_tokens"]]}
+
+
+def _untuned(known: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """FlashInfer's kernels are not tried out where none is used: its sampler ignores seeds, attention is vLLM's own."""
+    if options.get("quantization") or "kernel_config" not in getattr(known, "__dataclass_fields__", {}):
+        return {}
+    return {"kernel_config": {"enable_flashinfer_autotune": False}}
 
 
 def _params(asked: Asked) -> Any:

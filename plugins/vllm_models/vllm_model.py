@@ -39,6 +39,7 @@ SOURCES = (
     "local_models.chat_format",
     "local_models.chat_template",
     "local_models.chat_marks",
+    "local_models.plain_words",
     "local_models.trained_turns",
     "local_models.template_thinking",
     "local_models.spoken_format",

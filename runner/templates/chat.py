@@ -88,12 +88,18 @@ def template_variables(template: str) -> frozenset[str]:
     """Names that a chat template asks its caller for, `messages` and the like among them; none of one that is broken."""
     from jinja2.meta import find_undeclared_variables
 
+    tree = parsed_chat_template(template)
+    return frozenset() if tree is None else frozenset(find_undeclared_variables(tree))
+
+
+def parsed_chat_template(template: str) -> nodes.Template | None:
+    """A chat template as Jinja reads it; none for one that is broken or too long."""
     if len(template) > LONGEST:
-        return frozenset()
+        return None
     try:
-        return frozenset(find_undeclared_variables(ChatEnvironment().parse(template)))
+        return ChatEnvironment().parse(template)
     except (TemplateError, RecursionError):
-        return frozenset()
+        return None
 
 
 @dataclass

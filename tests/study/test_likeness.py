@@ -47,4 +47,5 @@ def test_what_the_command_line_sets_reaches_every_block_that_is_like_it(tmp_path
 def test_a_block_that_is_like_nothing_or_itself_is_refused(tmp_path: Path, like: str, said: str) -> None:
     with pytest.raises(SpecError) as caught:
         blocks(tmp_path, MODELS.replace("shown:   {like: smol,", f"shown:   {{like: {like},"))
-    assert said in str(caught.value) and "study.yaml:3" in str(caught.value)
+    assert said in str(caught.value)
+    assert "study.yaml:3" in str(caught.value)

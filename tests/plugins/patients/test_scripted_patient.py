@@ -15,6 +15,7 @@ from cbtrun.contract.records import Persona, Turn
 from cbtrun.errors import ModelError
 from cbtrun.plugins.dialogue.endings import both_took_leave
 from cbtrun.plugins.dialogue.prompts import PATIENT_SYSTEM, patient_system, view
+from cbtrun.plugins.patients import state
 from cbtrun.plugins.patients.answer import ANSWERS, STORY
 from cbtrun.plugins.patients.hearing import hear, senseless
 from cbtrun.plugins.patients.manner import shipped_manner
@@ -238,3 +239,13 @@ def test_ordinary_speech_is_not_taken_for_nonsense() -> None:
         "So on Tuesday the argument with your supervisor escalated, and afterwards you withdrew completely.",
     )
     assert not [turn for turn in plain if senseless(turn, "")]
+
+
+def test_what_is_remembered_of_a_session_changes_no_answer() -> None:
+    person = people()[1]
+    turns = session(person, LISTENER)
+    for number in range(len(turns) - 1, 0, -2):  # the last answer first, and nothing of the session is known
+        for remembered in (state._heard, state._told_so_far):
+            remembered.cache_clear()
+        asked = request(person, turns[:number], derive_seed(person.id, number))
+        assert asyncio.run(ScriptedPatient().reply(asked)).text == turns[number].text

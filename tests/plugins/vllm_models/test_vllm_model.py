@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,13 @@ def test_steps_that_read_are_one_graph_unless_the_spec_says_otherwise() -> None:
     def graphs(**more: Any) -> Any:
         return engine_arguments("x", {**DEFAULTS, "model": "x", **more}, AdapterRoom()).get("compilation_config")
 
-    assert graphs() == {"cudagraph_mode": "FULL", "max_cudagraph_capture_size": 1024}
+    sizes = graphs()["cudagraph_capture_sizes"]
+    assert graphs() == {"cudagraph_mode": "FULL", "cudagraph_capture_sizes": sizes}
+    assert (sizes[0], sizes[-1], sizes == sorted({*sizes}), len(sizes) < 40) == (1, 1024, True, True)
+    assert all(after <= before * 1.15 for before, after in pairwise(sizes) if before >= 240)
+    assert graphs(max_num_batched_tokens=64)["cudagraph_capture_sizes"] == [1, 2, 4, 8, 16, 32, 48, 64]
+    assert graphs(engine={"cudagraph_capture_sizes": [1, 2]}) == {"cudagraph_mode": "FULL"}
+    assert graphs(engine={"max_cudagraph_capture_size": 512}) == {"cudagraph_mode": "FULL"}
     assert graphs(engine={"compilation_config": {"cudagraph_mode": "PIECEWISE"}}) == {"cudagraph_mode": "PIECEWISE"}
     assert graphs(enforce_eager=True) is None
 
