@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 from cbtrun.contract.models import ModelContext
 from cbtrun.errors import StageError, WrongModel
@@ -119,7 +120,7 @@ class _Engine:
 
 @pytest.mark.parametrize(
     ("base_off", "tuned_off", "holds"),
-    [(0.0, 0.009, True), (0.02, 0.05, True), (0.0, 0.02, False), (0.02, 0.07, False)],
+    [(0.0, 0.009, True), (0.02, 0.05, True), (0.0, 0.02, False), (0.02, 0.07, False), (0.6, 0.0, False)],
 )
 def test_an_engine_may_differ_on_the_adapter_as_it_does_on_the_base(
     adapter: Path, base_off: float, tuned_off: float, holds: bool
@@ -135,6 +136,22 @@ def test_an_engine_may_differ_on_the_adapter_as_it_does_on_the_base(
     with pytest.raises(WrongModel, match="nothing was said with it"):
         asyncio.run(shared.make(asked))
     assert engine.made == 0
+
+
+def test_an_output_layer_that_is_not_the_trained_one_is_noticed(tuned: Tuning, adapter: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tuned.base, tmp_path / "base"))
+    weights = load_file(base / "model.safetensors")
+    weights["lm_head.weight"] = torch.randn_like(weights["model.embed_tokens.weight"])
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    settings = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**settings, "tie_word_embeddings": False}))
+    with pytest.raises(WrongModel, match="does not stand on the base that was trained"):
+        opened(base, adapter)
+
+
+def test_nothing_passes_that_is_as_far_off_as_no_adapter_at_all() -> None:
+    assert Agreement(0.1, 0.25, learnt=1.0).holds
+    assert not Agreement(0.1, 0.25, learnt=0.4).holds
 
 
 def test_no_number_is_no_agreement() -> None:
