@@ -33,6 +33,8 @@ class Written:
     """What the command line set, as given there."""
     contains: Mapping[str, str] = field(default_factory=dict)
     """File, or option of the command line -> what it says under `contains`; empty for a study that is settled already."""
+    in_files: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Model -> `model` and `revision` as the files name them, whatever the command line sets."""
     earlier: Sequence[Earlier] = ()
     """What is written in a form of an earlier version, and read as its successor."""
 
@@ -58,6 +60,7 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
     contains: dict[str, str] = {}
     node = _with_bases(Located(Node({}, Place(shown)), shown), (), shown, sources, contains)
     problems: list[Problem] = []
+    in_files = _models_named(node)
     for text in sets:
         try:
             node = with_set(node, text)
@@ -67,7 +70,20 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
         raise SpecError(problems)
     _note_contains(contains, node)
     node, earlier = modernised(node)
-    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, earlier)
+    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, in_files, earlier)
+
+
+def _models_named(node: Node) -> dict[str, dict[str, Any]]:
+    """Model -> `model` and `revision` of its block, for each that names one."""
+    value = Located(node, "").value
+    models = value.get("models") if isinstance(value, dict) else None
+    blocks = models.items() if isinstance(models, dict) else ()
+    named = {
+        name: {key: block[key] for key in ("model", "revision") if isinstance(block.get(key), str)}
+        for name, block in blocks
+        if isinstance(block, dict)
+    }
+    return {name: told for name, told in named.items() if "model" in told}
 
 
 def _note_contains(contains: dict[str, str], node: Node) -> None:
