@@ -195,7 +195,7 @@ class Journal:
 
     def keep_model(self, model: KeptModel) -> None:
         """Note with the next commit what answered under a name."""
-        self._writer.put(Change("INSERT OR IGNORE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", model.row()))
+        self._writer.put(Change("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", model.row()))
 
     def outcomes(self) -> dict[str, KeptOutcome]:
         """Stage -> what it came to, of each tuning."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.absent_model import AbsentModel
 from cbtrun.contract import marks
 from cbtrun.contract.digests import canonical, digest
+from cbtrun.errors import ModelError
 from cbtrun.journal.journal import Journal
 from cbtrun.journal.recorded import KeptModel
 from cbtrun.run.same_study import says_the_same
@@ -76,30 +77,43 @@ class KeptModels:
             told = self._told(name, self.adapter_of(name))
             plugin = self.registry.code(using)
             kept = KeptModel(name, told, identity, code, plugin, __version__, time.time())
-            known = self._named(name, told["adapter"])
+            known = [one for one in self.journal.models() if (one.name, one.block) == (name, told)]
             if not known or _but_time(known[-1]) != _but_time(kept):
                 self.journal.keep_model(kept)
 
     def find(self, name: str) -> KeptModel | None:
         """What last answered under a name, where the study says of it what it said then; else none."""
-        base = self.study.base_of(name)
-        now, written = (block(self.study, self.registry, base) for block in (portable_block, written_block))
-        code = self.registry.code(self.study.models[base].using)
-        alike = [
-            kept
-            for kept in self._named(name, self.adapter_of(name))
-            if same_block(
-                kept.block.get("options"), written, now, strictly=(kept.version, kept.plugin) == (__version__, code)
-            )
-        ]
+        alike = [kept for kept in self.journal.models() if kept.name == name and self.is_alike(kept)]
         return alike[-1] if alike else None
+
+    def is_alike(self, kept: KeptModel) -> bool:
+        """Whether the study says of a model, and of its adapter, what it said when it answered."""
+        base = self.study.base_of(kept.name)
+        now, written = (block(self.study, self.registry, base) for block in (portable_block, written_block))
+        strictly = kept.version == __version__ and self.is_of_now(kept)
+        alike = same_block(kept.block.get("options"), written, now, strictly=strictly)
+        return alike and kept.block.get("adapter") == self.adapter_of(kept.name)
 
     def is_of_now(self, kept: KeptModel) -> bool:
         """Whether the plugin that answered was that of now, in every statement."""
         return kept.plugin == self.registry.code(self.study.models[self.study.base_of(kept.name)].using)
 
-    def _named(self, name: str, adapter: str | None) -> list[KeptModel]:
-        return [one for one in self.journal.models() if one.name == name and one.block.get("adapter") == adapter]
+    def refuse_another(self, name: str) -> None:
+        """Raises ModelError for a model on the hub that the journal keeps with other settings alone: nothing is fetched for it."""
+        base = self.study.base_of(name)
+        named = str(self.study.block("models", base).get("model", ""))
+        if loads_weights(self.study, self.registry, base) and not is_folder_name(named):
+            kept = [one for one in self.journal.models() if one.name == name]
+            if kept and not self.is_alike(kept[-1]):
+                raise ModelError(
+                    f"model '{name}': the journal keeps replies of it with other settings or another adapter, and an offline run "
+                    "opens no weights: bring back what the study said, or run it without --offline where the weights are"
+                )
+
+    def loads(self, name: str) -> bool:
+        """Whether a model loads weights, of cbtrun's own too: an adapter of those is elsewhere as well."""
+        using = self.study.models[self.study.base_of(name)].using
+        return marks.loads_weights(self.registry.schema("models", using))
 
     def _told(self, name: str, adapter: str | None) -> dict[str, Any]:
         base = self.study.base_of(name)
@@ -136,7 +150,9 @@ class UnopenedModels:
     def open(self, name: str) -> Model:
         """The model, or what stands for it."""
         kept = self.found(name)
-        if kept is None or not loads_weights(self.kept.study, self.kept.registry, self.kept.study.base_of(name)):
+        if kept is None:
+            self.kept.refuse_another(name)
+        if kept is None or not self.kept.loads(name):
             return self.models.open(name)
         self.note(kept)
         return AbsentModel(name, kept.identity, kept.code)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.errors import StageError
 from cbtrun.run.fingerprints import models_of, said_for, stage_code
 from cbtrun.run.kept_models import portable_block, same_block, written_block
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
+    from cbtrun.journal.recorded import KeptOutcome
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.study.graph import Stage
@@ -33,14 +35,22 @@ def said_of_tuning(
     return told, written
 
 
-def what_differs(kept: Said, now: Said, written: Said) -> str:
+def refuse_another(kept: KeptOutcome, now: Said, written: Said) -> None:
+    """Raises StageError, which ends an offline run, where a tuning was asked for something else than the study asks now."""
+    if other := _what_differs(kept.said, now, written):
+        raise StageError(
+            f"{kept.stage}: what the journal keeps of it was made from another {other}, and an offline run trains nothing: "
+            "bring back what the study said, or run it without --offline where the weights are"
+        )
+
+
+def _what_differs(kept: Said, now: Said, written: Said) -> str:
     """What of all that decides a tuning is not as it was, in a word; empty where it is the same."""
     strictly = kept.get("made_by") == now["made_by"]
-    words = {"reads": "corpus or input", "files": "file", "rubrics": "rubric", "aggregates": "rating", "seed": "seed"}
-    for key, word in words.items():
+    for key, word in {"reads": "corpus", "files": "file", "rubrics": "rubric", "seed": "seed"}.items():
         if kept.get(key) != now.get(key):
             return word
-    for key, word in {"block": "`tune` block", "models": "model"}.items():
+    for key, word in {"block": "`tune` block", "models": "base model's block"}.items():
         if not same_block(kept.get(key), written[key], now[key], strictly=strictly):
             return word
     return ""

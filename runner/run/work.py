@@ -33,7 +33,7 @@ from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.kept_models import KeptModels, UnopenedModels
-from cbtrun.run.kept_tunings import said_of_tuning, what_differs
+from cbtrun.run.kept_tunings import refuse_another, said_of_tuning
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
@@ -219,18 +219,14 @@ class StagesAtWork:
         return due(as_offline(kept) if self.options.offline else kept, now, self._output_digest(stage), asked)
 
     def _stands_as_kept(self, stage: Stage) -> bool:
-        """Whether an offline run takes a tuning as the journal has it: it was asked for the same, and its records are here."""
+        """Whether an offline run takes a tuning as the journal has it. Raises StageError where it was asked for another."""
         if stage.block != "tune" or not self.options.offline or stage.id in self.options.redo:
             return False
         with self._books:
             outcome = self.journal.outcomes().get(stage.id)
-            output = self._output_digest(stage)
-            if outcome is None or outcome.output != output:
+            if outcome is None or outcome.output != self._output_digest(stage):
                 return False
-            now, written = said_of_tuning(stage, self.study, self.registry, self.rubrics, self.outputs)
-            if other := what_differs(outcome.said, now, written):
-                self.options.announce(f"{stage.id}: what the journal keeps of it was made from another {other}")
-                return False
+            refuse_another(outcome, *said_of_tuning(stage, self.study, self.registry, self.rubrics, self.outputs))
             self.outputs[stage.id] = outcome.output
             self.outcome.untrained[stage.id] = tuple(one.digest for one in self.inputs.adapters(stage.name))
             return True
