@@ -26,6 +26,7 @@ from cbtrun.run.failures import write_failures
 from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_registration, made_in
+from cbtrun.run.replayed import REPLAYED, note_in_lock
 from cbtrun.run.same_study import says_the_same
 from cbtrun.run.side_by_side import waves
 from cbtrun.run.study_lock import lock_of, write_lock
@@ -51,14 +52,14 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     stages = ordered_stages(study)
     _check_redo(options.redo, stages)
     with folder.locked():
-        before = lock_of(folder).get("resolved")
+        lock = lock_of(folder)
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
         with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
             run = StagesAtWork(study, registry, folder, options, journal)
-            run.same_study = says_the_same(before, study.document.value, study.data)
+            run.same_study = says_the_same(lock.get("resolved"), study.document.value, study.data)
             for line in run.foreseen(stages):
                 options.announce(line)
             try:
@@ -68,6 +69,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
                 raise
             finally:
                 if folder.is_held():
+                    note_in_lock(folder, run.outcome, lock.get(REPLAYED) or {})
                     run.outcome.failure_list = write_failures(folder, run.outcome.failures)
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from cbtrun.calls.absent_model import AbsentModel, not_kept
 from cbtrun.calls.breaker import Breaker, NotAsked
 from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
@@ -98,6 +99,8 @@ class CallDesk:
     """Whether a model is answered from the journal alone: only the code has changed since the stage was paid for."""
     before_asking: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing to look at, whatever the name
     """Looked at before a new call of a model: raises what ends the run when it may not be made."""
+    answered: Callable[[str, Model, str], None] = lambda name, model, code: None  # noqa: ARG005 - nobody listens
+    """Told with each reply who gave it: name, model, digest of the code."""
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
@@ -113,10 +116,12 @@ class CallDesk:
         kept = self.journal.find(key)
         if kept is not None:
             self.tally.replayed += 1
+            self.answered(name, model, code)
             kept = spoken(kept, request)  # an earlier version kept thinking within the text
             refuse_unspoken(kept, request, name)
             return kept
         reply = await self._in_flight(_Asked(key, draw, name, identity), model, request)
+        self.answered(name, model, code)
         refuse_unspoken(reply, request, name)  # kept all the same: it is paid for, and asking again would give no other
         return reply
 
@@ -147,7 +152,7 @@ class CallDesk:
         if self.replays(name):  # offline too: what was made stays, and nothing half takes its place
             raise WouldAsk(f"model '{name}' would be asked anew")
         if self.offline:
-            raise ModelError(f"model '{name}': this call is not in the journal and the run is offline")
+            raise ModelError(not_kept(name, request.draw, weights=isinstance(model, AbsentModel)))
         # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
         if why := self.withheld(name):
             raise ConsentMissing([Problem(Place(self.stage), "", why)])
@@ -240,6 +245,11 @@ def own_code(_name: str, model: Model) -> str:
     return model.code if isinstance(model, HasCode) else ""
 
 
+def own_key(name: str, model: Model) -> tuple[str, str]:
+    """Digest of a model's identity, and of the code that answers: what the keys of its calls hold."""
+    return digest(model.identity), own_code(name, model)
+
+
 class OpenModels:
     """The models that a stage has open: each is opened once, and closed with the last that uses it."""
 
@@ -248,11 +258,11 @@ class OpenModels:
         desk: CallDesk,
         open_model: Callable[[str], Model],
         engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
-        code_of: Callable[[str, Model], str] = own_code,
+        key_of: Callable[[str, Model], tuple[str, str]] = own_key,
     ) -> None:
         self._desk = desk
         self._open_model = open_model
-        self._code_of = code_of
+        self._key_of = key_of
         self.engine_of = engine_of
         """The engine that must be open for a model, if it has one."""
         self._open: dict[str, tuple[Calls, int]] = {}
@@ -274,4 +284,4 @@ class OpenModels:
 
     def _opened(self, name: str) -> Calls:
         model = self._open_model(name)
-        return Calls(name, model, self._desk, digest(model.identity), self._code_of(name, model))
+        return Calls(name, model, self._desk, *self._key_of(name, model))

@@ -17,9 +17,11 @@ def journal() -> None:
     A study published with its journal can be rated and analysed again by anyone, without a key:
 
     \b
-    cbtrun journal export runs/mine mine.jsonl.gz
-    cbtrun journal import runs/mine mine.jsonl.gz      (elsewhere)
+    cbtrun journal export runs/mine mine.jsonl.xz
+    cbtrun journal import runs/mine mine.jsonl.xz      (elsewhere)
     cbtrun mine.yaml --offline
+
+    Neither weights nor adapters are needed there.
     """
 
 
@@ -27,7 +29,11 @@ def journal() -> None:
 @run_argument
 @file_argument
 def export(run_folder: Path, file: Path) -> None:
-    """Write every reply of RUN's journal to FILE (gzipped JSON lines). No key or header is in it.
+    """Write every reply of RUN's journal to FILE (JSON lines, packed). No key or header is in it.
+
+    FILE is packed by gzip, or by xz if its name ends in .xz: that takes longer and half the room. With the replies goes what
+    tells the models and adapters that gave them from others, and what each tuning wrote about itself: no weights, and no words
+    of a corpus.
 
     Of a damaged journal every reply that can still be read, and how much cannot.
     """
@@ -35,7 +41,7 @@ def export(run_folder: Path, file: Path) -> None:
     from cbtrun.journal.exchange import export_journal
 
     found = export_journal(RunFolder(run_folder), file)
-    click.echo(f"{file}: {found.calls:,} calls")
+    click.echo(f"{file}: {found.calls:,} calls{_beside(found.models, found.adapters)}; {_size(file)}")
     if found.unreadable or found.gaps:
         click.echo(
             f"The journal is damaged: {found.unreadable:,} calls in it are no text, and {found.gaps:,} stretches of it cannot "
@@ -48,12 +54,29 @@ def export(run_folder: Path, file: Path) -> None:
 @run_argument
 @file_argument
 def import_(run_folder: Path, file: Path) -> None:
-    """Add the replies in FILE to RUN's journal: all or none. RUN is made if it is not there."""
+    """Add the replies in FILE to RUN's journal: all or none. RUN is made if it is not there.
+
+    What tunings wrote about themselves is put beside it, so that `--offline` replays them too.
+    """
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import import_journal
 
     found = import_journal(RunFolder(run_folder), file)
-    click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already")
+    click.echo(
+        f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already{_beside(found.models, found.adapters)}"
+    )
+
+
+def _beside(models: int, adapters: int) -> str:
+    """What an export holds beside calls, in words; empty where it is of an earlier version."""
+    found = [f"{models:,} model{'s' * (models != 1)}"] if models else []
+    found += [f"{adapters:,} tuning{'s' * (adapters != 1)}"] if adapters else []
+    return f", with what tells {' and '.join(found)} from others" if found else ""
+
+
+def _size(file: Path) -> str:
+    size = file.stat().st_size
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
 
 
 @journal.command()

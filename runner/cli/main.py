@@ -90,7 +90,9 @@ def cli() -> None:
 @runs_option
 @plugins_option
 @click.option("--consent-remote", is_flag=True, help="Allow transcripts of real people to be sent to remote models.")
-@click.option("--offline", is_flag=True, help="Answer every model call from the journal; make no new one.")
+@click.option(
+    "--offline", is_flag=True, help="Answer every model call from the journal; make no new one, and open no weights."
+)
 @click.option("--take-over", is_flag=True, help="Go on in a run folder that another spec file made, or that is a copy.")
 @click.option(
     "--redo",
@@ -126,7 +128,8 @@ def run(
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
 
-    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
+    offline = bool(options["offline"])
+    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for(), opens_models=not offline)
     with ExitStack() as stack:
         keys = key_ring(allow_hosts)
         if rehearse:

@@ -95,8 +95,10 @@ def pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> 
     return found
 
 
-def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None) -> tuple[Study, Registry]:
-    """The checked study and the plugins it may use."""
+def load(
+    spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object = None, *, opens_models: bool = True
+) -> tuple[Study, Registry]:
+    """The checked study and the plugins it may use. opens_models: see `check_study`."""
     from cbtrun.study.checks import check_study
     from cbtrun.study.earlier_forms import told_words
     from cbtrun.study.load import local_plugins
@@ -106,7 +108,7 @@ def load(spec: Path, sets: tuple[str, ...], allow_local: bool, watching: object 
     for line in told_words(written.earlier):
         click.echo(f"warning: {line}", err=True)
     registry = registry_with(local_plugins(written), allow_local, watching)
-    return check_study(written, registry), registry
+    return check_study(written, registry, opens_models=opens_models), registry
 
 
 def registry_with(local: list[Path], allow_local: bool, watching: object) -> Registry:
@@ -125,6 +127,7 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
 def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     """Print how a run ended, with what the study opens with. Returns the exit code."""
     from cbtrun.results.failure_groups import failure_groups
+    from cbtrun.run.replayed import told_of_replay
 
     for group in failure_groups(outcome.failures):
         click.echo(f"failed: {group}", err=True)
@@ -134,14 +137,13 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     _say_gaps(outcome)
     for stage, why in outcome.kept.items():
         click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
+    for line in told_of_replay(outcome):
+        click.echo(f"replayed: {line}", err=True)
     for stage in outcome.changed:
         click.echo(f"{stage}: what it had written was changed since; it was made again", err=True)
     if not outcome.failures and not outcome.done and not outcome.changed:
         click.echo("Nothing to do: every stage is up to date.")
-    if outcome.promise is not None:
-        click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
-        for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
-            click.echo(f"  {deviation}", err=True)
+    _say_promise(outcome)
     for sentence in outcome.drifts:
         click.echo(f"warning: {sentence}", err=True)
     if study is not None and (finding := finding_of(outcome, study)):
@@ -151,6 +153,14 @@ def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
     if outcome.report is not None:
         click.echo(f"report:  {outcome.report}")
     return 3 if outcome.failures or outcome.unscored else 0
+
+
+def _say_promise(outcome: Outcome) -> None:
+    """Print how the run kept to its registration."""
+    if outcome.promise is not None:
+        click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
+        for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
+            click.echo(f"  {deviation}", err=True)
 
 
 def _say_gaps(outcome: Outcome) -> None:

@@ -1,33 +1,35 @@
 """Journals between people: `cbtrun journal export`, `import`, `check` and `compact`.
 
-An export is gzipped JSON lines: a head, one line for each call sorted by key, and a foot with their count and digest. Same
-calls, same bytes. It holds replies and what they were counted as: no key of a server, no header, no request.
+An export is packed JSON lines: a head, what the replies rest on (recorded.py), one line for each call sorted by stage, role,
+model and key, and a foot with their count and digest. Same calls, same bytes. It holds replies and what they were counted as:
+no key of a server, no header, no request, no weight.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.errors import StageError
-from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import odd_values
-from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported_calls
+from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported
+from cbtrun.journal.outcome_files import KeptFile, check_room, files_of, put_back
+from cbtrun.journal.packed_lines import write_packed
+from cbtrun.journal.recorded import MODEL_COLUMNS, OUTCOME_COLUMNS, KeptModel, KeptOutcome, models_in, outcomes_in
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
 
-PIECE = 2**20
-"""Bytes of an export that are written at once."""
+ORDER = "stage, role, model, key"
+"""Replies of one kind beside each other: they pack to three quarters."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Exported:
     """What an export came to."""
 
     calls: int
+    models: int = 0
+    """Models whose identity it holds, so that their calls are found where they cannot be opened."""
+    adapters: int = 0
+    """Tunings whose outcome it holds."""
     unreadable: int = 0
     """Calls of a damaged journal that are there, with bytes that are no text."""
     gaps: int = 0
@@ -48,6 +54,8 @@ class Imported:
     added: int
     known: int
     """Calls that the journal had already."""
+    models: int = 0
+    adapters: int = 0
 
 
 def export_journal(folder: RunFolder, target: Path) -> Exported:
@@ -57,8 +65,9 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     """
     try:
         with closing(_reading(folder)) as connection, told(folder.journal):
-            rows = connection.execute(f"SELECT {', '.join(columns_there(connection, FIELDS))} FROM calls ORDER BY key")
-            return _write_export(target, rows)
+            columns = ", ".join(columns_there(connection, FIELDS))
+            rows = connection.execute(f"SELECT {columns} FROM calls ORDER BY {ORDER}")
+            return _write_export(target, rows, models_in(connection), *_outcomes(folder, connection))
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
@@ -68,35 +77,47 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     return replace(_write_export(target, saved), unreadable=unreadable, gaps=gaps)
 
 
-def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
+def _outcomes(folder: RunFolder, connection: sqlite3.Connection) -> tuple[list[KeptOutcome], list[KeptFile]]:
+    """The outcomes whose records lie in the run folder as they were noted, and their files."""
+    kept, files = [], []
+    for outcome in outcomes_in(connection):
+        block, _, name = outcome.stage.partition(".")
+        found = list(files_of(folder, outcome, STAGES[block].output.format(name=name))) if block in STAGES else []
+        if found:
+            kept.append(outcome)
+            files += found
+    return kept, files
+
+
+def _write_export(
+    target: Path,
+    rows: Iterable[Sequence[object]],
+    models: Sequence[KeptModel] = (),
+    outcomes: Sequence[KeptOutcome] = (),
+    files: Sequence[KeptFile] = (),
+) -> Exported:
     counted, total = hashlib.sha256(), 0
 
-    def lines() -> Iterator[bytes]:
+    def entries() -> Iterator[dict[str, object]]:
         nonlocal total
-        yield _line({"cbtrun_journal": FORMAT})
+        yield from ({"model": asdict(one)} for one in models)
+        yield from ({"outcome": asdict(one)} for one in outcomes)
+        yield from ({"file": asdict(one)} for one in files)
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
-            line = _line({name: call[name] for name in FIELDS if name not in EMPTY or call[name]})
-            counted.update(line)
             total += 1
+            yield {name: call[name] for name in FIELDS if name not in EMPTY or call[name]}
+
+    def lines() -> Iterator[bytes]:
+        yield _line({"cbtrun_journal": FORMAT})
+        for entry in entries():
+            line = _line(entry)
+            counted.update(line)
             yield line
         yield _line({"calls": total, "sha256": counted.hexdigest()})
 
-    write_parts(target, _gzipped(lines()))
-    return Exported(total)
-
-
-def _gzipped(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines compressed, piece by piece; the same lines give the same bytes."""
-    out = io.BytesIO()
-    with gzip.GzipFile("", "wb", 9, out, mtime=0) as file:
-        for line in lines:
-            file.write(line)
-            if out.tell() > PIECE:
-                yield out.getvalue()
-                out.seek(0)
-                out.truncate()
-    yield out.getvalue()
+    write_packed(target, lines())
+    return Exported(total, len({one.name for one in models}), len(outcomes))
 
 
 def import_journal(folder: RunFolder, source: Path) -> Imported:
@@ -108,7 +129,7 @@ def import_journal(folder: RunFolder, source: Path) -> Imported:
         connection = connect(folder.journal)
         try:
             with told(folder.journal), connection:
-                return _add_all(connection, source)
+                return _add_all(connection, folder, source)
         finally:
             connection.close()
 
@@ -151,19 +172,41 @@ def compact_journal(folder: RunFolder) -> tuple[int, int]:
         return before, _size(folder)
 
 
-def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
+def _add_all(connection: sqlite3.Connection, folder: RunFolder, source: Path) -> Imported:
+    """Within one transaction; files are written last, and stand for nothing until it is committed."""
     added = known = 0
-    places = ",".join("?" * len(FIELDS))
-    for number, row in exported_calls(source):
-        kept = connection.execute("SELECT text, finish FROM calls WHERE key = ?", (row[0],)).fetchone()
-        if kept is None:
-            connection.execute(f"INSERT INTO calls ({', '.join(FIELDS)}) VALUES ({places})", row)
+    names, outcomes, files = set(), 0, list[KeptFile]()
+    for number, entry in exported(source):
+        if isinstance(entry, KeptModel):
+            names.add(entry.name)
+            connection.execute(_insert("models", MODEL_COLUMNS), entry.row())
+        elif isinstance(entry, KeptOutcome):
+            outcomes += 1
+            connection.execute(_insert("outcomes", OUTCOME_COLUMNS), entry.row())
+        elif isinstance(entry, KeptFile):
+            files.append(entry)
+        elif _add(connection, entry, f"{source}:{number}"):
             added += 1
-        elif kept == (row[5], row[8]):
-            known += 1
         else:
-            raise StageError(f"{source}:{number}: the journal has another reply to this call; nothing was imported")
-    return Imported(added, known)
+            known += 1
+    check_room(folder, files)
+    put_back(folder, files)
+    return Imported(added, known, len(names), outcomes)
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    """SQL: a row, unless the journal has its like."""
+    return f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _add(connection: sqlite3.Connection, row: Sequence[Any], place: str) -> bool:
+    """Whether a call is new. Raises StageError where the journal has another reply to it."""
+    kept = connection.execute("SELECT text, finish FROM calls WHERE key = ?", (row[0],)).fetchone()
+    if kept is None:
+        connection.execute(_insert("calls", FIELDS), row)
+    elif kept != (row[5], row[8]):
+        raise StageError(f"{place}: the journal has another reply to this call; nothing was imported")
+    return kept is None
 
 
 def _line(entry: Any) -> bytes:

@@ -6,66 +6,85 @@ that imports it; half a character ends a run when it is sent. All of it is looke
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
+import lzma
 import math
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cbtrun.errors import StageError
 from cbtrun.journal.columns import LAST_MOMENT
+from cbtrun.journal.outcome_files import MOST_BYTES as LONGEST_FILE
+from cbtrun.journal.outcome_files import KeptFile, may_be_kept
+from cbtrun.journal.packed_lines import unpacked_lines
+from cbtrun.journal.recorded import KeptModel, KeptOutcome, is_shallow
 
-FORMAT = 2
+FORMAT = 3
 FIELDS = [
     *("key", "stage", "model", "role", "attempt", "text", "tokens_in", "tokens_out", "finish", "usd", "seconds"),
     *("served", "thinking", "fingerprint", "asked", "arm", "at"),
 ]
 EMPTY = {"thinking": "", "fingerprint": "", "asked": "", "arm": "", "at": 0}
 """Written only where there is something: exports of earlier versions have none."""
-LONGEST_LINE = 2**26
-PACKED_AT_MOST, ALWAYS_READ = 100, 2**28
-"""How many times its size a file may unpack to, and how many bytes whatever its size: replies pack five to twenty to one."""
 MOST_COUNT, MOST_USD, MOST_SECONDS = 10**12, 1e9, 1e9
 LONGEST_NAME = 1_000
 _KEY = re.compile(r"[0-9A-Za-z]{64}")
 
 
-def exported_calls(source: Path) -> Iterator[tuple[int, list[Any]]]:
-    """(line, row) of each call of an export. Raises StageError, at the latest after the last row, for a bad file."""
+Exported = KeptModel | KeptOutcome | KeptFile | list[Any]
+"""What a line holds; a list is a call, its values in the order of `FIELDS`."""
+
+
+def exported(source: Path) -> Iterator[tuple[int, Exported]]:
+    """(line, what it holds) of an export. Raises StageError, at the latest after the last line, for a bad file."""
     try:
-        with gzip.open(source, "rb") as file:
-            yield from _calls(_lines(file, source), source)  # type: ignore[arg-type]  # a gzip file reads bytes
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        yield from _entries(unpacked_lines(source), source)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, RecursionError) as error:
         what = str(error)[:200] or type(error).__name__
-        raise StageError(f"{source}: cannot be read as a gzipped export ({what}); nothing was imported") from None
+        raise StageError(f"{source}: cannot be read as a packed export ({what}); nothing was imported") from None
 
 
-def _lines(file: BinaryIO, source: Path) -> Iterator[bytes]:
-    room = max(ALWAYS_READ, PACKED_AT_MOST * source.stat().st_size)
-    while line := file.readline(min(LONGEST_LINE, room + 1)):
-        room -= len(line)
-        if room < 0 or len(line) == LONGEST_LINE:
-            raise ValueError("it unpacks to far more than replies do")
-        yield line
-
-
-def _calls(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, list[Any]]]:
+def _entries(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, Exported]]:
     if _parsed(next(lines, b"")) not in [{"cbtrun_journal": known} for known in range(1, FORMAT + 1)]:
         raise StageError(f"{source}: not an export of a journal that this version reads (format 1 to {FORMAT})")
-    counted = hashlib.sha256()
-    for total, line in enumerate(lines):
+    counted, calls = hashlib.sha256(), 0
+    for number, line in enumerate(lines, start=2):
         entry = _parsed(line)
         if isinstance(entry, dict) and "sha256" in entry:
-            if entry != {"calls": total, "sha256": counted.hexdigest()}:
+            if entry != {"calls": calls, "sha256": counted.hexdigest()}:
                 raise StageError(f"{source}: changed since it was written; nothing was imported")
             return
         counted.update(line)
-        yield total + 2, _row(entry, source, total + 2)
+        beside = _beside_calls(entry, source, number)
+        calls += beside is None
+        yield number, _row(entry, source, number) if beside is None else beside
     raise StageError(f"{source}: cut off; nothing was imported")
+
+
+def _beside_calls(entry: Any, source: Path, number: int) -> KeptModel | KeptOutcome | KeptFile | None:
+    """What a line holds that is no call; none for one that may be."""
+    if not isinstance(entry, dict) or len(entry) != 1:
+        return None
+    ((what, told),) = entry.items()
+    kinds: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+        "model": (KeptModel, _OF_MODELS),
+        "outcome": (KeptOutcome, _OF_OUTCOMES),
+        "file": (KeptFile, _OF_FILES),
+    }
+    if what not in kinds:
+        return None
+    kind, fitting = kinds[what]
+    if not isinstance(told, dict) or {*told} != {*fitting}:
+        raise StageError(f"{source}:{number}: expected a {what} with {', '.join(fitting)}; nothing was imported")
+    for name, (words, fits) in fitting.items():
+        if not fits(told[name]):
+            raise StageError(f"{source}:{number}: '{name}' must be {words}; nothing was imported")
+    found: KeptModel | KeptOutcome | KeptFile = kind(**told)
+    return found
 
 
 def _parsed(line: bytes) -> Any:
@@ -115,4 +134,29 @@ _FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "seconds": (f"a number from 0 to {MOST_SECONDS:,.0f}", lambda value: _amount(value, MOST_SECONDS)),
     **dict.fromkeys(("attempt", "tokens_in", "tokens_out"), _COUNT),
     **dict.fromkeys(("text", "thinking"), _WORDS),
+}
+
+
+def _mapping(value: object) -> bool:
+    return isinstance(value, dict) and is_shallow(value) and _text(json.dumps(value, ensure_ascii=False))
+
+
+_MAPPING = ("a mapping of plain values", _mapping)
+_MOMENT = _FITS["at"]
+_OF_MODELS: Mapping[str, Any] = {
+    "name": _NAME,
+    "block": _MAPPING,
+    "identity": _MAPPING,
+    "code": _NAME,
+    "plugin": _NAME,
+    "version": _NAME,
+    "at": _MOMENT,
+}
+_OF_OUTCOMES: Mapping[str, Any] = {"stage": _NAME, "said": _MAPPING, "output": _NAME, "units": _COUNT}
+_OF_FILES: Mapping[str, Any] = {
+    "path": ("a small file of an adapter", lambda value: isinstance(value, str) and may_be_kept(value)),
+    "text": (
+        f"a text of at most {LONGEST_FILE:,} bytes",
+        lambda value: _text(value) and len(value.encode()) <= LONGEST_FILE,
+    ),
 }

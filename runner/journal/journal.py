@@ -15,6 +15,7 @@ from typing import Any
 
 from cbtrun.contract.models import Reply
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
+from cbtrun.journal.recorded import KeptModel, KeptOutcome, models_in, outcomes_in
 from cbtrun.journal.served import Served, served_in
 from cbtrun.journal.tables import FORMAT, check_file, connect, has_column
 from cbtrun.journal.trouble import told
@@ -186,6 +187,24 @@ class Journal:
     def unmark_stage(self, stage: str) -> None:
         """Note that a stage has to be done again."""
         self._writer.change("DELETE FROM stages WHERE stage = ?", (stage,))
+
+    def models(self) -> list[KeptModel]:
+        """What answered under the names of the study, in the order in which they did."""
+        with told(self._path):
+            return models_in(self._reader)
+
+    def keep_model(self, model: KeptModel) -> None:
+        """Note with the next commit what answered under a name."""
+        self._writer.put(Change("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", model.row()))
+
+    def outcomes(self) -> dict[str, KeptOutcome]:
+        """Stage -> what it came to, of each tuning."""
+        with told(self._path):
+            return {one.stage: one for one in outcomes_in(self._reader)}
+
+    def keep_outcome(self, outcome: KeptOutcome) -> None:
+        """Note what a tuning came to."""
+        self._writer.change("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)", outcome.row())
 
     def count(self) -> int:
         """Completed calls in the journal."""

@@ -12,7 +12,7 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import strange
 from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
 
-FORMAT = 5
+FORMAT = 6
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -32,6 +32,13 @@ CREATE TABLE IF NOT EXISTS stages (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS about (key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (started REAL PRIMARY KEY, last REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS models (
+    name TEXT NOT NULL, block TEXT NOT NULL, identity TEXT NOT NULL, code TEXT NOT NULL, plugin TEXT NOT NULL,
+    version TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (name, block, identity, code)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcomes (
+    stage TEXT PRIMARY KEY, said TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 UPGRADES: Mapping[int, str] = {
     1: """ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT '';
@@ -45,6 +52,7 @@ UPGRADES: Mapping[int, str] = {
           ALTER TABLE calls ADD COLUMN arm TEXT NOT NULL DEFAULT '';
           ALTER TABLE calls ADD COLUMN at REAL NOT NULL DEFAULT 0;
           ALTER TABLE faults ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;""",
+    5: "",  # two tables more, which `TABLES` makes
 }
 """Format -> what makes it the next one."""
 EARLIER = (
@@ -100,6 +108,12 @@ def columns_there(connection: sqlite3.Connection, columns: Sequence[str]) -> lis
     """The columns of `calls` as a query names them; an empty value for one that this file, of an earlier format, lacks."""
     there = {name for name in columns if has_column(connection, "calls", name)}
     return [name if name in there or not there else f"{LACKING.get(name, EMPTY)} AS {name}" for name in columns]
+
+
+def has_table(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether this file has a table: one of an earlier format that is only read may not."""
+    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(connection.execute(known, (table,)).fetchone()[0])
 
 
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:

@@ -34,30 +34,34 @@ def stage_fingerprint(
     stage: Stage, study: Study, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str], also: object = None
 ) -> str:
     """SHA-256 over all that a study says for a stage. outputs: stage id -> digest of what it wrote. also: anything else."""
-    from cbtrun.ratings.rubric import rubric_digest
-
     if stage is RESULTS:
         order = [*study.analyses]  # a digest knows no order of keys, and the first analysis may be the headline
         return digest(
             {"study": study.data, "order": order, "reads": dict(outputs), "libraries": _libraries(), "also": also}
         )
+    return digest({**said_for(stage, study, rubrics, outputs), "also": also})
+
+
+def said_for(
+    stage: Stage, study: Study, rubrics: Mapping[str, Rubric], outputs: Mapping[str, str]
+) -> dict[str, object]:
+    """All that a study says for a stage. outputs: stage id -> digest of what it wrote."""
+    from cbtrun.ratings.rubric import rubric_digest
+
     references = {*study.named_by(stage.id)}
-    return digest(
-        {
-            "block": study.block(stage.block, stage.name),
-            "arms": study.blocks("arms") if stage.block == "sessions" else None,
-            "study": study.data if stage.block == "report" else None,
-            "seed": study.seed,
-            "reads": {need: outputs.get(need) for need in stage.needs},
-            "results": outputs.get(RESULTS.id) if stage.block == "report" else None,
-            "aggregates": _aggregates(stage, study),
-            "models": {name: study.block("models", name) for name in models_of(stage, study)},
-            "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
-            "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
-            "libraries": _libraries() if stage.block == "analysis" else None,
-            "also": also,
-        }
-    )
+    return {
+        "block": study.block(stage.block, stage.name),
+        "arms": study.blocks("arms") if stage.block == "sessions" else None,
+        "study": study.data if stage.block == "report" else None,
+        "seed": study.seed,
+        "reads": {need: outputs.get(need) for need in stage.needs},
+        "results": outputs.get(RESULTS.id) if stage.block == "report" else None,
+        "aggregates": _aggregates(stage, study),
+        "models": {name: study.block("models", name) for name in models_of(stage, study)},
+        "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
+        "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
+        "libraries": _libraries() if stage.block == "analysis" else None,
+    }
 
 
 def stage_code(stage: Stage, study: Study, registry: Registry) -> str:

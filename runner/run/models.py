@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.calls import own_code
+from cbtrun.contract.digests import digest
 from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.files.plain_files import inside
 from cbtrun.ratings.rubric import rubric_digest
@@ -53,6 +54,14 @@ class StudyModels:
         if own or not is_embedded(self.study, self.registry, self.study.base_of(name)):
             return own
         return self.registry.code(self.study.models[name].using)
+
+    def key_of(self, name: str, model: Model) -> tuple[str, str]:
+        """Digest of a model's identity, and the code that answers: what the keys of its calls hold."""
+        return digest(model.identity), self.code_of(name, model)
+
+    def adapter_of(self, name: str) -> str | None:
+        """Digest of the adapter of a tuned model; none for any other."""
+        return self._context(name).adapter_digest
 
     def embedded(self) -> list[str]:
         """Names of the models that ship with cbtrun."""

@@ -10,6 +10,7 @@ from cbtrun.calls.calls import Tally
 from cbtrun.contexts import Promise
 from cbtrun.contract.records import Failure
 from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.recorded import KeptModel
 from cbtrun.keys.secrets import KeyRing
 from cbtrun.results.nothing_scored import NothingScored
 
@@ -47,6 +48,10 @@ class Outcome:
     up_to_date: list[str] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     """Stage -> why it stays as other code made it: doing it again would be paid for."""
+    unopened: dict[str, dict[str, KeptModel]] = field(default_factory=dict)
+    """Stage -> by name, the models whose replies were taken from the journal, and which were not opened."""
+    untrained: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tuning -> digests of its adapters, where what the journal keeps of it stands for it."""
     changed: list[str] = field(default_factory=list)
     """Ids of the stages whose output was no longer as it was written, and was made again."""
     tally: Tally = field(default_factory=Tally)

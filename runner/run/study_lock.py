@@ -62,6 +62,7 @@ class _Lock(BaseModel):
     plugins: dict[str, str] = {}
     hardware: dict[str, Any] = {}
     resolved: dict[str, Any] = {}
+    replayed: dict[str, Any] = {}
 
 
 def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:

@@ -8,7 +8,7 @@ again from the journal alone, and what was trained is kept until the user says `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cbtrun.journal.journal import StageMark
@@ -16,6 +16,8 @@ from cbtrun.version import __version__
 
 CHANGED = "what it had written was changed since"
 MISSING = "what it had written is missing"
+REPLAYED = "replayed "
+"""Before the code of a stage that was answered from the journal alone, its models not opened."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,15 @@ def due(kept: StageMark | None, now: StageMark, output: str | None, asked: Asked
             return Due("work", "what the study says for it, or what it reads, has changed")
     elif kept.code == now.code:
         return Due("nothing")
+    if kept.code.startswith(REPLAYED):
+        return _not_paid_again("was replayed from its journal, without its models", asked)
     made = f"was made by other code (cbtrun {kept.version}, {kept.code[:8]}; now {__version__}, {now.code[:8]})"
     return _not_paid_again(made, asked)
+
+
+def as_offline(kept: StageMark | None) -> StageMark | None:
+    """A mark as an offline run sees it, to which a stage that was replayed is as good as one that was made."""
+    return None if kept is None else replace(kept, code=kept.code.removeprefix(REPLAYED))
 
 
 def _not_paid_again(why: str, asked: Asked) -> Due:

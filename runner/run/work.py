@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, RLock
@@ -22,6 +22,7 @@ from cbtrun.contract.study_view import StudyView
 from cbtrun.errors import CbtrunError, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
 from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
+from cbtrun.journal.recorded import KeptOutcome
 from cbtrun.journal.served import drifts
 from cbtrun.results.build import build_results
 from cbtrun.results.left_out import left_out
@@ -31,6 +32,8 @@ from cbtrun.results.records import results_bytes
 from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
+from cbtrun.run.kept_models import KeptModels, UnopenedModels
+from cbtrun.run.kept_tunings import refuse_another, said_of_tuning
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.progress import ProgressFile
@@ -38,7 +41,7 @@ from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import copied_from, lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
-from cbtrun.run.up_to_date import CHANGED, Asked, Due, due, foreseen_line
+from cbtrun.run.up_to_date import CHANGED, REPLAYED, Asked, Due, as_offline, due, foreseen_line
 from cbtrun.study.graph import Stage
 from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
 from cbtrun.study.origins import real_people_in
@@ -72,6 +75,7 @@ class StagesAtWork:
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
+        self.kept = KeptModels(study, registry, journal, self.models.adapter_of)
         self._gates = ServerGates(study.seed)
         self._budget = budget_of(study.limits, journal.spent())
         self._stones = tombstones(folder)
@@ -102,7 +106,7 @@ class StagesAtWork:
         with self._books:
             now = self._as_it_is(stage)
             wanted = self._due(stage, now)
-        if wanted.what == "nothing":
+        if wanted.what == "nothing" or (wanted.what == "work" and self._stands_as_kept(stage)):
             self._leave(stage, now, "up to date")
         elif wanted.what == "keep":
             self._keep(stage, wanted.why)
@@ -211,12 +215,26 @@ class StagesAtWork:
             redo=stage.id in self.options.redo,
             same_study=self.same_study,
         )
-        return due(self.journal.stage(stage.id), now, self._output_digest(stage), asked)
+        kept = self.journal.stage(stage.id)
+        return due(as_offline(kept) if self.options.offline else kept, now, self._output_digest(stage), asked)
+
+    def _stands_as_kept(self, stage: Stage) -> bool:
+        """Whether an offline run takes a tuning as the journal has it. Raises StageError where it was asked for another."""
+        if stage.block != "tune" or not self.options.offline or stage.id in self.options.redo:
+            return False
+        with self._books:
+            outcome = self.journal.outcomes().get(stage.id)
+            if outcome is None or outcome.output != self._output_digest(stage):
+                return False
+            refuse_another(outcome, *said_of_tuning(stage, self.study, self.registry, self.rubrics, self.outputs))
+            self.outputs[stage.id] = outcome.output
+            self.outcome.untrained[stage.id] = tuple(one.digest for one in self.inputs.adapters(stage.name))
+            return True
 
     def _leave(self, stage: Stage, now: StageMark, state: str) -> None:
         """Leave a stage as it is: what it wrote is what the others read."""
         kept = self.journal.stage(stage.id) or now
-        self.outputs[stage.id] = kept.output
+        self.outputs[stage.id] = kept.output or self.outputs.get(stage.id, "")
         self.outcome.up_to_date.append(stage.id)
         self._tell(StageNote(stage.id, state, kept.units, kept.units), "stage_finished")
 
@@ -310,7 +328,11 @@ class StagesAtWork:
         if context.failures:
             self.journal.unmark_stage(stage.id)
         else:
-            self.journal.mark_stage(stage.id, self._mark(now, self.outputs[stage.id], units))
+            code = f"{REPLAYED}{now.code}" if stage.id in self.outcome.unopened else now.code
+            self.journal.mark_stage(stage.id, self._mark(replace(now, code=code), self.outputs[stage.id], units))
+            if stage.block == "tune":
+                said, _ = said_of_tuning(stage, self.study, self.registry, self.rubrics, self.outputs)
+                self.journal.keep_outcome(KeptOutcome(stage.id, said, self.outputs[stage.id], units))
         state = "incomplete" if context.failures else "done"
         told = ", ".join(f"{why}: {count:,}" for why, count in context.left_out.items())
         self._tell(_note(stage, state, units, tally, detail=told), "stage_finished")
@@ -337,12 +359,26 @@ class StagesAtWork:
             seed=derive_seed(self.study.seed, stage.id),
             folder=own_folder,
             inputs=self.inputs,
-            models=OpenModels(desk, self.models.open, self.models.engine_of, self.models.code_of),
+            models=self._models(stage, desk, wanted),
             tell=self._teller(stage, tally),
             concurrency=self.options.concurrency,
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
             facts=self._facts() if reports else RunFacts(),
         )
+
+    def _models(self, stage: Stage, desk: CallDesk, wanted: Due) -> OpenModels:
+        """The models of a stage; offline, what the journal keeps of them stands for those that load weights."""
+        if not self.options.offline:
+            desk.answered = self.kept.note
+            return OpenModels(desk, self.models.open, self.models.engine_of, self.models.key_of)
+        used = self.outcome.unopened
+        unopened = UnopenedModels(
+            self.models,
+            self.kept,
+            wanted.what == "replay",
+            lambda kept: used.setdefault(stage.id, {}).update({kept.name: kept}),
+        )
+        return OpenModels(desk, unopened.open, unopened.engine_of, unopened.key_of)
 
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""

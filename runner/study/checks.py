@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contexts import BlockContext
+from cbtrun.contract import marks
 from cbtrun.contract.marks import may_hold_variables, names_of
 from cbtrun.contract.stage_kinds import PLUGGED, block_path, is_named
 from cbtrun.contract.study_view import StudyView
@@ -26,6 +27,7 @@ from cbtrun.study.references import Names, Reference, factor_levels, find_refere
 from cbtrun.study.sizes import size_problems
 from cbtrun.study.spec import Study
 from cbtrun.study.study_schema import base_schema, block_schema
+from cbtrun.study.weights import named_weights
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Json
@@ -34,15 +36,18 @@ if TYPE_CHECKING:
 VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
 
 
-def check_study(written: Written, registry: Registry) -> Study:
-    """The resolved study. Raises SpecError with all its problems, in file order."""
+def check_study(written: Written, registry: Registry, *, opens_models: bool = True) -> Study:
+    """The resolved study. Raises SpecError with all its problems, in file order.
+
+    opens_models: whether weights will be opened; else it is no fault that they are not there.
+    """
     checks = _Checks(written, registry)
     study = checks.study()
     if not checks.problems:
         for path, what in size_problems(study):
             checks.problems.append(Problem(study.place(*path), "/".join(path), what))
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
-    checks.problems += _plugin_problems(study, registry, checks)
+    checks.problems += _plugin_problems(study, registry, checks, opens_models=opens_models)
     if checks.problems:
         raise SpecError(in_file_order(checks.problems, written.order))
     return study
@@ -100,7 +105,8 @@ class _Checks:
         self._assumptions()
         written = self.written
         return Study(
-            self.data, written.path, written.document, written.sources, tuple(references), dict(self.rubric_files)
+            *(self.data, written.path, written.document, written.sources, tuple(references), dict(self.rubric_files)),
+            named_weights=named_weights(written, self.data, self.registry),
         )
 
     @property
@@ -275,7 +281,7 @@ def blocks(data: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
         yield from ((stage, name, block) for name, block in named if isinstance(block, dict))
 
 
-def _plugin_problems(study: Study, registry: Registry, checks: _Checks) -> list[Problem]:
+def _plugin_problems(study: Study, registry: Registry, checks: _Checks, *, opens_models: bool) -> list[Problem]:
     """What plugins find wrong with their blocks; blocks with problems already are not shown to them."""
     found: list[Problem] = []
     broken = [problem.path for problem in checks.problems]
@@ -284,6 +290,8 @@ def _plugin_problems(study: Study, registry: Registry, checks: _Checks) -> list[
         using = str(block.get("using"))
         if not registry.offers(stage, using) or any(f"{one}/".startswith(f"{path}/") for one in broken):
             continue
+        if not opens_models and (stage == "tune" or marks.loads_weights(registry.schema(stage, using))):
+            continue  # what they look at is the folder of the weights
         try:
             found += registry.check(using, block_context(study, stage, name))
         except SpecError as error:

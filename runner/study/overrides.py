@@ -34,6 +34,8 @@ class Written:
     """What the command line set, as given there."""
     contains: Mapping[str, str] = field(default_factory=dict)
     """File, or option of the command line -> what it says under `contains`; empty for a study that is settled already."""
+    in_files: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Model -> `model` and `revision` as the files name them, whatever the command line sets."""
     earlier: Sequence[Earlier] = ()
     """What is written in a form of an earlier version, and read as its successor."""
 
@@ -59,6 +61,7 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
     contains: dict[str, str] = {}
     node = _with_bases(Located(Node({}, Place(shown)), shown), (), shown, sources, contains)
     problems: list[Problem] = []
+    in_files = _models_named(node)
     for text in sets:
         try:
             node = with_set(node, text)
@@ -69,7 +72,23 @@ def read_study(path: str | Path, sets: Sequence[str] = ()) -> Written:
     _note_contains(contains, node)
     node, earlier = modernised(node)
     node = with_likeness(node)
-    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, earlier)
+    return Written(Located(node, shown), Path(path), sources, tuple(sets), contains, in_files, earlier)
+
+
+def _models_named(node: Node) -> dict[str, dict[str, Any]]:
+    """Model -> `model` and `revision` of its block, for each that names one."""
+    try:
+        value = with_likeness(node).plain()
+    except SpecError:  # told once the command line is put in: it may mend it
+        value = node.plain()
+    models = value.get("models") if isinstance(value, dict) else None
+    blocks = models.items() if isinstance(models, dict) else ()
+    named = {
+        name: {key: block[key] for key in ("model", "revision") if isinstance(block.get(key), str)}
+        for name, block in blocks
+        if isinstance(block, dict)
+    }
+    return {name: told for name, told in named.items() if "model" in told}
 
 
 def _note_contains(contains: dict[str, str], node: Node) -> None:

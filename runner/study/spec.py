@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ class Study(StudyView):
     """Everything that any block names, in the study's order."""
     rubric_files: Mapping[str, Path]
     """Rubric, as the study names it -> its file."""
+    named_weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Model -> `model` and `revision` of its file, where the command line says in which folder the weights lie."""
 
     @property
     def folder(self) -> Path:
@@ -44,10 +46,11 @@ class Study(StudyView):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the resolved study."""
+        """SHA-256 of the resolved study. In which folder of this machine weights lie is no part of it."""
         from cbtrun.contract.digests import digest
+        from cbtrun.study.weights import as_named
 
-        return digest(self.data)
+        return digest(as_named(self.data, self.named_weights))
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where a path of the study was written."""

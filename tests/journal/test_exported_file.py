@@ -100,7 +100,7 @@ def test_a_damaged_export_is_refused_whole(tmp_path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("one_line", [True, False])
 def test_a_few_kilobytes_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_line: bool) -> None:
-    monkeypatch.setattr("cbtrun.journal.exported_file.ALWAYS_READ", 2**20)
+    monkeypatch.setattr("cbtrun.journal.packed_lines.ALWAYS_READ", 2**20)
     packed = zlib.compressobj(9, zlib.DEFLATED, 31)
     parts = [packed.compress(line({"cbtrun_journal": 1}))]
     for at in range(20):
