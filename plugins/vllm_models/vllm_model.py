@@ -22,7 +22,6 @@ from cbtrun.plugin import (
     statements_digest,
     thinking_room,
 )
-from cbtrun.plugins.local_models.engine_early import EarlyStart, offer_early_start
 from cbtrun.plugins.local_models.packages import built_with
 from cbtrun.plugins.vllm_models.engine_arguments import CHOSEN_HERE
 from cbtrun.plugins.vllm_models.options import DECIDING, SCHEMA, engine_key
@@ -112,21 +111,6 @@ def open_model(context: ModelContext) -> VllmModel:
         refuse_another_template(tokenizer, Path(context.adapter))
     shared = join_engine(context.shared, key, files.source, options, adapters)
     return VllmModel(context, files, tokenizer, shared)
-
-
-def _start_early(source: str, options: Mapping[str, Any]) -> None:
-    from cbtrun.plugins.vllm_models.early import start_early
-
-    start_early(source, options)
-
-
-def _import_meanwhile() -> None:
-    from cbtrun.plugins.vllm_models.early import import_meanwhile
-
-    import_meanwhile()
-
-
-offer_early_start("vllm", EarlyStart(_start_early, _import_meanwhile))
 
 
 class VllmModel:
