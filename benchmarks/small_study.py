@@ -145,8 +145,9 @@ def watched(process: subprocess.Popen[bytes], folder: Path, began: float, second
     free = max((one.stat().st_mtime - began for one in (folder / "corpus").glob("*.jsonl")), default=0.0)
     found = {"corpora_done_s": round(free, 1), "jobs": dict(ordered)}
     for _, mark in ordered:  # one after the other on one GPU: each begins when the one before is done
-        mark["start_to_first_step"] = round(mark.get("first_step", float("nan")) - free, 1)
-        mark["whole"] = round(mark.get("done", float("nan")) - free, 1)
+        for name, until in (("start_to_first_step", "first_step"), ("whole", "done")):
+            if until in mark:
+                mark[name] = round(mark[until] - free, 1)
         free = mark.get("done", free)
     return {**found, "jobs_done_s": round(free, 1)}
 

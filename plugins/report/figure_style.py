@@ -126,10 +126,10 @@ def _bytes(figure: Figure, kind: str) -> bytes:
     # savefig draws a figure once to lay it out and once more to write it: the canvas only writes it.
     if kind == "svg":
         figure.patch.set_facecolor("none")
-        FigureCanvasSVG(figure).print_svg(out, metadata=stamp[kind])
+        FigureCanvasSVG(figure).print_svg(out, metadata=stamp[kind])  # type: ignore[no-untyped-call]  # as matplotlib has it
         figure.patch.set_facecolor(PAPER)
     elif kind == "pdf":
-        FigureCanvasPdf(figure).print_pdf(out, metadata=stamp[kind])
+        FigureCanvasPdf(figure).print_pdf(out, metadata=stamp[kind])  # type: ignore[no-untyped-call]
     else:
         figure.savefig(out, format=kind, metadata=stamp[kind], dpi=200)
     return out.getvalue()
@@ -141,7 +141,7 @@ def _lay_out(figure: Figure) -> None:
 
     engine = figure.get_layout_engine()
     if engine is not None:
-        FigureCanvasSVG(figure)  # type: ignore[no-untyped-call]  # whose measures of text are meant
+        FigureCanvasSVG(figure)  # its measures of text are meant
         figure.dpi = 72
         engine.execute(figure)
         figure.set_layout_engine("none")

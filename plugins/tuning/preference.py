@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import StageError, digest, hookimpl
+from cbtrun.plugins.local_models.engine_early import engine_early
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.local_models.trained_prompt import trained_prompt
 from cbtrun.plugins.tuning import sft
-from cbtrun.plugins.tuning.engine_early import engine_early
 from cbtrun.plugins.tuning.preference_rows import PreferenceRows, preference_rows
 from cbtrun.plugins.tuning.sft_options import BATCHES, HELD_OUT, KEEPING, LORA, MACHINE, OPTIMISING, option
 from cbtrun.plugins.tuning.training_rows import held_out_personas

@@ -159,9 +159,9 @@ def tune_model(context: StageContext) -> list[Adapter]:
 
 
 def _job(context: StageContext) -> Job:
+    from cbtrun.plugins.local_models.engine_early import engine_early
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
     from cbtrun.plugins.local_models.trained_prompt import trained_prompt
-    from cbtrun.plugins.tuning.engine_early import engine_early
     from cbtrun.plugins.tuning.kept_rows import KEPT
     from cbtrun.plugins.tuning.training_rows import held_out_personas, training_rows
     from cbtrun.plugins.tuning.tune_job import Job

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import Adapter, digest
 from cbtrun.plugins.local_models.device_pool import POOL, device_count
+from cbtrun.plugins.local_models.engine_early import this_process_waits
 from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
 from cbtrun.plugins.tuning.disk_full import told_when_full
-from cbtrun.plugins.tuning.engine_early import this_process_waits
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -65,7 +64,7 @@ class WarmWorker:
 
     gpus: tuple[str, ...]
     alike: str
-    process: subprocess.Popen[bytes]
+    process: worker_processes.Process
     place: Path
     """Where what it says before its first job goes."""
     timer: threading.Timer | None = None

@@ -20,6 +20,7 @@ from cbtrun.plugins.tuning.trackers import TRACKER_KEYS
 PATIENCE_SECONDS = 2.0
 """What processes have to end by themselves once one has failed."""
 LOOK_SECONDS = 0.1
+Process = subprocess.Popen[bytes]
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 
 

@@ -7,7 +7,6 @@ class where vLLM looks for it; this process imports it while it waits for a trai
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import threading
@@ -58,10 +57,10 @@ def import_meanwhile() -> None:
 
 
 def _import() -> None:
-    with LOADING:  # transformers' names must not be asked for by two threads at once
-        for name in ("vllm.engine.arg_utils", "vllm.v1.engine.async_llm"):
-            with suppress(Exception):  # told when the engine opens, which imports it, too
-                importlib.import_module(name)
+    # transformers' names must not be asked for by two threads at once; what fails is told when the engine opens.
+    with LOADING, suppress(Exception):
+        import vllm.engine.arg_utils
+        import vllm.v1.engine.async_llm  # noqa: F401
 
 
 @contextmanager

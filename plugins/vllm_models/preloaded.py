@@ -5,36 +5,44 @@ Nothing in here may end the server: a core that finds something missing imports 
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-MODULES = (
-    "vllm.v1.engine.core",
-    "vllm.v1.executor.uniproc_executor",
-    "vllm.v1.worker.gpu_worker",
-    "vllm.v1.worker.gpu_model_runner",
-    "vllm.v1.attention.backends.flash_attn",
-    "vllm.lora.model_manager",
-    "vllm.lora.worker_manager",
-    "vllm.model_executor.model_loader.default_loader",
-    "vllm.model_executor.warmup.kernel_warmup",
-    "vllm.v1.structured_output.backend_xgrammar",
-)
-
 
 def preload(source: str) -> None:
     """Import the modules, and look at the class of the model in a folder."""
-    for name in MODULES:
+    for part in (_core, _attention, _adapters, _answers):
         with suppress(Exception):
-            importlib.import_module(name)
+            part()
     with suppress(Exception):
         settings: dict[str, Any] = json.loads((Path(source) / "config.json").read_text(encoding="utf-8"))
         for architecture in settings["architectures"]:
             _look_at(architecture)
+
+
+def _core() -> None:
+    import vllm.v1.engine.core
+    import vllm.v1.executor.uniproc_executor
+    import vllm.v1.worker.gpu_model_runner
+    import vllm.v1.worker.gpu_worker  # noqa: F401
+
+
+def _attention() -> None:
+    import vllm.model_executor.model_loader.default_loader
+    import vllm.model_executor.warmup.kernel_warmup
+    import vllm.v1.attention.backends.flash_attn  # noqa: F401
+
+
+def _adapters() -> None:
+    import vllm.lora.model_manager
+    import vllm.lora.worker_manager  # noqa: F401
+
+
+def _answers() -> None:
+    import vllm.v1.structured_output.backend_xgrammar  # noqa: F401
 
 
 def _look_at(architecture: str) -> None:

@@ -34,6 +34,7 @@ ALLOWED = {
     ("runner/run/study_lock.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/local_models/gpus.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/tuning/worker_processes.py", "subprocess"): "our own module, by python_module",
+    ("plugins/vllm_models/early.py", "multiprocessing"): "the engine's core, from a server that imports our own module",
     ("plugins/tiny/tokens.py", "multiprocessing"): "how the embedded model was made; no study leads there",
     (
         "plugins/local_models/model_files.py",
