@@ -34,7 +34,8 @@ def is_folder_name(model: str) -> bool:
 def named_weights(written: Written, data: Mapping[str, Any], registry: Registry) -> dict[str, dict[str, Any]]:
     """Model -> what its file names (`model`, `revision`), where the command line says in which folder it lies."""
     found = {}
-    for name, block in (data.get("models") or {}).items():
+    models = data.get("models")
+    for name, block in models.items() if isinstance(models, dict) else ():
         if not isinstance(block, dict) or not _is_moved(written, name, block):
             continue
         using = str(block.get("using"))
