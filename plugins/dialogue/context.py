@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import ChatMessage, CountsTokens, Request, Speaker, StageError, Turn
+from cbtrun.plugin import ChatMessage, Request, Speaker, StageError, Turn
 from cbtrun.plugins.dialogue.notes import with_note
 from cbtrun.plugins.dialogue.prompts import view
 
@@ -66,8 +66,8 @@ class Window:
 
     def size(self, messages: tuple[ChatMessage, ...]) -> int:
         """Tokens of a prompt, as the model counts them or as we estimate."""
-        model = self.calls.model
-        return model.count_tokens(messages) if isinstance(model, CountsTokens) else estimated_tokens(messages)
+        counted = self.calls.count_tokens(messages)
+        return estimated_tokens(messages) if counted is None else counted
 
     async def _summarise(self, turns: Sequence[Turn], request: Request) -> None:
         """Take the turns that are left out, and a few more, into the summary."""

@@ -17,6 +17,7 @@ from cbtrun.plugin import ModelError, digest, file_digest, tree_digest
 from cbtrun.plugins import tiny
 from cbtrun.plugins.local_models.adapter_door import SETTINGS, WEIGHTS, adapter_settings, check_adapter_files
 from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_template_ends
+from cbtrun.plugins.local_models.gguf_model import converted, converted_here, is_gguf, weights_named
 from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
 from cbtrun.plugins.local_models.same_everywhere import settle_arithmetic
@@ -56,6 +57,10 @@ def find_model(model: str, revision: str | None = None, *, weights: bool = True)
 
     weights: whether a folder must hold some; for random ones its settings are enough.
     """
+    if is_gguf(model):
+        folder, content = converted(model, revision)
+        check_model_folder(folder)
+        return ModelFiles(str(folder.resolve()), None, content, "local")
     folder = model_folder(model)
     if folder is None:
         return ModelFiles(model, revision, None, model)
@@ -73,6 +78,8 @@ def model_folder(model: str) -> Path | None:
         if embedded is None:
             raise ModelError(f"no embedded model '{model}'; there is '{tiny.MODEL_NAME}'")
         return embedded
+    if is_gguf(model):
+        return converted_here(model)
     try:
         folder = Path(model).expanduser()
         if folder.is_dir():
@@ -88,7 +95,7 @@ def model_folder(model: str) -> Path | None:
 
 def model_problems(context: BlockContext, *, weights: bool = True) -> list[Problem]:
     """What is wrong with the `model` of a block, before anything of it is read but its settings."""
-    model = context.options["model"]
+    model = weights_named(context.options)
     try:
         folder = model_folder(model)
         if folder is not None and not model.startswith("cbtrun:"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ModelError, opened_thinking, template_variables
 from cbtrun.plugins.local_models.chat_template import ChatTemplate, folder_template
+from cbtrun.plugins.local_models.gguf_model import weights_named
 from cbtrun.plugins.local_models.thinking_template import folder_here
 from cbtrun.plugins.local_models.trained_turns import SWITCHES
 
@@ -103,7 +104,7 @@ def thinking_problems(context: BlockContext, *, fetch: bool = False) -> list[Pro
     if wanted is None:
         return []
     try:
-        folder = folder_here(context.options["model"], context.options.get("revision"), fetch=fetch)
+        folder = folder_here(weights_named(context.options), context.options.get("revision"), fetch=fetch)
     except ModelError:
         return []  # told of the model itself
     why = setting_problem(folder, wanted) if folder is not None else ""

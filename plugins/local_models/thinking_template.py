@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cbtrun.plugin import BlockContext, ModelError, Problem
 from cbtrun.plugins.local_models.chat_template import added_tokens, folder_template
+from cbtrun.plugins.local_models.gguf_model import weights_named
 from cbtrun.plugins.local_models.hub_files import cached_folder, fetched_folder
 from cbtrun.plugins.local_models.model_files import model_folder
 from cbtrun.plugins.local_models.trained_turns import untrainable
@@ -24,7 +25,7 @@ def template_problems(context: BlockContext, *, fetch: bool = False) -> list[Pro
     if base is None or base.using not in ("transformers", "vllm"):
         return []
     try:
-        folder = folder_here(base.model, base.options.get("revision"), fetch=fetch)
+        folder = folder_here(weights_named(base.options), base.options.get("revision"), fetch=fetch)
     except ModelError:
         return []  # told with the model's own block
     reason = folder_reason(folder) if folder is not None else ""

@@ -21,6 +21,7 @@ from cbtrun.plugin import (
     statements_digest,
     thinking_room,
 )
+from cbtrun.plugins.local_models.gguf_model import GGUF_FILE, lacking, weights_named
 from cbtrun.plugins.local_models.gpu_tenants import make_room
 from cbtrun.plugins.local_models.model_files import (
     ModelFiles,
@@ -56,6 +57,7 @@ SCHEMA: Json = {
             "x-rehearsal": {"drop": True},
             "description": "Commit, tag or branch on the hub; give a commit for a study that others can repeat.",
         },
+        "gguf_file": GGUF_FILE,
         "dtype": {
             "enum": ["float32", "bfloat16", "float16"],
             "default": "float32",
@@ -168,7 +170,7 @@ def lacking_here(context: BlockContext) -> list[str]:
     from cbtrun.plugins.local_models.gpus import visible_gpus
     from cbtrun.plugins.local_models.packages import PACKAGES
 
-    missing = lacking_packages("local", *PACKAGES)
+    missing = lacking_packages("local", *PACKAGES) + lacking(context.options)
     if context.options["device"] == "cuda" and not visible_gpus(context.options):
         missing.append("device: cuda needs an NVIDIA GPU, and there is none here")
     return missing
@@ -178,7 +180,7 @@ def lacking_here(context: BlockContext) -> list[str]:
 def open_model(context: ModelContext) -> LocalModel:
     """A local model, read from its files. Raises ModelError when they are not there or do not fit."""
     options = context.options
-    files = find_model(options["model"], options.get("revision"))
+    files = find_model(weights_named(options), options.get("revision"))
     device = torch_device(options["device"])
     if device == "cuda":
         make_room()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import StageError, digest, hookimpl
 from cbtrun.plugins.local_models.engine_early import engine_early
+from cbtrun.plugins.local_models.gguf_model import weights_named
 from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
 from cbtrun.plugins.local_models.trained_prompt import trained_prompt
 from cbtrun.plugins.tuning import sft
@@ -135,7 +136,7 @@ def _job(context: StageContext) -> Job:
     options = {**context.options, **UNPACKED}
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
-    files = find_model(base.model, base.options.get("revision"))
+    files = find_model(weights_named(base.options), base.options.get("revision"))
     engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)

@@ -42,7 +42,12 @@ def check_block(context: BlockContext) -> list[Problem]:
     if base is None:
         return []
     if base.using in ("transformers", "vllm"):
-        return [*_layer_problems(context, base.model), *(_template_problems(context) if not base.ships else ())]
+        from cbtrun.plugins.local_models.gguf_model import weights_named
+
+        return [
+            *_layer_problems(context, weights_named(base.options)),
+            *(_template_problems(context) if not base.ships else ()),
+        ]
     return [context.problem(f"only a `transformers` or `vllm` model can be tuned; this one is `{base.using}`", "base")]
 
 
@@ -95,10 +100,11 @@ def doctor_checks(context: BlockContext) -> list[Check]:
     """Whether the training finds enough GPU memory here."""
     if context.stage != "tune":
         return []
+    from cbtrun.plugins.local_models.gguf_model import weights_named
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.tune_memory import memory_checks
 
-    source = weights_place(context.study.models[context.options["base"]].model)
+    source = weights_place(weights_named(context.study.models[context.options["base"]].options))
     return memory_checks(context.name, source, context.options)
 
 
@@ -109,11 +115,12 @@ def plan_block(context: PlanContext) -> Plan | None:
         return None
     from cbtrun.plugin import Plan
     from cbtrun.plugins.local_models.device_pool import planned_devices
+    from cbtrun.plugins.local_models.gguf_model import weights_named
     from cbtrun.plugins.local_models.model_files import weights_place
     from cbtrun.plugins.tuning.tune_memory import memory_note
 
     options = context.options
-    source = weights_place(context.study.models[options["base"]].model)
+    source = weights_place(weights_named(context.study.models[options["base"]].options))
     note = memory_note(context.name, source, options, planned_devices(options))
     return Plan(units=len(options["seeds"]), notes=(note,))
 
@@ -132,11 +139,12 @@ def stages_at_once(context: BlockContext) -> int | None:
 @hookimpl
 def export_adapter(context: ExportContext) -> Path:
     """The adapter's files, or its base with the adapter merged in."""
+    from cbtrun.plugins.local_models.gguf_model import weights_named
     from cbtrun.plugins.tuning import model_export
 
     if context.merged:
         base = context.base
-        model_export.export_merged(context.source, base["model"], base.get("revision"), context.target)
+        model_export.export_merged(context.source, weights_named(base), base.get("revision"), context.target)
     else:
         model_export.export_adapter(context.source, context.target)
     return context.target
@@ -160,6 +168,7 @@ def tune_model(context: StageContext) -> list[Adapter]:
 
 def _job(context: StageContext) -> Job:
     from cbtrun.plugins.local_models.engine_early import engine_early
+    from cbtrun.plugins.local_models.gguf_model import weights_named
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
     from cbtrun.plugins.local_models.trained_prompt import trained_prompt
     from cbtrun.plugins.tuning.kept_rows import KEPT
@@ -169,7 +178,7 @@ def _job(context: StageContext) -> Job:
     options = context.options
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
-    files = find_model(base.model, base.options.get("revision"))
+    files = find_model(weights_named(base.options), base.options.get("revision"))
     engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from cbtrun.plugin import Json, digest
+from cbtrun.plugins.local_models.gguf_model import GGUF_FILE
 from cbtrun.plugins.local_models.sampling_options import SAMPLING
 from cbtrun.plugins.thinking.option import THINKING
 from cbtrun.plugins.vllm_models.engine_arguments import ENGINE as ENGINE_ARGUMENTS
 from cbtrun.plugins.vllm_models.engine_arguments import QUANTIZATIONS
 
 ENGINE = (
-    *("model", "revision", "dtype", "quantization", "load_format", "max_model_len", "gpu_memory_utilization"),
+    *(
+        "model",
+        "revision",
+        "gguf_file",
+        "dtype",
+        "quantization",
+        "load_format",
+        "max_model_len",
+        "gpu_memory_utilization",
+    ),
     *("tensor_parallel_size", "kv_cache_dtype", "prefix_caching", "max_num_seqs", "max_num_batched_tokens"),
     *("enforce_eager", "batch_invariant", "max_loras", "engine"),
 )
@@ -50,6 +60,7 @@ SCHEMA: Json = {
             "type": "string",
             "description": "Commit, tag or branch on the hub; give a commit for a study that others can repeat.",
         },
+        "gguf_file": GGUF_FILE,
         "dtype": {
             "enum": ["bfloat16", "float16", "float32"],
             "default": "bfloat16",

@@ -85,7 +85,11 @@ def check_before_run(context: BlockContext) -> list[Problem]:
 @hookimpl
 def lacking_here(context: BlockContext) -> list[str]:
     """The extra and a GPU, where they are missing."""
-    return lacking(context.options) if context.stage == "models" else []
+    if context.stage != "models":
+        return []
+    from cbtrun.plugins.local_models import gguf_model
+
+    return lacking(context.options) + gguf_model.lacking(context.options)
 
 
 @hookimpl
@@ -97,12 +101,13 @@ def engine_of(context: ModelContext) -> EngineShare:
 @hookimpl
 def open_model(context: ModelContext) -> VllmModel:
     """The model; its engine opens with the first reply. Raises ModelError when files are missing."""
+    from cbtrun.plugins.local_models.gguf_model import weights_named
     from cbtrun.plugins.local_models.model_files import find_model, load_tokenizer
     from cbtrun.plugins.local_models.trained_prompt import refuse_another_template
     from cbtrun.plugins.vllm_models.shared_engine import join_engine
 
     options = context.options
-    files = find_model(options["model"], options.get("revision"), weights=options["load_format"] != "dummy")
+    files = find_model(weights_named(options), options.get("revision"), weights=options["load_format"] != "dummy")
     key = engine_key(options)
     adapters = [one.folder for one in context.adapters if engine_key(one.base) == key]
     adapters += [context.adapter] if context.adapter and context.adapter not in adapters else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -17,12 +17,12 @@ from cbtrun.calls.absent_model import AbsentModel, not_kept
 from cbtrun.calls.breaker import Breaker, NotAsked
 from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
-from cbtrun.calls.keys import call_key
+from cbtrun.calls.keys import call_key, messages_digest
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
 from cbtrun.calls.spoken import fresh, refuse_unspoken, refuse_withheld, spoken
 from cbtrun.contract.digests import derive_seed, digest
-from cbtrun.contract.models import EngineShare, HasCode, Model, Reply, Request
+from cbtrun.contract.models import ChatMessage, CountsTokens, EngineShare, HasCode, Model, Reply, Request
 from cbtrun.errors import (
     CbtrunError,
     ConsentMissing,
@@ -35,6 +35,7 @@ from cbtrun.errors import (
     WouldAsk,
 )
 from cbtrun.journal.journal import Call, Fault, Journal
+from cbtrun.journal.recorded import KeptSize
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
@@ -238,6 +239,15 @@ class Calls:
     async def reply(self, request: Request) -> Reply:
         """The reply to a request; asking the same again gives the same. A new try needs a new `draw.attempt`."""
         return await self.desk.reply(self.name, self.model, self.identity, request, self.code)
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int | None:
+        """Tokens of a prompt, as the model counts them, or counted them where it is not here; none for one that does not."""
+        prompt = digest([self.identity, messages_digest(messages)])
+        if not isinstance(self.model, CountsTokens):
+            return self.desk.journal.size(prompt) if isinstance(self.model, AbsentModel) else None
+        tokens = self.model.count_tokens(messages)
+        self.desk.journal.keep_size(KeptSize(prompt, tokens))
+        return tokens
 
 
 def own_code(_name: str, model: Model) -> str:

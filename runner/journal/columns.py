@@ -7,7 +7,7 @@ must lift no budget.
 from __future__ import annotations
 
 KINDS = {
-    **dict.fromkeys(("attempt", "tokens_in", "tokens_out", "units", "tries"), "INTEGER"),
+    **dict.fromkeys(("attempt", "tokens_in", "tokens_out", "units", "tries", "tokens"), "INTEGER"),
     **dict.fromkeys(("usd", "seconds", "started", "last", "at"), "REAL"),
 }
 """Column -> what it holds; the others hold text."""

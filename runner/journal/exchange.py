@@ -20,10 +20,20 @@ from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import odd_values
-from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported
+from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, NAMES, Beside, exported
 from cbtrun.journal.outcome_files import KeptFile, check_room, files_of, put_back
 from cbtrun.journal.packed_lines import write_packed
-from cbtrun.journal.recorded import MODEL_COLUMNS, OUTCOME_COLUMNS, KeptModel, KeptOutcome, models_in, outcomes_in
+from cbtrun.journal.recorded import (
+    MODEL_COLUMNS,
+    OUTCOME_COLUMNS,
+    SIZE_COLUMNS,
+    KeptModel,
+    KeptOutcome,
+    KeptSize,
+    models_in,
+    outcomes_in,
+    sizes_in,
+)
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
@@ -67,7 +77,8 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
         with closing(_reading(folder)) as connection, told(folder.journal):
             columns = ", ".join(columns_there(connection, FIELDS))
             rows = connection.execute(f"SELECT {columns} FROM calls ORDER BY {ORDER}")
-            return _write_export(target, rows, models_in(connection), *_outcomes(folder, connection))
+            beside = [*models_in(connection), *_outcomes(folder, connection), *sizes_in(connection)]
+            return _write_export(target, rows, beside)
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
@@ -77,32 +88,21 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     return replace(_write_export(target, saved), unreadable=unreadable, gaps=gaps)
 
 
-def _outcomes(folder: RunFolder, connection: sqlite3.Connection) -> tuple[list[KeptOutcome], list[KeptFile]]:
-    """The outcomes whose records lie in the run folder as they were noted, and their files."""
-    kept, files = [], []
+def _outcomes(folder: RunFolder, connection: sqlite3.Connection) -> Iterator[KeptOutcome | KeptFile]:
+    """The outcomes whose records lie in the run folder as they were noted, each with its files."""
     for outcome in outcomes_in(connection):
         block, _, name = outcome.stage.partition(".")
-        found = list(files_of(folder, outcome, STAGES[block].output.format(name=name))) if block in STAGES else []
-        if found:
-            kept.append(outcome)
-            files += found
-    return kept, files
+        files = list(files_of(folder, outcome, STAGES[block].output.format(name=name))) if block in STAGES else []
+        if files:
+            yield from (outcome, *files)
 
 
-def _write_export(
-    target: Path,
-    rows: Iterable[Sequence[object]],
-    models: Sequence[KeptModel] = (),
-    outcomes: Sequence[KeptOutcome] = (),
-    files: Sequence[KeptFile] = (),
-) -> Exported:
+def _write_export(target: Path, rows: Iterable[Sequence[object]], beside: Sequence[Beside] = ()) -> Exported:
     counted, total = hashlib.sha256(), 0
 
     def entries() -> Iterator[dict[str, object]]:
         nonlocal total
-        yield from ({"model": asdict(one)} for one in models)
-        yield from ({"outcome": asdict(one)} for one in outcomes)
-        yield from ({"file": asdict(one)} for one in files)
+        yield from ({NAMES[type(one)]: asdict(one)} for one in beside)
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
             total += 1
@@ -117,7 +117,8 @@ def _write_export(
         yield _line({"calls": total, "sha256": counted.hexdigest()})
 
     write_packed(target, lines())
-    return Exported(total, len({one.name for one in models}), len(outcomes))
+    models = {one.name for one in beside if isinstance(one, KeptModel)}
+    return Exported(total, len(models), sum(isinstance(one, KeptOutcome) for one in beside))
 
 
 def import_journal(folder: RunFolder, source: Path) -> Imported:
@@ -183,6 +184,8 @@ def _add_all(connection: sqlite3.Connection, folder: RunFolder, source: Path) ->
         elif isinstance(entry, KeptOutcome):
             outcomes += 1
             connection.execute(_insert("outcomes", OUTCOME_COLUMNS), entry.row())
+        elif isinstance(entry, KeptSize):
+            connection.execute(_insert("sizes", SIZE_COLUMNS), entry.row())
         elif isinstance(entry, KeptFile):
             files.append(entry)
         elif _add(connection, entry, f"{source}:{number}"):

@@ -21,7 +21,7 @@ from cbtrun.journal.columns import LAST_MOMENT
 from cbtrun.journal.outcome_files import MOST_BYTES as LONGEST_FILE
 from cbtrun.journal.outcome_files import KeptFile, may_be_kept
 from cbtrun.journal.packed_lines import unpacked_lines
-from cbtrun.journal.recorded import KeptModel, KeptOutcome, is_shallow
+from cbtrun.journal.recorded import KeptModel, KeptOutcome, KeptSize, is_shallow
 
 FORMAT = 3
 FIELDS = [
@@ -35,8 +35,11 @@ LONGEST_NAME = 1_000
 _KEY = re.compile(r"[0-9A-Za-z]{64}")
 
 
-Exported = KeptModel | KeptOutcome | KeptFile | list[Any]
+Beside = KeptModel | KeptOutcome | KeptFile | KeptSize
+Exported = Beside | list[Any]
 """What a line holds; a list is a call, its values in the order of `FIELDS`."""
+NAMES = {KeptModel: "model", KeptOutcome: "outcome", KeptFile: "file", KeptSize: "size"}
+"""How a line that holds no call begins."""
 
 
 def exported(source: Path) -> Iterator[tuple[int, Exported]]:
@@ -65,7 +68,7 @@ def _entries(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, Export
     raise StageError(f"{source}: cut off; nothing was imported")
 
 
-def _beside_calls(entry: Any, source: Path, number: int) -> KeptModel | KeptOutcome | KeptFile | None:
+def _beside_calls(entry: Any, source: Path, number: int) -> Beside | None:
     """What a line holds that is no call; none for one that may be."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return None
@@ -74,6 +77,7 @@ def _beside_calls(entry: Any, source: Path, number: int) -> KeptModel | KeptOutc
         "model": (KeptModel, _OF_MODELS),
         "outcome": (KeptOutcome, _OF_OUTCOMES),
         "file": (KeptFile, _OF_FILES),
+        "size": (KeptSize, {"prompt": _FITS["key"], "tokens": _COUNT}),
     }
     if what not in kinds:
         return None
@@ -83,7 +87,7 @@ def _beside_calls(entry: Any, source: Path, number: int) -> KeptModel | KeptOutc
     for name, (words, fits) in fitting.items():
         if not fits(told[name]):
             raise StageError(f"{source}:{number}: '{name}' must be {words}; nothing was imported")
-    found: KeptModel | KeptOutcome | KeptFile = kind(**told)
+    found: Beside = kind(**told)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cbtrun.contract.models import Reply
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
-from cbtrun.journal.recorded import KeptModel, KeptOutcome, models_in, outcomes_in
+from cbtrun.journal.recorded import KeptModel, KeptOutcome, KeptSize, models_in, outcomes_in
 from cbtrun.journal.served import Served, served_in
 from cbtrun.journal.tables import FORMAT, check_file, connect, has_column
 from cbtrun.journal.trouble import told
@@ -196,6 +196,15 @@ class Journal:
     def keep_model(self, model: KeptModel) -> None:
         """Note with the next commit what answered under a name."""
         self._writer.put(Change("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", model.row()))
+
+    def size(self, prompt: str) -> int | None:
+        """Tokens of a prompt that was counted, by its digest; none where nobody counted it."""
+        rows = self._rows(f"SELECT {cast_of('tokens')} FROM sizes WHERE prompt = ?", prompt)
+        return int(rows[0][0]) if rows else None
+
+    def keep_size(self, size: KeptSize) -> None:
+        """Note with the next commit how long a prompt is."""
+        self._writer.put(Change("INSERT OR IGNORE INTO sizes VALUES (?, ?)", size.row()))
 
     def outcomes(self) -> dict[str, KeptOutcome]:
         """Stage -> what it came to, of each tuning."""

@@ -21,6 +21,7 @@ MOST_BYTES = 2**16
 DEEPEST = 20
 MODEL_COLUMNS = ("name", "block", "identity", "code", "plugin", "version", "at")
 OUTCOME_COLUMNS = ("stage", "said", "output", "units")
+SIZE_COLUMNS = ("prompt", "tokens")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,27 @@ class KeptOutcome:
     def row(self) -> tuple[str, str, str, int]:
         """In the order of the table's columns."""
         return self.stage, canonical(self.said), self.output, self.units
+
+
+@dataclass(frozen=True)
+class KeptSize:
+    """How long a prompt was that a model counted: where a session outgrew its limit, that decided what was asked."""
+
+    prompt: str
+    """Digest of the model's identity and the messages."""
+    tokens: int
+
+    def row(self) -> tuple[str, int]:
+        """In the order of the table's columns."""
+        return self.prompt, self.tokens
+
+
+def sizes_in(connection: sqlite3.Connection) -> list[KeptSize]:
+    """The counted prompts of a journal of any format."""
+    if not has_table(connection, "sizes"):
+        return []
+    rows = connection.execute(f"SELECT {', '.join(map(cast_of, SIZE_COLUMNS))} FROM sizes ORDER BY prompt")
+    return [KeptSize(*row) for row in rows]
 
 
 def models_in(connection: sqlite3.Connection) -> list[KeptModel]:

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS models (
 CREATE TABLE IF NOT EXISTS outcomes (
     stage TEXT PRIMARY KEY, said TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sizes (prompt TEXT PRIMARY KEY, tokens INTEGER NOT NULL) WITHOUT ROWID;
 """
 UPGRADES: Mapping[int, str] = {
     1: """ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT '';
@@ -52,7 +53,7 @@ UPGRADES: Mapping[int, str] = {
           ALTER TABLE calls ADD COLUMN arm TEXT NOT NULL DEFAULT '';
           ALTER TABLE calls ADD COLUMN at REAL NOT NULL DEFAULT 0;
           ALTER TABLE faults ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;""",
-    5: "",  # two tables more, which `TABLES` makes
+    5: "",  # three tables more, which `TABLES` makes
 }
 """Format -> what makes it the next one."""
 EARLIER = (

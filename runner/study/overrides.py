@@ -84,7 +84,7 @@ def _models_named(node: Node) -> dict[str, dict[str, Any]]:
     models = value.get("models") if isinstance(value, dict) else None
     blocks = models.items() if isinstance(models, dict) else ()
     named = {
-        name: {key: block[key] for key in ("model", "revision") if isinstance(block.get(key), str)}
+        name: {key: block[key] for key in ("model", "revision", "gguf_file") if isinstance(block.get(key), str)}
         for name, block in blocks
         if isinstance(block, dict)
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.overrides import Written
 
-WHERE = ("model", "revision")
+WHERE = ("model", "revision", "gguf_file")
 """Options of a model that loads weights, which say where they are."""
 
 
@@ -26,7 +26,7 @@ def is_folder_name(model: str) -> bool:
     if model.startswith("cbtrun:"):
         return False
     try:
-        return model.startswith(("/", ".", "~")) or Path(model).is_dir()
+        return model.startswith(("/", ".", "~")) or Path(model).exists()
     except (OSError, ValueError):
         return False
 

@@ -16,6 +16,8 @@ from tests.helpers.tiny_models import make_model
 from tests.helpers.tune_study import talk
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LONG = "How have you been since we last met? " * 50
+"""So long that a session of it outgrows its room, which the model's tokenizer tells."""
 STUDY = f"""
 cbtrun: 1
 study: tuned
@@ -36,9 +38,9 @@ corpus:
 tune:
   good: {{using: sft, base: smol, corpus: talk, max_steps: 2, batch_size: 2, threads: 1, device: cpu, learning_rate: 0.01}}
 arms:
-  base: {{therapist: smol, factors: {{tuning: none}}}}
+  base: {{therapist: smol, system: "{LONG}", factors: {{tuning: none}}}}
   good: {{therapist: good, factors: {{tuning: good}}}}
-sessions: {{using: dialogue, patient: patient, personas: eval, max_turns: 4}}
+sessions: {{using: dialogue, patient: patient, personas: eval, max_turns: 6, context: {{max_tokens: 1300, policy: drop-oldest}}}}
 ratings: {{ctrs: {{using: rubric, rubric: ctrs, raters: [rater]}}}}
 analysis: {{main: {{using: paired, pair_by: persona, outcome: ctrs.total, factor: tuning, levels: [good, none]}}}}
 """
@@ -100,6 +102,13 @@ def test_a_reader_may_name_a_folder_that_is_not_there(
     assert elsewhere.run("study.yaml", "--offline", "--set", f"models.smol.model={model}").code == 0
     assert results(elsewhere) == results(published)
     assert elsewhere.run("study.yaml", "--set", f"models.smol.model={model}", "--redo", "sessions").code == 2
+
+
+def test_what_a_model_counted_is_known_without_its_tokenizer(published: StudyProject, elsewhere: StudyProject) -> None:
+    assert "dropped_context: therapist" in (published.folder / RUN / "sessions.jsonl").read_text()
+    elsewhere.run("study.yaml", "--offline")
+    said = [(one.folder / RUN / "sessions.jsonl").read_bytes() for one in (published, elsewhere)]
+    assert said[0] == said[1]
 
 
 def test_a_call_that_is_missing_is_named_and_asked_of_nobody(elsewhere: StudyProject) -> None:
