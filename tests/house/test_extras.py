@@ -22,7 +22,7 @@ CORE = "import tests.helpers.without_torch\nfrom cbtrun.cli.main import main\nma
 NOT_FOR_USERS = ("dev", "serving", "browser")
 MODULES = {"pyyaml": "yaml", "google_genai": "google", "python_docx": "docx"}
 """Package -> the name that Python imports, where the two differ."""
-BY_NAME = {"accelerate", "safetensors", "bitsandbytes", "liger_kernel"}
+BY_NAME = {"gguf", "accelerate", "safetensors", "bitsandbytes", "liger_kernel"}
 """What transformers and TRL import for us when they are told to."""
 TUNED = """
 cbtrun: 1
