@@ -35,7 +35,8 @@ def export(run_folder: Path, file: Path) -> None:
     from cbtrun.journal.exchange import export_journal
 
     found = export_journal(RunFolder(run_folder), file)
-    click.echo(f"{file}: {found.calls:,} calls")
+    pending = f", {found.draws:,} draws in {found.batches:,} batches that wait" if found.batches else ""
+    click.echo(f"{file}: {found.calls:,} calls{pending}")
     if found.unreadable or found.gaps:
         click.echo(
             f"The journal is damaged: {found.unreadable:,} calls in it are no text, and {found.gaps:,} stretches of it cannot "
@@ -53,7 +54,8 @@ def import_(run_folder: Path, file: Path) -> None:
     from cbtrun.journal.exchange import import_journal
 
     found = import_journal(RunFolder(run_folder), file)
-    click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already")
+    pending = f"; {found.draws:,} draws wait in batches" if found.draws else ""
+    click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already{pending}")
 
 
 @journal.command()

@@ -77,6 +77,14 @@ class Reply:
     thinking: str = ""
     """What it thought before it spoke, where that is shown: kept in the journal, heard by nobody, counted in `tokens_out`.
     Thinking that is marked in `text` need not be taken out by a plugin: that is done for all models in one place."""
+    cached: int = 0
+    """Tokens of `tokens_in` that the server had in its cache."""
+    written: int = 0
+    """Tokens of `tokens_in` that the server put into its cache, where it counts them apart."""
+    thought: int = 0
+    """Tokens of `tokens_out` that were thinking, where the server counts them apart."""
+    bought: str = ""
+    """How: `batch`, or empty for a call by itself."""
     fingerprint: str = ""
     """What the server states of the weights, settings or build that answered (`system_fingerprint`): with `served` it tells
     whether a model stayed the same while the study ran."""

@@ -1,7 +1,8 @@
 """Journals between people: `cbtrun journal export`, `import`, `check` and `compact`.
 
-An export is gzipped JSON lines: a head, one line for each call sorted by key, and a foot with their count and digest. Same
-calls, same bytes. It holds replies and what they were counted as: no key of a server, no header, no request.
+An export is gzipped JSON lines: a head, one line for each call sorted by key, one for each batch that waits at a vendor and
+each of its draws, and a foot with their count and digest. Same calls, same bytes. It holds replies and what they were counted
+as: no key of a server, no header, no request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,7 +23,8 @@ from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import odd_values
-from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported_calls
+from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, exported_rows, foot_of
+from cbtrun.journal.pending_lines import Pending, add_batch, add_draw, leave_answered, pending_lines
 from cbtrun.journal.salvage import salvage_rows
 from cbtrun.journal.tables import columns_there, connect, connect_to_read, faults_in_file
 from cbtrun.journal.trouble import told
@@ -35,6 +38,10 @@ class Exported:
     """What an export came to."""
 
     calls: int
+    batches: int = 0
+    """Batches that wait, or whose answers are not all among the calls yet."""
+    draws: int = 0
+    """Draws of those."""
     unreadable: int = 0
     """Calls of a damaged journal that are there, with bytes that are no text."""
     gaps: int = 0
@@ -48,6 +55,8 @@ class Imported:
     added: int
     known: int
     """Calls that the journal had already."""
+    draws: int = 0
+    """Draws that wait in batches."""
 
 
 def export_journal(folder: RunFolder, target: Path) -> Exported:
@@ -58,7 +67,7 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     try:
         with closing(_reading(folder)) as connection, told(folder.journal):
             rows = connection.execute(f"SELECT {', '.join(columns_there(connection, FIELDS))} FROM calls ORDER BY key")
-            return _write_export(target, rows)
+            return _write_export(target, rows, pending_lines(connection))
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
@@ -68,22 +77,26 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
     return replace(_write_export(target, saved), unreadable=unreadable, gaps=gaps)
 
 
-def _write_export(target: Path, rows: Iterable[Sequence[object]]) -> Exported:
-    counted, total = hashlib.sha256(), 0
+def _write_export(target: Path, rows: Iterable[Sequence[object]], pending: Iterable[Pending] = ()) -> Exported:
+    counted, tables = hashlib.sha256(), Counter[str]()
 
-    def lines() -> Iterator[bytes]:
-        nonlocal total
-        yield _line({"cbtrun_journal": FORMAT})
+    def entries() -> Iterator[tuple[str, dict[str, object]]]:
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
-            line = _line({name: call[name] for name in FIELDS if name not in EMPTY or call[name]})
+            yield "calls", {name: call[name] for name in FIELDS if name not in EMPTY or call[name]}
+        yield from pending
+
+    def lines() -> Iterator[bytes]:
+        yield _line({"cbtrun_journal": FORMAT})
+        for table, entry in entries():
+            line = _line(entry)
             counted.update(line)
-            total += 1
+            tables[table] += 1
             yield line
-        yield _line({"calls": total, "sha256": counted.hexdigest()})
+        yield _line(foot_of(tables, counted.hexdigest()))
 
     write_parts(target, _gzipped(lines()))
-    return Exported(total)
+    return Exported(tables["calls"], tables["batches"], tables["draws"])
 
 
 def _gzipped(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -152,9 +165,15 @@ def compact_journal(folder: RunFolder) -> tuple[int, int]:
 
 
 def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
-    added = known = 0
+    added = known = draws = 0
     places = ",".join("?" * len(FIELDS))
-    for number, row in exported_calls(source):
+    for number, table, row in exported_rows(source):
+        if table == "batches":
+            add_batch(connection, row)
+            continue
+        if table == "draws":
+            draws += add_draw(connection, row, f"{source}:{number}")
+            continue
         kept = connection.execute("SELECT text, finish FROM calls WHERE key = ?", (row[0],)).fetchone()
         if kept is None:
             connection.execute(f"INSERT INTO calls ({', '.join(FIELDS)}) VALUES ({places})", row)
@@ -163,7 +182,7 @@ def _add_all(connection: sqlite3.Connection, source: Path) -> Imported:
             known += 1
         else:
             raise StageError(f"{source}:{number}: the journal has another reply to this call; nothing was imported")
-    return Imported(added, known)
+    return Imported(added, known, draws - leave_answered(connection))
 
 
 def _line(entry: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A journal's export, read as plain calls within bounds: it may come from anybody.
+"""A journal's export, read as plain calls and batches within bounds: it may come from anybody.
 
 Gzip packs a thousand to one, so that a few kilobytes could fill a disk; a count below zero would lift a limit of the study
 that imports it; half a character ends a run when it is sent. All of it is looked at before a row is used.
@@ -12,20 +12,36 @@ import json
 import math
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cbtrun.errors import StageError
+from cbtrun.journal.batch_book import BATCH_COLUMNS, STATES
 from cbtrun.journal.columns import LAST_MOMENT
 
-FORMAT = 2
+FORMAT = 3
 FIELDS = [
     *("key", "stage", "model", "role", "attempt", "text", "tokens_in", "tokens_out", "finish", "usd", "seconds"),
-    *("served", "thinking", "fingerprint", "asked", "arm", "at"),
+    *("served", "thinking", "fingerprint", "asked", "arm", "at", "cached", "written", "thought", "bought"),
 ]
-EMPTY = {"thinking": "", "fingerprint": "", "asked": "", "arm": "", "at": 0}
+EMPTY = {
+    "thinking": "",
+    "fingerprint": "",
+    "asked": "",
+    "arm": "",
+    "at": 0,
+    "cached": 0,
+    "written": 0,
+    "thought": 0,
+    "bought": "",
+}
 """Written only where there is something: exports of earlier versions have none."""
+DRAW_FIELDS = ["draw", "of", "status", "body"]
+"""A draw that waits: its key, its batch, and what came for it so far. Whose words it holds is not told."""
+TABLES = {"key": ("calls", FIELDS), "batch": ("batches", [*BATCH_COLUMNS]), "draw": ("draws", DRAW_FIELDS)}
+"""First field of a line -> the table that it belongs to, and its fields."""
 LONGEST_LINE = 2**26
 PACKED_AT_MOST, ALWAYS_READ = 100, 2**28
 """How many times its size a file may unpack to, and how many bytes whatever its size: replies pack five to twenty to one."""
@@ -34,11 +50,11 @@ LONGEST_NAME = 1_000
 _KEY = re.compile(r"[0-9A-Za-z]{64}")
 
 
-def exported_calls(source: Path) -> Iterator[tuple[int, list[Any]]]:
-    """(line, row) of each call of an export. Raises StageError, at the latest after the last row, for a bad file."""
+def exported_rows(source: Path) -> Iterator[tuple[int, str, list[Any]]]:
+    """(line, table, row) of each line of an export: calls, then batches, then draws that wait. Raises StageError, at the latest after the last row, for a bad file."""
     try:
         with gzip.open(source, "rb") as file:
-            yield from _calls(_lines(file, source), source)  # type: ignore[arg-type]  # a gzip file reads bytes
+            yield from _rows(_lines(file, source), source)  # type: ignore[arg-type]  # a gzip file reads bytes
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         what = str(error)[:200] or type(error).__name__
         raise StageError(f"{source}: cannot be read as a gzipped export ({what}); nothing was imported") from None
@@ -53,18 +69,20 @@ def _lines(file: BinaryIO, source: Path) -> Iterator[bytes]:
         yield line
 
 
-def _calls(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, list[Any]]]:
+def _rows(lines: Iterator[bytes], source: Path) -> Iterator[tuple[int, str, list[Any]]]:
     if _parsed(next(lines, b"")) not in [{"cbtrun_journal": known} for known in range(1, FORMAT + 1)]:
         raise StageError(f"{source}: not an export of a journal that this version reads (format 1 to {FORMAT})")
-    counted = hashlib.sha256()
+    counted, tables = hashlib.sha256(), Counter[str]()
     for total, line in enumerate(lines):
         entry = _parsed(line)
         if isinstance(entry, dict) and "sha256" in entry:
-            if entry != {"calls": total, "sha256": counted.hexdigest()}:
+            if entry != foot_of(tables, counted.hexdigest()):
                 raise StageError(f"{source}: changed since it was written; nothing was imported")
             return
         counted.update(line)
-        yield total + 2, _row(entry, source, total + 2)
+        table, row = _row(entry, source, total + 2)
+        tables[table] += 1
+        yield total + 2, table, row
     raise StageError(f"{source}: cut off; nothing was imported")
 
 
@@ -76,15 +94,25 @@ def _refused(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON's")
 
 
-def _row(entry: Any, source: Path, number: int) -> list[Any]:
-    if not isinstance(entry, dict) or list(entry) != [name for name in FIELDS if name not in EMPTY or name in entry]:
+def _row(entry: Any, source: Path, number: int) -> tuple[str, list[Any]]:
+    """The table of a line, and its values in the order of the table's fields."""
+    first = next(iter(entry), "") if isinstance(entry, dict) else ""
+    table, fields = TABLES.get(first, TABLES["key"])
+    empty = EMPTY if table == "calls" else {}
+    if not isinstance(entry, dict) or list(entry) != [name for name in fields if name not in empty or name in entry]:
         raise StageError(f"{source}:{number}: expected a call with {', '.join(FIELDS)}; nothing was imported")
-    entry = {**EMPTY, **entry}
-    for name in FIELDS:
+    entry = {**empty, **entry}
+    for name in fields:
         kind, fits = _FITS.get(name, _NAME)
         if not fits(entry[name]):
             raise StageError(f"{source}:{number}: '{name}' must be {kind}; nothing was imported")
-    return [entry[name] for name in FIELDS]
+    return table, [entry[name] for name in fields]
+
+
+def foot_of(tables: Mapping[str, int], digest: str) -> dict[str, Any]:
+    """The last line: how many calls there are, batches and draws where there are any, and SHA-256 over all between."""
+    pending = {name: tables.get(name, 0) for name in ("batches", "draws")} if tables.get("batches") else {}
+    return {"calls": tables.get("calls", 0), **pending, "sha256": digest}
 
 
 def _whole(value: object) -> bool:
@@ -108,11 +136,15 @@ def _text(value: object) -> bool:
 _COUNT = (f"a whole number from 0 to {MOST_COUNT:,}", _whole)
 _WORDS = ("a text", _text)
 _NAME = (f"a text of at most {LONGEST_NAME:,} characters", lambda value: _text(value) and len(value) <= LONGEST_NAME)
+_KEYED = ("64 letters and digits", lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None)
+_MOMENT = (f"a moment from 0 to {LAST_MOMENT:,.0f}", lambda value: _amount(value, LAST_MOMENT))
 _FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "key": ("64 letters and digits", lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None),
+    **dict.fromkeys(("key", "draw"), _KEYED),
+    "state": (f"one of {', '.join(STATES)}", lambda value: value in STATES),
     "usd": (f"nothing, or a number from 0 to {MOST_USD:,.0f}", lambda value: value is None or _amount(value, MOST_USD)),
-    "at": (f"a moment from 0 to {LAST_MOMENT:,.0f}", lambda value: _amount(value, LAST_MOMENT)),
+    **dict.fromkeys(("at", "made", "sent", "ended"), _MOMENT),
     "seconds": (f"a number from 0 to {MOST_SECONDS:,.0f}", lambda value: _amount(value, MOST_SECONDS)),
-    **dict.fromkeys(("attempt", "tokens_in", "tokens_out"), _COUNT),
-    **dict.fromkeys(("text", "thinking"), _WORDS),
+    **dict.fromkeys(("attempt", "tokens_in", "tokens_out", "cached", "written", "thought"), _COUNT),
+    **dict.fromkeys(("size", "done", "status"), _COUNT),
+    **dict.fromkeys(("text", "thinking", "body"), _WORDS),
 }
