@@ -157,7 +157,7 @@ def bad_text(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "least"),
     [
-        (zero(20 * 4096, 4096), CALLS * 0.9),
+        (zero(24 * 4096, 4096), CALLS * 0.9),
         (zero(0, 100), CALLS * 0.99),
         (zero(0, 4096), CALLS * 0.99),
         (cut, CALLS * 0.3),
