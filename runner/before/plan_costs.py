@@ -83,8 +83,8 @@ def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any]) -> Iterator[
         yield f"  ~${sum(priced):,.2f} for the models that have prices"
     if timed:
         yield f"  ~{duration(sum(timed))} waiting for servers"
-    if limits:
-        yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in limits.items()) + ", over all runs"
+    if bounds := {name: value for name, value in limits.items() if name != "batch"}:
+        yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in bounds.items()) + ", over all runs"
     for line in dict.fromkeys(line for one in costs for line in one.assumed):
         yield f"  assumed: {line}"
 

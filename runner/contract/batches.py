@@ -16,8 +16,9 @@ from cbtrun.errors import ModelError
 Standing = Literal["working", "ended", "expired", "cancelled", "failed"]
 """What became of a batch. All but `working` are final; `failed` means that the whole of it was refused and none was done."""
 
-EXPIRED, CANCELLED = 1, 2
-"""Status of an answer that is none: the day was over, or somebody cancelled the batch, before the request was done."""
+EXPIRED, CANCELLED, LOST = 1, 2, 3
+"""Status of an answer that is none: the day was over, or somebody cancelled the batch, before the request was done, or the
+vendor has none of it."""
 
 
 class TooLarge(ModelError):
@@ -43,7 +44,7 @@ class ItemAnswer:
     """What came back for one request: an answer as a direct call gets it, or why there is none."""
 
     status: int
-    """HTTP's, or EXPIRED or CANCELLED."""
+    """HTTP's, or EXPIRED, CANCELLED or LOST."""
     body: str
 
 
@@ -118,8 +119,7 @@ class FoundBatch:
 class HasBatches(Protocol):
     """A model whose vendor has a batch API."""
 
-    @property
-    def batches(self) -> BatchService:
+    def batch_service(self) -> BatchService:
         """The API. Raises ModelError when the address cannot be called."""
 
     async def batch_body(self, request: Request) -> bytes:

@@ -54,6 +54,9 @@ class Request:
     """How the answer to `schema` is to be given; none leaves it to the model."""
     seed: int = 0
     """Derived from the study's seed and the draw by the runner; a model that samples uses it."""
+    shared: int = 0
+    """Characters at the head of the first user message that thousands of requests have in common: a vendor whose cache wants
+    to be told how far is told so. No part of the journal's key."""
     label: str = ""
     """Whom retries are counted for, such as an arm. Never sent, and no part of the journal's key."""
     about: str = ""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BATCH = "batch"
 """What `calls.bought` says of a reply that came in a batch."""
+HTTP = 100
+"""Status of an answer from which on it is one of HTTP's, and the vendor has tried the request."""
 BUILT, SUBMITTING, SUBMITTED, COLLECTED = "built", "submitting", "submitted", "collected"
 CANCELLED, FAILED, NOT_SUBMITTED, GIVEN_UP = "cancelled", "failed", "not submitted", "given up"
 WAITING = (SUBMITTING, SUBMITTED)
@@ -102,12 +104,13 @@ class BatchBook:
         """Note how far the vendor is."""
         self.writer.change("UPDATE batches SET done = ? WHERE batch = ?", (done, batch))
 
-    def collect(self, batch: str, state: str, answers: Mapping[str, ItemAnswer], ended: float) -> None:
+    def collect(self, batch: str, state: str, answers: Mapping[str, ItemAnswer], ended: float, note: str = "") -> None:
         """Keep all answers of a batch at once. Answers to keys that it has not are left out."""
         keep = f"UPDATE draws SET status = ?, body = ? WHERE key = ? AND batch = ? AND {cast_of('status')} = 0"
         rows = [(one.status, one.body, key, batch) for key, one in answers.items()]
-        sql = "UPDATE batches SET state = ?, ended = ?, done = ? WHERE batch = ?"
-        self.writer.change(sql, (state, ended, len(answers), batch), keep, rows)
+        sql = "UPDATE batches SET state = ?, ended = ?, done = ?, note = ? WHERE batch = ?"
+        done = sum(one.status >= HTTP for one in answers.values())
+        self.writer.change(sql, (state, ended, done, note, batch), keep, rows)
 
     def drop(self, batch: str, state: str, note: str, ended: float) -> None:
         """End a batch of which nothing comes (any more): its draws may be asked for anew."""
