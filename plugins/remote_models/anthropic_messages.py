@@ -190,7 +190,9 @@ def _messages(request: Request) -> list[dict[str, Any]]:
 
     What thousands of requests have in common is marked for the vendor's cache, which keeps nothing by itself.
     """
-    said: list[dict[str, Any]] = [{"role": one.role, "content": one.content} for one in request.messages if one.role != "system"]
+    said: list[dict[str, Any]] = [
+        {"role": one.role, "content": one.content} for one in request.messages if one.role != "system"
+    ]
     if not said or said[0]["role"] == "assistant":
         said.insert(0, {"role": "user", "content": "Please begin."})
     if request.shared >= WORTH_MARKING:

@@ -201,6 +201,4 @@ def _reply(answer: Any, request: Request) -> Reply:
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
     finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
     cached = min(tokens_in, tokens_of(getattr(usage, "cached_content_token_count", None), 0))
-    return Reply(
-        text, tokens_in, tokens_out, finish, served=served, thinking=thinking, cached=cached, thought=thought
-    )
+    return Reply(text, tokens_in, tokens_out, finish, served=served, thinking=thinking, cached=cached, thought=thought)

@@ -12,7 +12,7 @@ file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type
 
 @click.group()
 def journal() -> None:
-    """Pass on, check or shrink the journal: every reply that a run got.
+    """Pass on, check or shrink the journal, or see which batches wait: every reply that a run got.
 
     A study published with its journal can be rated and analysed again by anyone, without a key:
 
@@ -70,6 +70,35 @@ def check(run_folder: Path) -> None:
     if found := check_journal(folder):
         raise StageError("\n".join([f"{folder.journal}: damaged", *found]))
     click.echo(f"{folder.journal}: sound")
+
+
+@journal.command()
+@run_argument
+@click.option("--found", metavar="BATCH=ID", help="It is at the vendor, under this id: the next run collects it.")
+@click.option("--not-submitted", metavar="BATCH", help="It is not there: the next run asks for its draws anew.")
+@click.option("--give-up", metavar="BATCH", help="Ask for its draws anew, whatever the batch has cost.")
+def pending(run_folder: Path, found: str | None, not_submitted: str | None, give_up: str | None) -> None:
+    """Show the batches of RUN that wait at vendors, or say what became of one.
+
+    A run stops (exit 4) where nobody can tell whether a batch was submitted: look at the vendor's page of batches and say it
+    here. The same command of the run then goes on.
+    """
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.journal.pending import give_up as given_up
+    from cbtrun.journal.pending import pending_lines_of, say_found, say_not_submitted
+
+    folder = RunFolder(run_folder)
+    if found is not None:
+        batch, _, id_ = found.partition("=")
+        if not id_:
+            raise click.UsageError("--found takes BATCH=ID, the id as the vendor shows it")
+        click.echo(say_found(folder, batch, id_))
+    if not_submitted is not None:
+        click.echo(say_not_submitted(folder, not_submitted))
+    if give_up is not None:
+        click.echo(given_up(folder, give_up))
+    if (found, not_submitted, give_up) == (None, None, None):
+        click.echo("\n".join(pending_lines_of(folder)) or "no batch waits")
 
 
 @journal.command()

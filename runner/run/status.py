@@ -11,6 +11,7 @@ from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.journal import retries_in
+from cbtrun.journal.pending import pending_batches, pending_words
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
 from cbtrun.journal.trouble import told
@@ -42,6 +43,8 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     )
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
         yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
+    for batch, left in pending_batches(connection):
+        yield f"  {batch.stage:<28} {pending_words(batch, left, time.time())}"
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
