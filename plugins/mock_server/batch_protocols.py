@@ -109,6 +109,8 @@ class BatchDoor:
 
     async def _claude(self, path: str, request: web.Request) -> web.StreamResponse:
         if path == CLAUDE:
+            for one in self._shop.batches:  # time goes on while nothing but the list is looked at
+                await self._ended(one)
             return _page(self._shop, "anthropic", request.query.get("after_id"), request.query.get("limit"))
         batch = self._shop.named(path.removeprefix(f"{CLAUDE}/").removesuffix("/results"))
         if batch is None:

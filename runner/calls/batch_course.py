@@ -102,18 +102,22 @@ class BatchCourse:
             found = self.book.batch(batch)
         if found is None or found.state != SUBMITTED:
             return
+        try:
+            seen = await self._ended(found)
+            await self._take(found, seen)
+        finally:
+            self.note(batch, found.size, "")
+
+    async def _ended(self, batch: Batch) -> BatchSeen:
+        """Look at a batch again and again, until it has ended."""
         done = -1
-        while True:
-            seen = await self._looked(found)
-            if seen.standing != "working":
-                break
+        while (seen := await self._looked(batch)).standing == "working":
             if seen.done != done:
                 done = seen.done
-                self.book.seen(batch, done)
-            self.note(batch, done, f"{found.size:,} in a batch at {found.vendor}, {done:,} done")
+                self.book.seen(batch.batch, done)
+            self.note(batch.batch, done, f"{batch.size:,} in a batch at {batch.vendor}, {done:,} done")
             await self._pause(self.poll_seconds)
-        await self._take(found, seen)
-        self.note(batch, found.size, "")
+        return seen
 
     def _built(self, draws: Sequence[Gathered]) -> str:
         costs = [one.usd for one in draws]
