@@ -17,7 +17,7 @@ from cbtrun.calls.transport import Answer, Transport
 from cbtrun.contract.models import ChatMessage, Draw, Model, ModelContext, Reply, Request
 from cbtrun.documents.schema import with_defaults
 from cbtrun.journal.journal import Journal
-from cbtrun.journal.writer import JournalWriter
+from cbtrun.journal.writer import CallRow, JournalWriter
 from cbtrun.keys.secrets import KeyRing
 from cbtrun.plugins.mock_server.batches import BatchShop
 from cbtrun.plugins.mock_server.server import MockServer
@@ -65,7 +65,9 @@ def dying(deaths: Deaths) -> Iterator[None]:
         deaths.moment(f"after {sql[:30]}")
 
     def putting(self: JournalWriter, entry: Any) -> None:
-        if deaths.dead:
+        if isinstance(entry, CallRow):
+            deaths.moment("before a reply is kept")
+        elif deaths.dead:
             raise Killed
         put(self, entry)
 
