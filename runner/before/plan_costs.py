@@ -120,11 +120,12 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, registry: Registr
     tokens_out = round((kept.tokens_out if kept.calls else planned.tokens_out) / calls * left)
     tokens_out += 0 if kept.calls else left * thinking_room(block)
     prices: Prices | None = prices_of(block)
-    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if block.get("base_url") else None
     buying = _buying(stage, model.using, block, study, registry) if model else Buying()
+    waits = block.get("base_url") and not buying.batched
+    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if waits else None
     usd, other = _priced(prices, (tokens_in, tokens_out, left), buying)
     done = min(planned.calls, kept.calls)
-    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left))  # fmt: skip
+    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left if seconds is not None else 0, left))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,13 +169,16 @@ def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> fl
     return max(by_concurrency, by_requests, by_tokens)
 
 
-def _assumed(stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: Kept, left: int) -> tuple[str, ...]:
+def _assumed(
+    stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: Kept, waits: int, left: int
+) -> tuple[str, ...]:
+    """waits: calls that are made one by one, of those left."""
     found = []
     if kept.calls:
         found.append(
             f"{stage}: a call to {planned.model} goes on as the {kept.calls:,} in the journal did on average, and those are of this spec"
         )
-    elif block.get("base_url") and left:
+    elif waits:
         found.append(f"a call to {planned.model} takes {ASSUMED_SECONDS:g} s and its limits are the only ones")
     if (room := thinking_room(block)) and left and not kept.calls:
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,8 @@ def test_a_run_that_dies_at_any_moment_is_gone_on_with_and_pays_nothing_twice(tm
         folder.mkdir()
         shop, deaths = BatchShop(looks=2), Deaths(moment)
         with listening(shop_server(shop)) as server:
-            with dying(deaths):
-                try:
-                    run(folder, vendor, server, DRAWS)
-                except Killed:
-                    pass
+            with dying(deaths), suppress(Killed):
+                run(folder, vendor, server, DRAWS)
             if not deaths.dead:
                 break
             died.append(deaths.steps[-1] if deaths.steps else "at the start")

@@ -121,7 +121,7 @@ class Ran:
         return [*{str(one): one for one in self.replies if isinstance(one, BaseException)}.values()]
 
 
-def run(
+def run(  # noqa: PLR0913 - what a test may vary of one run
     folder: Path,
     vendor: str,
     server: MockServer,
