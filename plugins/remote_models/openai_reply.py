@@ -68,6 +68,7 @@ def read_reply(body: bytes, request: Request) -> Reply:
     if choice.get("error"):  # OpenRouter: the provider broke off
         _raise_error_inside(choice["error"], json.dumps({"error": choice["error"]}).encode())
     usage = content.get("usage") if isinstance(content.get("usage"), dict) else {}
+    apart = _apart(usage)
     return Reply(
         text=text,
         tokens_in=tokens_of(usage.get("prompt_tokens"), characters_in(request)),
@@ -75,7 +76,9 @@ def read_reply(body: bytes, request: Request) -> Reply:
         finish="content_filter" if refused else FINISH.get(finish, finish),
         usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
-        **_apart(usage),
+        cached=apart["cached"],
+        written=apart["written"],
+        thought=apart["thought"],
         fingerprint=" ".join(str(content[one]) for one in BUILD_FIELDS if content.get(one)),
         thinking=thinking or (f"({thought:,} tokens, not shown by the server)" if (thought := _thought(usage)) else ""),
     )

@@ -132,18 +132,16 @@ def test_a_batch_that_may_be_paid_for_ends_the_run_with_exit_4(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("moment", ["uploaded", "taken", "looked at", "ended"])
+@pytest.mark.parametrize("moment", ["taken", "ended"])
 def test_a_run_killed_by_sigkill_is_gone_on_with(study_project: Make, vendor: str, moment: str) -> None:
     project, shop = study_project(study(vendor)), BatchShop(looks=40)
     reached: dict[str, Callable[[], bool]] = {
-        "uploaded": lambda: bool(shop.files or shop.batches),
         "taken": lambda: bool(shop.batches),
-        "looked at": lambda: any(one.looks > 5 for one in shop.batches),
         "ended": lambda: any(one.ended for one in shop.batches),
     }
     with listening(shop_of_raters(shop)) as server:
         _killed(project.folder, environment(server), reached[moment])
-        outcome = _started(project.folder, environment(server)).communicate(timeout=60)[1]
+        outcome = _started(project.folder, environment(server)).communicate(timeout=300)[1]
         states = (project.folder / "runs/code/ratings/ctrs.jsonl").exists()
         assert states, outcome.decode()
     assert (len(shop.batches), set(shop.paid.values()), shop.twice) == (1, {1}, [])
@@ -159,4 +157,4 @@ def _killed(folder: Path, variables: Mapping[str, str], reached: Callable[[], bo
     while not reached() and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
