@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cbtrun.calls.server_terms import Prices, prices_of
+from cbtrun.contract.marks import batch_host
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
@@ -139,7 +140,7 @@ class Buying:
 
 
 def _buying(stage: str, using: str, block: Mapping[str, Any], study: StudyView, registry: Registry) -> Buying:
-    host = registry.schema("models", using).get("x-batches")
+    host = batch_host(registry.schema("models", using))
     if host is None or STAGES[stage.partition(".")[0]].turns:
         return Buying()
     wanted, own = wanted_of(block), urlsplit(str(block.get("base_url") or "")).hostname == host

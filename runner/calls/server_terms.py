@@ -154,7 +154,7 @@ def _number(default: float | None, description: str, **more: Any) -> Json:
 
 
 def _price(description: str) -> Json:
-    return {"type": "number", "minimum": 0, "description": description}
+    return {"type": "number", "minimum": 0, "maximum": 1_000_000, "description": description}
 
 
 TERMS_OPTIONS: Json = {
@@ -187,7 +187,9 @@ TERMS_OPTIONS: Json = {
                 "type": "boolean",
                 "description": "Whether stages without turns (personas, corpus, ratings) hand their calls in by the vendor's batch API: half the price, answers within a day. Left out, as the study's `limits` say, at the vendor's own address.",
             },
-            "batch_poll_seconds": _number(30.0, "How long between two looks at a batch.", minimum=0.001),
+            "batch_poll_seconds": _number(
+                30.0, "How long between two looks at a batch.", minimum=0.001, maximum=86_400
+            ),
             "faults_to_stop": {
                 "type": "integer",
                 "minimum": 1,
