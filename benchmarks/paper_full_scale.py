@@ -151,10 +151,10 @@ def measured(folder: Path, environment: dict[str, str], url: str) -> dict[str, A
     """Everything that the last line says."""
     study = load_study(folder / "study.yaml", registry=(registry := load_registry([folder / "stand_in_tune.py"])))
     run_folder = RunFolder(folder / "runs" / study.name)
-    planned = call_costs(plan_study(study, registry), study, RunFolder(folder / "nothing-yet"))
+    planned = call_costs(plan_study(study, registry), study, registry, RunFolder(folder / "nothing-yet"))
     total = sum(one.calls for one in planned)
     pilot = run(folder, environment, run_folder, more=[f"--set={key}={count}" for key, count in PILOT.items()])
-    after_pilot = planned_tokens(call_costs(plan_study(study, registry), study, run_folder), run_folder)
+    after_pilot = planned_tokens(call_costs(plan_study(study, registry), study, registry, run_folder), run_folder)
     runs = [run(folder, environment, run_folder, stop_at=round(share * total)) for share in KILLS]
     runs.append(run(folder, environment, run_folder))
     made = {(stage, model): sums for stage, model, *sums in journal_sums(run_folder)}

@@ -152,3 +152,7 @@ class RateLimited(ServerTrouble):
 
 class ServerFault(ServerTrouble):
     """The server failed: 5xx, timeout, dropped connection, half a body."""
+
+
+class NotSent(ServerFault):
+    """The server was not reached: for certain it has heard nothing."""

@@ -58,6 +58,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
         with Journal(folder.journal) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
+            journal.batches.discard_unsent()
             run = StagesAtWork(study, registry, folder, options, journal)
             run.same_study = says_the_same(lock.get("resolved"), study.document.value, study.data)
             for line in run.foreseen(stages):

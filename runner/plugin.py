@@ -13,6 +13,10 @@ from typing import Any
 HOMES: Mapping[str, str] = {
     # Hooks, and what they are given and give
     "cbtrun.contexts": "BlockContext Promise RunFacts StageContext StageNote",
+    "cbtrun.contract.batches": (
+        "BatchItem BatchSeen BatchService CANCELLED EXPIRED FoundBatch HasBatches ItemAnswer Standing "
+        "Submission SubmissionUnknown TooLarge"
+    ),
     "cbtrun.contract.check": "Check ServerContext ServerQuestion",
     "cbtrun.contract.exported": "ExportContext",
     "cbtrun.contract.extras": "lacking_packages",
@@ -26,8 +30,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
-        "AccessRefused CbtrunError ModelError Place PluginError Problem RateLimited Refusal ServerFault "
-        "ServerTrouble SpecError StageError StatisticsError StopRun WrongModel"
+        "AccessRefused CbtrunError ModelError NotSent Place PluginError Problem RateLimited Refusal "
+        "ServerFault ServerTrouble SpecError StageError StatisticsError StopRun WrongModel"
     ),
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (

@@ -67,6 +67,18 @@ from cbtrun.contexts import Promise as Promise
 from cbtrun.contexts import RunFacts as RunFacts
 from cbtrun.contexts import StageContext as StageContext
 from cbtrun.contexts import StageNote as StageNote
+from cbtrun.contract.batches import CANCELLED as CANCELLED
+from cbtrun.contract.batches import EXPIRED as EXPIRED
+from cbtrun.contract.batches import BatchItem as BatchItem
+from cbtrun.contract.batches import BatchSeen as BatchSeen
+from cbtrun.contract.batches import BatchService as BatchService
+from cbtrun.contract.batches import FoundBatch as FoundBatch
+from cbtrun.contract.batches import HasBatches as HasBatches
+from cbtrun.contract.batches import ItemAnswer as ItemAnswer
+from cbtrun.contract.batches import Standing as Standing
+from cbtrun.contract.batches import Submission as Submission
+from cbtrun.contract.batches import SubmissionUnknown as SubmissionUnknown
+from cbtrun.contract.batches import TooLarge as TooLarge
 from cbtrun.contract.check import Check as Check
 from cbtrun.contract.check import ServerContext as ServerContext
 from cbtrun.contract.check import ServerQuestion as ServerQuestion
@@ -142,6 +154,7 @@ from cbtrun.documents.yaml_source import read_yaml as read_yaml
 from cbtrun.errors import AccessRefused as AccessRefused
 from cbtrun.errors import CbtrunError as CbtrunError
 from cbtrun.errors import ModelError as ModelError
+from cbtrun.errors import NotSent as NotSent
 from cbtrun.errors import Place as Place
 from cbtrun.errors import PluginError as PluginError
 from cbtrun.errors import Problem as Problem

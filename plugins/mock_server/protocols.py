@@ -9,6 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from cbtrun.plugins.mock_server.prefix_cache import CacheUse
+
+NOT_CACHED = CacheUse()
 Body = Mapping[str, Any]
 """A request as the body of OpenAI's chat completions, whoever's protocol it came by."""
 Vendor = Literal["openai", "google", "anthropic"]
@@ -39,9 +42,14 @@ def read_body(vendor: Vendor, path: str, sent: Mapping[str, Any]) -> Body:
 
 
 def write_answer(
-    vendor: Vendor, body: Body, text: str, finish: Finish = "stop", usage: Mapping[str, Any] | None = None
+    vendor: Vendor,
+    body: Body,
+    text: str,
+    finish: Finish = "stop",
+    usage: Mapping[str, Any] | None = None,
+    cache: CacheUse = NOT_CACHED,
 ) -> dict[str, Any]:
-    """An answer as a vendor gives it; a call of the tool where the body asks for one. usage: replaces our own count."""
+    """An answer as a vendor gives it; a call of the tool where the body asks for one. usage: replaces our own count, in which `cache` is."""
     writers: Mapping[Vendor, Callable[..., dict[str, Any]]] = {
         "openai": _openai_answer,
         "google": _google_answer,
@@ -49,7 +57,21 @@ def write_answer(
     }
     words = sum(len(str(one["content"]).split()) for one in body["messages"])
     counted = {"prompt_tokens": words, "completion_tokens": len(text.split())}
+    usage = _counts(vendor, counted, cache) if usage is None and (cache.read or cache.written) else usage
     return writers[vendor](body, text, VENDOR_FINISH[vendor].get(finish, finish), counted, usage)
+
+
+def _counts(vendor: Vendor, counted: Mapping[str, int], cache: CacheUse) -> dict[str, Any]:
+    """A vendor's usage of a request that found something in its cache, or left something there."""
+    asked, said = counted["prompt_tokens"], counted["completion_tokens"]
+    if vendor == "openai":
+        details = {"prompt_tokens_details": {"cached_tokens": cache.read}}
+        return {**counted, "total_tokens": asked + said, **details}
+    if vendor == "google":
+        sums = {"promptTokenCount": asked, "candidatesTokenCount": said, "totalTokenCount": asked + said}
+        return {**sums, "cachedContentTokenCount": cache.read}
+    parts = {"cache_read_input_tokens": cache.read, "cache_creation_input_tokens": cache.written}
+    return {"input_tokens": asked - cache.read - cache.written, "output_tokens": said, **parts}
 
 
 def wanted_schema(body: Body) -> Mapping[str, Any] | None:
@@ -128,13 +150,29 @@ def _from_google(path: str, sent: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_claude(sent: Mapping[str, Any]) -> dict[str, Any]:
     system = [{"role": "system", "content": sent["system"]}] if sent.get("system") else []
-    body: dict[str, Any] = {"model": sent["model"], "messages": [*system, *sent["messages"]]}
+    said = [{**one, "content": _blocks(one["content"])} for one in sent["messages"]]
+    body: dict[str, Any] = {"model": sent["model"], "messages": [*system, *said]}
+    body["cache_mark"] = _mark([*system, *sent["messages"]])
     body["max_tokens"] = sent["max_tokens"]
     if schema := ((sent.get("output_config") or {}).get("format") or {}).get("schema"):
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     if tools := sent.get("tools"):
         body["tools"] = [_tool(tools[0]["input_schema"])]
     return body
+
+
+def _blocks(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def _mark(messages: list[Any]) -> int:
+    """Words up to the last mark of the cache; 0 for none."""
+    words = mark = 0
+    for one in messages:
+        for block in [{"text": one["content"]}] if isinstance(one["content"], str) else one["content"]:
+            words += len(block["text"].split())
+            mark = words if block.get("cache_control") else mark
+    return mark
 
 
 def _tool(schema: Any) -> dict[str, Any]:

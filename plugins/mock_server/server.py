@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import ModelError
 from cbtrun.plugins.mock_server.answers import default_answer
+from cbtrun.plugins.mock_server.batch_protocols import BatchDoor
+from cbtrun.plugins.mock_server.batches import BatchShop
 from cbtrun.plugins.mock_server.faults import MIB, TRANSIENT, Fault, fail, spoiled_answer
-from cbtrun.plugins.mock_server.protocols import Body, read_body, vendor_of, write_answer
+from cbtrun.plugins.mock_server.prefix_cache import CacheUse, PrefixCache
+from cbtrun.plugins.mock_server.protocols import Body, Vendor, read_body, vendor_of, write_answer
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["Answerer", "Fault", "MockServer", "default_answer"]
+__all__ = ["Answerer", "BatchShop", "Fault", "MockServer", "default_answer"]
 
 Answerer = Callable[[Body], str | Awaitable[str]]
 """What answers: a request as OpenAI's body -> words. A ModelError is told to the client as a refusal (422)."""
@@ -57,6 +60,8 @@ class MockServer:
     """The only key that its list of models takes; none takes any."""
     port: int = 0
     """To listen on; 0 takes a free one."""
+    shop: BatchShop = field(default_factory=BatchShop)
+    """Its batches."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     under_way: int = 0
@@ -69,6 +74,10 @@ class MockServer:
         self._runner: web.AppRunner | None = None
         self.answered: dict[str, list[int]] = {}
         """Digest of a body -> serial numbers of its answers."""
+        self.cache = PrefixCache()
+        self.cached: list[CacheUse] = []
+        """What each answer found in the cache of prompts."""
+        self._door = BatchDoor(self.shop, self._completed)
         self.met: Counter[str] = Counter()
         self.calls = 0
         self._serial = 0
@@ -95,7 +104,7 @@ class MockServer:
         app = web.Application(client_max_size=64 * MIB)
         app.router.add_get("/stats", self._stats)
         app.router.add_get("/calls", self._count)
-        app.router.add_get("/{path:.*}", self._models)
+        app.router.add_get("/{path:.*}", self._get)
         app.router.add_post("/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -120,6 +129,9 @@ class MockServer:
 
         return web.Response(text=str(self.calls))
 
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        return await self._door.answer(request, b"") or await self._models(request)
+
     async def _models(self, request: web.Request) -> web.Response:
         """The list of models in OpenAI's form, or one of them as Google and Anthropic give it."""
         from aiohttp import web
@@ -136,6 +148,8 @@ class MockServer:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
+        if (answer := await self._door.answer(request, raw)) is not None:
+            return answer
         self.calls += 1
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -166,7 +180,16 @@ class MockServer:
             text = await self._words(raw, body)
         except ModelError as error:
             return web.json_response({"error": {"message": str(error)}}, status=422)
-        return web.json_response(write_answer(vendor, body, text, usage=self.usage))
+        return web.json_response(self._written(vendor, body, text))
+
+    def _written(self, vendor: Vendor, body: Body, text: str) -> dict[str, Any]:
+        self.cached.append(self.cache.use(body))
+        return write_answer(vendor, body, text, usage=self.usage, cache=self.cached[-1])
+
+    async def _completed(self, vendor: Vendor, path: str, sent: Any) -> dict[str, Any]:
+        """The answer to a request of a batch."""
+        body = read_body(vendor, path, sent)
+        return self._written(vendor, body, await self._words(json.dumps(sent, sort_keys=True).encode(), body))
 
     def _named(self, call: int) -> Mapping[str, str]:
         """Model and fingerprint that the answer to a call states; its own name where nothing has changed yet."""

@@ -22,15 +22,16 @@ from cbtrun.plugin import (
     hookimpl,
     thinking_room,
 )
+from cbtrun.plugins.remote_models.anthropic_batches import AnthropicBatches
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
-from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, taped_body, taped_reply, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 from cbtrun.plugins.remote_models.vendor_thinking import claude_answers, claude_fields
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import BlockContext, Json, Problem, Secret
+    from cbtrun.plugin import BatchService, BlockContext, ItemAnswer, Json, Problem, Secret
 
 DEFAULT_URL = "https://api.anthropic.com"
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body", "thinking")
@@ -42,6 +43,8 @@ FINISH = {
     "refusal": "content_filter",
 }
 TOOL = "answer"
+WORTH_MARKING = 2_000
+"""Characters in common from which on they are marked: no model of the vendor caches fewer than a thousand tokens."""
 
 
 @hookimpl
@@ -116,6 +119,18 @@ class Claude:
         except Exception as error:  # whatever the SDK makes of an answer: it checks little of what it reads
             raise told_by_sdk(error) from None
 
+    def batch_service(self) -> BatchService:
+        """The vendor's batches at the same address."""
+        return AnthropicBatches(self._door)
+
+    async def batch_body(self, request: Request) -> bytes:
+        """The request as the SDK writes it for a direct call."""
+        return await taped_body(lambda: self.reply(request))
+
+    async def batch_reply(self, request: Request, answer: ItemAnswer) -> Reply:
+        """The reply in an answer of a batch, as the SDK reads that of a direct call."""
+        return await taped_reply(lambda: self.reply(request), answer)
+
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
@@ -170,11 +185,21 @@ def _answer_fields(request: Request) -> dict[str, Any]:
     return {}
 
 
-def _messages(request: Request) -> list[dict[str, str]]:
-    """The conversation: it has to begin with the user, who is asked to begin where nobody has spoken."""
-    said = [{"role": one.role, "content": one.content} for one in request.messages if one.role != "system"]
+def _messages(request: Request) -> list[dict[str, Any]]:
+    """The conversation: it has to begin with the user, who is asked to begin where nobody has spoken.
+
+    What thousands of requests have in common is marked for the vendor's cache, which keeps nothing by itself.
+    """
+    said: list[dict[str, Any]] = [
+        {"role": one.role, "content": one.content} for one in request.messages if one.role != "system"
+    ]
     if not said or said[0]["role"] == "assistant":
         said.insert(0, {"role": "user", "content": "Please begin."})
+    if request.shared >= WORTH_MARKING:
+        words = str(said[0]["content"])
+        head, rest = words[: request.shared], words[request.shared :]
+        marked = {"type": "text", "text": head, "cache_control": {"type": "ephemeral"}}
+        said[0]["content"] = [marked, {"type": "text", "text": rest}] if rest.strip() else [marked]
     return said
 
 
@@ -188,10 +213,13 @@ def _reply(message: Any, request: Request) -> Reply:
         _thought(block) for block in message.content if block.type in ("thinking", "redacted_thinking")
     )
     usage, cached = message.usage, ("cache_read_input_tokens", "cache_creation_input_tokens")
+    read, written = (tokens_of(getattr(usage, name, None), 0) for name in cached)
     tokens_in = tokens_of(getattr(usage, "input_tokens", None), characters_in(request))
     return Reply(
         text=text,
-        tokens_in=tokens_in + sum(tokens_of(getattr(usage, name, None), 0) for name in cached),
+        tokens_in=tokens_in + read + written,
+        cached=read,
+        written=written,
         tokens_out=tokens_of(getattr(usage, "output_tokens", None), len(text) + len(thinking)),
         finish=FINISH.get(str(message.stop_reason), str(message.stop_reason or "stop")),
         served=str(message.model),

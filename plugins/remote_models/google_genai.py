@@ -25,14 +25,15 @@ from cbtrun.plugin import (
     thinking_room,
 )
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
+from cbtrun.plugins.remote_models.google_batches import GoogleBatches
 from cbtrun.plugins.remote_models.openai_reply import characters_in, tokens_of
-from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, told_by_sdk
+from cbtrun.plugins.remote_models.sdk_client import PLACEHOLDER, client_options, taped_body, taped_reply, told_by_sdk
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.vendor_options import lacking_sdk, missing_extra, vendor_schema
 from cbtrun.plugins.remote_models.vendor_thinking import gemini_config
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import BlockContext, Json, Problem, Secret
+    from cbtrun.plugin import BatchService, BlockContext, ItemAnswer, Json, Problem, Secret
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "stop", "extra_body", "thinking")
@@ -105,6 +106,18 @@ class Gemini:
             return _reply(answer, request)
         except Exception as error:  # whatever the SDK makes of an answer
             raise told_by_sdk(error) from None
+
+    def batch_service(self) -> BatchService:
+        """The vendor's batches at the same address."""
+        return GoogleBatches(self._door)
+
+    async def batch_body(self, request: Request) -> bytes:
+        """The request as the SDK writes it for a direct call."""
+        return await taped_body(lambda: self.reply(request))
+
+    async def batch_reply(self, request: Request, answer: ItemAnswer) -> Reply:
+        """The reply in an answer of a batch, as the SDK reads that of a direct call."""
+        return await taped_reply(lambda: self.reply(request), answer)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -187,4 +200,5 @@ def _reply(answer: Any, request: Request) -> Reply:
     tokens_out = tokens_of(getattr(usage, "candidates_token_count", None), len(text)) + thought
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
     finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
-    return Reply(text, tokens_in, tokens_out, finish, served=served, thinking=thinking)
+    cached = min(tokens_in, tokens_of(getattr(usage, "cached_content_token_count", None), 0))
+    return Reply(text, tokens_in, tokens_out, finish, served=served, thinking=thinking, cached=cached, thought=thought)

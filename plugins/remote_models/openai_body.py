@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from cbtrun.plugin import Request, thinking_room
 
@@ -28,6 +30,8 @@ CHOSEN_HERE = frozenset(
 )
 """Fields that options or the request decide, and that `extra_body` may not."""
 TOOL = "answer"
+HAS_CACHE_KEYS = "api.openai.com"
+"""Takes `prompt_cache_key`: requests of one key are brought to machines that have what they begin with. Others may refuse it."""
 
 
 def request_body(request: Request, options: Mapping[str, Any], thinking: Mapping[str, Any]) -> bytes:
@@ -45,6 +49,9 @@ def request_body(request: Request, options: Mapping[str, Any], thinking: Mapping
         body["stop"] = stop
     if options["seed"]:
         body["seed"] = request.seed % 2**31  # llama.cpp reads 32 bits; 31 are safe everywhere
+    if request.shared and urlsplit(options["base_url"]).hostname == HAS_CACHE_KEYS:
+        head = next((one.content for one in request.messages if one.role == "user"), "")[: request.shared]
+        body["prompt_cache_key"] = hashlib.sha256(head.encode("utf-8", "replace")).hexdigest()[:32]
     if request.schema is not None:
         body |= _answer_fields(request, options)
     # ASCII only: a lone surrogate in a message has no UTF-8, its JSON escape passes.

@@ -24,6 +24,7 @@ from cbtrun.plugin import (
     hookimpl,
 )
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
+from cbtrun.plugins.remote_models.openai_batches import OpenAIBatches
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
 from cbtrun.plugins.remote_models.openai_reply import error_text, raise_refusal, read_reply
@@ -32,7 +33,7 @@ from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.thinking_fields import thinking_fields
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import BlockContext, Json, Secret
+    from cbtrun.plugin import BatchService, BlockContext, ItemAnswer, Json, Secret
 
 PATH = "/chat/completions"
 MINDS_ROLES = (400, 422, 500)
@@ -139,6 +140,21 @@ class ChatServer:
         self._shared[self._place] = shape
         said = error_text(refused.body)
         sys.stderr.write(f"note: {self._told} ({refused.status}: {said}): {TOLD[shape]}\n")
+
+    def batch_service(self) -> BatchService:
+        """OpenAI's batches at the same address."""
+        return OpenAIBatches(self._door, PATH)
+
+    async def batch_body(self, request: Request) -> bytes:
+        """The request as a direct call sends it, in the shape of messages that the server is known to take."""
+        _, messages = next(shapes(request.messages, self._shared.get(self._place, 0)))
+        return request_body(replace(request, messages=messages), self._door.options, self._thinking())
+
+    async def batch_reply(self, request: Request, answer: ItemAnswer) -> Reply:
+        """The reply in an answer of a batch."""
+        if answer.status != 200:
+            raise_refusal(ServerAnswer(answer.status, {}, answer.body.encode("utf-8", "replace")))
+        return read_reply(answer.body.encode("utf-8", "replace"), request)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cbtrun.plugin import TERMS_OPTIONS, Json
+from cbtrun.plugins.remote_models.openai_batches import OpenAIBatches
 from cbtrun.plugins.remote_models.thinking_fields import THINKING_FIELD
 from cbtrun.plugins.thinking.option import THINKING
 
@@ -12,6 +13,7 @@ SCHEMA: Json = {
     "required": ["base_url", "model"],
     "additionalProperties": False,
     "x-remote": True,
+    "x-batches": OpenAIBatches.own_host,
     "properties": {
         "base_url": {
             "type": "string",

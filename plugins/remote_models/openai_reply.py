@@ -68,6 +68,7 @@ def read_reply(body: bytes, request: Request) -> Reply:
     if choice.get("error"):  # OpenRouter: the provider broke off
         _raise_error_inside(choice["error"], json.dumps({"error": choice["error"]}).encode())
     usage = content.get("usage") if isinstance(content.get("usage"), dict) else {}
+    apart = _apart(usage)
     return Reply(
         text=text,
         tokens_in=tokens_of(usage.get("prompt_tokens"), characters_in(request)),
@@ -75,6 +76,9 @@ def read_reply(body: bytes, request: Request) -> Reply:
         finish="content_filter" if refused else FINISH.get(finish, finish),
         usd=bounded_cost(usage.get("cost")),
         served=str(content.get("model") or ""),
+        cached=apart["cached"],
+        written=apart["written"],
+        thought=apart["thought"],
         fingerprint=" ".join(str(content[one]) for one in BUILD_FIELDS if content.get(one)),
         thinking=thinking or (f"({thought:,} tokens, not shown by the server)" if (thought := _thought(usage)) else ""),
     )
@@ -205,6 +209,19 @@ def _thought(usage: Mapping[str, Any]) -> int:
     details = usage.get("completion_tokens_details")
     given = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
     return tokens_of(given, 0)
+
+
+def _apart(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Tokens with a price of their own, where the server counts them apart: from its cache, into it, of thinking.
+
+    OpenAI and most: in `prompt_tokens_details`; DeepSeek: `prompt_cache_hit_tokens`.
+    """
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    asked = tokens_of(usage.get("prompt_tokens"), 0)
+    cached = min(asked, tokens_of(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens")), 0))
+    written = min(asked - cached, tokens_of(details.get("cache_write_tokens"), 0))
+    return {"cached": cached, "written": written, "thought": _thought(usage)}
 
 
 def _thought_beside(usage: Mapping[str, Any]) -> int:

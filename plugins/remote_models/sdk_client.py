@@ -9,18 +9,57 @@ from __future__ import annotations
 
 import json
 import sys
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import CbtrunError, ServerFault, ServerTrouble
+from cbtrun.plugin import CbtrunError, ServerAnswer, ServerFault, ServerTrouble
 from cbtrun.plugins.remote_models.openai_reply import raise_refusal, read_json, short
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cbtrun.plugin import ItemAnswer, Reply
     from cbtrun.plugins.remote_models.server_door import ServerDoor
 
 PLACEHOLDER = "the-key-is-added-by-cbtrun"
 """What an SDK is given for a key."""
 HEADERS = ("accept", "anthropic-beta", "anthropic-version", "content-type", "user-agent", "x-goog-api-client")
 """Headers of an SDK that are sent on: no others, since an SDK takes further keys and cookies from the environment."""
+
+
+@dataclass
+class _Tape:
+    """What an SDK would send, taken down instead, and what it is told for an answer."""
+
+    answer: ServerAnswer
+    body: bytes = b""
+
+
+_tape: ContextVar[_Tape | None] = ContextVar("cbtrun_sdk_tape", default=None)
+
+
+async def taped_body(reply: Callable[[], Awaitable[Reply]]) -> bytes:
+    """The body of the request that `reply` would send by its SDK. Nothing is sent. Raises what it raises before it sends."""
+    tape = _Tape(ServerAnswer(200, {}, b"{}"))
+    token = _tape.set(tape)
+    try:
+        await reply()
+    except Exception:  # of the empty answer, mostly
+        if not tape.body:
+            raise
+    finally:
+        _tape.reset(token)
+    return tape.body
+
+
+async def taped_reply(reply: Callable[[], Awaitable[Reply]], answer: ItemAnswer) -> Reply:
+    """What `reply` makes of an answer that came by another way. Nothing is sent."""
+    token = _tape.set(_Tape(ServerAnswer(answer.status, {}, answer.body.encode("utf-8", "replace"))))
+    try:
+        return await reply()
+    finally:
+        _tape.reset(token)
 
 
 class SdkTransport:
@@ -32,6 +71,13 @@ class SdkTransport:
     async def handle_async_request(self, request: Any) -> Any:
         """The answer to a request of the SDK, when it is a 200 with JSON in it. Raises what `raise_refusal` raises."""
         httpx = sys.modules[type(request).__module__.partition(".")[0]]  # httpx, or the fork that the SDK stands on
+        if (tape := _tape.get()) is not None:
+            tape.body = await request.aread()
+            answer = tape.answer
+            if answer.status != 200:
+                raise_refusal(answer)
+            headers = {"Content-Type": "application/json"}
+            return httpx.Response(200, headers=headers, content=_readable(answer.body), request=request)
         headers = {name: value for name, value in request.headers.items() if name.lower() in HEADERS}
         answer = await self._door.transport.ask(request.method, str(request.url), headers, await request.aread())
         if answer.status != 200:

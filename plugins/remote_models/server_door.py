@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cbtrun.plugin import ModelContext, Secret
 
 
+BULK_SECONDS, BULK_MIB = 1800.0, 1024.0
+"""Longest and largest that the answers of one batch may be: 50,000 requests with 20 KiB each."""
+
+
 class ServerDoor:
     """The door of one model's block. Nothing is read, asked or opened before it is needed: an offline run needs none."""
 
@@ -21,6 +25,7 @@ class ServerDoor:
         self._keys, self._key_headers = context.keys, key_headers
         self._terms: ServerTerms | None = None
         self._transport: Transport | None = None
+        self._bulk: Transport | None = None
 
     @property
     def url(self) -> str:
@@ -49,8 +54,20 @@ class ServerDoor:
             )
         return self._transport
 
+    @property
+    def bulk(self) -> Transport:
+        """The same way for what is large: the requests and answers of a whole batch."""
+        if self._bulk is None:
+            one = self.transport
+            patience = Patience(BULK_SECONDS, one.patience.connect_seconds, BULK_MIB)
+            self._bulk = Transport(one.url, one.key_headers, patience, one.proxy, one.connections)
+        return self._bulk
+
     async def close(self) -> None:
         """Close the connections."""
+        if self._bulk is not None:
+            await self._bulk.close()
+            self._bulk = None
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

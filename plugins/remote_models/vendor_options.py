@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cbtrun.plugin import TERMS_OPTIONS, ModelError
 from cbtrun.plugins.remote_models.openai_options import SCHEMA as OPENAI
@@ -34,6 +35,7 @@ def vendor_schema(what: str, url: str, key: str, example: str) -> Json:
         "required": ["model"],
         "additionalProperties": False,
         "x-remote": True,
+        "x-batches": urlsplit(url).hostname,
         "properties": {
             "model": {"type": "string", "minLength": 1, "description": f"The model's name, {example}."},
             "base_url": {

@@ -37,7 +37,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
-    costs = call_costs(plans, study, folder)
+    costs = call_costs(plans, study, registry, folder)
     yield f"study '{study.name}' in {folder.path}"
     for stage_id, plan in plans.items():
         state = "done" if stage_id in finished else "to do"

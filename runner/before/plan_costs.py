@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cbtrun.calls.server_terms import Prices, prices_of
+from cbtrun.contract.marks import batch_host
+from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
+from cbtrun.run.batched import wanted_of
 from cbtrun.run.progress import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls
     from cbtrun.contract.study_view import StudyView
     from cbtrun.files.run_folder import RunFolder
+    from cbtrun.registry import Registry
 
 ASSUMED_SECONDS = 3.0
 """Of a call to a server, where the journal holds none."""
@@ -31,6 +36,14 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Other:
+    """What the calls would cost if they were bought the other way."""
+
+    usd: float
+    how: str
+
+
+@dataclass(frozen=True)
 class CallCost:
     """What one stage's calls to one model would still take."""
 
@@ -43,7 +56,11 @@ class CallCost:
     """Estimate for the calls left."""
     tokens_out: int
     usd: float | None
-    """None where the model has no prices."""
+    """As the study says that they are bought; none where the model has no prices."""
+    other: Other | None
+    """The other way to buy them, where there is one and it has a price."""
+    batched: bool
+    """Whether they are bought in batches."""
     seconds: float | None
     """None for a model in this process: nobody can say."""
     assumed: tuple[str, ...]
@@ -56,17 +73,23 @@ class CallCost:
         if self.tokens_in or self.tokens_out:
             parts.append(f"~{self.tokens_in:,} tokens in, ~{self.tokens_out:,} out")
         if self.usd is not None:
-            parts.append(f"~${self.usd:,.2f}")
-        if self.seconds is not None:
+            parts.append(f"~${self.usd:,.2f}{' in batches' if self.batched else ''}")
+        if self.other is not None:
+            parts.append(f"~${self.other.usd:,.2f} {self.other.how}")
+        if self.batched:
+            parts.append("answers within a day a batch")
+        elif self.seconds is not None:
             parts.append(f"~{duration(self.seconds)}")
         return ", ".join(parts)
 
 
-def call_costs(plans: Mapping[str, Plan | None], study: StudyView, folder: RunFolder) -> list[CallCost]:
+def call_costs(
+    plans: Mapping[str, Plan | None], study: StudyView, registry: Registry, folder: RunFolder
+) -> list[CallCost]:
     """The cost of every planned kind of call, in the order of the stages."""
     kept = _kept(folder)
     return [
-        _cost(stage, planned, study, kept.get((stage, planned.model), Kept()))
+        _cost(stage, planned, study, registry, kept.get((stage, planned.model), Kept()))
         for stage, plan in plans.items()
         for planned in (plan.calls if plan else ())
     ]
@@ -83,13 +106,13 @@ def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any]) -> Iterator[
         yield f"  ~${sum(priced):,.2f} for the models that have prices"
     if timed:
         yield f"  ~{duration(sum(timed))} waiting for servers"
-    if limits:
-        yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in limits.items()) + ", over all runs"
+    if bounds := {name: value for name, value in limits.items() if name != "batch"}:
+        yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in bounds.items()) + ", over all runs"
     for line in dict.fromkeys(line for one in costs for line in one.assumed):
         yield f"  assumed: {line}"
 
 
-def _cost(stage: str, planned: PlannedCalls, study: StudyView, kept: Kept) -> CallCost:
+def _cost(stage: str, planned: PlannedCalls, study: StudyView, registry: Registry, kept: Kept) -> CallCost:
     model = study.models.get(planned.model)
     block = model.options if model else {}  # of an adapter nobody knows a price
     left = max(0, planned.calls - kept.calls)
@@ -98,10 +121,44 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, kept: Kept) -> Ca
     tokens_out = round((kept.tokens_out if kept.calls else planned.tokens_out) / calls * left)
     tokens_out += 0 if kept.calls else left * thinking_room(block)
     prices: Prices | None = prices_of(block)
-    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if block.get("base_url") else None
-    usd = prices.cost(tokens_in, tokens_out) if prices else None
+    buying = _buying(stage, model.using, block, study, registry) if model else Buying()
+    waits = block.get("base_url") and not buying.batched
+    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if waits else None
+    usd, other = _priced(prices, (tokens_in, tokens_out, left), buying)
     done = min(planned.calls, kept.calls)
-    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, seconds, _assumed(stage, planned, block, kept, left))  # fmt: skip
+    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left if seconds is not None else 0, left))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Buying:
+    """How calls of one model in one stage can be bought."""
+
+    possible: bool = False
+    """In batches, too."""
+    batched: bool = False
+    """In batches, as the study says."""
+
+
+def _buying(stage: str, using: str, block: Mapping[str, Any], study: StudyView, registry: Registry) -> Buying:
+    host = batch_host(registry.schema("models", using))
+    if host is None or STAGES[stage.partition(".")[0]].turns:
+        return Buying()
+    wanted, own = wanted_of(block), urlsplit(str(block.get("base_url") or "")).hostname == host
+    batched = (own and study.limits.get("batch") is True) if wanted is None else wanted
+    return Buying(possible=own or batched, batched=batched)
+
+
+def _priced(prices: Prices | None, tokens: tuple[int, int, int], buying: Buying) -> tuple[float | None, Other | None]:
+    """US dollars as the calls are bought, and the other way. tokens: in, out, and how many calls."""
+    if prices is None:
+        return None, None
+    asked, said, calls = tokens
+    alone, together = (prices.cost(asked, said, batched=one, requests=calls) for one in (False, True))
+    if not buying.possible or not calls:
+        return alone, None
+    if buying.batched:
+        return together, Other(alone, "one by one")
+    return alone, Other(together, "in batches (limits: {batch: true})")
 
 
 def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> float:
@@ -113,19 +170,25 @@ def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> fl
     return max(by_concurrency, by_requests, by_tokens)
 
 
-def _assumed(stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: Kept, left: int) -> tuple[str, ...]:
+def _assumed(
+    stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: Kept, waits: int, left: int
+) -> tuple[str, ...]:
+    """waits: calls that are made one by one, of those left."""
     found = []
     if kept.calls:
         found.append(
             f"{stage}: a call to {planned.model} goes on as the {kept.calls:,} in the journal did on average, and those are of this spec"
         )
-    elif block.get("base_url") and left:
+    elif waits:
         found.append(f"a call to {planned.model} takes {ASSUMED_SECONDS:g} s and its limits are the only ones")
     if (room := thinking_room(block)) and left and not kept.calls:
         found.append(
             f"each reply of {planned.model} thinks for {room:,} tokens, the most of `thinking: {block['thinking']}`"
         )
-    if block.get("base_url") and not block.get("prices"):
+    listed = prices_of(block)
+    if listed is not None and listed.source and left:
+        found.append(f"prices of {planned.model} are those of {listed.source}; no token of it is in the vendor's cache")
+    if block.get("base_url") and listed is None:
         found.append(f"{planned.model} has no `prices`: its calls are left out of the dollars")
     return tuple(found)
 

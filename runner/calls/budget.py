@@ -50,12 +50,12 @@ class Budget:
     _under_way: int = 0
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
-    async def reserve(self, request: Request, terms: ServerTerms | None) -> Reserve:
-        """Set aside what a call may take; waits while calls under way may still leave enough.
+    async def reserve(self, request: Request, terms: ServerTerms | None, *, batched: bool = False) -> Reserve:
+        """Set aside what a call, or a request of a batch, may take; waits while calls under way may still leave enough.
 
         Raises StopRun when nothing is under way and the call may go over a limit.
         """
-        reserve = _estimate(request, terms)
+        reserve = estimate(request, terms, batched=batched)
         while fault := self._over(reserve):
             if not self._under_way:
                 raise StopRun(f"{fault}. Everything is kept: raise it and run the same command again")
@@ -66,6 +66,11 @@ class Budget:
         self._reserved_usd += reserve.usd
         self._reserved_tokens += reserve.tokens
         return reserve
+
+    def take_up(self) -> Reserve:
+        """Set nothing aside, for a call that was bought in an earlier run and is only waited for."""
+        self._under_way += 1
+        return Reserve()
 
     def settle(self, reserve: Reserve, reply: Reply | None, terms: ServerTerms | None = None) -> None:
         """Give back what was set aside and count what the call took; none for a call that failed."""
@@ -100,17 +105,17 @@ class Budget:
 
 def budget_of(limits_of_study: Mapping[str, Any], spent: Spent) -> Budget | None:
     """The study's budget by its `limits`, less what its runs have spent; none when it sets no limit."""
-    limits = BudgetLimits(**limits_of_study)
+    limits = BudgetLimits(**{name: value for name, value in limits_of_study.items() if name != "batch"})
     if limits == BudgetLimits():
         return None
     left = float("inf") if limits.hours is None else limits.hours * 3600 - spent.seconds
     return Budget(limits, spent.usd, spent.tokens, time.monotonic() + left)
 
 
-def _estimate(request: Request, terms: ServerTerms | None) -> Reserve:
+def estimate(request: Request, terms: ServerTerms | None, *, batched: bool = False) -> Reserve:
     """An upper bound for most texts: a token for three bytes, and the longest reply that is allowed."""
     tokens_in = sum(len(message.content.encode("utf-8", "replace")) // 3 + 8 for message in request.messages)
     tokens_out = request.max_tokens or (terms and terms.max_tokens) or UNBOUNDED_REPLY
     tokens_out += terms.thinking_tokens if terms else 0
     prices: Prices | None = terms.prices if terms else None
-    return Reserve(tokens_in + tokens_out, prices.cost(tokens_in, tokens_out) if prices else 0.0)
+    return Reserve(tokens_in + tokens_out, prices.cost(tokens_in, tokens_out, batched=batched) if prices else 0.0)

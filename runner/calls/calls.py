@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from cbtrun.calls.absent_model import AbsentModel, not_kept
+from cbtrun.calls.batched_calls import BatchedCalls
 from cbtrun.calls.breaker import Breaker, NotAsked
 from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
@@ -21,6 +22,8 @@ from cbtrun.calls.keys import call_key, messages_digest
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
 from cbtrun.calls.spoken import fresh, refuse_unspoken, refuse_withheld, spoken
+from cbtrun.calls.tally import Tally
+from cbtrun.contract.batches import HasBatches
 from cbtrun.contract.digests import derive_seed, digest
 from cbtrun.contract.models import ChatMessage, CountsTokens, EngineShare, HasCode, Model, Reply, Request
 from cbtrun.errors import (
@@ -41,35 +44,6 @@ LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
-
-
-@dataclass
-class Tally:
-    """What the calls of this process came to so far."""
-
-    made: int = 0
-    replayed: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    usd: float = 0.0
-    retries: Counter[str] = field(default_factory=Counter)
-    """Tries that failed and were made again, by the request's label."""
-
-    def add(self, other: Tally) -> None:
-        """Count another tally in."""
-        self.made += other.made
-        self.replayed += other.replayed
-        self.tokens_in += other.tokens_in
-        self.tokens_out += other.tokens_out
-        self.usd += other.usd
-        self.retries += other.retries
-
-    def count(self, reply: Reply) -> None:
-        """Count a call that was made."""
-        self.made += 1
-        self.tokens_in += reply.tokens_in
-        self.tokens_out += reply.tokens_out
-        self.usd += reply.usd or 0.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +72,8 @@ class CallDesk:
     """Model -> why what this stage says may not be sent to it, in words; none where it may."""
     replays: Callable[[str], bool] = lambda model: False  # noqa: ARG005 - every model may be asked
     """Whether a model is answered from the journal alone: only the code has changed since the stage was paid for."""
+    batched: Callable[[str, Model], bool] = lambda name, model: False  # noqa: ARG005 - calls are made one by one
+    """Whether a model's calls in this stage are to be handed in by batches."""
     before_asking: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing to look at, whatever the name
     """Looked at before a new call of a model: raises what ends the run when it may not be made."""
     answered: Callable[[str, Model, str], None] = lambda name, model, code: None  # noqa: ARG005 - nobody listens
@@ -105,6 +81,11 @@ class CallDesk:
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
+
+    @cached_property
+    def batches(self) -> BatchedCalls:
+        """Where draws that are bought in batches go."""
+        return BatchedCalls(self.journal, self.stage, self.tally, self.gates, self.budget, self.before_asking)
 
     async def reply(self, name: str, model: Model, identity: str, request: Request, code: str = "") -> Reply:
         """The kept reply, or the model's, committed before it is given.
@@ -141,6 +122,7 @@ class CallDesk:
     async def land(self) -> None:
         """Wait for the calls that nobody waits for any more, so that their replies are kept; send no new ones."""
         if self._flights:
+            self.batches.stop()  # what was handed in is in the journal, and may take a day
             await asyncio.wait([*self._flights.values()], timeout=LANDING_SECONDS)
 
     def _landed(self, key: str, flight: asyncio.Future[Reply]) -> None:
@@ -150,21 +132,21 @@ class CallDesk:
 
     async def _fly(self, asked: _Asked, model: Model, request: Request) -> Reply:
         name = asked.name
-        if self.replays(name):  # offline too: what was made stays, and nothing half takes its place
-            raise WouldAsk(f"model '{name}' would be asked anew")
-        if self.offline:
-            raise ModelError(not_kept(name, request.draw, weights=isinstance(model, AbsentModel)))
-        # The one place that every request leaves through: whatever a block or a plugin is called, it is held back here.
-        if why := self.withheld(name):
-            raise ConsentMissing([Problem(Place(self.stage), "", why)])
-        self.before_asking(name)
+        pending = self.journal.batches.where(asked.key) if isinstance(model, HasBatches) else None
+        if pending is None:
+            self._may_ask(name, model, request)
+        elif self.offline and not pending.answer.status:
+            raise ModelError(f"model '{name}': this call waits in batch {pending.batch} and the run is offline")
         # No model hears whose call it is.
         seeded = replace(request, seed=derive_seed(self.seed, asked.draw), label="", about="")
         fault = Fault(asked.key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
         try:
-            reply = await self._within_budget(model, seeded, fault)
-            refuse_withheld(reply, request, name)
+            if isinstance(model, HasBatches) and (pending is not None or self.batched(name, model)):
+                reply = await self.batches.reply(model, seeded, request, fault, asked.identity)
+            else:
+                reply = await self._within_budget(model, seeded, fault)
+                refuse_withheld(reply, request, name)
         except (StopRun, NotAsked):
             raise
         except CbtrunError as error:
@@ -177,6 +159,18 @@ class CallDesk:
         await self.journal.keep(call)
         self.tally.count(reply)
         return reply
+
+    def _may_ask(self, name: str, model: Model, request: Request) -> None:
+        """Raises what forbids a new call. The one place that every request leaves through: whatever a block or a plugin is
+        called, it is held back here.
+        """
+        if self.replays(name):  # offline too: what was made stays, and nothing half takes its place
+            raise WouldAsk(f"model '{name}' would be asked anew")
+        if self.offline:
+            raise ModelError(not_kept(name, request.draw, weights=isinstance(model, AbsentModel)))
+        if why := self.withheld(name):
+            raise ConsentMissing([Problem(Place(self.stage), "", why)])
+        self.before_asking(name)
 
     async def _within_budget(self, model: Model, request: Request, fault: Fault) -> Reply:
         terms = model.terms if isinstance(model, HasTerms) else None

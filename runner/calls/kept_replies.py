@@ -25,6 +25,10 @@ def keepable(reply: Reply) -> Reply:
         usd=bounded_cost(reply.usd),
         served=one_line(reply.served, LONGEST_NAME),
         thinking=speakable(reply.thinking),
+        cached=bounded_count(reply.cached),
+        written=bounded_count(reply.written),
+        thought=bounded_count(reply.thought),
+        bought=reply.bought,
         fingerprint=one_line(reply.fingerprint, LONGEST_NAME),
     )
     return reply if clean == reply else clean

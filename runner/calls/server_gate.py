@@ -13,11 +13,14 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cbtrun.calls.server_terms import ServerLimits, ServerTerms, strictest
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.models import Reply
 from cbtrun.errors import AccessRefused, ModelError, RateLimited, ServerFault, ServerTrouble, StopRun
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class ServerGate:
         self.limits = strictest(self.limits, limits)
         self._allowed = min(self._allowed, float(self.limits.concurrency))
 
-    async def call(self, ask: Callable[[], Awaitable[Reply]], on_retry: Callable[[ServerTrouble], None]) -> Reply:
-        """The reply, after as many tries as the limits allow. on_retry is told what each failed try met.
+    async def call(self, ask: Callable[[], Awaitable[T]], on_retry: Callable[[ServerTrouble], None]) -> T:
+        """The reply, or what else was asked for, after as many tries as the limits allow. on_retry is told what each failed try met.
 
         Raises ModelError when the tries are used up or asking again cannot help, StopRun when the server is down, puts
         us off for too long, or refuses everything.
@@ -195,10 +198,10 @@ class ServerGate:
         if not self._answered and self._refused_in_a_row >= self.limits.faults_to_stop:
             raise AccessRefused(f"{self.name} refused every call so far; last: {refusal}") from None
 
-    def _note_success(self, reply: Reply) -> None:
+    def _note_success(self, reply: object) -> None:
         self._answered += 1
         self._faults_in_a_row = self._refused_in_a_row = self._limited_in_a_row = 0
-        if self.limits.tokens_per_minute is not None:
+        if self.limits.tokens_per_minute is not None and isinstance(reply, Reply):
             tokens = reply.tokens_in + reply.tokens_out
             self._spent.append((self.clock.now(), tokens))
             self._spent_tokens += tokens

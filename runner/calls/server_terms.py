@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
+from cbtrun.calls.price_list import listed_prices
 from cbtrun.contract.models import Reply
 from cbtrun.contract.records import Json
 from cbtrun.contract.thinking_option import thinking_room
+
+HALF = 0.5
+"""What OpenAI, Anthropic and Google ask for a request in a batch, as a share of the price of one by itself."""
 
 
 @runtime_checkable
@@ -36,6 +40,10 @@ class ServerLimits:
     longest_wait_seconds: float = 60.0
     patience_seconds: float = 900.0
     """How long one call may be put off by 429 altogether."""
+    batch: bool | None = None
+    """Whether stages without turns hand their calls in by batches; none leaves it to the study."""
+    batch_poll_seconds: float = 30.0
+    """How long between two looks at a batch."""
     faults_to_stop: int = 20
     """Failures in a row, over all calls, after which the server may count as down."""
 
@@ -60,14 +68,39 @@ def _smaller(one: float | None, other: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Prices:
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens, and what is paid otherwise."""
 
     tokens_in: float
     tokens_out: float
+    cached: float | None = None
+    """Tokens in that the server had in its cache; none: as all others."""
+    written: float | None = None
+    """Tokens in that it put there; none: as all others."""
+    thinking: float | None = None
+    """Tokens of thinking, where they are counted apart; none: as all others that come out."""
+    request: float = 0.0
+    """US dollars for each request, whatever its length."""
+    batch: float = HALF
+    """Share of the tokens' price that a request in a batch costs."""
+    source: str = ""
+    """Where they stand, if not in the study."""
 
-    def cost(self, tokens_in: float, tokens_out: float) -> float:
-        """US dollars."""
-        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
+    def cost(self, tokens_in: float, tokens_out: float, *, batched: bool = False, requests: int = 1) -> float:
+        """US dollars for tokens of which none is known to be cached."""
+        return self._sum(tokens_in * self.tokens_in + tokens_out * self.tokens_out, batched, requests)
+
+    def cost_of(self, reply: Reply) -> float:
+        """US dollars for a reply."""
+        fresh = max(0, reply.tokens_in - reply.cached - reply.written)
+        said = max(0, reply.tokens_out - reply.thought)
+        millionths = fresh * self.tokens_in + said * self.tokens_out
+        millionths += reply.cached * (self.tokens_in if self.cached is None else self.cached)
+        millionths += reply.written * (self.tokens_in if self.written is None else self.written)
+        millionths += reply.thought * (self.tokens_out if self.thinking is None else self.thinking)
+        return self._sum(millionths, reply.bought == "batch", 1)
+
+    def _sum(self, millionths: float, batched: bool, requests: int) -> float:
+        return millionths / 1e6 * (self.batch if batched else 1.0) + self.request * requests
 
 
 @dataclass(frozen=True)
@@ -92,22 +125,36 @@ def terms_of(options: Mapping[str, Any], server: str) -> ServerTerms:
 
 
 def prices_of(options: Mapping[str, Any]) -> Prices | None:
-    """The prices in a model's block, or none."""
+    """The prices in a model's block, else those of its vendor's page as shipped; none where neither says."""
     prices = options.get("prices")
-    return Prices(prices["input"], prices["output"]) if prices else None
+    if not prices:
+        return listed_prices(options)
+    return Prices(
+        prices["input"],
+        prices["output"],
+        prices.get("cached_input"),
+        prices.get("cache_write"),
+        prices.get("thinking"),
+        prices.get("per_request", 0.0),
+        prices.get("batch", HALF),
+    )
 
 
 def priced(reply: Reply, prices: Prices | None) -> Reply:
     """The reply with its cost: as the provider reports it, or by the study's prices."""
     if reply.usd is not None or prices is None:
         return reply
-    return replace(reply, usd=prices.cost(reply.tokens_in, reply.tokens_out))
+    return replace(reply, usd=prices.cost_of(reply))
 
 
 def _number(default: float | None, description: str, **more: Any) -> Json:
     least: Json = {} if "minimum" in more else {"exclusiveMinimum": 0}
     bound: Json = {"type": "number", **least, "description": description, **more}
     return bound if default is None else {**bound, "default": default}
+
+
+def _price(description: str) -> Json:
+    return {"type": "number", "minimum": 0, "maximum": 1_000_000, "description": description}
 
 
 TERMS_OPTIONS: Json = {
@@ -136,6 +183,13 @@ TERMS_OPTIONS: Json = {
             ),
             "longest_wait_seconds": _number(60.0, "Longest wait between two tries.", minimum=0.001),
             "patience_seconds": _number(900.0, "How long 429 may put a call off before the run stops (exit 4)."),
+            "batch": {
+                "type": "boolean",
+                "description": "Whether stages without turns (personas, corpus, ratings) hand their calls in by the vendor's batch API: half the price, answers within a day. Left out, as the study's `limits` say, at the vendor's own address.",
+            },
+            "batch_poll_seconds": _number(
+                30.0, "How long between two looks at a batch.", minimum=0.001, maximum=86_400
+            ),
             "faults_to_stop": {
                 "type": "integer",
                 "minimum": 1,
@@ -148,10 +202,19 @@ TERMS_OPTIONS: Json = {
         "type": "object",
         "additionalProperties": False,
         "required": ["input", "output"],
-        "description": "US dollars for a million tokens. A cost that the provider reports with a reply wins.",
+        "description": "US dollars for a million tokens. A cost that the provider reports with a reply wins. Left out, those of the vendor's page as shipped, where the model stands there.",
         "properties": {
-            "input": {"type": "number", "minimum": 0, "description": "Of what is sent."},
-            "output": {"type": "number", "minimum": 0, "description": "Of what comes back."},
+            "input": _price("Of what is sent."),
+            "output": _price("Of what comes back."),
+            "cached_input": _price("Of what is sent and was in the server's cache; left out, as all that is sent."),
+            "cache_write": _price("Of what the server puts into its cache; left out, as all that is sent."),
+            "thinking": _price("Of thinking, where the server counts it apart; left out, as all that comes back."),
+            "per_request": {**_price("For each request, whatever its length, in US dollars."), "default": 0},
+            "batch": {
+                **_price("Share of these prices (not of `per_request`) that a request in a batch costs."),
+                "maximum": 1,
+                "default": HALF,
+            },
         },
     },
 }

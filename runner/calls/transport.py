@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cbtrun.calls.broken_answers import broken_words
-from cbtrun.errors import AccessRefused, ServerFault
+from cbtrun.errors import AccessRefused, NotSent, ServerFault
 from cbtrun.keys.addresses import server_of
 from cbtrun.keys.hiding import hide
 
@@ -87,6 +87,8 @@ class Transport:
             raise AccessRefused(f"no trusted connection: {hide(str(error))}. Nothing was sent") from None
         except aiohttp.ClientHttpProxyError as error:
             raise _refused_by_proxy(server_of(self.proxy or ""), error.status) from None
+        except aiohttp.ClientConnectorError as error:
+            raise NotSent(f"connection failed: {broken_words(error)}") from None
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise ServerFault(f"connection failed: {broken_words(error)}") from None
 

@@ -12,7 +12,7 @@ file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type
 
 @click.group()
 def journal() -> None:
-    """Pass on, check or shrink the journal: every reply that a run got.
+    """Pass on, check or shrink the journal, or see which batches wait: every reply that a run got.
 
     A study published with its journal can be rated and analysed again by anyone, without a key:
 
@@ -41,7 +41,8 @@ def export(run_folder: Path, file: Path) -> None:
     from cbtrun.journal.exchange import export_journal
 
     found = export_journal(RunFolder(run_folder), file)
-    click.echo(f"{file}: {found.calls:,} calls{_beside(found.models, found.adapters)}; {_size(file)}")
+    pending = f", {found.draws:,} draws in {found.batches:,} batches that wait" if found.batches else ""
+    click.echo(f"{file}: {found.calls:,} calls{pending}{_beside(found.models, found.adapters)}; {_size(file)}")
     if found.unreadable or found.gaps:
         click.echo(
             f"The journal is damaged: {found.unreadable:,} calls in it are no text, and {found.gaps:,} stretches of it cannot "
@@ -62,9 +63,9 @@ def import_(run_folder: Path, file: Path) -> None:
     from cbtrun.journal.exchange import import_journal
 
     found = import_journal(RunFolder(run_folder), file)
-    click.echo(
-        f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already{_beside(found.models, found.adapters)}"
-    )
+    pending = f"; {found.draws:,} draws wait in batches" if found.draws else ""
+    beside = _beside(found.models, found.adapters)
+    click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already{beside}{pending}")
 
 
 def _beside(models: int, adapters: int) -> str:
@@ -91,6 +92,35 @@ def check(run_folder: Path) -> None:
     if found := check_journal(folder):
         raise StageError("\n".join([f"{folder.journal}: damaged", *found]))
     click.echo(f"{folder.journal}: sound")
+
+
+@journal.command()
+@run_argument
+@click.option("--found", metavar="BATCH=ID", help="It is at the vendor, under this id: the next run collects it.")
+@click.option("--not-submitted", metavar="BATCH", help="It is not there: the next run asks for its draws anew.")
+@click.option("--give-up", metavar="BATCH", help="Ask for its draws anew, whatever the batch has cost.")
+def pending(run_folder: Path, found: str | None, not_submitted: str | None, give_up: str | None) -> None:
+    """Show the batches of RUN that wait at vendors, or say what became of one.
+
+    A run stops (exit 4) where nobody can tell whether a batch was submitted: look at the vendor's page of batches and say it
+    here. The same command of the run then goes on.
+    """
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.journal.pending import give_up as given_up
+    from cbtrun.journal.pending import pending_lines_of, say_found, say_not_submitted
+
+    folder = RunFolder(run_folder)
+    if found is not None:
+        batch, _, id_ = found.partition("=")
+        if not id_:
+            raise click.UsageError("--found takes BATCH=ID, the id as the vendor shows it")
+        click.echo(say_found(folder, batch, id_))
+    if not_submitted is not None:
+        click.echo(say_not_submitted(folder, not_submitted))
+    if give_up is not None:
+        click.echo(given_up(folder, give_up))
+    if (found, not_submitted, give_up) == (None, None, None):
+        click.echo("\n".join(pending_lines_of(folder)) or "no batch waits")
 
 
 @journal.command()

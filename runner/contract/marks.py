@@ -25,12 +25,14 @@ REHEARSAL = "x-rehearsal"
 """On anything: what is enough for a rehearsal."""
 REMOTE = "x-remote"
 """On a model's whole schema: it sends what it is told to another machine."""
+BATCHES = "x-batches"
+"""On a model's whole schema: its vendor has a batch API; the vendor's own host."""
 WEIGHTS = "x-weights"
 """On a model's whole schema: it loads the weights that its option `model` names, on this machine."""
 EMBEDDED = "x-embedded"
 """On a model's whole schema: it ships with cbtrun, and is a toy."""
 
-MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REHEARSAL, REMOTE, WEIGHTS, EMBEDDED)
+MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REHEARSAL, REMOTE, BATCHES, WEIGHTS, EMBEDDED)
 
 
 def names_of(schema: Schema) -> tuple[str, ...]:
@@ -70,6 +72,12 @@ def rehearsal_rule(schema: Schema) -> Mapping[str, Any] | None:
 def is_remote(schema: Schema) -> bool:
     """Whether a model with this schema sends what it is told to another machine."""
     return bool(schema.get(REMOTE))
+
+
+def batch_host(schema: Schema) -> str | None:
+    """The vendor's own host, where a model's vendor has a batch API."""
+    found = schema.get(BATCHES)
+    return found if isinstance(found, str) else None
 
 
 def loads_weights(schema: Schema) -> bool:

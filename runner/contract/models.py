@@ -54,6 +54,9 @@ class Request:
     """How the answer to `schema` is to be given; none leaves it to the model."""
     seed: int = 0
     """Derived from the study's seed and the draw by the runner; a model that samples uses it."""
+    shared: int = 0
+    """Characters at the head of the first user message that thousands of requests have in common: a vendor whose cache wants
+    to be told how far is told so. No part of the journal's key."""
     label: str = ""
     """Whom retries are counted for, such as an arm. Never sent, and no part of the journal's key."""
     about: str = ""
@@ -77,6 +80,14 @@ class Reply:
     thinking: str = ""
     """What it thought before it spoke, where that is shown: kept in the journal, heard by nobody, counted in `tokens_out`.
     Thinking that is marked in `text` need not be taken out by a plugin: that is done for all models in one place."""
+    cached: int = 0
+    """Tokens of `tokens_in` that the server had in its cache."""
+    written: int = 0
+    """Tokens of `tokens_in` that the server put into its cache, where it counts them apart."""
+    thought: int = 0
+    """Tokens of `tokens_out` that were thinking, where the server counts them apart."""
+    bought: str = ""
+    """How: `batch`, or empty for a call by itself."""
     fingerprint: str = ""
     """What the server states of the weights, settings or build that answered (`system_fingerprint`): with `served` it tells
     whether a model stayed the same while the study ran."""

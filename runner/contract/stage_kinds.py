@@ -27,6 +27,8 @@ class StageKind:
     """Its output in the run folder, with `{name}` where the block's name stands."""
     schema: str = ""
     """Schema of its records under schemas/, for those that people may write by hand or read elsewhere."""
+    turns: bool = False
+    """Whether a call waits for the answer to the one before it: such calls are not handed in by batches."""
     goes_on: bool = False
     """Whether it runs even if something that it reads has failed: other arms can be simulated, a report shows what there is."""
 
@@ -41,7 +43,9 @@ STAGES: Mapping[str, StageKind] = MappingProxyType(
             StageKind("personas", "make_personas", True, "persona set", Persona, "personas/{name}.jsonl", "persona"),
             StageKind("corpus", "make_corpus", True, "corpus", Transcript, "corpus/{name}.jsonl", "transcript"),
             StageKind("tune", "tune_model", True, "tune job", Adapter, "adapters/{name}/adapters.jsonl"),
-            StageKind("sessions", "run_sessions", False, "", Session, "sessions.jsonl", "session", goes_on=True),
+            StageKind(
+                "sessions", "run_sessions", False, "", Session, "sessions.jsonl", "session", turns=True, goes_on=True
+            ),
             StageKind("ratings", "rate_sessions", True, "rating set", Rating, "ratings/{name}.jsonl", "rating"),
             StageKind("analysis", "analyse", True, "analysis", Comparison, "analysis/{name}.jsonl"),
             StageKind("report", "write_report", False, goes_on=True),

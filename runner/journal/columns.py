@@ -6,9 +6,10 @@ must lift no budget.
 
 from __future__ import annotations
 
+COUNTED = ("cached", "written", "thought", "size", "done", "status")
 KINDS = {
-    **dict.fromkeys(("attempt", "tokens_in", "tokens_out", "units", "tries", "tokens"), "INTEGER"),
-    **dict.fromkeys(("usd", "seconds", "started", "last", "at"), "REAL"),
+    **dict.fromkeys(("attempt", "tokens_in", "tokens_out", "units", "tries", "tokens", *COUNTED), "INTEGER"),
+    **dict.fromkeys(("usd", "seconds", "started", "last", "at", "made", "sent", "ended"), "REAL"),
 }
 """Column -> what it holds; the others hold text."""
 MOST = 1e15

@@ -1,7 +1,7 @@
 """Journals between people: `cbtrun journal export`, `import`, `check` and `compact`.
 
 An export is packed JSON lines: a head, what the replies rest on (recorded.py), one line for each call sorted by stage, role,
-model and key, and a foot with their count and digest. Same calls, same bytes. It holds replies and what they were counted as:
+model and key, one for each batch that waits at a vendor and each of its draws, and a foot with their count and digest. Same calls, same bytes. It holds replies and what they were counted as:
 no key of a server, no header, no request, no weight.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -20,9 +21,10 @@ from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.columns import odd_values
-from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, NAMES, Beside, exported
+from cbtrun.journal.exported_file import EMPTY, FIELDS, FORMAT, NAMES, Beside, Waiting, exported, foot_of
 from cbtrun.journal.outcome_files import KeptFile, check_room, files_of, put_back
 from cbtrun.journal.packed_lines import write_packed
+from cbtrun.journal.pending_lines import Pending, add_batch, add_draw, leave_answered, pending_lines
 from cbtrun.journal.recorded import (
     MODEL_COLUMNS,
     OUTCOME_COLUMNS,
@@ -51,6 +53,10 @@ class Exported:
     """Models whose identity it holds, so that their calls are found where they cannot be opened."""
     adapters: int = 0
     """Tunings whose outcome it holds."""
+    batches: int = 0
+    """Batches that wait, or whose answers are not all among the calls yet."""
+    draws: int = 0
+    """Draws of those."""
     unreadable: int = 0
     """Calls of a damaged journal that are there, with bytes that are no text."""
     gaps: int = 0
@@ -66,6 +72,8 @@ class Imported:
     """Calls that the journal had already."""
     models: int = 0
     adapters: int = 0
+    draws: int = 0
+    """Draws that wait in batches."""
 
 
 def export_journal(folder: RunFolder, target: Path) -> Exported:
@@ -78,7 +86,7 @@ def export_journal(folder: RunFolder, target: Path) -> Exported:
             columns = ", ".join(columns_there(connection, FIELDS))
             rows = connection.execute(f"SELECT {columns} FROM calls ORDER BY {ORDER}")
             beside = [*models_in(connection), *_outcomes(folder, connection), *sizes_in(connection)]
-            return _write_export(target, rows, beside)
+            return _write_export(target, rows, beside, pending_lines(connection))
     except StageError as error:
         if not isinstance(error.__cause__, sqlite3.Error):
             raise
@@ -97,28 +105,31 @@ def _outcomes(folder: RunFolder, connection: sqlite3.Connection) -> Iterator[Kep
             yield from (outcome, *files)
 
 
-def _write_export(target: Path, rows: Iterable[Sequence[object]], beside: Sequence[Beside] = ()) -> Exported:
-    counted, total = hashlib.sha256(), 0
+def _write_export(
+    target: Path, rows: Iterable[Sequence[object]], beside: Sequence[Beside] = (), pending: Iterable[Pending] = ()
+) -> Exported:
+    counted, tables = hashlib.sha256(), Counter[str]()
 
-    def entries() -> Iterator[dict[str, object]]:
-        nonlocal total
-        yield from ({NAMES[type(one)]: asdict(one)} for one in beside)
+    def entries() -> Iterator[tuple[str, dict[str, object]]]:
+        yield from (("beside", {NAMES[type(one)]: asdict(one)}) for one in beside)
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
-            total += 1
-            yield {name: call[name] for name in FIELDS if name not in EMPTY or call[name]}
+            yield "calls", {name: call[name] for name in FIELDS if name not in EMPTY or call[name]}
+        yield from pending
 
     def lines() -> Iterator[bytes]:
         yield _line({"cbtrun_journal": FORMAT})
-        for entry in entries():
+        for table, entry in entries():
             line = _line(entry)
             counted.update(line)
+            tables[table] += 1
             yield line
-        yield _line({"calls": total, "sha256": counted.hexdigest()})
+        yield _line(foot_of(tables, counted.hexdigest()))
 
     write_packed(target, lines())
     models = {one.name for one in beside if isinstance(one, KeptModel)}
-    return Exported(total, len(models), sum(isinstance(one, KeptOutcome) for one in beside))
+    outcomes = sum(isinstance(one, KeptOutcome) for one in beside)
+    return Exported(tables["calls"], len(models), outcomes, tables["batches"], tables["draws"])
 
 
 def import_journal(folder: RunFolder, source: Path) -> Imported:
@@ -175,7 +186,7 @@ def compact_journal(folder: RunFolder) -> tuple[int, int]:
 
 def _add_all(connection: sqlite3.Connection, folder: RunFolder, source: Path) -> Imported:
     """Within one transaction; files are written last, and stand for nothing until it is committed."""
-    added = known = 0
+    added = known = draws = 0
     names, outcomes, files = set(), 0, list[KeptFile]()
     for number, entry in exported(source):
         if isinstance(entry, KeptModel):
@@ -188,13 +199,17 @@ def _add_all(connection: sqlite3.Connection, folder: RunFolder, source: Path) ->
             connection.execute(_insert("sizes", SIZE_COLUMNS), entry.row())
         elif isinstance(entry, KeptFile):
             files.append(entry)
+        elif isinstance(entry, Waiting) and entry.table == "batches":
+            add_batch(connection, entry.row)
+        elif isinstance(entry, Waiting):
+            draws += add_draw(connection, entry.row, f"{source}:{number}")
         elif _add(connection, entry, f"{source}:{number}"):
             added += 1
         else:
             known += 1
     check_room(folder, files)
     put_back(folder, files)
-    return Imported(added, known, len(names), outcomes)
+    return Imported(added, known, len(names), outcomes, draws - leave_answered(connection))
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:

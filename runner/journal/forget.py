@@ -51,5 +51,9 @@ def _remove(connection: sqlite3.Connection, ids: Collection[str], stages: Collec
     connection.execute(f"UPDATE faults SET error = '' WHERE {about} OR ({unknown})")
     untold = connection.execute(f"DELETE FROM calls WHERE {unknown}").rowcount
     theirs = connection.execute(f"DELETE FROM calls WHERE {about}").rowcount
+    # What waits at a vendor is not called back; whatever comes for them finds no draw and is kept nowhere.
+    read_by = "SELECT batch FROM batches WHERE stage IN (SELECT stage FROM temp.read_by)"
+    unasked = f"about IN (SELECT id FROM temp.theirs) OR (about = '' AND batch IN ({read_by}))"
+    theirs += connection.execute(f"DELETE FROM draws WHERE {unasked}").rowcount
     connection.execute("DELETE FROM about WHERE id IN (SELECT id FROM temp.theirs)")
     return Removed(theirs, untold)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from cbtrun.contract.models import Reply
+from cbtrun.journal.batch_book import BATCH, BatchBook
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.recorded import KeptModel, KeptOutcome, KeptSize, models_in, outcomes_in
 from cbtrun.journal.served import Served, served_in
@@ -23,6 +24,11 @@ from cbtrun.journal.writer import CallRow, Change, JournalWriter, Row
 
 __all__ = ["FORMAT", "Call", "Fault", "Journal", "StageMark", "Usage"]
 
+_REPLY = (
+    *("text", "tokens_in", "tokens_out", "finish", "usd", "served", "thinking"),
+    *("cached", "written", "thought", "bought", "fingerprint"),
+)
+"""Columns of a reply, by the names of its fields."""
 _MARK = ", ".join(map(cast_of, ("fingerprint", "output", "units", "code", "version")))
 
 
@@ -53,7 +59,8 @@ class Call:
         counts = (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.usd)
         asked = (self.key, self.stage, self.model, self.role, self.attempt)
         drawn_by = (reply.served, reply.thinking, reply.fingerprint, self.asked, self.arm, self.at)
-        return (*asked, *counts, self.seconds, *drawn_by)
+        parts = (reply.cached, reply.written, reply.thought, reply.bought)
+        return (*asked, *counts, self.seconds, *drawn_by, *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,10 @@ class Usage:
     tokens_out: int
     usd: float
     seconds: float
+    cached: int = 0
+    """Of `tokens_in`, tokens that servers had in their caches."""
+    batched: int = 0
+    """Calls that were bought in batches."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,8 @@ class Journal:
         self._path = path
         self._reader = connect(path)
         self._writer = JournalWriter(path)
+        self.batches = BatchBook(path, self._reader, self._writer)
+        """What was handed to vendors in batches and is not in `calls` yet."""
 
     def __enter__(self) -> Journal:
         return self
@@ -148,14 +161,21 @@ class Journal:
 
     def find(self, key: str) -> Reply | None:
         """The reply kept under a key, or none."""
-        names = ("text", "tokens_in", "tokens_out", "finish", "usd", "served", "thinking", "fingerprint")
-        rows = self._rows(f"SELECT {', '.join(map(cast_of, names))} FROM calls WHERE key = ?", key)
-        return Reply(*rows[0]) if rows else None
+        rows = self._rows(f"SELECT {', '.join(map(cast_of, _REPLY))} FROM calls WHERE key = ?", key)
+        return Reply(**dict(zip(_REPLY, rows[0], strict=True))) if rows else None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder that it lies in."""
+        return self._path.parent
 
     async def keep(self, call: Call) -> None:
-        """Commit a call to disk. Returns when it is safe. Raises StopRun when the disk refuses."""
+        """Commit a call to disk; one that came in a batch is pending no more. Returns when it is safe.
+
+        Raises StopRun when the disk refuses.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writer.put(CallRow(call.row(), done, call.about))
+        self._writer.put(CallRow(call.row(), done, call.about, call.reply.bought == BATCH))
         await done
 
     def keep_fault(self, fault: Fault) -> None:
@@ -223,7 +243,8 @@ class Journal:
         """Calls, tokens, cost and time by stage, model and role, sorted."""
         whose = ", ".join(map(cast_of, ("stage", "model", "role")))
         sums = ", ".join(map(sum_of, ("tokens_in", "tokens_out", "usd", "seconds")))
-        query = f"SELECT {whose}, count(*), {sums} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        more = f"{sum_of('cached')}, total({cast_of('bought')} = '{BATCH}')"
+        query = f"SELECT {whose}, count(*), {sums}, {more} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         return [Usage(*row) for row in self._rows(query)]
 
     def served(self) -> list[Served]:

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS calls (
     text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, finish TEXT NOT NULL, usd REAL,
     seconds REAL NOT NULL, served TEXT NOT NULL DEFAULT '', thinking TEXT NOT NULL DEFAULT '',
     fingerprint TEXT NOT NULL DEFAULT '', asked TEXT NOT NULL DEFAULT '', arm TEXT NOT NULL DEFAULT '',
-    at REAL NOT NULL DEFAULT 0
+    at REAL NOT NULL DEFAULT 0, cached INTEGER NOT NULL DEFAULT 0, written INTEGER NOT NULL DEFAULT 0,
+    thought INTEGER NOT NULL DEFAULT 0, bought TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS faults (
     key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, role TEXT NOT NULL, error TEXT NOT NULL,
@@ -40,6 +41,15 @@ CREATE TABLE IF NOT EXISTS outcomes (
     stage TEXT PRIMARY KEY, said TEXT NOT NULL, output TEXT NOT NULL, units INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sizes (prompt TEXT PRIMARY KEY, tokens INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (
+    batch TEXT PRIMARY KEY, vendor TEXT NOT NULL, server TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL,
+    asked TEXT NOT NULL, state TEXT NOT NULL, id TEXT NOT NULL, file TEXT NOT NULL, digest TEXT NOT NULL,
+    size INTEGER NOT NULL, done INTEGER NOT NULL, usd REAL, made REAL NOT NULL, sent REAL NOT NULL, ended REAL NOT NULL,
+    note TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS draws (
+    key TEXT PRIMARY KEY, batch TEXT NOT NULL, about TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
 """
 UPGRADES: Mapping[int, str] = {
     1: """ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT '';
@@ -53,10 +63,16 @@ UPGRADES: Mapping[int, str] = {
           ALTER TABLE calls ADD COLUMN arm TEXT NOT NULL DEFAULT '';
           ALTER TABLE calls ADD COLUMN at REAL NOT NULL DEFAULT 0;
           ALTER TABLE faults ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;""",
-    5: "",  # three tables more, which `TABLES` makes
+    # Besides, five tables more, which `TABLES` makes.
+    5: """ALTER TABLE calls ADD COLUMN cached INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE calls ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE calls ADD COLUMN thought INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE calls ADD COLUMN bought TEXT NOT NULL DEFAULT '';""",
 }
 """Format -> what makes it the next one."""
 EARLIER = (
+    *(",cachedintegernotnulldefault0", ",writtenintegernotnulldefault0"),
+    *(",thoughtintegernotnulldefault0", ",boughttextnotnulldefault''"),
     *(",fingerprinttextnotnulldefault''", ",askedtextnotnulldefault''"),
     *(",armtextnotnulldefault''", ",atrealnotnulldefault0"),
     *(",triesintegernotnulldefault1", ",thinkingtextnotnulldefault''"),
@@ -64,7 +80,7 @@ EARLIER = (
     *(",codetextnotnulldefault''", ",versiontextnotnulldefault''"),
 )
 """Columns that earlier formats lack, as `_bare` writes them; those of later formats first."""
-EMPTY, LACKING = "''", {"at": "0"}
+EMPTY, LACKING = "''", dict.fromkeys(("at", "cached", "written", "thought"), "0")
 """What stands for a column of `calls` that a file of an earlier format lacks."""
 
 

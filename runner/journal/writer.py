@@ -17,7 +17,7 @@ from cbtrun.errors import StopRun
 from cbtrun.journal.tables import connect
 
 Row = tuple[str | int | float | None, ...]
-CALL_COLUMNS = 17
+CALL_COLUMNS = 21
 CHUNKS = (64, 8, 1)
 """Rows of one INSERT. After each step SQLite's thread has to win the interpreter back from a busy event loop: one
 statement for many rows commits a batch in a fraction of the time that a statement for each row takes."""
@@ -35,6 +35,8 @@ class CallRow:
     done: asyncio.Future[None]
     about: str = ""
     """Whose words it holds; empty where nobody's."""
+    pending: bool = False
+    """Whether it came in a batch: its draw waits no more."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Change:
     row: Row
     done: Future[None] | None = None
     """None when nobody waits for it."""
+    rows: Sequence[Row] = ()
+    """What `also` is done with, row by row, in the same commit."""
+    also: str = ""
 
 
 class Unwritable(StopRun):
@@ -71,10 +76,13 @@ class JournalWriter:
         if self._ended is not None:
             self._refuse_what_waits(self._ended)
 
-    def change(self, sql: str, row: Row) -> None:
-        """Commit a change. Returns when it is on the disk. Raises StopRun when the disk refuses."""
+    def change(self, sql: str, row: Row, also: str = "", rows: Sequence[Row] = ()) -> None:
+        """Commit a change, and what is to be done `also` with many rows. Returns when it is on the disk.
+
+        Raises StopRun when the disk refuses.
+        """
         done: Future[None] = Future()
-        self.put(Change(sql, row, done))
+        self.put(Change(sql, row, done, rows, also))
         done.result()
 
     def start_run(self) -> None:
@@ -149,9 +157,13 @@ class JournalWriter:
                     (entry.row[0], entry.about) for entry in batch if isinstance(entry, CallRow) and entry.about
                 ]:
                     connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about)
+                if came := [(entry.row[0],) for entry in batch if isinstance(entry, CallRow) and entry.pending]:
+                    connection.executemany("DELETE FROM draws WHERE key = ?", came)
                 for entry in batch:
                     if isinstance(entry, Change):
                         connection.execute(entry.sql, entry.row)
+                        if entry.also:
+                            connection.executemany(entry.also, entry.rows)
                 if self._run is not None:
                     connection.execute("UPDATE runs SET last = ? WHERE started = ?", (time.time(), self._run))
         except (UnicodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as refused:

@@ -126,7 +126,8 @@ def rating_request(brief: Brief, window: Window, draw: Draw) -> Request:
     """The request to rate the shown turns. The response schema is added by whoever asks."""
     values = {"brief": brief.rubric, "window": window, "lines": [turn.line for turn in window.turns]}
     user = _rendered("rater-user.j2", {**values, "items": ", ".join(brief.items)})
-    return Request(messages=(ChatMessage("system", brief.system), ChatMessage("user", user)), draw=draw)
+    messages = (ChatMessage("system", brief.system), ChatMessage("user", user))
+    return Request(messages, draw, shared=len(brief.rubric) if user.startswith(brief.rubric) else 0)
 
 
 def answer_shape(items: Sequence[Item]) -> str:

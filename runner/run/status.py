@@ -9,8 +9,10 @@ from contextlib import closing
 
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.batch_book import BATCH
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
 from cbtrun.journal.journal import retries_in
+from cbtrun.journal.pending import pending_batches, pending_words
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
 from cbtrun.journal.trouble import told
@@ -42,6 +44,10 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     )
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
         yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
+    if has_column(connection, "calls", "bought"):
+        yield from _bought_lines(connection)
+    for batch, left in pending_batches(connection):
+        yield f"  {batch.stage:<28} {pending_words(batch, left, time.time())}"
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
@@ -58,6 +64,19 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     if since is not None:
         ago = max(0.0, time.time() - min(max(since, 0.0), LAST_MOMENT))
         yield f"  at work for {duration(min(seconds, LAST_MOMENT))} in all; last reply {duration(ago)} ago"
+
+
+def _bought_lines(connection: sqlite3.Connection) -> Iterator[str]:
+    """How many calls came in batches, and how much of what was sent servers had in their caches; nothing where neither."""
+    named = ", ".join(map(cast_of, ("stage", "model")))
+    sums = f"total({cast_of('bought')} = '{BATCH}'), {sum_of('cached')}, {sum_of('tokens_in')}"
+    for stage, model, batched, cached, sent in connection.execute(
+        f"SELECT {named}, {sums} FROM calls GROUP BY 1, 2 ORDER BY 1, 2"
+    ):
+        parts = [f"{batched:,.0f} calls in batches"] if batched else []
+        parts += [f"{cached / sent:.0%} of the tokens in from caches"] if cached and sent else []
+        if parts:
+            yield f"  {stage:<28} {model}: {', '.join(parts)}"
 
 
 def _last_refusal(connection: sqlite3.Connection, for_good: str) -> str:

@@ -29,6 +29,7 @@ from cbtrun.results.left_out import left_out
 from cbtrun.results.nothing_scored import nothing_scored
 from cbtrun.results.parts import Parts
 from cbtrun.results.records import results_bytes
+from cbtrun.run.batched import by_batch, units_at_once
 from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
@@ -343,6 +344,7 @@ class StagesAtWork:
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         desk.before_asking = self._before_asking
+        desk.batched = lambda name, model: by_batch(self.study, stage, name, model)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
         if wanted.what == "replay" and self.options.offline:
@@ -361,7 +363,7 @@ class StagesAtWork:
             inputs=self.inputs,
             models=self._models(stage, desk, wanted),
             tell=self._teller(stage, tally),
-            concurrency=self.options.concurrency,
+            concurrency=units_at_once(self.study, stage, self.options.concurrency),
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
             facts=self._facts() if reports else RunFacts(),
         )
@@ -454,6 +456,7 @@ class StagesAtWork:
 
 def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
     tokens = tally.tokens_in + tally.tokens_out
+    detail = "; ".join(part for part in (detail, *tally.waits.values()) if part)
     return StageNote(
         stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()
     )

@@ -173,8 +173,8 @@ def test_nothing_below_zero_lifts_a_budget(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     odd = [("b", -1000, -5.0), ("c", 2**62, None), ("d", 2**62, float("nan"))]
     for key, tokens, usd in odd:
-        row = (key, "s", "m", "r", 1, "", tokens, 0, "stop", usd, 0.0, "", "", "", "", "", 0.0)
-        connection.execute(f"INSERT INTO calls VALUES ({','.join('?' * 17)})", row)
+        row = (key, "s", "m", "r", 1, "", tokens, 0, "stop", usd, 0.0, "", "", "", "", "", 0.0, 0, 0, 0, "")
+        connection.execute(f"INSERT INTO calls VALUES ({','.join('?' * 21)})", row)
     connection.commit()
     connection.close()
     with Journal(path) as journal:

@@ -173,8 +173,10 @@ def test_thinking_goes_with_an_export_and_a_journal_of_an_earlier_format_has_non
 
     with sqlite3.connect(old.journal) as connection:
         later = "".join(
-            f"ALTER TABLE calls DROP COLUMN {one};" for one in ("at", "arm", "asked", "fingerprint", "thinking")
+            f"ALTER TABLE calls DROP COLUMN {one};"
+            for one in ("bought", "thought", "written", "cached", "at", "arm", "asked", "fingerprint", "thinking")
         )
+        later += "DROP TABLE batches; DROP TABLE draws;"
         connection.executescript(f"{later} ALTER TABLE faults DROP COLUMN tries; PRAGMA user_version=3;")
     connection.close()
     export_journal(old, tmp_path / "old.gz")

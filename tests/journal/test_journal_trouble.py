@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> RunFolder:
     connection = connect(tmp_path / "journal.sqlite")
     with connection:
         connection.executemany(
-            "INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'','','',0)", map(a_call, range(CALLS))
+            "INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'','','',0,0,0,0,'')", map(a_call, range(CALLS))
         )
     connection.close()
     return RunFolder(tmp_path)

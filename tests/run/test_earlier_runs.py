@@ -73,7 +73,8 @@ def _said_before(err: str, planned: str) -> None:
     why = r"it was made by (an earlier version than \S+|other code \(cbtrun \S+, \w{8}; now \S+, \w{8}\))$"
     again = r"^ratings\.ctrs will be done again from kept replies, without a new call: "
     assert re.search(again + why, said, re.MULTILINE)
-    assert re.search(rf"^analysis\.main will be done again: {why}", said, re.MULTILINE)
+    # Code of the version before may decide an analysis as today's does.
+    assert re.search(rf"^analysis\.main will be done again(: {why}| if ratings\.ctrs comes out)", said, re.MULTILINE)
     assert "will be" not in done
     assert {line for line in said.splitlines() if " will be " in line} <= {
         line.strip() for line in planned.splitlines()
