@@ -137,9 +137,10 @@ def _convert(path: Path, head: Head, folder: Path) -> None:
 @contextmanager
 def _without_bars() -> Iterator[None]:
     """No progress bars of transformers: the runner shows its own."""
-    from transformers import modeling_gguf_pytorch_utils as reading
+    import transformers.modeling_gguf_pytorch_utils
     from transformers.utils import logging
 
+    reading: Any = transformers.modeling_gguf_pytorch_utils
     bars, shown = reading.tqdm, logging.is_progress_bar_enabled()
     reading.tqdm = partial(bars, disable=True)
     logging.disable_progress_bar()
@@ -171,15 +172,15 @@ def _write(path: Path, head: Head, part: Path) -> None:
         )
     if size > MORE_THAN_FILE * head.weights:
         raise ModelError(f"{path}: its settings are of a model with {size:,} weights, and {head.weights:,} are in it")
-    read, told = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         str(path.parent), **place, dtype=torch.bfloat16, output_loading_info=True
     )
+    read, told = loaded
     if lost := sorted(told["missing_keys"]):
         raise ModelError(f"{path}: these weights of the model are not in it: {', '.join(lost[:5])}")
     if hasattr(read.config, "quantization_config"):
-        del (
-            read.config.quantization_config
-        )  # what was dequantised still says that it is quantised, and is not saved then
+        # What was dequantised still says that it is quantised, and would not be saved.
+        del read.config.quantization_config
     plain = type(read)(read.config).to(torch.bfloat16)
     plain.load_state_dict(read.state_dict())
     plain.tie_weights()

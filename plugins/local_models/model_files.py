@@ -58,9 +58,9 @@ def find_model(model: str, revision: str | None = None, *, weights: bool = True)
     weights: whether a folder must hold some; for random ones its settings are enough.
     """
     if is_gguf(model):
-        folder, content = converted(model, revision)
-        check_model_folder(folder)
-        return ModelFiles(str(folder.resolve()), None, content, "local")
+        made, content = converted(model, revision)
+        check_model_folder(made)
+        return ModelFiles(str(made.resolve()), None, content, "local")
     folder = model_folder(model)
     if folder is None:
         return ModelFiles(model, revision, None, model)

@@ -102,7 +102,8 @@ def _outcomes(folder: RunFolder, connection: sqlite3.Connection) -> Iterator[Kep
         block, _, name = outcome.stage.partition(".")
         files = list(files_of(folder, outcome, STAGES[block].output.format(name=name))) if block in STAGES else []
         if files:
-            yield from (outcome, *files)
+            yield outcome
+            yield from files
 
 
 def _write_export(
@@ -111,7 +112,8 @@ def _write_export(
     counted, tables = hashlib.sha256(), Counter[str]()
 
     def entries() -> Iterator[tuple[str, dict[str, object]]]:
-        yield from (("beside", {NAMES[type(one)]: asdict(one)}) for one in beside)
+        for one in beside:
+            yield "beside", {NAMES[type(one)]: asdict(one)}
         for row in rows:
             call = dict(zip(FIELDS, row, strict=True))
             yield "calls", {name: call[name] for name in FIELDS if name not in EMPTY or call[name]}

@@ -30,7 +30,7 @@ class Difference:
         """How far two numbers are apart; none for anything else."""
         if not _is_number(self.first) or not _is_number(self.second):
             return None
-        return abs(self.first - self.second)
+        return abs(float(self.first) - float(self.second))
 
     @property
     def counts(self) -> bool:
