@@ -86,8 +86,9 @@ def refuse_unspoken(reply: Reply, request: Request, model: str) -> None:
     if not reply.thinking or reply.text.strip() or not (reply.finish == "length" or spent_all):
         return
     role, bound = request.draw.role, f" (now {request.max_tokens:,})" if request.max_tokens else ""
+    spent_on = "blanks, or on thinking that its server does not show" if reply.thinking == HIDDEN else "thinking"
     raise NotSpokenError(
-        f"model '{model}' spent its whole reply as {role} on thinking ({reply.tokens_out:,} tokens, finish_reason: "
+        f"model '{model}' spent its whole reply as {role} on {spent_on} ({reply.tokens_out:,} tokens, finish_reason: "
         f"{reply.finish}) and said nothing; raise {_bound_of(role)}{bound}, or have it think less (`thinking:`)",
         reply,
     )
