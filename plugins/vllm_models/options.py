@@ -50,6 +50,7 @@ SCHEMA: Json = {
     "required": ["model"],
     "additionalProperties": False,
     "x-weights": True,
+    "x-gpu": True,
     "properties": {
         "model": {
             "type": "string",

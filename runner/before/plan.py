@@ -32,7 +32,7 @@ def plan_study(study: Study, registry: Registry) -> dict[str, Plan | None]:
 def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[str]:
     """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
     from cbtrun.before.doctor.this_machine import disk_words
-    from cbtrun.before.gpu_hours import gpu_lines
+    from cbtrun.before.hours import machine_lines
     from cbtrun.before.plan_costs import call_costs, sum_lines
 
     plans = plan_study(study, registry)
@@ -47,7 +47,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
                 yield f"    {cost.model:<26} {cost.words()}"
     yield from (f"  {line}" for line in done_again(study, registry, folder))
     yield from sum_lines(costs, study.limits)
-    yield from (f"  {line}" for line in gpu_lines(study, registry, plans))
+    yield from (f"  {line}" for line in machine_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
         yield f"  {line}"

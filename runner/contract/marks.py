@@ -29,10 +29,12 @@ BATCHES = "x-batches"
 """On a model's whole schema: its vendor has a batch API; the vendor's own host."""
 WEIGHTS = "x-weights"
 """On a model's whole schema: it loads the weights that its option `model` names, on this machine."""
+GPU = "x-gpu"
+"""On a model's whole schema: it runs on a GPU alone."""
 EMBEDDED = "x-embedded"
 """On a model's whole schema: it ships with cbtrun, and is a toy."""
 
-MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REHEARSAL, REMOTE, BATCHES, WEIGHTS, EMBEDDED)
+MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REHEARSAL, REMOTE, BATCHES, WEIGHTS, GPU, EMBEDDED)
 
 
 def names_of(schema: Schema) -> tuple[str, ...]:
@@ -83,6 +85,11 @@ def batch_host(schema: Schema) -> str | None:
 def loads_weights(schema: Schema) -> bool:
     """Whether a model with this schema loads weights on this machine."""
     return bool(schema.get(WEIGHTS))
+
+
+def needs_gpu(schema: Schema) -> bool:
+    """Whether a model with this schema runs on a GPU alone."""
+    return bool(schema.get(GPU))
 
 
 def is_embedded(schema: Schema) -> bool:

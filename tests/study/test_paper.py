@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbtrun.before.gpu_hours import gpu_lines, gpu_speeds
+from cbtrun.before.hours import machine_lines, speeds_of_machines
 from cbtrun.before.plan import plan_study
 from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.registry import Registry, load_registry
@@ -46,14 +46,26 @@ def test_calls_are_planned_one_by_one(paper: Study, registry: Registry) -> None:
 
 def test_a_plan_says_gpu_hours_by_the_measured_speeds(paper: Study, registry: Registry) -> None:
     plans = plan_study(paper, registry)
-    lines = list(gpu_lines(paper, registry, plans))
-    assert [line.split()[4].rstrip(":") for line in lines] == [*gpu_speeds()]
+    lines = list(machine_lines(paper, registry, plans))
+    assert [line.split()[4].rstrip(":") for line in lines] == [name for name in speeds_of_machines() if name != "CPU"]
     corpus = plans["corpus.cbt"]
     assert corpus is not None
     tokens = 3 * corpus.calls[0].tokens_out * (7 + 7 + 8) / 8
-    hours = tokens / gpu_speeds()["H100"]["training_tokens_per_second"] / 3600
-    assert f"{hours:.1f} tuning" in lines[0]
-    assert list(gpu_lines(load_study(SPECS / "safety.yaml", registry=registry), registry, {})) == []
+    speeds = speeds_of_machines()["H100"]
+    start, more, _ = speeds["seconds_to_start"]
+    hours = (tokens / speeds["training_tokens_per_second"] + start + 2 * more) / 3600
+    assert f"{round(hours * 60)} minutes tuning" in lines[0]
+    assert list(machine_lines(load_study(SPECS / "safety.yaml", registry=registry), registry, {})) == []
+
+
+def test_a_small_study_is_planned_in_minutes_on_a_cpu_where_its_engine_needs_no_gpu(registry: Registry) -> None:
+    small, large = (load_study(SPECS / f"{name}.yaml", registry=registry) for name in ("smollm-cpu", "smollm"))
+    told = [list(machine_lines(one, registry, plan_study(one, registry))) for one in (small, large)]
+    assert [[line.split(":")[0].split()[-1] for line in lines] for lines in told] == [
+        ["H100", "A40", "CPU"],
+        ["H100", "A40"],
+    ]
+    assert all("minutes of one H100" in lines[0] for lines in told)
 
 
 def test_the_study_of_today_says_which_instruments_differ(registry: Registry) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
@@ -13,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.before.hours import billions_in
 from cbtrun.contract.check import Check
 from cbtrun.contract.marks import loads_weights
 from cbtrun.contract.stage_kinds import PLUGGED
@@ -111,12 +111,14 @@ def disk_words(study: Study, registry: Registry) -> str:
     """The disk that a study takes, for its plan."""
     missing = _missing(study, registry)
     weights = sum(map(weights_gib, missing))
-    fetched = f", {weights:,.0f} of them weights to fetch ({len(missing)} models)" if missing else ""
+    count = f"{len(missing)} model{'s' * (len(missing) > 1)}"
+    fetched = f", {weights:,.{0 if weights > 2 else 1}f} of them weights to fetch ({count})" if missing else ""
     return f"~{disk_need(study, registry):,.0f} GiB of disk{fetched}"
 
 
 def _missing(study: Study, registry: Registry) -> list[str]:
-    return [model for model in hub_models(study, registry).values() if not is_cached(model)]
+    found = dict.fromkeys(hub_models(study, registry).values())  # blocks that differ in sampling read the same weights
+    return [model for model in found if not is_cached(model)]
 
 
 def hub_models(study: Study, registry: Registry) -> dict[str, str]:
@@ -139,9 +141,9 @@ def is_cached(model: str) -> bool:
 
 
 def weights_gib(model: str) -> float:
-    """Size of a model's weights in 16 bits, GiB, by the billions in its name; 16 where the name says none."""
-    billions = re.search(r"(\d+(?:\.\d+)?)b\b", model.lower())
-    return float(billions[1]) * 2e9 / GIB if billions else 16.0
+    """Size of a model's weights in 16 bits, GiB, by the billions or millions in its name; 16 where the name says none."""
+    billions = billions_in(model)
+    return billions * 2e9 / GIB if billions else 16.0
 
 
 def checkpoint_gib(job: Mapping[str, Any]) -> float:
