@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 LISTENING_WORDS = 2
 """A turn of so few words ("Mm-hm.") is a sign of listening and not counted among a speaker's turns."""
@@ -89,6 +89,7 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
+@lru_cache(maxsize=2**14)  # a report asks it of each turn with each of the turns before
 def content_stems(text: str) -> frozenset[str]:
     """Stems of the words that carry content: neither function words nor fillers nor single letters."""
     words = (found.group().lower() for found in _WORD.finditer(text))

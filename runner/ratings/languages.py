@@ -140,12 +140,14 @@ def spoken_in(turns: Sequence[str], expected: Sequence[str] = ("en",)) -> Spoken
     letters: Counter[str] = Counter()
     unclear: list[str] = []
     for text in _drawn(turns):
-        code = _language(text, expected)
+        code = _language(text, tuple(expected))
         if code:
             letters[code] += _count(text)
         else:
             unclear.append(text)
-    if unclear and (code := _language(" ".join(unclear), expected)):  # many short turns are one text of some length
+    if unclear and (
+        code := _language(" ".join(unclear), tuple(expected))
+    ):  # many short turns are one text of some length
         letters[code] += sum(map(_count, unclear))
     whole = letters.total()
     return Spoken({code: count / whole for code, count in letters.most_common()} if whole else {})
@@ -162,7 +164,8 @@ def why_unreadable(turns: Sequence[str], languages: Sequence[str]) -> str:
     if not spoken.is_beyond(languages):
         return ""
     read = " and ".join(map(language_name, languages))
-    return f"the session is in {spoken.words}, and the rater reads {read} alone"
+    others = "" if {*spoken.languages} - {*languages} else " and others, each a little"
+    return f"the session is in {spoken.words}{others}, and the rater reads {read} alone"
 
 
 def language_name(code: str) -> str:
@@ -177,7 +180,8 @@ def _drawn(turns: Sequence[str]) -> Iterator[str]:
     return (said[int(number * step)] for number in range(min(len(said), MOST_TURNS)))
 
 
-def _language(text: str, expected: Sequence[str]) -> str:
+@lru_cache(maxsize=2**16)  # each rating of a session asks it of the same turns
+def _language(text: str, expected: tuple[str, ...]) -> str:
     """The language of a text: of those expected, unless another is clearly likelier; empty where none is clear."""
     if _count(text) < FEWEST_LETTERS:
         return ""
