@@ -20,8 +20,11 @@ from cbtrun.plugins.report.diagnostics import few_units, warnings
 from cbtrun.plugins.report.dose_curves import dose_plates
 from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
+from cbtrun.plugins.report.first_forest import first_forest
+from cbtrun.plugins.report.first_notes import moved_against, what_is_missing
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.instruments import instruments_table
+from cbtrun.plugins.report.labels import scale_label
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.page_parts import Plates, Tables
@@ -131,6 +134,10 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         unscored_items=unscored_items(given),
         headline=headline,
         few_units=few_units(headline) if headline else "",
+        forest=first_forest(given),
+        against=moved_against(given),
+        missing=what_is_missing(given),
+        scale=scale_label(given, headline.outcome) if headline else "",
         titles=titles_by_outcome(given),
         drawing=draw_design(given.study),
         figures={name: [_for_page(one) for one in getattr(plates, name)] for name in plates.__dataclass_fields__},

@@ -169,7 +169,7 @@ def test_a_difference_under_a_point_has_its_decimals_wherever_it_stands() -> Non
     not_shown = "courses 58 was not shown to score higher or lower than courses 5"
     assert f"{not_shown} (difference 0.75 points, 95 % CI −3.46 to 4.96; n = 4 pairs" in told
     assert "Difference, courses 58 − courses 5 0.75 [−3.46, 4.96]" in told
-    assert told.count("0.75 [−3.46, 4.96]") == 2  # the first screen and the table of comparisons
+    assert told.count("0.75 [−3.46, 4.96]") == 3  # the finding, the first screen's forest and the table of comparisons
 
 
 def test_failures_are_told() -> None:
