@@ -88,6 +88,11 @@ def link(found: Levels) -> str:
     return f"#sessions={quote(json.dumps(found, separators=(',', ':'), ensure_ascii=False), safe=',:')}"
 
 
+def pair_link(first: str, second: str) -> str:
+    """The link that opens two sessions side by side."""
+    return f"#pair={quote(plain(first), safe='')}|{quote(plain(second), safe='')}"
+
+
 def _with_value(given: ReportInput, outcome: str, levels: Levels) -> list[str]:
     name, _, short = outcome.partition(".")
     values = given.rated[name].values.get(short, {}) if name in given.rated else {}

@@ -28,6 +28,7 @@ from cbtrun.plugins.report.labels import scale_label
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.page_parts import Plates, Tables
+from cbtrun.plugins.report.people import headline_pairs
 from cbtrun.plugins.report.persona_balance import balance_table
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from cbtrun.plugins.report.run_comparison import RunComparison
     from cbtrun.plugins.report.run_files import RunFiles
 
-SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
+SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "transcript-parts.js", "side-by-side.js", "viewer.js")
 NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
 HIDDEN_WORDS = "Words of the sessions are not shown"
 
@@ -145,6 +146,8 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         warnings=warnings(given),
         listed=list_sessions(given, pack),
         pack=pack if inline else None,
+        people=pack.people,
+        pairs=headline_pairs(given),
         items=_item_words(given),
         chunk_folder=FOLDER,
         methods=methods_text(given),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cbtrun.contract.records import Comparison, Interval
-from cbtrun.contract.records import Test as Tested
+from cbtrun.contract.records import Test as SignificanceTest
 from cbtrun.plugins.report.first_forest import MOST_ROWS, declared_contrasts, first_forest
 from cbtrun.plugins.report.first_notes import moved_against, what_is_missing
 from cbtrun.plugins.report.inputs import ReportInput
@@ -73,7 +73,7 @@ def test_an_outcome_that_was_shown_to_move_the_other_way_is_told_and_others_coun
         update={
             "estimate": -2.3,
             "interval": Interval(low=-3.1, high=-1.5, method="t"),
-            "tests": (Tested(name="t", statistic=-4.0, p=0.001, p_adjusted=0.003),),
+            "tests": (SignificanceTest(name="t", statistic=-4.0, p=0.001, p_adjusted=0.003),),
         }
     )
     hint = homework.model_copy(
