@@ -108,6 +108,7 @@ HOMES: Mapping[str, str] = {
         "sessions_text TEST_NAMES tested_text"
     ),
     # Results
+    "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",

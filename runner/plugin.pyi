@@ -166,6 +166,10 @@ from cbtrun.files.run_folder import read_records as read_records
 from cbtrun.files.run_folder import write_atomically as write_atomically
 from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomically
 from cbtrun.hookspecs import hookimpl as hookimpl
+
+# Results
+from cbtrun.humans.agree import AgreementReport as AgreementReport
+from cbtrun.humans.agree import Figure as _PairwiseFigure
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
 from cbtrun.journal.served import Served as Served
@@ -237,8 +241,6 @@ from cbtrun.ratings.rubric_signals import Signal as Signal
 from cbtrun.ratings.rubric_signals import Words as Words
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
-
-# Results
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
@@ -326,6 +328,7 @@ from cbtrun.templates.prompts import template_faults as template_faults
 from cbtrun.templates.prompts import used_variables as used_variables
 
 ServerAnswer = _ServerAnswer
+PairwiseFigure = _PairwiseFigure
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 

@@ -85,6 +85,7 @@ def report_input(context: StageContext) -> ReportInput:
     from cbtrun.plugin import nothing_scored
     from cbtrun.plugins.report.corpora import corpus_facts, sessions_left_out
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
+    from cbtrun.plugins.report.people_agreement import people_found
     from cbtrun.plugins.report.rating_checks import shipped_norms
     from cbtrun.plugins.report.training import training_log
 
@@ -105,11 +106,21 @@ def report_input(context: StageContext) -> ReportInput:
         left_out=sessions_left_out(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
+        people=people_found(context.folder),
+        digests=run_digests(context.folder),
         promise=context.facts.promise,
         embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
+
+
+def run_digests(folder: Path) -> dict[str, str]:
+    """What somebody who repeats the study compares: the files that are the same to the byte."""
+    from cbtrun.plugin import file_digest
+
+    names = ("results.json", "sessions.jsonl")
+    return {name: file_digest(folder / name) for name in names if (folder / name).is_file()}
 
 
 def report_options(block: Mapping[str, Any]) -> ReportOptions:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cbtrun.plugin import (
+    AgreementReport,
     Comparison,
     Failure,
     NothingScored,
@@ -140,6 +141,10 @@ class ReportInput:
     """Outcome (`ctrs.agenda`) -> human norm."""
     requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """Rating set -> what its raters are asked, word for word: (role, text), with an invented transcript of two turns."""
+    people: AgreementReport | None = None
+    """How the models' ratings agree with people's; none where no people rated."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """File of the run -> SHA-256, for whoever repeats the study."""
     promise: Promise | None = None
     """The pre-registration and every deviation from it; none when nothing was registered."""
     embedded: Sequence[str] = ()

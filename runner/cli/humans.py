@@ -136,3 +136,5 @@ def agree(
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):
         click.echo(f"wrote {path}")
+    if folder is None and (run_folder / "report.html").exists():
+        click.echo(f"cbtrun report {run_folder} takes this into the report")

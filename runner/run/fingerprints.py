@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cbtrun.contract.digests import digest
 from cbtrun.contract.plugin_digest import path_digest
 from cbtrun.contract.sources import code_digest
+from cbtrun.contract.study_view import without_statements
 from cbtrun.study.graph import Stage
 
 if TYPE_CHECKING:
@@ -39,7 +40,13 @@ def stage_fingerprint(
     if stage is RESULTS:
         order = [*study.analyses]  # a digest knows no order of keys, and the first analysis may be the headline
         return digest(
-            {"study": study.data, "order": order, "reads": dict(outputs), "libraries": _libraries(), "also": also}
+            {
+                "study": without_statements(study.data),
+                "order": order,
+                "reads": dict(outputs),
+                "libraries": _libraries(),
+                "also": also,
+            }
         )
     references = {*study.named_by(stage.id)}
     return digest(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.stage_kinds import block_path, is_named
-from cbtrun.contract.study_view import StudyView
+from cbtrun.contract.study_view import StudyView, without_statements
 from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
@@ -44,10 +44,10 @@ class Study(StudyView):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the resolved study."""
+        """SHA-256 of the resolved study, without its authors' statements."""
         from cbtrun.contract.digests import digest
 
-        return digest(self.data)
+        return digest(without_statements(self.data))
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where a path of the study was written."""
