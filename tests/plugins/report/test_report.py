@@ -42,7 +42,7 @@ from cbtrun.reliability.records import Coefficient, Reliability
 from cbtrun.statistics.sentences import sentence_of
 from tests.helpers.report_studies import made_up_study
 
-NO_SCORES = ("limitations", "exclusions", "fidelity", "phq9", "persona-balance")
+NO_SCORES = ("models", "flow", "checklist", "limitations", "exclusions", "fidelity", "phq9", "persona-balance")
 """Tables that hold no rubric's scores: each has a note of its own."""
 
 
