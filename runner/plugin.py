@@ -134,6 +134,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.files.plain_files": "open_plain",
     "cbtrun.files.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
     "cbtrun.import_path": "child_environment python_module",
+    "cbtrun.journal.replies": "KeptReply replies_about",
     "cbtrun.journal.thoughts": "thinkers Thought thoughts_about",
     "cbtrun.run.study_lock": "lock_of",
     "cbtrun.run.tombstones": "FORGOTTEN",

@@ -172,6 +172,8 @@ from cbtrun.humans.agree import AgreementReport as AgreementReport
 from cbtrun.humans.agree import Figure as _PairwiseFigure
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
+from cbtrun.journal.replies import KeptReply as KeptReply
+from cbtrun.journal.replies import replies_about as replies_about
 from cbtrun.journal.served import Served as Served
 from cbtrun.journal.served import drifts as drifts
 from cbtrun.journal.thoughts import Thought as Thought

@@ -192,6 +192,11 @@ def thinking_template(**shown: Any) -> str:
     return _environment().get_template("thinking.html.j2").render(**shown, style=_text("style.css"))
 
 
+def calls_template(**shown: Any) -> str:
+    """The page of requests and replies (calls_page.py)."""
+    return _environment().get_template("calls.html.j2").render(**shown, style=_text("style.css"))
+
+
 def _notices(given: ReportInput) -> list[str]:
     notices = [NOT_A_TREATMENT]
     if given.embedded:
