@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtrun.cli.study_names import study_file
+
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.run.options import Outcome
@@ -17,7 +19,7 @@ MOST_UNSCORED = 20
 """Parts without a score that are told on the terminal."""
 MOST_DEVIATIONS = 10
 """From a registration that are told on the terminal; the report has all."""
-spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+spec_argument = click.argument("spec", type=click.Path(path_type=Path), callback=study_file)
 RUN_FOLDER = "cbtrun.run_folder"
 """Where a command's context keeps the run folder that it works in: the traceback of a fault goes there."""
 

@@ -78,8 +78,15 @@ def record_schemas() -> dict[str, Json]:
 
     schemas = {kind.schema: record_schema(kind.record) for kind in STAGES.values() if kind.schema and kind.record}
     schemas["score"] = record_schema(Score)
-    schemas |= {"rubric": rubric_schema(), "results": results_schema()}
+    schemas |= {"rubric": rubric_schema(), "results": results_schema(), "personas": _list_of(schemas["persona"])}
     return {f"{name}.schema.json": schema for name, schema in schemas.items()}
+
+
+def _list_of(record: Json) -> Json:
+    """The schema of a file that holds a list of records."""
+    aside = ("$schema", "$defs", "$id")
+    items = {key: value for key, value in record.items() if key not in aside}
+    return {**{key: record[key] for key in aside if key in record}, "type": "array", "items": items}
 
 
 def generated_schemas(registry: Registry) -> dict[str, str]:
