@@ -168,10 +168,12 @@ def _say_gaps(outcome: Outcome) -> None:
 def finding_of(outcome: Outcome, study: Study) -> str:
     """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
     from cbtrun.analysis.headline import headline_of
+    from cbtrun.contract.labels import labels_of
+    from cbtrun.results.labelled import labelled_comparison
     from cbtrun.results.records import results_in
 
     if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
         return ""
     results = results_in(outcome.folder.results)
     found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
-    return found.sentence if found is not None else ""
+    return labelled_comparison(found, labels_of(study)).sentence if found is not None else ""

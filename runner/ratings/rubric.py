@@ -45,7 +45,9 @@ class Item(Record):
     id: Name
     """Names the score: `ctrs.agenda`."""
     name: str
-    """Short name, as people read it."""
+    """Short name, as people and raters read it."""
+    label: str = Field(default="", max_length=60, pattern=r"^[^`\n|]*$")
+    """What reports and sheets call the item, in place of its name; raters never read it, and a change rates nothing again."""
     asks: str
     """What the rater has to judge."""
     type: ItemType = "scale"
@@ -154,7 +156,10 @@ class Rubric(Record):
 
 def rubric_digest(rubric: Rubric) -> str:
     """SHA-256 of the rubric's content as canonical JSON: layout and comments of the file do not matter."""
-    canonical = json.dumps(rubric.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = rubric.model_dump(mode="json")
+    for item in content["items"]:
+        del item["label"]  # decides no score
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

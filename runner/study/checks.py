@@ -21,6 +21,7 @@ from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
 from cbtrun.keys.addresses import written_fault
 from cbtrun.study.contains import brought_words, settled
+from cbtrun.study.label_checks import label_faults
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
 from cbtrun.study.sizes import size_problems
@@ -97,6 +98,7 @@ class _Checks:
         references = self._references()
         self._order_of_stages()
         self._levels()
+        self._labels()
         self._assumptions()
         written = self.written
         return Study(
@@ -254,6 +256,15 @@ class _Checks:
                 at = "levels" if "levels" in block else "factor"
                 only = f"only '{distinct[0]}'" if distinct else "none"
                 self._add(f"a comparison needs two levels of factor '{factor}'; there is {only}", stage, name, at)
+
+    def _labels(self) -> None:
+        """Labels belong to what there is, and no two of a kind are the same."""
+        for path, what in label_faults(self.data, factor_levels(self.data), self._scores_of_sets()):
+            self._add(what, *path, key=True)
+
+    def _scores_of_sets(self) -> dict[str, list[str]]:
+        """Rating set -> the outcomes of its rubric, where that could be read."""
+        return {name: self._scores[file] for name, file in self._rubric_of_sets().items() if file in self._scores}
 
     def _assumptions(self) -> None:
         for block in ("assumptions", "instead_of"):
