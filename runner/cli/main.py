@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +35,11 @@ from cbtrun.cli.shared import (
     spec_argument,
 )
 from cbtrun.cli.study_names import is_a_study, no_such_command
+from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
+
+if TYPE_CHECKING:
+    from cbtrun.errors import CbtrunError
 
 
 class StudyGroup(click.Group):
@@ -152,21 +156,6 @@ def run(
 @cli.command()
 @spec_argument
 @set_option
-@plugins_option
-def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
-    """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
-    from cbtrun.study.graph import ordered_stages
-
-    study, _ = load(spec, sets, allow_local_plugins)
-    stages = ordered_stages(study)
-    click.echo(
-        f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
-    )
-
-
-@cli.command()
-@spec_argument
-@set_option
 @runs_option
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
@@ -202,6 +191,7 @@ cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(migrate)
 cli.add_command(new)
+cli.add_command(validate)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)
@@ -284,7 +274,7 @@ def exit_code_of(arguments: list[str] | None) -> int:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
         code = 130
     except CbtrunError as error:
-        click.echo(str(error), err=True)
+        click.echo(_words_of(error), err=True)
         if error.__cause__ is not None and error.exit_code != 1:
             from cbtrun.cli.crashes import cause_line
 
@@ -296,6 +286,14 @@ def exit_code_of(arguments: list[str] | None) -> int:
 
         code = tell_disk_error(error)
     return code if isinstance(code, int) else 0
+
+
+def _words_of(error: CbtrunError) -> str:
+    """The message of an error, with the lines of the file where there are some to show."""
+    from cbtrun.cli.excerpts import told
+    from cbtrun.errors import SpecError
+
+    return told(error) if isinstance(error, SpecError) else str(error)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def check_study(written: Written, registry: Registry) -> Study:
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
     checks.problems += _plugin_problems(study, registry, checks)
     if checks.problems:
-        raise SpecError(in_file_order(checks.problems, written.order))
+        raise SpecError(in_file_order(map(checks.with_file_beside, checks.problems), written.order))
     return study
 
 
@@ -109,6 +109,23 @@ class _Checks:
     def folder(self) -> Path:
         """Folder of the study's file, as the user gave it."""
         return self.written.path.parent
+
+    def with_file_beside(self, problem: Problem) -> Problem:
+        """A problem with a name that nothing ships under, with the file of that name that lies beside the study."""
+        part = next((one for one in self.parts if "/".join(map(str, one.path)) == problem.path), None)
+        if part is None or not {"rubrics", "shipped"} & {*names_of(part.schema)} or not isinstance(part.value, str):
+            return problem
+        beside = [
+            end
+            for end in (".yaml", ".yml")
+            if not is_path(part.value) and (self.folder / f"{part.value}{end}").is_file()
+        ]
+        if not beside or not problem.what.startswith(("unknown", "no ")):
+            return problem
+        file = f"./{part.value}{beside[0]}"
+        return replace(
+            problem, what=f"{problem.what}; there is {file}: a file of your own is named by its path, {file}"
+        )
 
     def _add(self, what: str, *path: str | int, key: bool = False) -> None:
         self.problems.append(Problem(self.written.document.place(*path, key=key), "/".join(map(str, path)), what))
