@@ -74,7 +74,7 @@ def _holds_persons(lines: list[str]) -> bool:
 
 def _without_words(line: str, column: int) -> tuple[str, int]:
     """A line about a person: the key, and its value where that is a number or one short word; and the place of the word."""
-    key = re.search(r"[\w-]+: *$", line[:column])
+    key = re.search(r"[\w-]{1,60}: {0,20}$", line[max(0, column - 80) : column])
     word = re.match(r"[\w.+-]{1,12}(?= *([,}\]#]|$))|[\w-]+(?=:)", line[column:])
     before, value = key[0] if key else "", word[0] if word else "…"
     return f"  {before}{value}", 2 + len(before)

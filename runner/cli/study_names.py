@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 ENDINGS = (".yaml", ".yml")
+NAMED = (".yaml", ".yml", ".cbtrun.yaml", ".cbtrun.yml")
+"""What may stand behind a study's name; editors know the schema of the last two without being told."""
 
 
 def study_file(context: click.Context, parameter: click.Parameter, given: Path) -> Path:
@@ -54,7 +56,7 @@ def in_this_folder(text: str) -> Path | None:
         if given.exists() and not given.is_dir():
             return given
         if given.suffix not in ENDINGS and given.name == text:
-            return next((path for end in ENDINGS if (path := Path(f"{text}{end}")).is_file()), None)
+            return next((path for end in NAMED if (path := Path(f"{text}{end}")).is_file()), None)
     except (OSError, ValueError):  # a name that no file can have is told where it is read
         return None
     return None
