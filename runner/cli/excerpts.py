@@ -15,7 +15,7 @@ WIDEST = 100
 """Characters of a line that are shown, around the word."""
 BEFORE = 60
 """Of these, how many may stand before the word."""
-WORD = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,:{}\[\]#]+")
+WORD = re.compile(r"\"[^\"]{0,100}\"|'[^']{0,100}'|[^\s,:{}\[\]#]{1,100}")
 
 
 def told(error: SpecError) -> str:
@@ -75,7 +75,7 @@ def _holds_persons(lines: list[str]) -> bool:
 def _without_words(line: str, column: int) -> tuple[str, int]:
     """A line about a person: the key, and its value where that is a number or one short word; and the place of the word."""
     key = re.search(r"[\w-]{1,60}: {0,20}$", line[max(0, column - 80) : column])
-    word = re.match(r"[\w.+-]{1,12}(?= *([,}\]#]|$))|[\w-]+(?=:)", line[column:])
+    word = re.match(r"[\w.+-]{1,12}(?= {0,20}([,}\]#]|$))|[\w-]{1,60}(?=:)", line[column:])
     before, value = key[0] if key else "", word[0] if word else "…"
     return f"  {before}{value}", 2 + len(before)
 
