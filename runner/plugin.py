@@ -108,10 +108,12 @@ HOMES: Mapping[str, str] = {
         "sessions_text TEST_NAMES tested_text"
     ),
     # Results
+    "cbtrun.contract.labels": "Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
+    "cbtrun.results.labelled": "labelled_comparison labelled_results labelled_session labelled_study",
     "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results results_in",
     "cbtrun.scores.rated_sets": "RatedSet",

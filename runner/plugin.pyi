@@ -79,6 +79,10 @@ from cbtrun.contract.digests import tree_digest as tree_digest
 from cbtrun.contract.exported import ExportContext as ExportContext
 from cbtrun.contract.extras import lacking_packages as lacking_packages
 
+# Results
+from cbtrun.contract.labels import Labels as Labels
+from cbtrun.contract.labels import labels_of as labels_of
+
 # Models: what they are asked, what they answer, what else they may have
 from cbtrun.contract.models import AnswerMode as AnswerMode
 from cbtrun.contract.models import ChatMessage as ChatMessage
@@ -166,8 +170,6 @@ from cbtrun.files.run_folder import read_records as read_records
 from cbtrun.files.run_folder import write_atomically as write_atomically
 from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomically
 from cbtrun.hookspecs import hookimpl as hookimpl
-
-# Results
 from cbtrun.humans.agree import AgreementReport as AgreementReport
 from cbtrun.humans.agree import Figure as _PairwiseFigure
 from cbtrun.import_path import child_environment as child_environment
@@ -248,6 +250,10 @@ from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
 from cbtrun.results.groups import level_of as level_of
+from cbtrun.results.labelled import labelled_comparison as labelled_comparison
+from cbtrun.results.labelled import labelled_results as labelled_results
+from cbtrun.results.labelled import labelled_session as labelled_session
+from cbtrun.results.labelled import labelled_study as labelled_study
 from cbtrun.results.nothing_scored import NothingScored as NothingScored
 from cbtrun.results.nothing_scored import nothing_scored as nothing_scored
 from cbtrun.results.records import GroupSummary as GroupSummary

@@ -45,6 +45,7 @@ def options_schema(stage: str) -> Json | None:
                 "x-names": ["shipped", "file"],
                 "x-words": False,
                 "default": "depression-20",
+                "examples": shipped_courses(),
                 "description": course,
             },
             "register": {
@@ -52,6 +53,7 @@ def options_schema(stage: str) -> Json | None:
                 "x-names": ["shipped", "file"],
                 "x-words": False,
                 "default": "cbt",
+                "examples": ["cbt", "supportive", "shuffled", *shipped_practices()],
                 "description": "How the therapist talks: `cbt`; `supportive`, warm listening without structure; `shuffled`, "
                 "the sentences of `cbt` in no order and for another patient; or a practice: the name of a shipped one "
                 f"({', '.join(shipped_practices())}) or the path of your own (.yaml).",

@@ -82,9 +82,10 @@ def write_report(context: StageContext) -> list[Path]:
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
-    from cbtrun.plugin import nothing_scored
+    from cbtrun.plugin import labels_of, nothing_scored
     from cbtrun.plugins.report.corpora import corpus_facts, sessions_left_out
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
+    from cbtrun.plugins.report.labelled import labelled
     from cbtrun.plugins.report.people_agreement import people_found
     from cbtrun.plugins.report.rating_checks import shipped_norms
     from cbtrun.plugins.report.training import training_log
@@ -92,7 +93,7 @@ def report_input(context: StageContext) -> ReportInput:
     study = context.study
     options = report_options(context.options)
     personas = [one for name in study.personas for one in context.personas(name)]
-    return ReportInput(
+    given = ReportInput(
         study=study,
         results=context.inputs.results(),
         sessions=tuple(context.sessions()) if study.sessions.using else (),
@@ -113,6 +114,13 @@ def report_input(context: StageContext) -> ReportInput:
         show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
+    return labelled(given, labels_of(study, rubric_labels(context)))
+
+
+def rubric_labels(context: StageContext) -> dict[str, dict[str, str]]:
+    """Rating set -> item -> label, of the rubrics that give some."""
+    sets = {name: context.rubric_of(name) for name, one in context.study.rating_sets.items() if one.rubric}
+    return {name: {item.id: item.label for item in rubric.items if item.label} for name, rubric in sets.items()}
 
 
 def run_digests(folder: Path) -> dict[str, str]:

@@ -152,6 +152,15 @@ class ReportInput:
     show_transcripts: bool = True
     """Whether words of the sessions may stand in the report."""
     options: ReportOptions = ReportOptions()
+    labelled_outcomes: frozenset[str] = frozenset()
+    """Outcomes whose title is a label that the study gives."""
+    by_name: ReportInput | None = None
+    """The same under the names that the study's file has, where this has labels; none where nothing has a label."""
+
+    @property
+    def named(self) -> ReportInput:
+        """What files for programs are made of, and what quotes the study's file."""
+        return self.by_name or self
 
     def __post_init__(self) -> None:
         """A plain mapping, as somebody's test may give it, is read as a study too."""

@@ -147,8 +147,8 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         notices=_notices(given),
         unscored=[*unscored_words(given), *changed_notices(given)],
         caveats=caveats(given),
-        variables=variables(given.study),
-        variation_command=variation_command(given.study),
+        variables=variables(given.named.study),
+        variation_command=variation_command(given.named.study),
         behind_comparison=behind_comparison,
         unscored_items=unscored_items(given),
         headline=headline,
@@ -231,7 +231,7 @@ def _item_words(given: ReportInput) -> dict[str, Any]:
 def _spec_text(given: ReportInput) -> str:
     import yaml
 
-    return str(yaml.safe_dump(dict(given.study), sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.safe_dump(dict(given.named.study), sort_keys=False, allow_unicode=True, width=100))
 
 
 def _for_page(plate: Plate) -> PageFigure:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from cbtrun.cli.shared import runs_option
+from cbtrun.cli.shared import runs_option, spec_argument
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@spec_argument
 @click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study.")
 @runs_option
 @click.option(

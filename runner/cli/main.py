@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,7 @@ from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
 from cbtrun.cli.migrate import migrate
+from cbtrun.cli.new import new
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
@@ -33,16 +34,25 @@ from cbtrun.cli.shared import (
     set_option,
     spec_argument,
 )
+from cbtrun.cli.study_names import is_a_study, no_such_command
+from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
+
+if TYPE_CHECKING:
+    from cbtrun.errors import CbtrunError
 
 
 class StudyGroup(click.Group):
     """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `run` in front of what is not a command of its own."""
+        """Put `run` in front of a study; `help COMMAND` is `COMMAND --help`; a word that is neither is told with what is near it."""
         own = {option for parameter in self.params for option in parameter.opts} | {"--help", "-h"}
+        if args and args[0] == "help":
+            args = [*args[1:], "--help"]
         if args and args[0] not in self.commands and args[0] not in own:
+            if not args[0].startswith("-") and not is_a_study(args[0]):
+                raise click.UsageError(no_such_command(args[0], self.commands), ctx)
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -73,8 +83,10 @@ def cli() -> None:
     """Run a whole study of language-model therapists from one YAML file.
 
     \b
-    cbtrun specs/quickstart.yaml      check it, run it, write its report
-    cbtrun validate my-study.yaml     check it and run nothing
+    cbtrun new study mine --like api  a study of your own to start from; without --like: what there is
+    cbtrun validate mine.yaml         check it and run nothing
+    cbtrun mine.yaml                  check it, run it, write its report
+    cbtrun quickstart                 a study that ships, from any folder: no key, no download, no GPU
 
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 
@@ -144,21 +156,6 @@ def run(
 @cli.command()
 @spec_argument
 @set_option
-@plugins_option
-def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
-    """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
-    from cbtrun.study.graph import ordered_stages
-
-    study, _ = load(spec, sets, allow_local_plugins)
-    stages = ordered_stages(study)
-    click.echo(
-        f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
-    )
-
-
-@cli.command()
-@spec_argument
-@set_option
 @runs_option
 @plugins_option
 def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
@@ -193,6 +190,8 @@ cli.add_command(forget)
 cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(migrate)
+cli.add_command(new)
+cli.add_command(validate)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)
@@ -203,12 +202,13 @@ cli.add_command(view)
 
 
 @cli.command()
-def plugins() -> None:
-    """List the installed plugins and the stages they do."""
-    from cbtrun.registry import load_registry
+@click.argument("name", required=False)
+def plugins(name: str | None) -> None:
+    """List the installed plugins and the stages they do, or the options of the one called NAME."""
+    from cbtrun.cli.plugin_listing import plugin_lines
 
-    for name, stages in load_registry().listing():
-        click.echo(f"{name:<24} {', '.join(stages) or 'watches'}")
+    for line in plugin_lines(name):
+        click.echo(line)
 
 
 @cli.command()
@@ -234,28 +234,6 @@ def schema(write: bool) -> None:
                 click.echo(f"wrote {path}")
     else:
         click.echo(json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False))
-
-
-@cli.group()
-def new() -> None:
-    """Start a study, a rubric, personas or a plugin of your own."""
-
-
-_KINDS = {"study": "a study", "rubric": "a rubric", "personas": "personas", "plugin": "a plugin"}
-
-
-def _new(kind: str) -> None:
-    @new.command(kind, help=f"Write {_KINDS[kind]} to start from: NAME in the current folder.")
-    @click.argument("name")
-    def make(name: str) -> None:
-        from cbtrun.cli.scaffolds import write_scaffold
-
-        for line in write_scaffold(kind, name, Path.cwd()):
-            click.echo(line)
-
-
-for _kind in _KINDS:
-    _new(_kind)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -296,7 +274,7 @@ def exit_code_of(arguments: list[str] | None) -> int:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
         code = 130
     except CbtrunError as error:
-        click.echo(str(error), err=True)
+        click.echo(_words_of(error), err=True)
         if error.__cause__ is not None and error.exit_code != 1:
             from cbtrun.cli.crashes import cause_line
 
@@ -308,6 +286,14 @@ def exit_code_of(arguments: list[str] | None) -> int:
 
         code = tell_disk_error(error)
     return code if isinstance(code, int) else 0
+
+
+def _words_of(error: CbtrunError) -> str:
+    """The message of an error, with the lines of the file where there are some to show."""
+    from cbtrun.cli.excerpts import told
+    from cbtrun.errors import SpecError
+
+    return told(error) if isinstance(error, SpecError) else str(error)
 
 
 if __name__ == "__main__":

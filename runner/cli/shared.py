@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtrun.cli.study_names import study_file
+
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.run.options import Outcome
@@ -17,7 +19,7 @@ MOST_UNSCORED = 20
 """Parts without a score that are told on the terminal."""
 MOST_DEVIATIONS = 10
 """From a registration that are told on the terminal; the report has all."""
-spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+spec_argument = click.argument("spec", type=click.Path(path_type=Path), callback=study_file)
 RUN_FOLDER = "cbtrun.run_folder"
 """Where a command's context keeps the run folder that it works in: the traceback of a fault goes there."""
 
@@ -166,10 +168,12 @@ def _say_gaps(outcome: Outcome) -> None:
 def finding_of(outcome: Outcome, study: Study) -> str:
     """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
     from cbtrun.analysis.headline import headline_of
+    from cbtrun.contract.labels import labels_of
+    from cbtrun.results.labelled import labelled_comparison
     from cbtrun.results.records import results_in
 
     if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
         return ""
     results = results_in(outcome.folder.results)
     found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
-    return found.sentence if found is not None else ""
+    return labelled_comparison(found, labels_of(study)).sentence if found is not None else ""

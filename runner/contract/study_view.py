@@ -16,6 +16,7 @@ from cbtrun.contract.study_blocks import (
     AnalysisBlock,
     Arm,
     CorpusBlock,
+    FactorBlock,
     ModelBlock,
     PersonaSet,
     RatingSet,
@@ -25,6 +26,7 @@ from cbtrun.contract.study_blocks import (
     analysis_of,
     arm_of,
     corpus_of,
+    factor_of,
     mapping,
     model_of,
     number,
@@ -137,6 +139,11 @@ class StudyView(Mapping[str, Any]):
     def arms(self) -> Mapping[str, Arm]:
         """Every arm."""
         return self._named("arms", arm_of)
+
+    @cached_property
+    def factor_blocks(self) -> Mapping[str, FactorBlock]:
+        """Every factor that has labels."""
+        return self._named("factors", factor_of)
 
     @cached_property
     def sessions(self) -> SessionsBlock:

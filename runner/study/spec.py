@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.labels import without_labels
 from cbtrun.contract.stage_kinds import block_path, is_named
 from cbtrun.contract.study_view import StudyView, without_statements
 from cbtrun.documents.yaml_source import Located, Node
@@ -44,10 +45,10 @@ class Study(StudyView):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the resolved study, without its authors' statements."""
+        """SHA-256 of the resolved study, without its labels and its authors' statements: what it does."""
         from cbtrun.contract.digests import digest
 
-        return digest(without_statements(self.data))
+        return digest(without_labels(without_statements(self.data)))
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where a path of the study was written."""
