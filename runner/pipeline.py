@@ -59,6 +59,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             journal.start_run()
             run = StagesAtWork(study, registry, folder, options, journal)
             run.same_study = says_the_same(before, study.document.value, study.data)
+            run.to_come = dict.fromkeys(_in_order(stages))
             for line in run.foreseen(stages):
                 options.announce(line)
             try:
@@ -127,6 +128,12 @@ def make_beforehand(study: Study, registry: Registry) -> MadeDigests:
                 if all(need in run.outputs and need not in run.outcome.kept for need in stage.needs):
                     run.do(stage)
         return made_in(study, folder)
+
+
+def _in_order(stages: list[Stage]) -> list[str]:
+    """Ids of the stages as they are taken, the results among them."""
+    reports = [stage.id for stage in _of(stages, "report")]
+    return [*(stage.id for stage in stages if stage.id not in reports), RESULTS.id, *reports]
 
 
 def _of(stages: list[Stage], block: str) -> list[Stage]:

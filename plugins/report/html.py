@@ -75,8 +75,10 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def write_report(context: StageContext) -> list[Path]:
     """report.html with tables/ and figures/ in the run folder."""
+    context.advance(0, None, "loading libraries")
     from cbtrun.plugins.report.write import write_all
 
+    context.advance(0, None, "tables and figures")
     return write_all(report_input(context), context.folder)
 
 

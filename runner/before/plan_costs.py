@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.server_terms import Prices, prices_of
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
-from cbtrun.run.progress import duration
+from cbtrun.run.progress_line import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls

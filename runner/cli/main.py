@@ -126,8 +126,10 @@ def run(
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
 
-    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
+    watching = progress_for()
+    study, registry = load(spec, sets, allow_local_plugins, watching=watching)
     with ExitStack() as stack:
+        stack.callback(watching.close)
         keys = key_ring(allow_hosts)
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))

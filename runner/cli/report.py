@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -28,9 +29,11 @@ def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]
     from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
     folder = RunFolder(run_folder)
-    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
+    watching = progress_for()
+    registry = registry_with(local_plugins_of(folder), allow_local_plugins, watching)
     study = study_of_run(folder, registry)
-    outcome, written = remake_report(study, registry, folder, _options(formats))
+    with closing(watching):
+        outcome, written = remake_report(study, registry, folder, _options(formats))
     if formats:
         for path in written:
             click.echo(f"wrote {path}")

@@ -20,7 +20,8 @@ FILES = frozenset(
     {
         *(
             "running.pid",
-            "running.txt",
+            "running.json",
+            "run.log",
             "study.lock.yaml",
             "registration.json",
             "promise.json",

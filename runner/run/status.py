@@ -14,7 +14,8 @@ from cbtrun.journal.journal import retries_in
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
 from cbtrun.journal.trouble import told
-from cbtrun.run.progress import duration
+from cbtrun.run.progress_line import duration, stage_line, to_come_line
+from cbtrun.run.running import InProgress, in_progress
 from cbtrun.run.study_lock import lock_of
 
 
@@ -26,11 +27,19 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     pid = folder.held_by()
     state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
-    if pid is not None and folder.progress.exists():
-        yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
+    if pid is not None:
+        yield from _now_lines(in_progress(folder.progress, time.time()))
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
             yield from _journal_lines(connection)
+
+
+def _now_lines(told: InProgress) -> Iterator[str]:
+    """A line for each stage in progress, and the stages to come."""
+    for note in told.notes:
+        yield f"  now: {stage_line(note, told.seconds[note.stage], told.left.get(note.stage))}"
+    if line := to_come_line(told.to_come):
+        yield f"  {line}"
 
 
 def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
