@@ -27,12 +27,12 @@ from cbtrun.cli.shared import (
     load,
     plugins_option,
     rehearse_option,
-    run_argument,
     runs_option,
     say_outcome,
     set_option,
     spec_argument,
 )
+from cbtrun.cli.status import status
 from cbtrun.version import __version__
 
 
@@ -178,17 +178,6 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 
-@cli.command()
-@run_argument
-def status(run_folder: Path) -> None:
-    """Say how far a run is, from any terminal, also while it runs."""
-    from cbtrun.files.run_folder import RunFolder
-    from cbtrun.run.status import status_lines
-
-    for line in status_lines(RunFolder(run_folder)):
-        click.echo(line)
-
-
 cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)
@@ -200,6 +189,7 @@ cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)
 cli.add_command(report)
+cli.add_command(status)
 cli.add_command(compare)
 cli.add_command(view)
 

@@ -20,21 +20,6 @@ MOST_DEVIATIONS = 10
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
 RUN_FOLDER = "cbtrun.run_folder"
 """Where a command's context keeps the run folder that it works in: the traceback of a fault goes there."""
-
-
-def _note_run_folder(context: click.Context, parameter: click.Parameter, path: Path) -> Path:  # click's
-    from cbtrun.files.run_folder import RunFolder
-
-    context.meta[RUN_FOLDER] = RunFolder(path)
-    return path
-
-
-run_argument = click.argument(
-    "run_folder",
-    metavar="RUN",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    callback=_note_run_folder,
-)
 set_option = click.option(
     "sets",
     "--set",
@@ -44,7 +29,7 @@ set_option = click.option(
 )
 
 
-def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
+def folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
     """The folder, which need not be there yet. A file, or a link to nothing, in its place is told before any work."""
     there = next((path for path in (runs, *runs.parents) if os.path.lexists(path)), None)
     if there is None or there.is_dir():
@@ -56,7 +41,7 @@ def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Pa
 runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path),
-    callback=_folder_of_runs,
+    callback=folder_of_runs,
     default=Path("runs"),
     show_default=True,
     help="Folder that holds the run folders.",
