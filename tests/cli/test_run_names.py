@@ -23,7 +23,7 @@ personas: {eval: {using: sampled, attributes: depression, count: 2}}
 arms:
   careful: {therapist: careful, factors: {who: careful}}
   harmful: {therapist: harmful, factors: {who: harmful}}
-sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 8}
+sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4}
 ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
 analysis:
   main:  {using: paired, outcome: ctrs.total, factor: who, levels: [careful, harmful], items: false}
@@ -63,8 +63,7 @@ def test_a_run_is_found_by_its_folder_its_name_and_its_file(ran: StudyProject) -
         "personas.eval",
         "sessions",
         "ratings.ctrs",
-        "analysis.first",
-        "analysis.second",
+        "analysis.main",
         "results",
         "report",
     ]
