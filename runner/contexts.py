@@ -190,6 +190,8 @@ class StageContext:
     """Ids of those whose words were taken out of the run: nobody plays them any more."""
     facts: RunFacts = field(default_factory=lambda: RunFacts())
     """What the run came to so far, for the report."""
+    cares: list[str] = field(default_factory=list)
+    """What a report asks its reader to take with care, a sentence each; their number is told at the end of a run."""
     served: Callable[[], float] = lambda: 0.0
     """Seconds that servers took for the stage's calls so far, added up."""
     pace: Pace | None = None

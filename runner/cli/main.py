@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cbtrun.cli.answers import json_option, print_answer, print_error
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
@@ -28,7 +29,6 @@ from cbtrun.cli.shared import (
     plugins_option,
     rehearse_option,
     runs_option,
-    say_outcome,
     set_option,
     spec_argument,
 )
@@ -107,6 +107,8 @@ def cli() -> None:
 )
 @allow_host_option
 @rehearse_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no word at the end but what went wrong.")
+@json_option
 def run(
     spec: Path,
     sets: tuple[str, ...],
@@ -119,14 +121,17 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
+    from cbtrun.cli.run_end import outcome_values, say_outcome
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
     from cbtrun.pipeline import run_study
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
+    from cbtrun.run.stopped import interrupted
 
-    watching = progress_for()
+    quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    watching = progress_for(quiet=quiet)
     study, registry = load(spec, sets, allow_local_plugins, watching=watching)
     with ExitStack() as stack:
         stack.callback(watching.close)
@@ -135,12 +140,24 @@ def run(
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         redo = frozenset(options.pop("redo"))
-        run_options = RunOptions(keys=keys, redo=redo, announce=partial(click.echo, err=True), **options)
+        run_options = RunOptions(
+            keys=keys, redo=redo, announce=_silence if quiet else partial(click.echo, err=True), **options
+        )
         click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
-        outcome = run_study(study, registry, folder, run_options)
-    return say_outcome(outcome, study)
+        try:
+            outcome = run_study(study, registry, folder, run_options)
+        except KeyboardInterrupt:
+            raise interrupted(folder) from None
+    code = say_outcome(outcome, study, quiet=quiet or as_json)
+    if as_json:
+        print_answer(outcome_values(outcome, study))
+    return code
+
+
+def _silence(line: str) -> None:
+    """Tell nobody."""
 
 
 @cli.command()
@@ -278,27 +295,33 @@ def exit_code_of(arguments: list[str] | None) -> int:
     """Run a command and tell its error; gives its exit code. Raises what is a bug of ours."""
     from cbtrun.errors import CbtrunError
 
-    code: object
+    told: BaseException
     try:
-        code = cli.main(arguments, standalone_mode=False)
+        return _as_code(cli.main(arguments, standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+        code, told = error.exit_code, error
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
-        code = 130
+        code, told = 130, error
     except CbtrunError as error:
-        click.echo(str(error), err=True)
+        begin = "\n" if error.exit_code == 130 and sys.stderr.isatty() else ""  # after the terminal's ^C
+        click.echo(f"{begin}{error}", err=True)
         if error.__cause__ is not None and error.exit_code != 1:
             from cbtrun.cli.crashes import cause_line
 
             if line := cause_line(error):
                 click.echo(line, err=True)
-        code = error.exit_code
+        code, told = error.exit_code, error
     except OSError as error:
         from cbtrun.cli.disk_errors import tell_disk_error
 
-        code = tell_disk_error(error)
+        code, told = tell_disk_error(error), error
+    print_error(arguments, told, _as_code(code))
+    return _as_code(code)
+
+
+def _as_code(code: object) -> int:
     return code if isinstance(code, int) else 0
 
 

@@ -29,7 +29,8 @@ def report(
 
     RUN is a run folder, the name of a study, or its file; it is not needed where there is one run.
     """
-    from cbtrun.cli.shared import registry_with, say_outcome
+    from cbtrun.cli.run_end import say_outcome
+    from cbtrun.cli.shared import registry_with
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import remake_report
     from cbtrun.run.progress import progress_for

@@ -6,7 +6,7 @@ changed the study. What was paid for is not paid again on such a guess (run/up_t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -22,3 +22,17 @@ def says_the_same(before: Any, written: Any, now: Any) -> bool:
     return not gone and all(
         key in before and says_the_same(before[key], value, now.get(key)) for key, value in written.items()
     )
+
+
+def differing_paths(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Paths of the keys in which two resolved studies differ, in their order."""
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        if before != now:
+            yield path
+        return
+    for key in dict.fromkeys([*before, *now]):
+        at = f"{path}.{key}" if path else str(key)
+        if key in before and key in now:
+            yield from differing_paths(before[key], now[key], at)
+        else:
+            yield at

@@ -35,6 +35,7 @@ from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
+from cbtrun.run.run_log import RunLog
 from cbtrun.run.running import ProgressFile
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import copied_from, lock_of
@@ -62,6 +63,8 @@ class StagesAtWork:
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
         self._progress = ProgressFile(folder.progress)
+        self.log: RunLog | None = None
+        """Where stages, warnings and failures are noted; none where nobody is to look them up."""
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
         self._stopping = Event()
@@ -201,6 +204,7 @@ class StagesAtWork:
         finally:
             self._tell(StageNote(stage.id, state), "stage_finished")
         self.outcome.done.append(stage.id)
+        self.outcome.cares = len(context.cares)
         self.outcome.report = next(iter(written), None)
         return written
 
@@ -315,6 +319,8 @@ class StagesAtWork:
         self.outcome.done.append(stage.id)
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
+        if stage.block == "report":
+            self.outcome.cares = len(context.cares)
         self.outputs[stage.id] = self._output_digest(stage) or ""
         if not context.failures and stage.block in ("personas", "corpus"):
             note_made(self.study, self.folder, stage.id, self.outputs[stage.id])
@@ -422,6 +428,9 @@ class StagesAtWork:
             self.to_come.pop(note.stage, None)
             note = replace(note, to_come=tuple(self.to_come), usd=0.0 if self.study.stand_ins else note.usd)
             self.registry.tell(observer, note)
+            if self.log is not None and observer != "stage_advanced":
+                clock = self._progress.running.clocks.get(note.stage)
+                self.log.note(note, clock.seconds() if clock else 0.0)
             self._progress.show(note)
 
     def _output_digest(self, stage: Stage) -> str | None:
