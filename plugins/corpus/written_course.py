@@ -138,7 +138,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     planned = PlannedCalls(options["author"], calls, calls * BRIEF_TOKENS + before, calls * SESSION_TOKENS)
     told = f"an author reads {BRIEF_TOKENS:,} tokens and {BEFORE_TOKENS} of each session before, and writes {SESSION_TOKENS:,}"
     again = ["sessions that fail their checks and are written again are not counted"] if options.get("checks") else []
-    return Plan(calls, (planned,), (told, *again))
+    return Plan(calls, (planned,), (told, *again), in_a_row=len(numbers))
 
 
 @hookimpl

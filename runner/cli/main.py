@@ -164,12 +164,17 @@ def _silence(line: str) -> None:
 @spec_argument
 @set_option
 @plugins_option
-def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
+@json_option
+def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool, as_json: bool) -> None:
     """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
     from cbtrun.study.graph import ordered_stages
 
     study, _ = load(spec, sets, allow_local_plugins)
     stages = ordered_stages(study)
+    if as_json:
+        ids = [stage.id for stage in stages]
+        print_answer({"command": "validate", "exit_code": 0, "study": study.name, "stages": ids, "problems": []})
+        return
     click.echo(
         f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
     )
@@ -180,7 +185,8 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @set_option
 @runs_option
 @plugins_option
-def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
+@json_option
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, as_json: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
     from cbtrun.before.plan import plan_lines
     from cbtrun.before.ready import ready
@@ -189,6 +195,11 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
+    if as_json:
+        from cbtrun.before.plan import plan_values
+
+        print_answer({"command": "plan", "exit_code": 0, **plan_values(study, registry, folder)})
+        return
     for line in plan_lines(study, registry, folder):
         click.echo(line)
     for problem in ready(study, registry, folder, RunOptions(), ("machine",)):

@@ -2,90 +2,26 @@
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, field
-from itertools import count
-
 import pytest
 
-from cbtrun.contract.pace import Counted, Pace, seconds_left
+from cbtrun.contract.pace import Counted, seconds_left
+from tests.helpers.simulated_server import Simulated
 
 SLACK_SECONDS = 1.0
 """Times are shown in whole seconds."""
 
 
-@dataclass
-class Simulated:
-    """Sessions at a server: `seats` calls at once, each of `latency` seconds; turns of a session follow each other."""
-
-    lengths: list[int]
-    """Turns of each session."""
-    latencies: tuple[float, ...]
-    """Of a session's turns, one after the other, from the first again."""
-    seats: int
-    width: int
-    steps: int
-    kept: int = 0
-    """Turns of each session that the journal holds: they take no time."""
-    now: float = 0.0
-    served: float = 0.0
-    told: list[tuple[float, float | None, float]] = field(default_factory=list)
-    """Time, time left as it was told, share of the turns made."""
-
-    def run(self) -> Simulated:
-        pace = Pace(len(self.lengths), self.width, self.steps, "turns", lambda: self.served, lambda: self.now)
-        events: list[tuple[float, int, int]] = []
-        order = count()
-        waiting = iter(range(len(self.lengths)))
-        queue: list[int] = []
-        turns = dict.fromkeys(range(len(self.lengths)), 0)
-        at_server = 0
-
-        def begin() -> None:
-            unit = next(waiting, None)
-            if unit is not None:
-                pace.begin(unit)
-                queue.append(unit)
-
-        for _ in range(min(self.width, len(self.lengths))):
-            begin()
-        ticks = count(1)
-        heapq.heappush(events, (float(next(ticks)), next(order), -1))
-        while True:
-            while queue and at_server < self.seats:
-                unit = queue.pop(0)
-                takes = 0.0 if turns[unit] < self.kept else self.latencies[turns[unit] % len(self.latencies)]
-                at_server += 1
-                heapq.heappush(events, (self.now + takes, next(order), unit))
-            self.now, _, unit = heapq.heappop(events)
-            if unit < 0:
-                kept = self.kept * len(self.lengths)
-                self.told.append((self.now, pace.left(), (pace.done - kept) / (pace.total - kept)))
-                heapq.heappush(events, (self.now + 1.0, next(order), -1))
-                continue
-            at_server -= 1
-            self.served += 0.0 if turns[unit] < self.kept else self.latencies[turns[unit] % len(self.latencies)]
-            turns[unit] += 1
-            pace.step(unit)
-            if turns[unit] < self.lengths[unit]:
-                queue.append(unit)
-                continue
-            pace.end(unit)
-            begin()
-            if all(turns[one] == length for one, length in enumerate(self.lengths)):
-                return self
-
-    def errors(self) -> list[float]:
-        """How wrong each time told was, from a fifth of the turns on: a factor of at least 1."""
-        found = []
-        for at, left, share in self.told:
-            true = self.now - at
-            if share < 0.2 or true <= 2.0:
-                continue
-            assert left is not None, f"nothing told at {at} s of {self.now:.0f} s, {share:.0%} made"
-            low, high = sorted((left + SLACK_SECONDS, true + SLACK_SECONDS))
-            found.append(high / low)
-        return found
+def wrong_by(simulated: Simulated) -> list[float]:
+    """How wrong each time told was, from a fifth of the turns on: a factor of at least 1."""
+    found = []
+    for at, left, share in simulated.told:
+        true = simulated.now - at
+        if share < 0.2 or true <= 2.0:
+            continue
+        assert left is not None, f"nothing told at {at} s of {simulated.now:.0f} s, {share:.0%} made"
+        low, high = sorted((left + SLACK_SECONDS, true + SLACK_SECONDS))
+        found.append(high / low)
+    return found
 
 
 SERVERS = {
@@ -104,7 +40,7 @@ SERVERS = {
 
 @pytest.mark.parametrize("which", SERVERS)
 def test_time_left_is_within_a_factor_of_one_and_a_half_from_a_fifth_on(which: str) -> None:
-    errors = SERVERS[which].run().errors()
+    errors = wrong_by(SERVERS[which].run())
     assert len(errors) > 5
     assert max(errors) <= 1.5, [round(one, 2) for one in errors]
 
