@@ -25,7 +25,7 @@ def journal() -> None:
     """
 
 
-@journal.command("export")
+@journal.command("export", short_help="Write every reply of a run to a file.")
 @run_argument
 @file_argument
 @click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
@@ -47,7 +47,7 @@ def export(run_folder: Path, file: Path, overwrite: bool) -> None:
         )
 
 
-@journal.command("import")
+@journal.command("import", short_help="Add the replies of a file to a run.")
 @new_run_argument
 @file_argument
 def import_(run_folder: Path, file: Path) -> None:
@@ -59,7 +59,7 @@ def import_(run_folder: Path, file: Path) -> None:
     click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already")
 
 
-@journal.command()
+@journal.command(short_help="Say what is broken in a run's journal.")
 @run_argument
 def check(run_folder: Path) -> None:
     """Read all of RUN's journal and say what is broken in it."""
@@ -73,7 +73,7 @@ def check(run_folder: Path) -> None:
     click.echo(f"{folder.journal}: sound")
 
 
-@journal.command()
+@journal.command(short_help="Make a run's journal as small as it can be.")
 @run_argument
 def compact(run_folder: Path) -> None:
     """Make the file of RUN's journal as small as it can be; nothing in it changes."""

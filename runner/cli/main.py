@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cbtrun.cli.answers import json_option, print_answer, print_error
+from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
@@ -36,7 +37,7 @@ from cbtrun.cli.status import status
 from cbtrun.version import __version__
 
 
-class StudyGroup(click.Group):
+class StudyGroup(GroupedCommands):
     """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -79,8 +80,9 @@ def cli() -> None:
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 
     \b
-    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units,
-    or with nothing scored somewhere; 4 stopped by a limit or a server that is down; 130 interrupted.
+    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
+    failed units, or with nothing scored somewhere; 4 stopped by a limit or a
+    server that is down; 130 interrupted.
     """
 
 
