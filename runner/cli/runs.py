@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
+from cbtrun.cli.answers import json_option, print_answer
 from cbtrun.cli.run_names import RunName, known_runs, runs_of_option
 
 
 @click.command()
 @click.argument("given", metavar="[RUN_A RUN_B]", nargs=-1, type=RunName())
 @runs_of_option
+@json_option
 @click.pass_context
-def compare(ctx: click.Context, given: tuple[Path, ...], runs: Path) -> None:
+def compare(ctx: click.Context, given: tuple[Path, ...], runs: Path, as_json: bool) -> None:
     """Say what differs between two finished runs: in the results, in the study, in the environment.
 
     Personas that are the same in both are tested in pairs, RUN_B minus RUN_A. Reads only. A run is its folder, the name
@@ -22,13 +25,17 @@ def compare(ctx: click.Context, given: tuple[Path, ...], runs: Path) -> None:
     from cbtrun.registry import load_registry
     from cbtrun.run.run_list import run_paths
 
-    there = list(given) or sorted(run_paths(runs))
+    there = list(given) or run_paths(runs)[::-1]  # the earlier one first
     if len(there) != 2:
         told = f"two runs are compared, got {len(given)}" if given else f"which two runs? {known_runs(runs)}"
         raise click.UsageError(told, ctx)
     first, second = there
 
-    click.echo(load_registry().ask("compare_runs", first=first, second=second), nl=False)
+    told = load_registry().ask("compare_runs", first=first, second=second, form="json" if as_json else "text")
+    if as_json:
+        print_answer({"command": "compare", "exit_code": 0, **json.loads(told)})
+    else:
+        click.echo(told, nl=False)
 
 
 @click.command()
