@@ -93,7 +93,7 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
 def _turns(options: Mapping[str, Any]) -> int:
     """Turns that models take in a course, at most."""
     opened = 1 if options.get("opening") else 0
-    return max(1, options["max_turns"] - opened) * int(options.get("sessions", 1))
+    return max(1, int(options["max_turns"]) - opened) * int(options.get("sessions", 1))
 
 
 def _turn_limit(options: Mapping[str, Any]) -> float:

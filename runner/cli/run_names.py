@@ -24,7 +24,7 @@ runs_of_option = click.option(
 )
 
 
-class RunName(click.ParamType):
+class RunName(click.ParamType[Path]):
     """A run, given as its folder, as its study's name or as its study's file; gives the folder's path."""
 
     name = "run"

@@ -166,7 +166,7 @@ def in_progress(path: Path, now: float) -> InProgress:
 
 def _note(told: Mapping[str, Any]) -> StageNote:
     """A note that a file holds; the file may be anybody's."""
-    words = {name: str(told[name]) for name in ("stage", "state", "detail", "counted")}
-    numbers = {name: int(told[name]) for name in ("done", "calls", "replayed", "tokens", "retries")}
+    values: dict[str, Any] = {name: str(told[name]) for name in ("stage", "state", "detail", "counted")}
+    values |= {name: int(told[name]) for name in ("done", "calls", "replayed", "tokens", "retries")}
     total = None if told["total"] is None else int(told["total"])
-    return StageNote(**words, **numbers, total=total, usd=float(told["usd"]))
+    return StageNote(**values, total=total, usd=float(told["usd"]))
