@@ -30,6 +30,7 @@ from cbtrun.run.run_log import RunLog
 from cbtrun.run.same_study import differing_paths, says_the_same
 from cbtrun.run.side_by_side import waves
 from cbtrun.run.study_lock import lock_of, write_lock
+from cbtrun.run.up_to_date import STUDY_CHANGED
 from cbtrun.run.work import StagesAtWork
 from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
@@ -90,8 +91,9 @@ def _foretold(run: StagesAtWork, stages: list[Stage], before: Any) -> list[str]:
     """What is done again and why; first, that the results of a finished run will be replaced, where they will."""
     lines = [*run.foreseen(stages)]
     now = run.study.data
-    differs = [] if run.same_study or not before else [*differing_paths(before, now)]
-    if not lines or not differs or not run.folder.results.exists():
+    differs = [] if run.same_study or not before else [*differing_paths(before, run.study.document.value, now)]
+    by_study = any(STUDY_CHANGED in line for line in lines)  # another version alone does it again to the same results
+    if not by_study or not differs or not run.folder.results.exists():
         return lines
     shown = ", ".join(differs[:MOST_DIFFERING]) + (
         f" and {len(differs) - MOST_DIFFERING} more" if len(differs) > MOST_DIFFERING else ""

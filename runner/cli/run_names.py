@@ -33,7 +33,7 @@ class RunName(click.ParamType[Path]):
         """The run folder. Fails with what there is where there is no such run, or two that could be meant."""
         runs = _runs(ctx)
         try:
-            path = run_path(str(value), runs)
+            path = folder_of_run(str(value), runs)
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if ctx is not None:
@@ -51,7 +51,7 @@ class RunName(click.ParamType[Path]):
         return [CompletionItem(path.name) for path in run_paths(_runs(ctx)) if path.name.startswith(incomplete)]
 
 
-def run_path(given: str, runs: Path) -> Path:
+def folder_of_run(given: str, runs: Path) -> Path:
     """The run folder that is meant. Raises ValueError with what to say instead."""
     from cbtrun.run.run_list import is_run
 

@@ -24,15 +24,16 @@ def says_the_same(before: Any, written: Any, now: Any) -> bool:
     )
 
 
-def differing_paths(before: Any, now: Any, path: str = "") -> Iterator[str]:
-    """Paths of the keys in which two resolved studies differ, in their order."""
+def differing_paths(before: Any, written: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Paths of what is written and stood otherwise before, and of blocks that are gone; no defaults of another version."""
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
         if before != now:
             yield path
         return
-    for key in dict.fromkeys([*before, *now]):
+    written = written if isinstance(written, Mapping) else {}
+    for key in dict.fromkeys([*before, *written]):
         at = f"{path}.{key}" if path else str(key)
-        if key in before and key in now:
-            yield from differing_paths(before[key], now[key], at)
-        else:
+        if key not in before or key not in now:
             yield at
+        elif key in written:
+            yield from differing_paths(before[key], written[key], now[key], at)
