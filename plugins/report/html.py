@@ -75,9 +75,14 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def write_report(context: StageContext) -> list[Path]:
     """report.html with tables/ and figures/ in the run folder."""
+    context.advance(0, None, "loading libraries")
+    from cbtrun.plugins.report.diagnostics import warnings
     from cbtrun.plugins.report.write import write_all
 
-    return write_all(report_input(context), context.folder)
+    context.advance(0, None, "tables and figures")
+    given = report_input(context)
+    context.cares += [one.text for one in warnings(given)]
+    return write_all(given, context.folder)
 
 
 def report_input(context: StageContext) -> ReportInput:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.calls.server_terms import Prices, prices_of
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
-from cbtrun.run.progress import duration
+from cbtrun.run.progress_line import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls
@@ -44,8 +44,8 @@ class CallCost:
     tokens_out: int
     usd: float | None
     """None where the model has no prices."""
-    seconds: float | None
-    """None for a model in this process: nobody can say."""
+    call_seconds: float | None
+    """Of one call; none for a model in this process: nobody can say."""
     assumed: tuple[str, ...]
 
     def words(self) -> str:
@@ -57,8 +57,6 @@ class CallCost:
             parts.append(f"~{self.tokens_in:,} tokens in, ~{self.tokens_out:,} out")
         if self.usd is not None:
             parts.append(f"~${self.usd:,.2f}")
-        if self.seconds is not None:
-            parts.append(f"~{duration(self.seconds)}")
         return ", ".join(parts)
 
 
@@ -72,17 +70,16 @@ def call_costs(plans: Mapping[str, Plan | None], study: StudyView, folder: RunFo
     ]
 
 
-def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any]) -> Iterator[str]:
+def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any], waiting: float | None) -> Iterator[str]:
     """The sums over all stages, the study's limits, and what was assumed."""
     calls, left = sum(one.calls for one in costs), sum(one.left for one in costs)
     tokens = sum(one.tokens_in + one.tokens_out for one in costs)
     yield f"  {calls:,} model calls in all, {calls - left:,} of them in the journal, {left:,} to make (~{tokens:,} tokens)"
     priced = [one.usd for one in costs if one.usd is not None]
-    timed = [one.seconds for one in costs if one.seconds is not None]
     if priced:
         yield f"  ~${sum(priced):,.2f} for the models that have prices"
-    if timed:
-        yield f"  ~{duration(sum(timed))} waiting for servers"
+    if waiting is not None:
+        yield f"  ~{duration(waiting)} waiting for servers, where turns and other calls that follow each other do so"
     if limits:
         yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in limits.items()) + ", over all runs"
     for line in dict.fromkeys(line for one in costs for line in one.assumed):
@@ -98,19 +95,11 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, kept: Kept) -> Ca
     tokens_out = round((kept.tokens_out if kept.calls else planned.tokens_out) / calls * left)
     tokens_out += 0 if kept.calls else left * thinking_room(block)
     prices: Prices | None = prices_of(block)
-    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if block.get("base_url") else None
+    each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
+    seconds = each if block.get("base_url") else None
     usd = prices.cost(tokens_in, tokens_out) if prices else None
     done = min(planned.calls, kept.calls)
     return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, seconds, _assumed(stage, planned, block, kept, left))  # fmt: skip
-
-
-def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> float:
-    limits = block.get("limits") or {}
-    each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
-    by_concurrency: float = left * each / limits.get("concurrency", 64)
-    by_requests: float = left / limits["requests_per_minute"] * 60 if limits.get("requests_per_minute") else 0.0
-    by_tokens: float = tokens / limits["tokens_per_minute"] * 60 if limits.get("tokens_per_minute") else 0.0
-    return max(by_concurrency, by_requests, by_tokens)
 
 
 def _assumed(stage: str, planned: PlannedCalls, block: Mapping[str, Any], kept: Kept, left: int) -> tuple[str, ...]:

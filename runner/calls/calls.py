@@ -52,6 +52,8 @@ class Tally:
     usd: float = 0.0
     retries: Counter[str] = field(default_factory=Counter)
     """Tries that failed and were made again, by the request's label."""
+    served: float = 0.0
+    """Seconds that servers took, added up over all tries: their own time, without the wait for a place."""
 
     def add(self, other: Tally) -> None:
         """Count another tally in."""
@@ -61,6 +63,7 @@ class Tally:
         self.tokens_out += other.tokens_out
         self.usd += other.usd
         self.retries += other.retries
+        self.served += other.served
 
     def count(self, reply: Reply) -> None:
         """Count a call that was made."""
@@ -204,8 +207,16 @@ class CallDesk:
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind, tries=max(1, put_off)))
 
         gate = self.gates.gate(terms)
-        reply = await breaker.call(lambda: gate.call(lambda: self._sent(model, request), again))
+        reply = await breaker.call(lambda: gate.call(lambda: self._served(model, request), again))
         return priced(reply, terms.prices)
+
+    async def _served(self, model: Model, request: Request) -> Reply:
+        """One try at a server, its time counted."""
+        began = time.perf_counter()
+        try:
+            return await self._sent(model, request)
+        finally:
+            self.tally.served += time.perf_counter() - began
 
     async def _sent(self, model: Model, request: Request) -> Reply:
         """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
+from cbtrun.cli.run_names import run_argument
+
+new_run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
 file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -23,10 +25,11 @@ def journal() -> None:
     """
 
 
-@journal.command("export")
+@journal.command("export", short_help="Write every reply of a run to a file.")
 @run_argument
 @file_argument
-def export(run_folder: Path, file: Path) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
+def export(run_folder: Path, file: Path, overwrite: bool) -> None:
     """Write every reply of RUN's journal to FILE (gzipped JSON lines). No key or header is in it.
 
     Of a damaged journal every reply that can still be read, and how much cannot.
@@ -34,7 +37,7 @@ def export(run_folder: Path, file: Path) -> None:
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import export_journal
 
-    found = export_journal(RunFolder(run_folder), file)
+    found = export_journal(RunFolder(run_folder), file, overwrite=overwrite)
     click.echo(f"{file}: {found.calls:,} calls")
     if found.unreadable or found.gaps:
         click.echo(
@@ -44,8 +47,8 @@ def export(run_folder: Path, file: Path) -> None:
         )
 
 
-@journal.command("import")
-@run_argument
+@journal.command("import", short_help="Add the replies of a file to a run.")
+@new_run_argument
 @file_argument
 def import_(run_folder: Path, file: Path) -> None:
     """Add the replies in FILE to RUN's journal: all or none. RUN is made if it is not there."""
@@ -56,7 +59,7 @@ def import_(run_folder: Path, file: Path) -> None:
     click.echo(f"{run_folder}: {found.added:,} calls added, {found.known:,} were there already")
 
 
-@journal.command()
+@journal.command(short_help="Say what is broken in a run's journal.")
 @run_argument
 def check(run_folder: Path) -> None:
     """Read all of RUN's journal and say what is broken in it."""
@@ -70,7 +73,7 @@ def check(run_folder: Path) -> None:
     click.echo(f"{folder.journal}: sound")
 
 
-@journal.command()
+@journal.command(short_help="Make a run's journal as small as it can be.")
 @run_argument
 def compact(run_folder: Path) -> None:
     """Make the file of RUN's journal as small as it can be; nothing in it changes."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli.answers import json_option, print_answer, print_error
+from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
@@ -28,12 +30,11 @@ from cbtrun.cli.shared import (
     load,
     plugins_option,
     rehearse_option,
-    run_argument,
     runs_option,
-    say_outcome,
     set_option,
     spec_argument,
 )
+from cbtrun.cli.status import status
 from cbtrun.cli.study_names import is_a_study, no_such_command
 from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from cbtrun.errors import CbtrunError
 
 
-class StudyGroup(click.Group):
+class StudyGroup(GroupedCommands):
     """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -91,8 +92,9 @@ def cli() -> None:
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 
     \b
-    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units,
-    or with nothing scored somewhere; 4 stopped by a limit or a server that is down; 130 interrupted.
+    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
+    failed units, or with nothing scored somewhere; 4 stopped by a limit or a
+    server that is down; 130 interrupted.
     """
 
 
@@ -119,6 +121,8 @@ def cli() -> None:
 )
 @allow_host_option
 @rehearse_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no word at the end but what went wrong.")
+@json_option
 def run(
     spec: Path,
     sets: tuple[str, ...],
@@ -131,26 +135,43 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
+    from cbtrun.cli.run_end import outcome_values, say_outcome
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
     from cbtrun.pipeline import run_study
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
+    from cbtrun.run.stopped import interrupted
 
-    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for())
+    quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    watching = progress_for(quiet=quiet)
+    study, registry = load(spec, sets, allow_local_plugins, watching=watching)
     with ExitStack() as stack:
+        stack.callback(watching.close)
         keys = key_ring(allow_hosts)
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         redo = frozenset(options.pop("redo"))
-        run_options = RunOptions(keys=keys, redo=redo, announce=partial(click.echo, err=True), **options)
+        run_options = RunOptions(
+            keys=keys, redo=redo, announce=_silence if quiet else partial(click.echo, err=True), **options
+        )
         click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
-        outcome = run_study(study, registry, folder, run_options)
-    return say_outcome(outcome, study)
+        try:
+            outcome = run_study(study, registry, folder, run_options)
+        except KeyboardInterrupt:
+            raise interrupted(folder) from None
+    code = say_outcome(outcome, study, quiet=quiet or as_json)
+    if as_json:
+        print_answer(outcome_values(outcome, study))
+    return code
+
+
+def _silence(line: str) -> None:
+    """Tell nobody."""
 
 
 @cli.command()
@@ -158,7 +179,8 @@ def run(
 @set_option
 @runs_option
 @plugins_option
-def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
+@json_option
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, as_json: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
     from cbtrun.before.plan import plan_lines
     from cbtrun.before.ready import ready
@@ -167,21 +189,15 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
+    if as_json:
+        from cbtrun.before.plan import plan_values
+
+        print_answer({"command": "plan", "exit_code": 0, **plan_values(study, registry, folder)})
+        return
     for line in plan_lines(study, registry, folder):
         click.echo(line)
     for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
-
-
-@cli.command()
-@run_argument
-def status(run_folder: Path) -> None:
-    """Say how far a run is, from any terminal, also while it runs."""
-    from cbtrun.files.run_folder import RunFolder
-    from cbtrun.run.status import status_lines
-
-    for line in status_lines(RunFolder(run_folder)):
-        click.echo(line)
 
 
 cli.add_command(doctor)
@@ -197,6 +213,7 @@ cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)
 cli.add_command(report)
+cli.add_command(status)
 cli.add_command(compare)
 cli.add_command(view)
 
@@ -264,27 +281,33 @@ def exit_code_of(arguments: list[str] | None) -> int:
     """Run a command and tell its error; gives its exit code. Raises what is a bug of ours."""
     from cbtrun.errors import CbtrunError
 
-    code: object
+    told: BaseException
     try:
-        code = cli.main(arguments, standalone_mode=False)
+        return _as_code(cli.main(arguments, standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+        code, told = error.exit_code, error
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
-        code = 130
+        code, told = 130, error
     except CbtrunError as error:
-        click.echo(_words_of(error), err=True)
+        begin = "\n" if error.exit_code == 130 and sys.stderr.isatty() else ""  # after the terminal's ^C
+        click.echo(f"{begin}{_words_of(error)}", err=True)
         if error.__cause__ is not None and error.exit_code != 1:
             from cbtrun.cli.crashes import cause_line
 
             if line := cause_line(error):
                 click.echo(line, err=True)
-        code = error.exit_code
+        code, told = error.exit_code, error
     except OSError as error:
         from cbtrun.cli.disk_errors import tell_disk_error
 
-        code = tell_disk_error(error)
+        code, told = tell_disk_error(error), error
+    print_error(arguments, told, _as_code(code))
+    return _as_code(code)
+
+
+def _as_code(code: object) -> int:
     return code if isinstance(code, int) else 0
 
 

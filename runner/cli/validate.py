@@ -6,10 +6,11 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli.answers import json_option, print_answer
 from cbtrun.cli.file_kinds import NAMES, files_in, kind_of, no_kind, schema_of
 from cbtrun.cli.shared import load, plugins_option, set_option
 from cbtrun.cli.study_names import study_file
@@ -27,7 +28,8 @@ def _files(context: click.Context, parameter: click.Parameter, given: tuple[Path
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path), callback=_files)
 @set_option
 @plugins_option
-def validate(files: list[Path], sets: tuple[str, ...], allow_local_plugins: bool) -> None:
+@json_option
+def validate(files: list[Path], sets: tuple[str, ...], allow_local_plugins: bool, as_json: bool) -> None:
     """Check studies and run nothing: names, options, rubrics, models, paths and cross-references.
 
     FILE may also be a rubric, personas, persona attributes, a theme, a course, a practice, the name of a study that ships, or a
@@ -36,8 +38,7 @@ def validate(files: list[Path], sets: tuple[str, ...], allow_local_plugins: bool
     from cbtrun.errors import SpecError
 
     problems: list[Problem] = []
-    studies: list[Path] = []
-    checked = 0
+    found: list[dict[str, Any]] = []
     for path, named in _each(files):
         try:
             kind = kind_of(path)
@@ -45,16 +46,21 @@ def validate(files: list[Path], sets: tuple[str, ...], allow_local_plugins: bool
                 continue  # somebody's other YAML in a folder
             if not kind:
                 raise no_kind(path)
-            checked += 1
-            click.echo(f"{path}: {_checked(kind, path, sets, allow_local_plugins)}")
-            studies += [path] if kind == "study" else []
+            words, facts = _checked(kind, path, sets, allow_local_plugins)
+            found.append({"file": str(path), "kind": kind, **facts})
+            if not as_json:
+                click.echo(f"{path}: {words}")
         except SpecError as error:
             problems += error.problems
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
-    if not checked:
+    if not found:
         raise SpecError.at(files[0], "holds no study, rubric, personas, attributes, course or practice")
-    click.echo(_not_asked(studies, checked))
+    if as_json:
+        only = {key: found[0][key] for key in ("study", "stages") if key in found[0]} if len(found) == 1 else {}
+        print_answer({"command": "validate", "exit_code": 0, **only, "files": found, "problems": []})
+        return
+    click.echo(_not_asked([Path(one["file"]) for one in found if one["kind"] == "study"], len(found)))
 
 
 def _each(files: list[Path]) -> list[tuple[Path, bool]]:
@@ -66,25 +72,26 @@ def _each(files: list[Path]) -> list[tuple[Path, bool]]:
     return list(found.items())
 
 
-def _checked(kind: str, path: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> str:
-    """What was found right. Raises SpecError."""
+def _checked(kind: str, path: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> tuple[str, dict[str, Any]]:
+    """What was found right: in words, and for `--json`. Raises SpecError."""
     if kind == "study":
         from cbtrun.study.graph import ordered_stages
 
         study, _ = load(path, sets, allow_local_plugins)
-        stages = ordered_stages(study)
-        return f"no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
+        ids = [stage.id for stage in ordered_stages(study)]
+        words = f"no problems found in study '{study.name}' ({len(ids)} stages: {', '.join(ids)})"
+        return words, {"study": study.name, "stages": ids}
     if kind == "rubric":
         from cbtrun.ratings.rubric_file import read_rubric
 
         rubric = read_rubric(path)
         total = f", total {rubric.total.low:g} to {rubric.total.high:g}" if rubric.total and rubric.total.high else ""
-        return f"no problems found in rubric '{rubric.name}' ({len(rubric.items)} items{total})"
+        return f"no problems found in rubric '{rubric.name}' ({len(rubric.items)} items{total})", {}
     if kind == "theme":
         _check_by_schema(kind, path)
     else:
         _check_in_a_study(kind, path)
-    return f"no problems found in {NAMES[kind]}"
+    return f"no problems found in {NAMES[kind]}", {}
 
 
 def _check_by_schema(kind: str, path: Path) -> None:

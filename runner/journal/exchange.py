@@ -50,11 +50,13 @@ class Imported:
     """Calls that the journal had already."""
 
 
-def export_journal(folder: RunFolder, target: Path) -> Exported:
+def export_journal(folder: RunFolder, target: Path, *, overwrite: bool = False) -> Exported:
     """Write the journal's calls to a file; of a damaged journal those that can be read.
 
-    Raises StageError when there is no journal, or nothing in it can be read.
+    Raises StageError when there is no journal, nothing in it can be read, or the file is there and not to be replaced.
     """
+    if target.exists() and not overwrite:
+        raise StageError(f"{target}: is there already; name another file, or replace it with --overwrite")
     try:
         with closing(_reading(folder)) as connection, told(folder.journal):
             rows = connection.execute(f"SELECT {', '.join(columns_there(connection, FIELDS))} FROM calls ORDER BY key")
