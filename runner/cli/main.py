@@ -84,10 +84,10 @@ def cli() -> None:
     """Run a whole study of language-model therapists from one YAML file.
 
     \b
-    cbtrun new study mine --like api  a study of your own to start from; without --like: what there is
+    cbtrun new study mine --like api  a study to start from; no --like: a list
     cbtrun validate mine.yaml         check it and run nothing
     cbtrun mine.yaml                  check it, run it, write its report
-    cbtrun quickstart                 a study that ships, from any folder: no key, no download, no GPU
+    cbtrun quickstart                 a study that ships: no key, download or GPU
 
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 

@@ -18,7 +18,9 @@ def new() -> None:
 @click.argument("name", required=False)
 @click.option("--like", metavar="WHAT", help="What to start from: api, prompt, ratings, tune, sessions, or a study that ships (quickstart, paper ...).")  # fmt: skip
 def study(name: str | None, like: str | None) -> None:
-    """Write a study to start from, NAME.yaml in the current folder: whole, commented, ready to be checked.
+    """Write a study to start from: NAME.yaml in the current folder.
+
+    It is whole, commented and ready to be checked.
 
     Without NAME, or with a WHAT that is not there: says what there is, a line each.
     """
