@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(i
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: quickstart test fuzz test-slow test-browser coverage lint schemas constraints clean
+.PHONY: quickstart test fuzz test-slow test-browser editors coverage lint schemas constraints clean
 
 quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
@@ -24,6 +24,11 @@ test-slow: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev
 	$(PIP) -e ".[dev,tune,browser]"
 	$(PYTEST) -m browser
+
+# A real yaml-language-server and Ajv against our schemas; needs node.
+editors: $(VENV)/.installed-dev
+	npm install --prefix build/node --no-fund --no-audit --silent yaml-language-server@2 ajv@8
+	$(VENV)/bin/python -m pytest -m slow tests/study/test_editors.py
 
 # How much of the source the fast tests run through, by file; told, not asked for.
 coverage: $(VENV)/.installed-dev

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from cbtrun.contract.pace import Pace
 from cbtrun.contract.records import Failure
 from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem, StopRun, WouldAsk
@@ -28,6 +30,8 @@ Result = TypeVar("Result")
 
 TELL_SECONDS = 1.0
 """How often a stage in progress says how far it is, whether or not a unit has ended."""
+_UNIT: ContextVar[int | None] = ContextVar("unit", default=None)
+"""Which unit of `each` the code at work belongs to."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,12 @@ class StageNote:
     usd: float = 0.0
     retries: int = 0
     """Failed tries that were made again."""
+    counted: str = ""
+    """What `done` and `total` count: `turns`, `sessions`; empty for the stage's units."""
+    left: float | None = None
+    """Seconds that the rest will take, when the note was made; none where nobody can say yet."""
+    to_come: tuple[str, ...] = ()
+    """Stages that were not looked at yet, in their order."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,12 @@ class StageContext:
     """Ids of those whose words were taken out of the run: nobody plays them any more."""
     facts: RunFacts = field(default_factory=lambda: RunFacts())
     """What the run came to so far, for the report."""
+    cares: list[str] = field(default_factory=list)
+    """What a report asks its reader to take with care, a sentence each; their number is told at the end of a run."""
+    served: Callable[[], float] = lambda: 0.0
+    """Seconds that servers took for the stage's calls so far, added up."""
+    pace: Pace | None = None
+    """How the units of `each` come on; none before."""
 
     def __post_init__(self) -> None:
         """A plain mapping, as somebody's test may give it, is read as a study too."""
@@ -238,6 +254,16 @@ class StageContext:
         """Show how far the stage is."""
         self.tell(done, total, detail)
 
+    def begin(self) -> None:
+        """Say that a unit of `each` begins its first step now, where it waited for something before."""
+        if self.pace is not None and (unit := _UNIT.get()) is not None:
+            self.pace.begin(unit)
+
+    def step(self) -> None:
+        """Say that a unit of `each` has made one of its steps."""
+        if self.pace is not None and (unit := _UNIT.get()) is not None:
+            self.pace.step(unit)
+
     def fail(self, unit: str, reason: str) -> None:
         """Note a unit that could not be finished."""
         stage = f"{self.stage}.{self.name}" if self.name else self.stage
@@ -254,20 +280,26 @@ class StageContext:
         units: Sequence[Unit],
         work: Callable[[Unit], Awaitable[Result]],
         name: Callable[[Unit], str] = str,
+        steps: int = 1,
+        counted: str = "",
     ) -> list[Result | None]:
         """Work on all units side by side; results in the order of the units.
 
+        steps: most steps of a unit, which take about as long as each other; its work calls `step` after each. counted:
+        what they are called on the progress line, such as turns.
         A unit that raises CbtrunError becomes a failure and gives None; StopRun, and what is not CbtrunError, ends all.
         """
         results: list[Result | None] = [None] * len(units)
         broken: dict[int, Failure] = {}
         waiting = iter(enumerate(units))
-        done = 0
-        self.advance(0, len(units))
+        at_once = min(self.concurrency, len(units))
+        pace = self.pace = Pace(len(units), at_once, steps, counted, self.served)
+        self.advance(pace.done, pace.total)
 
         async def one_after_another() -> None:
-            nonlocal done
             for index, unit in waiting:
+                _UNIT.set(index)
+                pace.begin(index)
                 try:
                     results[index] = await work(unit)
                 except (StopRun, ConsentMissing, CopiedRun, WouldAsk):
@@ -275,11 +307,11 @@ class StageContext:
                 except CbtrunError as error:
                     stage = f"{self.stage}.{self.name}" if self.name else self.stage
                     broken[index] = Failure(stage=stage, unit=name(unit), reason=str(error))
-                done += 1
-                self.advance(done, len(units))
+                pace.end(index)
+                self.advance(pace.done, pace.total)
 
-        work_on_all = _together([one_after_another() for _ in range(min(self.concurrency, len(units)))])
-        await _while_telling(work_on_all, lambda: self.advance(done, len(units)))
+        work_on_all = _together([one_after_another() for _ in range(at_once)])
+        await _while_telling(work_on_all, lambda: self.advance(pace.done, pace.total))
         self.failures.extend(broken[index] for index in sorted(broken))
         return results
 

@@ -187,8 +187,8 @@ def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> li
 
 
 @hookspec(firstresult=True)
-def compare_runs(first: Path, second: Path) -> str | None:
-    """What differs between two finished runs, as text."""
+def compare_runs(first: Path, second: Path, form: str) -> str | None:
+    """What differs between two finished runs: words where `form` is "text", a JSON object where it is "json"."""
 
 
 @hookspec(firstresult=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.errors import SpecError, StageError
 from cbtrun.files.run_folder import RunFolder
@@ -27,18 +27,24 @@ from cbtrun.run.fingerprints import RESULTS
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_registration, made_in
 from cbtrun.run.replayed import REPLAYED, note_in_lock
-from cbtrun.run.same_study import says_the_same
+from cbtrun.run.run_log import RunLog
+from cbtrun.run.same_study import differing_paths, says_the_same
 from cbtrun.run.side_by_side import waves
 from cbtrun.run.study_lock import lock_of, write_lock
+from cbtrun.run.up_to_date import STUDY_CHANGED
 from cbtrun.run.work import StagesAtWork
 from cbtrun.study.graph import Stage, ordered_stages
 from cbtrun.study.persona_sets import check_disjoint
+from cbtrun.version import __version__
 
 if TYPE_CHECKING:
     from cbtrun.analysis.preregistration import MadeDigests
     from cbtrun.registry import Registry
     from cbtrun.study.graph import Stage
     from cbtrun.study.spec import Study
+
+MOST_DIFFERING = 6
+"""Keys in which a study differs that are named before its results are replaced."""
 
 __all__ = ["Outcome", "RunOptions", "make_beforehand", "remake_report", "run_study"]
 
@@ -53,6 +59,7 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     _check_redo(options.redo, stages)
     with folder.locked():
         lock = lock_of(folder)
+        before = lock.get("resolved")
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
         with Journal(folder.journal) as journal, told(folder.journal):
@@ -60,18 +67,58 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             journal.start_run()
             journal.batches.discard_unsent()
             run = StagesAtWork(study, registry, folder, options, journal)
-            run.same_study = says_the_same(lock.get("resolved"), study.document.value, study.data)
-            for line in run.foreseen(stages):
+            run.same_study = says_the_same(before, study.document.value, study.data)
+            run.to_come = dict.fromkeys(_in_order(stages))
+            run.log = log = RunLog(folder.path)
+            log.say(f"run of '{study.name}' by cbtrun {__version__}")
+            for line in _foretold(run, stages, before):
+                log.say(line)
                 options.announce(line)
             try:
-                return _all_stages(run, stages)
-            except OSError:
-                folder.check_hold()  # the folder is gone: that, and not the file in it, is to be told
+                outcome = _all_stages(run, stages)
+                _log_end(log, outcome)
+                return outcome
+            except BaseException as error:
+                if folder.is_held():
+                    log.ended(error)
+                if isinstance(error, OSError):
+                    folder.check_hold()  # the folder is gone: that, and not the file in it, is to be told
                 raise
             finally:
                 if folder.is_held():
+                    log.failures(run.outcome.failures)
                     note_in_lock(folder, run.outcome, lock.get(REPLAYED) or {})
                     run.outcome.failure_list = write_failures(folder, run.outcome.failures)
+
+
+def _foretold(run: StagesAtWork, stages: list[Stage], before: Any) -> list[str]:
+    """What is done again and why; first, that the results of a finished run will be replaced, where they will."""
+    lines = [*run.foreseen(stages)]
+    now = run.study.data
+    differs = [] if run.same_study or not before else [*differing_paths(before, run.study.document.value, now)]
+    by_study = any(STUDY_CHANGED in line for line in lines)  # another version alone does it again to the same results
+    if not by_study or not differs or not run.folder.results.exists():
+        return lines
+    shown = ", ".join(differs[:MOST_DIFFERING]) + (
+        f" and {len(differs) - MOST_DIFFERING} more" if len(differs) > MOST_DIFFERING else ""
+    )
+    what = (
+        f"the results in {run.folder.path} will be replaced: the study differs from the one that made them in {shown}"
+    )
+    return [f"{what}; to keep them, stop this run and give it another name (--set study=NAME)", *lines]
+
+
+def _log_end(log: RunLog, outcome: Outcome) -> None:
+    """Note what the terminal tells at the end, all of it."""
+    for part in outcome.unscored:
+        log.say(f"nothing scored: {part}")
+    for line in (*outcome.left_out, *(f"warning: {one}" for one in outcome.drifts)):
+        log.say(line)
+    for stage, why in outcome.kept.items():
+        log.say(f"{stage} {why}; it is kept as it is")
+    log.say(
+        f"finished: {len(outcome.done)} stages done, {len(outcome.up_to_date)} up to date, {len(outcome.failures)} failures"
+    )
 
 
 def _all_stages(run: StagesAtWork, stages: list[Stage]) -> Outcome:
@@ -130,6 +177,12 @@ def make_beforehand(study: Study, registry: Registry) -> MadeDigests:
                 if all(need in run.outputs and need not in run.outcome.kept for need in stage.needs):
                     run.do(stage)
         return made_in(study, folder)
+
+
+def _in_order(stages: list[Stage]) -> list[str]:
+    """Ids of the stages as they are taken, the results among them."""
+    reports = [stage.id for stage in _of(stages, "report")]
+    return [*(stage.id for stage in stages if stage.id not in reports), RESULTS.id, *reports]
 
 
 def _of(stages: list[Stage], block: str) -> list[Stage]:

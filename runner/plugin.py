@@ -112,9 +112,12 @@ HOMES: Mapping[str, str] = {
         "sessions_text TEST_NAMES tested_text"
     ),
     # Results
+    "cbtrun.contract.labels": "Labels labels_of",
+    "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
+    "cbtrun.results.labelled": "labelled_comparison labelled_results labelled_session labelled_study",
     "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results results_in",
     "cbtrun.scores.rated_sets": "RatedSet",
@@ -137,6 +140,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.files.plain_files": "open_plain",
     "cbtrun.files.run_folder": "read_records RunFolder write_atomically write_lines_atomically",
     "cbtrun.import_path": "child_environment python_module",
+    "cbtrun.journal.replies": "KeptReply replies_about",
     "cbtrun.journal.thoughts": "thinkers Thought thoughts_about",
     "cbtrun.run.study_lock": "lock_of",
     "cbtrun.run.tombstones": "FORGOTTEN",

@@ -91,6 +91,10 @@ from cbtrun.contract.digests import tree_digest as tree_digest
 from cbtrun.contract.exported import ExportContext as ExportContext
 from cbtrun.contract.extras import lacking_packages as lacking_packages
 
+# Results
+from cbtrun.contract.labels import Labels as Labels
+from cbtrun.contract.labels import labels_of as labels_of
+
 # Models: what they are asked, what they answer, what else they may have
 from cbtrun.contract.models import AnswerMode as AnswerMode
 from cbtrun.contract.models import ChatMessage as ChatMessage
@@ -179,8 +183,12 @@ from cbtrun.files.run_folder import read_records as read_records
 from cbtrun.files.run_folder import write_atomically as write_atomically
 from cbtrun.files.run_folder import write_lines_atomically as write_lines_atomically
 from cbtrun.hookspecs import hookimpl as hookimpl
+from cbtrun.humans.agree import AgreementReport as AgreementReport
+from cbtrun.humans.agree import Figure as _PairwiseFigure
 from cbtrun.import_path import child_environment as child_environment
 from cbtrun.import_path import python_module as python_module
+from cbtrun.journal.replies import KeptReply as KeptReply
+from cbtrun.journal.replies import replies_about as replies_about
 from cbtrun.journal.served import Served as Served
 from cbtrun.journal.served import drifts as drifts
 from cbtrun.journal.thoughts import Thought as Thought
@@ -250,13 +258,15 @@ from cbtrun.ratings.rubric_signals import Signal as Signal
 from cbtrun.ratings.rubric_signals import Words as Words
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
-
-# Results
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
 from cbtrun.results.groups import grouping_levels as grouping_levels
 from cbtrun.results.groups import level_of as level_of
+from cbtrun.results.labelled import labelled_comparison as labelled_comparison
+from cbtrun.results.labelled import labelled_results as labelled_results
+from cbtrun.results.labelled import labelled_session as labelled_session
+from cbtrun.results.labelled import labelled_study as labelled_study
 from cbtrun.results.nothing_scored import NothingScored as NothingScored
 from cbtrun.results.nothing_scored import nothing_scored as nothing_scored
 from cbtrun.results.records import GroupSummary as GroupSummary
@@ -340,6 +350,7 @@ from cbtrun.templates.prompts import template_faults as template_faults
 from cbtrun.templates.prompts import used_variables as used_variables
 
 ServerAnswer = _ServerAnswer
+PairwiseFigure = _PairwiseFigure
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 

@@ -117,7 +117,8 @@ def plan_block(context: PlanContext) -> Plan | None:
     calls = 2 * options["openings"] * context.units(f"corpus.{options['sessions']}")
     said = PlannedCalls(options["therapist"], calls, calls * 4 * TURN_TOKENS, calls * TURN_TOKENS)
     rated = PlannedCalls(options["rater"], calls, calls * 2500, calls * 700)
-    return Plan(calls // 2, (said, rated), ("every opening gives a pair of turns that are rated differently",))
+    told = "every opening gives a pair of turns that are rated differently"
+    return Plan(calls // 2, (said, rated), (told,), in_a_row=2)
 
 
 @hookimpl

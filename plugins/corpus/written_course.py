@@ -13,7 +13,7 @@ from cbtrun.plugins.practices.checks import practice_problems
 from cbtrun.plugins.practices.named import shipped_practices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from cbtrun.plugin import BlockContext, Calls, Json, Persona, Plan, PlanContext, Problem, StageContext
@@ -45,6 +45,7 @@ def options_schema(stage: str) -> Json | None:
                 "x-names": ["shipped", "file"],
                 "x-words": False,
                 "default": "depression-20",
+                "examples": shipped_courses(),
                 "description": course,
             },
             "register": {
@@ -52,6 +53,7 @@ def options_schema(stage: str) -> Json | None:
                 "x-names": ["shipped", "file"],
                 "x-words": False,
                 "default": "cbt",
+                "examples": ["cbt", "supportive", "shuffled", *shipped_practices()],
                 "description": "How the therapist talks: `cbt`; `supportive`, warm listening without structure; `shuffled`, "
                 "the sentences of `cbt` in no order and for another patient; or a practice: the name of a shipped one "
                 f"({', '.join(shipped_practices())}) or the path of your own (.yaml).",
@@ -138,7 +140,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     planned = PlannedCalls(options["author"], calls, calls * BRIEF_TOKENS + before, calls * SESSION_TOKENS)
     told = f"an author reads {BRIEF_TOKENS:,} tokens and {BEFORE_TOKENS} of each session before, and writes {SESSION_TOKENS:,}"
     again = ["sessions that fail their checks and are written again are not counted"] if options.get("checks") else []
-    return Plan(calls, (planned,), (told, *again))
+    return Plan(calls, (planned,), (told, *again), in_a_row=len(numbers))
 
 
 @hookimpl
@@ -161,9 +163,12 @@ async def _write_all(context: StageContext) -> list[Transcript]:
     async with context.model(options["author"]) as calls:
 
         async def write(persona: Persona) -> list[Transcript]:
-            return await _write_course(calls, persona, course, options)
+            return await _write_course(calls, persona, course, options, context.step)
 
-        courses = await context.each(_patients(context), write, name=lambda one: one.id)
+        sessions = len(session_numbers(options.get("sessions"), len(course.sessions)))
+        courses = await context.each(
+            _patients(context), write, lambda one: one.id, sessions, "transcripts" if sessions > 1 else ""
+        )
     return [transcript for written in courses if written is not None for transcript in written]
 
 
@@ -177,8 +182,13 @@ def _patients(context: StageContext) -> list[Persona]:
     return personas[:wanted]
 
 
-async def _write_course(calls: Calls, persona: Persona, course: Course, options: Mapping[str, Any]) -> list[Transcript]:
-    """One persona's sessions, each told what the earlier ones left behind. Raises StageError when one fails."""
+async def _write_course(
+    calls: Calls, persona: Persona, course: Course, options: Mapping[str, Any], step: Callable[[], None]
+) -> list[Transcript]:
+    """One persona's sessions, each told what the earlier ones left behind. Raises StageError when one fails.
+
+    step: called after each session.
+    """
     from cbtrun.plugins.corpus.course_messages import Before, author_messages
 
     transcripts: list[Transcript] = []
@@ -196,6 +206,7 @@ async def _write_course(calls: Calls, persona: Persona, course: Course, options:
             transcript = _transcript(written, persona, number, phase, options)
         transcripts.append(transcript)
         before.append(Before(session=number, summary=written.summary, homework=written.homework))
+        step()
     return transcripts
 
 

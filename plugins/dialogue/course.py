@@ -33,6 +33,10 @@ class Course:
     fail: Callable[[str, str], None]
     """Called with a session's id and the reason when it could not be held; the sessions after it are not tried."""
     admission: Admission
+    begin: Callable[[], None] = lambda: None
+    """Called when a session's first turn is asked for."""
+    step: Callable[[], None] = lambda: None
+    """Called after each turn."""
     before: list[Before] = field(default_factory=list)
 
     async def hold(self) -> list[Session]:
@@ -65,6 +69,8 @@ class Course:
             number=number,
             sessions=sessions,
             reminder=reminder,
+            begin=self.begin,
+            step=self.step,
         )
         async with self.admission.seat(*conversation.dialogues()) as conversation.seat:
             session = await conversation.hold()

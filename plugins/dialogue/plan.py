@@ -30,4 +30,5 @@ def planned_sessions(context: PlanContext) -> Plan:
             tokens_in[models[speaker]] += sessions * (SYSTEM_TOKENS[speaker] + turn * TURN_TOKENS)
     planned = tuple(PlannedCalls(name, calls[name], tokens_in[name], calls[name] * TURN_TOKENS) for name in calls)
     told = f"every session has {options['max_turns']} turns of {TURN_TOKENS} tokens; system prompts have "
-    return Plan(units, planned, (told + ", ".join(f"{count:,} ({who})" for who, count in SYSTEM_TOKENS.items()),))
+    told += ", ".join(f"{count:,} ({who})" for who, count in SYSTEM_TOKENS.items())
+    return Plan(units, planned, (told,), in_a_row=max(1, options["max_turns"] - opened))

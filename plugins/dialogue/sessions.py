@@ -75,16 +75,25 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
     async def hold(course: Waiting) -> list[bytes]:
         async with rooms.room(course) as (therapist, patient):
             models: dict[Speaker, Calls] = {"therapist": therapist, "patient": patient}
-            sessions = await Course(course.unit(personas), options, models, context.fail, admission).hold()
-            return [packed_line(session) for session in sessions]
+            unit = course.unit(personas)
+            told = context.fail, admission, context.begin, context.step
+            return [packed_line(session) for session in await Course(unit, options, models, *told).hold()]
 
     order = order_of(waiting, engines)
     try:
-        held = await context.each([waiting[place] for place in order], hold, lambda one: one.unit(personas).id)
+        held = await context.each(
+            [waiting[place] for place in order], hold, lambda one: one.unit(personas).id, _turns(options), "turns"
+        )
     finally:
         await rooms.close()
     courses = [course for _, course in sorted(zip(order, held, strict=True), key=lambda pair: pair[0])]
     return RecordList.unpack(Session, [session for course in courses for session in course or ()])
+
+
+def _turns(options: Mapping[str, Any]) -> int:
+    """Turns that models take in a course, at most."""
+    opened = 1 if options.get("opening") else 0
+    return max(1, int(options["max_turns"]) - opened) * int(options.get("sessions", 1))
 
 
 def _turn_limit(options: Mapping[str, Any]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,10 @@ class Conversation:
     systems: Mapping[Speaker, str]
     """What each side is told, filled in."""
     admission: Admission
+    begin: Callable[[], None] = lambda: None
+    """Called when the first turn is asked for: whatever the session waited for is over."""
+    step: Callable[[], None] = lambda: None
+    """Called after each turn."""
     seat: Seat | None = None
     """Its place among those under way."""
     number: int = 1
@@ -49,8 +53,10 @@ class Conversation:
     async def hold(self) -> Session:
         """Take turns until the session ends."""
         ended = self._after_opening()
+        self.begin()
         while not ended:
             ended = await self._turn()
+            self.step()
         unit = self.unit
         course = {"session_number": str(self.number)} if self.sessions > 1 else {}
         return Session(

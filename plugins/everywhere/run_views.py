@@ -23,11 +23,12 @@ def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> li
 
 
 @hookimpl
-def compare_runs(first: Path, second: Path) -> str:
-    """What differs in the study, in the environment and in the results; shared personas are tested in pairs."""
-    from cbtrun.plugins.report import run_comparison
+def compare_runs(first: Path, second: Path, form: str) -> str:
+    """What differs in the results, in the study and in the environment; shared personas are tested in pairs."""
+    from cbtrun.plugins.report import comparison_words, run_comparison
 
-    return run_comparison.comparison_text(run_comparison.compare_runs(first, second))
+    found = run_comparison.compare_runs(first, second)
+    return comparison_words.comparison_json(found) if form == "json" else comparison_words.comparison_text(found)
 
 
 @hookimpl

@@ -66,7 +66,13 @@ class EmbeddedAnswers:
             return _persona(brief["brief"], request.seed)
         if _asks_for_summary(request):
             return _summary(request)
-        return (await self._model(request, brief).reply(request)).text
+        try:
+            return (await self._model(request, brief).reply(request)).text
+        except ModelError as error:
+            if "no rubric of the study" not in str(error):
+                raise
+            how = "start it with --rubrics FOLDER, the folder of your rubric's file"
+            raise ModelError(f"{error}; the mock server knows the shipped rubrics alone: {how}") from None
 
     def _model(self, request: Request, brief: Mapping[str, Any] | None) -> Model:
         from cbtrun.plugins.controls.script import ScriptedTherapist

@@ -45,6 +45,7 @@ PERSONA_OPTIONS: Json = {
         "path": {
             "type": "string",
             "x-names": ["shipped", "file", "folder", "files"],
+            "examples": ["eval-120"],
             "description": "The name of a shipped set (eval-120: frozen evaluation personas), or a file of your own: .csv, "
             ".tsv, .json, .jsonl or .parquet with one person a row, a YAML list, or a folder or pattern of such files or of "
             "texts (.txt, .md) with one vignette each, whose name is the id.",

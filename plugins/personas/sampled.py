@@ -49,6 +49,7 @@ def options_schema(stage: str) -> Json | None:
                 "type": "string",
                 "x-names": ["shipped", "file"],
                 "x-words": False,
+                "examples": shipped_attributes(),
                 "description": attributes,
             },
             "count": {

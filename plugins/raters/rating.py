@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -149,10 +149,12 @@ async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[
         calls = {rater: await stack.enter_async_context(context.model(rater)) for rater in raters}
 
         async def rate(place: Place) -> bytes:
-            return packed_line(await rate_one(calls[place.rater], place.unit(sessions), work))
+            return packed_line(await rate_one(calls[place.rater], place.unit(sessions), work, context.step))
 
         ordered = sorted(places, key=lambda one: asking_place(sessions[one.number], one.repeat, context.seed))
-        found = await context.each(ordered, rate, lambda place: str(place.unit(sessions)))
+        questions = len(work.questions)
+        counted = "answers" if questions > 1 else ""
+        found = await context.each(ordered, rate, lambda place: str(place.unit(sessions)), questions, counted)
     ratings = dict(zip(ordered, found, strict=True))
     return RecordList.unpack(Rating, [ratings[place] or _unrated(place.unit(sessions), work) for place in places])
 
@@ -161,8 +163,11 @@ def _unrated(unit: Unit, work: RatingWork) -> bytes:
     return packed_line(_rating(unit, work, unscored(work.rubric.items, CALL_FAILED)))
 
 
-async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
-    """One rating, window by window and call by call. Raises what the model's `reply` raises."""
+async def rate_one(calls: Replies, unit: Unit, work: RatingWork, step: Callable[[], None] = lambda: None) -> Rating:
+    """One rating, window by window and call by call. Raises what the model's `reply` raises.
+
+    step: called after each question of the last window.
+    """
     turns = _shown(unit.session, work)
     if not turns:
         why = FORGOTTEN if unit.session.ended == FORGOTTEN else NO_TURNS
@@ -173,7 +178,11 @@ async def rate_one(calls: Replies, unit: Unit, work: RatingWork) -> Rating:
     by_window = []
     for number, window in enumerate(parts):
         part = number + 1 if len(parts) > 1 else 0
-        answers = [await _ask_form(calls, unit, work, question, window, part) for question in work.questions]
+        answers = []
+        for question in work.questions:
+            answers.append(await _ask_form(calls, unit, work, question, window, part))
+            if len(work.questions) > 1 and number + 1 == len(parts):
+                step()
         by_window.append([score for scores in answers for score in scores])
     scores = joined_scores(work.rubric.items, parts, by_window)
     return _rating(unit, work, scores, window_flags(parts))

@@ -53,6 +53,19 @@ OPTIONS: Json = {
             "x-rehearsal": {"most": 2},
             "description": "How often each rater rates each session.",
         },
+        "item_labels": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 60,
+                "pattern": "^[^`\\n|]*$",
+                "x-expected": "a short text in one line, without backticks",
+                "description": "What reports and sheets call it.",
+            },
+            "description": "Item, subscale or `total` of the rubric -> what reports and sheets call it; raters read the rubric's "
+            "own names, so that a change rates nothing again.",
+        },
         "aggregate": {
             "enum": ["mean", "median"],
             "default": "mean",

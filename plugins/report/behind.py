@@ -63,18 +63,30 @@ def unscored_items(given: ReportInput) -> dict[str, dict[str, str | list[str]]]:
 
 def behind_comparison(given: ReportInput, one: Comparison) -> dict[str, str | list[str]]:
     """The filter that shows the sessions with a value at a comparison's levels, as far as its analysis keeps them."""
+    return behind(given, _levels_of(given, one), sessions_behind(given, one))
+
+
+def sessions_behind(given: ReportInput, one: Comparison) -> list[str]:
+    """Ids of the sessions with a value at a comparison's levels, as far as its analysis keeps them."""
     declared = given.study.analyses.get(one.analysis)
     options = declared.options if declared else {}
-    of_two = options.get("levels") if isinstance(options.get("levels"), Mapping) else None
+    dropped, by_id = set(options.get("exclude_flags") or ()), {session.id: session for session in given.sessions}
+    kept = [by_id[id_] for id_ in _with_value(given, one.outcome, _levels_of(given, one))]
+    kept = [session for session in kept if not dropped & {flag.split(":")[0].strip() for flag in session.flags}]
+    if not isinstance(options.get("levels"), Mapping) and one.unit_of_analysis.startswith("pair"):
+        kept = _paired(kept, one)
+    return [session.id for session in kept]
+
+
+def _levels_of(given: ReportInput, one: Comparison) -> Levels:
+    """The levels that a comparison is about, of both factors where it has two."""
+    declared = given.study.analyses.get(one.analysis)
+    of_two = declared.options.get("levels") if declared else None
+    of_two = of_two if isinstance(of_two, Mapping) else None
     levels: Levels = {**(of_two or {one.factor: one.levels}), **one.where}
     if one.moderated and of_two is None and declared:
-        levels = {declared.factor: one.moderated, **levels}
-    dropped, by_id = set(options.get("exclude_flags") or ()), {session.id: session for session in given.sessions}
-    kept = [by_id[id_] for id_ in _with_value(given, one.outcome, levels)]
-    kept = [session for session in kept if not dropped & {flag.split(":")[0].strip() for flag in session.flags}]
-    if of_two is None and one.unit_of_analysis.startswith("pair"):
-        kept = _paired(kept, one)
-    return behind(given, levels, [session.id for session in kept])
+        return {declared.factor: one.moderated, **levels}
+    return levels
 
 
 def sessions_at(given: ReportInput, levels: Levels) -> list[str]:
@@ -86,6 +98,11 @@ def sessions_at(given: ReportInput, levels: Levels) -> list[str]:
 def link(found: Levels) -> str:
     """The filter as a link of a figure, which opens the list from a figure's file too."""
     return f"#sessions={quote(json.dumps(found, separators=(',', ':'), ensure_ascii=False), safe=',:')}"
+
+
+def pair_link(first: str, second: str) -> str:
+    """The link that opens two sessions side by side."""
+    return f"#pair={quote(plain(first), safe='')}|{quote(plain(second), safe='')}"
 
 
 def _with_value(given: ReportInput, outcome: str, levels: Levels) -> list[str]:

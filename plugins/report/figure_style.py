@@ -6,15 +6,18 @@ files carry their fonts with them (SVG as outlines, PDF as TrueType).
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from cbtrun.plugin import write_lines_atomically
 
@@ -74,7 +77,7 @@ def save_figure(plate: Plate, folder: Path, formats: tuple[str, ...]) -> list[Pa
     for kind in sorted(formats, key=lambda kind: kind != "svg"):  # the only one with links comes first
         with _styled(fonttype="path"):
             figure = plate.draw(WIDE) if kind == "svg" else _without_links(plate.draw(WIDE))
-            content = re.sub(rb'"#(sessions?=)', rb'"../report.html#\1', _bytes(figure, kind))
+            content = re.sub(rb'"#((?:sessions?|pair)=)', rb'"../report.html#\1', _bytes(figure, kind))
         write_lines_atomically(folder / f"{plate.name}.{kind}", [content])
     return [folder / f"{plate.name}.{kind}" for kind in formats]
 
@@ -91,7 +94,7 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
     from markupsafe import escape
 
     svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
-    svg = re.sub(r'href="#(?!sessions?=)([^"]*)"', rf'href="#{prefix}\1"', svg)
+    svg = re.sub(r'href="#(?!sessions?=|pair=)([^"]*)"', rf'href="#{prefix}\1"', svg)
     svg = re.sub(r"url\(#([^()]*)\)", rf"url(#{prefix}\1)", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
@@ -101,10 +104,30 @@ def _for_page(svg: str, prefix: str, label: str) -> str:
         .replace("<a xlink:href=", '<a tabindex="-1" href=')
         .replace("xlink:href=", "href=")
     )
+    svg = re.sub(r'<a tabindex="-1" href="([^"]*)">(.*?)</a>', _named_link, svg, flags=re.S)
     head, rest = svg.split(">", 1)
     width = re.search(r'viewBox="0 0 ([0-9.]+) [0-9.]+"', head)
     size = f'{width[0]} style="max-width: {width[1]}px"' if width else ""
-    return f'<svg {size} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{rest}'
+    # A group, not an image: an image has no children, and these are links.
+    return f'<svg {size} role="group" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{rest}'
+
+
+def _named_link(found: re.Match[str]) -> str:
+    """A link of a figure with a name of its own where no words stand in it."""
+    name = "" if "<text" in found[2] else f' aria-label="{_link_name(found[1])}"'
+    return f'<a tabindex="-1" href="{found[1]}"{name}>{found[2]}</a>'
+
+
+def _link_name(href: str) -> str:
+    """What a link of a figure is called: a session, a pair of them, or those behind a number."""
+    from markupsafe import escape
+
+    kind, _, said = unescape(href).removeprefix("#").partition("=")
+    if kind == "sessions":
+        levels = {name: kept for name, kept in json.loads(unquote(said)).items() if name != "rows"}
+        told = "; ".join(one if isinstance(one, str) else ", ".join(one) for one in levels.values())
+        return str(escape(f"Sessions {told}".strip()))
+    return str(escape(" and ".join(unquote(one) for one in said.split("|"))))
 
 
 def _variable(colour: str) -> str:

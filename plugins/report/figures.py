@@ -73,13 +73,13 @@ def draw_pairs(
     width: int,
     *,
     colours: tuple[int, int],
-    links: tuple[Sequence[str | None], Sequence[str | None]] = ((), ()),
+    links: Sequence[str | None] = (),
 ) -> Figure:
-    """One line a pair: the same persona under two levels, rises and falls told apart. links: of the dots, by level."""
+    """One line a pair: the same persona under two levels, rises and falls told apart. links: of the pairs."""
     figure, axes = _canvas(min(width, 520), height=330)
     axes.grid(axis="y")
     axes.grid(visible=False, axis="x")
-    for second, first in [(b, a) for a, b in pairs]:
+    for place, (first, second) in enumerate(pairs):
         rising = first > second
         axes.plot(
             [0, 1],
@@ -88,6 +88,7 @@ def draw_pairs(
             lw=1.1 if rising else 1,
             ls="-" if rising else (0, (3, 2)),
             alpha=0.45,
+            url=links[place] if links else None,
         )
     for at, side in enumerate((1, 0)):
         values = [pair[side] for pair in pairs]
@@ -100,7 +101,7 @@ def draw_pairs(
             zorder=3,
             linewidths=0,
         )
-        dots.set_urls(links[side] or [None])
+        dots.set_urls([*links] or [None])
         axes.plot(
             [at - 0.07, at + 0.07], [sum(values) / len(values)] * 2, color=INK, lw=3, zorder=4, solid_capstyle="round"
         )

@@ -75,23 +75,30 @@ def options_schema(stage: str) -> Json | None:
 @hookimpl
 def write_report(context: StageContext) -> list[Path]:
     """report.html with tables/ and figures/ in the run folder."""
+    context.advance(0, None, "loading libraries")
+    from cbtrun.plugins.report.diagnostics import warnings
     from cbtrun.plugins.report.write import write_all
 
-    return write_all(report_input(context), context.folder)
+    context.advance(0, None, "tables and figures")
+    given = report_input(context)
+    context.cares += [one.text for one in warnings(given)]
+    return write_all(given, context.folder)
 
 
 def report_input(context: StageContext) -> ReportInput:
     """Everything the report shows, taken from the run."""
-    from cbtrun.plugin import nothing_scored
+    from cbtrun.plugin import labels_of, nothing_scored
     from cbtrun.plugins.report.corpora import corpus_facts, sessions_left_out
     from cbtrun.plugins.report.inputs import ReportInput, may_show_transcripts
+    from cbtrun.plugins.report.labelled import labelled
+    from cbtrun.plugins.report.people_agreement import people_found
     from cbtrun.plugins.report.rating_checks import shipped_norms
     from cbtrun.plugins.report.training import training_log
 
     study = context.study
     options = report_options(context.options)
     personas = [one for name in study.personas for one in context.personas(name)]
-    return ReportInput(
+    given = ReportInput(
         study=study,
         results=context.inputs.results(),
         sessions=tuple(context.sessions()) if study.sessions.using else (),
@@ -105,11 +112,28 @@ def report_input(context: StageContext) -> ReportInput:
         left_out=sessions_left_out(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
         requests=rating_requests(context),
+        people=people_found(context.folder),
+        digests=run_digests(context.folder),
         promise=context.facts.promise,
         embedded=context.facts.embedded,
         show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
+    return labelled(given, labels_of(study, rubric_labels(context)))
+
+
+def rubric_labels(context: StageContext) -> dict[str, dict[str, str]]:
+    """Rating set -> item -> label, of the rubrics that give some."""
+    sets = {name: context.rubric_of(name) for name, one in context.study.rating_sets.items() if one.rubric}
+    return {name: {item.id: item.label for item in rubric.items if item.label} for name, rubric in sets.items()}
+
+
+def run_digests(folder: Path) -> dict[str, str]:
+    """What somebody who repeats the study compares: the files that are the same to the byte."""
+    from cbtrun.plugin import file_digest
+
+    names = ("results.json", "sessions.jsonl")
+    return {name: file_digest(folder / name) for name in names if (folder / name).is_file()}
 
 
 def report_options(block: Mapping[str, Any]) -> ReportOptions:

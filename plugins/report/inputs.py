@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cbtrun.plugin import (
+    AgreementReport,
     Comparison,
     Failure,
     NothingScored,
@@ -140,6 +141,10 @@ class ReportInput:
     """Outcome (`ctrs.agenda`) -> human norm."""
     requests: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """Rating set -> what its raters are asked, word for word: (role, text), with an invented transcript of two turns."""
+    people: AgreementReport | None = None
+    """How the models' ratings agree with people's; none where no people rated."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """File of the run -> SHA-256, for whoever repeats the study."""
     promise: Promise | None = None
     """The pre-registration and every deviation from it; none when nothing was registered."""
     embedded: Sequence[str] = ()
@@ -147,6 +152,15 @@ class ReportInput:
     show_transcripts: bool = True
     """Whether words of the sessions may stand in the report."""
     options: ReportOptions = ReportOptions()
+    labelled_outcomes: frozenset[str] = frozenset()
+    """Outcomes whose title is a label that the study gives."""
+    by_name: ReportInput | None = None
+    """The same under the names that the study's file has, where this has labels; none where nothing has a label."""
+
+    @property
+    def named(self) -> ReportInput:
+        """What files for programs are made of, and what quotes the study's file."""
+        return self.by_name or self
 
     def __post_init__(self) -> None:
         """A plain mapping, as somebody's test may give it, is read as a study too."""

@@ -25,9 +25,14 @@ Measured = list[tuple[Session, list[TurnMeasure]]]
 def limitation_plates(given: ReportInput) -> Iterator[Plate]:
     """Two plates a measure: against the turn’s number, and against the tokens before it."""
     for measure, title in MEASURES.items():
-        for axis, what, curves in _curves_of(given, measure):
+        for axis, what, found in _curves_of(given, measure):
+            curves = [one for curve in found if (one := _drawable(curve)) is not None]
             if curves:
-                caption = f"Share of the therapist’s turns, with 95 % intervals (clustered by persona), by {what}."
+                least = min(point.n for curve in curves for point in curve.points)
+                caption = (
+                    f"Share of the therapist’s turns, with 95 % intervals (clustered by persona), by {what}; "
+                    f"at least {least} turns a point. Points without an interval stand in the table alone."
+                )
                 draw = partial(draw_curves, curves, what, "share of turns", shares=True)
                 yield Plate(f"limitation-{measure}-by-{axis}", f"{title}, by {what}", caption, draw)
 
@@ -84,6 +89,12 @@ def curves(
         if points:
             levels = {main_grouping(given): level}
             yield Curve(level, tuple(replace(point, sessions=behind(given, levels, ids)) for point, ids in points))
+
+
+def _drawable(curve: Curve) -> Curve | None:
+    """The curve's points that have an interval: a share of a turn or two is no course; none where that leaves no line."""
+    points = tuple(point for point in curve.points if point.interval is not None)
+    return Curve(curve.level, points) if len(points) > 1 else None
 
 
 def _point(

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cbtrun.plugin import Comparison, StudyView
+from cbtrun.plugins.report.bibliography import software_reference
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.methods_of_analysis import analyses_told, is_clustered
+from cbtrun.plugins.report.models_told import models_sentences
+from cbtrun.plugins.report.sample_told import corpora_told, patients_told, sample_size_told
 from cbtrun.plugins.report.served import served_words
+
+COMPUTING = ("scipy", "numpy", "statsmodels", "torch", "transformers", "trl", "peft", "vllm")
 
 CITATIONS = {
     "welch": "Welch, B. L. (1947). The generalization of “Student’s” problem when several different population variances are involved. Biometrika, 34, 28–35.",
@@ -30,7 +35,15 @@ CITATIONS = {
 
 def methods_text(given: ReportInput) -> list[str]:
     """Paragraphs of a methods section."""
-    parts = (_material(given), _ratings(given), analyses_told(given), [*served_words(given)], _software(given))
+    parts = (
+        [*_material(given), *patients_told(given), *corpora_told(given)],
+        [*models_sentences(given), *served_words(given)],
+        _ratings(given),
+        [*sample_size_told(given)],
+        analyses_told(given),
+        [*_registration(given), *_software(given)],
+        _stated(given),
+    )
     return [" ".join(part) for part in parts if part]
 
 
@@ -43,8 +56,9 @@ def citations(given: ReportInput) -> list[str]:
     used |= {"together"} if any(_is_together(one) for one in given.results.comparisons) else set()
     used |= {"lora"} if given.study.tune_jobs else set()
     used |= {"clustered"} if is_clustered(given) else set()
+    own = software_reference(given.environment.versions.get("cbtrun", ""))
     rubrics = {" ".join(rated.rubric.source.split()) for rated in given.results.ratings.values()}
-    return sorted({*rubrics, *(CITATIONS[name] for name in used if name in CITATIONS)})
+    return sorted({own, *rubrics, *(CITATIONS[name] for name in used if name in CITATIONS)})
 
 
 def _material(given: ReportInput) -> list[str]:
@@ -94,10 +108,42 @@ def _ratings(given: ReportInput) -> list[str]:
 
 def _software(given: ReportInput) -> list[str]:
     versions = given.environment.versions
-    named = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "cbtrun")
+    # The packages that computed what is told here; all of them stand under Provenance.
+    named = ", ".join(f"{name} {versions[name]}" for name in ("python", *COMPUTING) if name in versions)
     own = f"cbtrun {versions['cbtrun']}" if "cbtrun" in versions else "cbtrun"
     seed = f"seed {given.results.seed}, specification {given.results.spec_digest[:12]}"
     return [f"The study was run with {own} ({seed}){f' using {named}' if named else ''}."]
+
+
+def _registration(given: ReportInput) -> Iterator[str]:
+    """Whether the study was registered, and how far it kept to it."""
+    if given.promise is None:
+        yield "The study was not pre-registered."
+        return
+    yield given.promise.words
+    count = len(given.promise.deviations)
+    yield (
+        f"It deviates from its registration in {count} point{'s' if count != 1 else ''}."
+        if count
+        else "It does not deviate from it."
+    )
+
+
+STATED = {
+    "ethics": "Ethics",
+    "protocol": "Protocol and registration",
+    "funding": "Funding",
+    "interests": "Conflicts of interest",
+    "data": "Data availability",
+    "code": "Code availability",
+    "involvement": "Patient and public involvement",
+}
+
+
+def _stated(given: ReportInput) -> list[str]:
+    """What the authors state, as they wrote it."""
+    told = given.study.statements
+    return [f"{title}: {' '.join(told[name].split()).rstrip('.')}." for name, title in STATED.items() if name in told]
 
 
 def _is_together(one: Comparison) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.plugin import level_text, variables, variation_command
 from cbtrun.plugins.report import plates, wording
 from cbtrun.plugins.report.behind import behind_comparison, unscored_items
+from cbtrun.plugins.report.bibliography import bibtex
+from cbtrun.plugins.report.checklists import checklist_tables
 from cbtrun.plugins.report.corpora import corpora_table
 from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.courses import course_plates, course_table
@@ -20,11 +22,18 @@ from cbtrun.plugins.report.diagnostics import few_units, warnings
 from cbtrun.plugins.report.dose_curves import dose_plates
 from cbtrun.plugins.report.fidelity_tables import exclusion_table, fidelity_table
 from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
+from cbtrun.plugins.report.first_forest import MOST_ROWS, declared_contrasts, first_forest
+from cbtrun.plugins.report.first_notes import moved_against, what_is_missing
+from cbtrun.plugins.report.flow import flow_table
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.instruments import instruments_table
+from cbtrun.plugins.report.labels import scale_label
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
+from cbtrun.plugins.report.models_told import models_table
 from cbtrun.plugins.report.page_parts import Plates, Tables
+from cbtrun.plugins.report.people import arm_prompts, headline_pairs
+from cbtrun.plugins.report.people_agreement import people_table
 from cbtrun.plugins.report.persona_balance import balance_table
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
@@ -34,6 +43,7 @@ from cbtrun.plugins.report.rating_checks import rating_tables
 from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
+from cbtrun.plugins.report.results_told import results_text
 from cbtrun.plugins.report.retries import retries_table
 from cbtrun.plugins.report.served import changed_notices, served_table
 from cbtrun.plugins.report.session_list import list_sessions
@@ -48,7 +58,15 @@ if TYPE_CHECKING:
     from cbtrun.plugins.report.run_comparison import RunComparison
     from cbtrun.plugins.report.run_files import RunFiles
 
-SCRIPTS = ("appearance.js", "session-list.js", "transcripts.js", "viewer.js")
+SCRIPTS = (
+    "appearance.js",
+    "session-list.js",
+    "transcripts.js",
+    "transcript-parts.js",
+    "side-by-side.js",
+    "viewer.js",
+    "keeping.js",
+)
 NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
 HIDDEN_WORDS = "Words of the sessions are not shown"
 
@@ -106,6 +124,10 @@ def make_tables(given: ReportInput) -> Tables:
                 balance_table(given),
                 corpora_table(given),
                 retries_table(given),
+                people_table(given),
+                flow_table(given),
+                models_table(given),
+                *checklist_tables(given),
                 served_table(given),
             )
             if one
@@ -125,12 +147,17 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         notices=_notices(given),
         unscored=[*unscored_words(given), *changed_notices(given)],
         caveats=caveats(given),
-        variables=variables(given.study),
-        variation_command=variation_command(given.study),
+        variables=variables(given.named.study),
+        variation_command=variation_command(given.named.study),
         behind_comparison=behind_comparison,
         unscored_items=unscored_items(given),
         headline=headline,
         few_units=few_units(headline) if headline else "",
+        forest=first_forest(given),
+        declared_ones=declared_contrasts(given)[:MOST_ROWS],
+        against=moved_against(given),
+        missing=what_is_missing(given),
+        scale=scale_label(given, headline.outcome) if headline else "",
         titles=titles_by_outcome(given),
         drawing=draw_design(given.study),
         figures={name: [_for_page(one) for one in getattr(plates, name)] for name in plates.__dataclass_fields__},
@@ -138,10 +165,15 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         warnings=warnings(given),
         listed=list_sessions(given, pack),
         pack=pack if inline else None,
+        people=pack.people,
+        pairs=headline_pairs(given),
         items=_item_words(given),
         chunk_folder=FOLDER,
         methods=methods_text(given),
         citations=citations(given),
+        bibliography=bibtex(citations(given)),
+        told_results=results_text(given),
+        prompts=arm_prompts(given),
         spec_text=_spec_text(given),
         style=_text("style.css"),
         script=script,
@@ -158,6 +190,11 @@ def index_page(runs: Mapping[str, RunFiles], found: RunComparison | None) -> str
 def thinking_template(**shown: Any) -> str:
     """The page of what was thought (thinking_page.py)."""
     return _environment().get_template("thinking.html.j2").render(**shown, style=_text("style.css"))
+
+
+def calls_template(**shown: Any) -> str:
+    """The page of requests and replies (calls_page.py)."""
+    return _environment().get_template("calls.html.j2").render(**shown, style=_text("style.css"))
 
 
 def _notices(given: ReportInput) -> list[str]:
@@ -194,7 +231,7 @@ def _item_words(given: ReportInput) -> dict[str, Any]:
 def _spec_text(given: ReportInput) -> str:
     import yaml
 
-    return str(yaml.safe_dump(dict(given.study), sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.safe_dump(dict(given.named.study), sort_keys=False, allow_unicode=True, width=100))
 
 
 def _for_page(plate: Plate) -> PageFigure:

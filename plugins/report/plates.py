@@ -7,10 +7,11 @@ from functools import partial
 
 from cbtrun.plugin import Comparison, OutcomeSummary, Session, level_name, level_of
 from cbtrun.plugins.report import figures
-from cbtrun.plugins.report.behind import behind_comparison, link, scored
+from cbtrun.plugins.report.behind import behind_comparison, link, pair_link, scored
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Contrast, Dots, Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
+from cbtrun.plugins.report.people import paired_sessions
 from cbtrun.plugins.report.persona_groups import headline_outcome
 from cbtrun.plugins.report.result_tables import (
     by_contrast,
@@ -52,24 +53,23 @@ def pairs_plates(given: ReportInput) -> Iterator[Plate]:
     personas, pairs = _pairs(given, headline)
     if not pairs:
         return
-    links = [
-        [link(scored(given, headline.outcome, {headline.factor: level, "persona": one})) for one in personas]
-        for level in headline.levels
-    ]
+    together = paired_sessions(given, headline)
+    links = [pair_link(*together[one]) if one in together else None for one in personas]
     outcome = next((one for one in outcomes(given) if one.outcome == headline.outcome), None)
     levels = [group.level for group in outcome.groups.get(headline.factor, ())] if outcome else list(headline.levels)
     colours = tuple(levels.index(level) if level in levels else at for at, level in enumerate(headline.levels))
     yield Plate(
         name="pairs",
         title=f"{titles_by_outcome(given).get(headline.outcome, headline.outcome)}, persona by persona",
-        caption=f"Every line is one persona (n = {len(pairs)} pairs); dashed lines fall. Thick marks are means.",
+        caption=f"Every line is one persona (n = {len(pairs)} pairs); dashed lines fall. Thick marks are means. A pair opens "
+        "both sessions side by side.",
         draw=partial(
             figures.draw_pairs,
             pairs,
             (level_name(headline.levels[0], headline.factor), level_name(headline.levels[1], headline.factor)),
             "points",
             colours=(colours[0], colours[1]),
-            links=(links[0], links[1]),
+            links=links,
         ),
     )
 

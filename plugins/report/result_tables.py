@@ -205,7 +205,7 @@ def outcome_title(given: ReportInput, outcome: OutcomeSummary) -> str:
     """The outcome's name; with its rating set where the study has several sets, or where it is a total."""
     rated = set_title(given, outcome.outcome.split(".", 1)[0])
     if outcome.kind == "total":
-        return f"{rated} total"
+        return outcome.title if outcome.outcome in given.labelled_outcomes else f"{rated} total"
     return f"{rated}: {outcome.title}" if len(given.results.ratings) > 1 else outcome.title
 
 

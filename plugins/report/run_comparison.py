@@ -11,7 +11,6 @@ from typing import Any
 
 from cbtrun.plugin import GroupSummary, Interval, Test, bare_cell, clustered_interval
 from cbtrun.plugins.report.run_files import RunFiles, read_run
-from cbtrun.plugins.report.wording import interval, number, probability
 
 Key = tuple[str, str, str]
 """Outcome, grouping, level."""
@@ -84,33 +83,6 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[Difference]
                 yield Difference(at, first.get(name), second.get(name))
     elif first != second:
         yield Difference(path, first, second)
-
-
-def comparison_text(found: RunComparison) -> str:
-    """The comparison for a terminal."""
-    lines = [f"first:  {found.first.folder}", f"second: {found.second.folder}", ""]
-    for title, rows in (("study", found.study), ("environment", found.environment)):
-        lines.append(f"{title}: {'no difference' if not rows else ''}".rstrip())
-        lines += [f"  {row.path}: {_leaf(row.first)} -> {_leaf(row.second)}" for row in rows]
-    lines.append(f"results: {'the same, number by number' if found.same_results else ''}".rstrip())
-    lines += [f"  {group_sentence(one)}" for one in found.groups if not found.same_results]
-    return "\n".join(lines) + "\n"
-
-
-def group_sentence(one: SharedGroup) -> str:
-    """`ctrs.total, arm cbt: 37.1 [34.1, 40.1] n = 18 -> 38.0 [..] n = 18; shared personas: +0.9 [...], n = 17, p 0.31`."""
-    sides = [f"{number(side.mean)} {interval(side.interval)} n = {side.n}" for side in (one.first, one.second)]
-    told = f"{one.outcome}, {one.grouping} {one.level}: {sides[0]} → {sides[1]}"
-    if one.difference is None:
-        return f"{told}; no shared personas"
-    tested = f", p {probability(one.test.p)}" if one.test else ""
-    difference = " ".join(filter(None, [number(one.difference), interval(one.interval)]))
-    return f"{told}; shared personas: {difference}, n = {one.n_shared}{tested}"
-
-
-def _leaf(value: Any) -> str:
-    text = "(absent)" if value is None else str(value)
-    return text if len(text) <= 100 else text[:99] + "…"
 
 
 def _shared_groups(first: RunFiles, second: RunFiles) -> Iterator[SharedGroup]:

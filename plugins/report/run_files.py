@@ -41,6 +41,11 @@ class RunFiles:
         imported = {one.id: digest([turn.text for turn in one.turns]) for one in self.sessions() if one.persona is None}
         return imported | {one.id: digest(one) for one in personas}
 
+    def persona(self, wanted: str | None) -> Persona | None:
+        """The persona of an id; none for one that the run does not have."""
+        files = sorted((self.folder / "personas").glob("*.jsonl"))
+        return next((one for path in files for one in read_records(path, Persona) if one.id == wanted), None)
+
     def sessions(self) -> list[Session]:
         """Every session of the run; none where it has no sessions."""
         path = self.folder / "sessions.jsonl"

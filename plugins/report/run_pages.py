@@ -50,7 +50,7 @@ def file_policy(page: bytes, *, beside: bool) -> str:
     source = script_source(page_script())
     shown = f"{NOTHING}; style-src 'unsafe-inline'; img-src data:; script-src {source}"
     if not beside:
-        return f"{shown}; sandbox allow-scripts allow-downloads"
+        return f"{shown}; sandbox allow-scripts allow-downloads allow-modals"
     # Scripts beside a page can be asked for by its own origin alone, so it keeps it; each holds data and no code.
     return f"{shown} 'self'"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cbtrun.plugin import CbtrunError, StageError, open_plain
+from cbtrun.plugins.report.calls_page import calls_page
 from cbtrun.plugins.report.page import index_page
 from cbtrun.plugins.report.run_comparison import compare_runs
 from cbtrun.plugins.report.run_files import read_run
@@ -23,6 +24,8 @@ ADDRESS = "127.0.0.1"
 SAVED = re.compile(r"[^A-Za-z0-9._-]")
 SHOWN = ("report.html", "results.json", "study.lock.yaml", "tables", "figures", FOLDER)
 """What of a run folder may be read as a file: never the journal, never transcripts that the report does not show."""
+PAGES = {"thinking": thinking_page, "calls": calls_page}
+"""What is made of a run on request, of one session or as a list of all."""
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -101,7 +104,7 @@ def is_own_host(host: str, port: int) -> bool:
 
 
 def answer(runs: Mapping[str, Path], target: str) -> Answer:
-    """What a request gets: `/`, `/compare?first=1&second=2`, `/1/report.html`, or `/1/thinking?session=ID`."""
+    """What a request gets: `/`, `/compare?first=1&second=2`, `/1/report.html`, or `/1/thinking?session=ID`, `/1/calls?session=ID`."""
     parts = urlsplit(target)
     path = unquote(parts.path)
     if path == "/":
@@ -110,8 +113,8 @@ def answer(runs: Mapping[str, Path], target: str) -> Answer:
     if path == "/compare":
         return _comparison(runs, parse_qs(parts.query))
     number, _, inside = path.lstrip("/").partition("/")
-    if inside == "thinking" and number in runs:
-        page_of = thinking_page(read_run(runs[number]), number, parse_qs(parts.query).get("session", [""])[0])
+    if inside in PAGES and number in runs:
+        page_of = PAGES[inside](read_run(runs[number]), number, parse_qs(parts.query).get("session", [""])[0])
         if page_of is not None:
             return Answer(HTTPStatus.OK, page_of.encode(errors="replace"), HTML, OWN)
     file = file_of(runs[number], inside) if number in runs else None

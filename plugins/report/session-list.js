@@ -13,6 +13,8 @@ const sessionList = (function () {
     row,
     id: row.cells[0].textContent,
     chunk: Number(row.dataset.chunk),
+    persona: row.dataset.persona ?? "",
+    levels: [...row.cells].slice(1, 1 + selects.length).map((cell) => cell.textContent),
     words: row.textContent.toLowerCase(),
     cells: [...row.cells].map((cell) => cell.textContent),
     missing: "missing" in row.dataset,
@@ -26,6 +28,8 @@ const sessionList = (function () {
   let current = null;
 
   let only = new Map(); // filter -> levels, where a number stands for the sessions of several
+  let sorted = ""; // column and direction: `2` or `-2`
+  let started = false; // an address that was given is not written over by the first showing
   let picked = null; // rows, where a number stands for sessions that no filter tells from others
 
   const wanted = (one, text) =>
@@ -46,10 +50,22 @@ const sessionList = (function () {
     const levels = [...only.values()].map((one) => `, ${one.join(" or ")}`).join("");
     output.textContent = (count === rows.length ? `${count} sessions` : `${count} of ${rows.length} sessions`) + levels + (picked ? ", behind the number" : "");
     all.hidden = count === rows.length;
+    if (started && !/^#(session|pair)=/.test(location.hash) && (count < rows.length || location.hash.startsWith(LINK))) history.replaceState(null, "", hash());
+  }
+
+  // The address of what is shown: filters, search and order, so that it can be sent and comes back.
+  function hash() {
+    const told = {};
+    selects.forEach((select, at) => { const levels = only.get(at) ?? select.value; if (levels.length) told[select.dataset.name] = levels; });
+    if (picked) told.rows = rows.map((one, at) => (picked.has(one) ? at : -1)).filter((at) => at >= 0).join(",");
+    const more = { find: search.value.trim(), show: show.value, order: sorted };
+    for (const [name, value] of Object.entries(more)) if (value) told[`=${name}`] = value;
+    return Object.keys(told).length ? LINK + encodeURIComponent(JSON.stringify(told)) : "#sessions";
   }
 
   let asked = 0;
-  search.addEventListener("input", async () => {
+  search.addEventListener("input", searchWords);
+  async function searchWords() {
     found = null;
     apply();
     const text = search.value.trim().toLowerCase();
@@ -61,7 +77,7 @@ const sessionList = (function () {
     if (mine !== asked) return;
     found = ids;
     apply();
-  });
+  }
   const chosen = () => { only = new Map(); picked = null; apply(); };
   for (const select of [...selects, show]) select.addEventListener("change", chosen);
   tools.addEventListener("submit", (event) => event.preventDefault());
@@ -73,15 +89,18 @@ const sessionList = (function () {
     button.type = "button";
     button.textContent = head.textContent;
     head.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      section.querySelectorAll("thead th").forEach((one) => one.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const by = compare[head.dataset.sort];
-      order = [...rows].sort((a, b) => (down ? -1 : 1) * by(a.cells[column], b.cells[column]));
-      body.append(...order.map((one) => one.row));
-    });
+    button.addEventListener("click", () => sort(column, head.getAttribute("aria-sort") === "ascending"));
   });
+  function sort(column, down) {
+    const headings = section.querySelectorAll("thead th");
+    headings.forEach((one) => one.removeAttribute("aria-sort"));
+    headings[column].setAttribute("aria-sort", down ? "descending" : "ascending");
+    const by = compare[headings[column].dataset.sort];
+    order = [...rows].sort((a, b) => (down ? -1 : 1) * by(a.cells[column], b.cells[column]));
+    sorted = `${down ? "-" : ""}${column + 1}`;
+    body.append(...order.map((one) => one.row));
+    apply();
+  }
 
   body.addEventListener("click", (event) => {
     const row = event.target.closest("tr");
@@ -112,8 +131,8 @@ const sessionList = (function () {
   }
 
   function filter(levels) {
-    search.value = "";
-    show.value = "";
+    search.value = levels["=find"] ?? "";
+    show.value = levels["=show"] ?? "";
     found = null;
     only = new Map();
     picked = levels.rows === undefined ? null : rowsOf(levels.rows);
@@ -123,25 +142,37 @@ const sessionList = (function () {
       if (several) only.set(at, wanted);
       select.value = several ? "" : Array.isArray(wanted) ? wanted[0] : wanted;
     });
-    apply();
+    const place = Number(levels["=order"] ?? 0);
+    if (Number.isInteger(place) && place !== 0 && Math.abs(place) <= heads.length) sort(Math.abs(place) - 1, place < 0);
+    else apply();
+    if (search.value) searchWords();
+  }
+  // An address is anybody's: what is no filter of this page shows all.
+  function filterOf(address) {
+    try {
+      const said = JSON.parse(decodeURIComponent(address.slice(LINK.length)));
+      return said && typeof said === "object" ? said : {};
+    } catch { return {}; }
   }
   document.addEventListener("click", (event) => {
     const href = event.target.closest("a")?.getAttribute("href");
     if (href === "#sessions") {
       const told = event.target.closest("[data-filter]");
-      if (told) filter(JSON.parse(told.dataset.filter));
+      if (told) { filter(JSON.parse(told.dataset.filter)); event.preventDefault(); history.pushState(null, "", hash()); section.scrollIntoView(); }
     } else if (href?.startsWith(LINK)) {
       event.preventDefault();
-      filter(JSON.parse(decodeURIComponent(href.slice(LINK.length))));
-      location.hash = "sessions";
+      filter(filterOf(href));
+      history.pushState(null, "", href);
+      section.scrollIntoView();
     }
   });
   all.addEventListener("click", () => filter({}));
 
   tools.hidden = false;
   if (location.hash.startsWith(LINK)) {
-    filter(JSON.parse(decodeURIComponent(location.hash.slice(LINK.length))));
-    section.scrollIntoView();
-  } else apply();
-  return { rows, byId, mark, neighbour, search, current: () => current };
+    // Words of transcripts are searched once all scripts are there.
+    setTimeout(() => { filter(filterOf(location.hash)); section.scrollIntoView(); started = true; });
+  } else { apply(); started = true; }
+  addEventListener("popstate", () => { if (location.hash.startsWith(LINK)) filter(filterOf(location.hash)); });
+  return { hash, rows, byId, mark, neighbour, search, current: () => current };
 })();

@@ -43,5 +43,11 @@ const transcripts = (function () {
     return ids;
   }
 
-  return { session, holding };
+  // Persona cards and prompts: they stand in the last chunk.
+  async function people() {
+    const at = JSON.parse(document.getElementById("viewer-facts").textContent).people;
+    return Object.fromEntries(await chunk(at));
+  }
+
+  return { session, holding, people };
 })();

@@ -12,6 +12,7 @@ from typing import Any
 
 from cbtrun.plugin import ItemScore, Rating, Session, reason_kind, write_atomically
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.people import people_facts
 from cbtrun.plugins.report.plain_text import plain
 
 CHUNK_CHARACTERS = 400_000
@@ -27,6 +28,8 @@ class Pack:
     """Base64 of gzipped JSON: session id -> session."""
     chunk_of: Mapping[str, int]
     """Session id -> its chunk."""
+    people: int = 0
+    """The chunk of persona cards and prompts."""
 
     @property
     def characters(self) -> int:
@@ -45,8 +48,13 @@ def pack_sessions(given: ReportInput) -> Pack:
     for batch in _batches(given, by_session):
         chunk_of.update(dict.fromkeys(batch, len(chunks)))
         body = "{" + ",".join(f"{json.dumps(id_)}:{content}" for id_, content in batch.items()) + "}"
-        chunks.append(base64.b64encode(gzip.compress(body.encode(), compresslevel=9, mtime=0)).decode())
-    return Pack(tuple(chunks), chunk_of)
+        chunks.append(_packed(body))
+    people = json.dumps(people_facts(given), ensure_ascii=False, separators=(",", ":"))
+    return Pack((*chunks, _packed(people)), chunk_of, len(chunks))
+
+
+def _packed(body: str) -> str:
+    return base64.b64encode(gzip.compress(body.encode(), compresslevel=9, mtime=0)).decode()
 
 
 def write_chunks(pack: Pack, folder: Path) -> list[Path]:
@@ -75,6 +83,8 @@ def _batches(given: ReportInput, by_session: Mapping[str, Sequence[tuple[str, Ra
 def _shown(session: Session, ratings: Sequence[tuple[str, Rating]], words: bool) -> dict[str, Any]:
     """What the viewer shows of a session: turns [speaker, text], and ratings with their scores."""
     return {
+        "arm": plain(session.arm or ""),
+        "persona": plain(session.persona or ""),
         "turns": [[turn.speaker[0], plain(turn.text)] for turn in session.turns] if words else None,
         "flags": [plain(flag) if words else reason_kind(flag) for flag in session.flags],
         "ratings": [

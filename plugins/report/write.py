@@ -43,7 +43,7 @@ def write_all(given: ReportInput, folder: Path) -> list[Path]:
 def _csv_texts(given: ReportInput, tables: Tables) -> dict[str, str]:
     """File name -> CSV: tidy with unrounded numbers where we have that, the table's own cells elsewhere."""
     formatted = {one.name: as_csv(one.columns, [row.cells for row in one.rows]) for one in tables.all()}
-    return {**formatted, **{name: make(given) for name, make in TIDY.items()}}
+    return {**formatted, **{name: make(given.named) for name, make in TIDY.items()}}
 
 
 def _write_page(given: ReportInput, plates: Plates, tables: Tables, folder: Path) -> list[Path]:

@@ -161,6 +161,7 @@ def run_stopping() -> None:
 @hookimpl
 def tune_model(context: StageContext) -> list[Adapter]:
     """One adapter for each seed. A finished one is kept, a stopped one goes on from its last checkpoint."""
+    context.advance(0, None, "loading libraries")
     from cbtrun.plugins.tuning.tune_job import train_adapters
 
     return train_adapters(context, _job(context))

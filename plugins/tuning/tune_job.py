@@ -70,6 +70,7 @@ def train_adapters(context: StageContext, job: Job) -> list[Adapter]:
     Another seed's failure ends none: what is finished is kept for the next run.
     """
     options = job.options
+    context.advance(0, None, "loading libraries and the base model")
     devices, seeds = device_count(options), options["seeds"]
     seats = min(len(seeds), len(visible_gpus(options)) // devices)
     progress = _Progress(context, len(seeds))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.plans import Plan, PlanContext
 from cbtrun.contract.study_view import StudyView
@@ -34,19 +35,23 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
     from cbtrun.before.doctor.this_machine import disk_words
     from cbtrun.before.hours import machine_lines
     from cbtrun.before.plan_costs import call_costs, sum_lines
+    from cbtrun.before.plan_time import waiting_by_stage
+    from cbtrun.run.progress_line import duration
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
     costs = call_costs(plans, study, registry, folder)
+    waiting = waiting_by_stage(plans, costs, study)
     yield f"study '{study.name}' in {folder.path}"
     for stage_id, plan in plans.items():
         state = "done" if stage_id in finished else "to do"
-        yield f"  {stage_id:<28} {state:<6} {f'{plan.units:,} records' if plan else ''}".rstrip()
+        takes = f", ~{duration(waiting[stage_id])} waiting for servers" if stage_id in waiting else ""
+        yield f"  {stage_id:<28} {state:<6} {f'{plan.units:,} records{takes}' if plan else ''}".rstrip()
         for cost in costs:
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
     yield from (f"  {line}" for line in done_again(study, registry, folder))
-    yield from sum_lines(costs, study.limits)
+    yield from sum_lines(costs, study.limits, sum(waiting.values()) if waiting else None)
     yield from (f"  {line}" for line in machine_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
@@ -55,6 +60,38 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
         yield f"  assumed: {line}"
     yield from _power_lines(study, registry, plans)
     yield from _sensitivity_lines(study)
+
+
+def plan_values(study: Study, registry: Registry, folder: RunFolder) -> dict[str, Any]:
+    """The plan for programs: each stage with its calls, the sums, and what was assumed."""
+    from cbtrun.before.plan_costs import call_costs
+    from cbtrun.before.plan_time import waiting_by_stage
+
+    plans = plan_study(study, registry)
+    finished = finished_stages(study, folder)
+    costs = call_costs(plans, study, registry, folder)
+    waiting = waiting_by_stage(plans, costs, study)
+    told = [one for plan in plans.values() if plan for one in plan.assumed]
+    return {
+        "study": study.name,
+        "folder": str(folder.path),
+        "stages": [
+            {
+                "stage": stage,
+                "state": "done" if stage in finished else "to do",
+                "records": plan.units if plan else None,
+                "seconds_waiting": waiting.get(stage),
+                "calls": [asdict(cost) for cost in costs if cost.stage == stage],
+            }
+            for stage, plan in plans.items()
+        ],
+        "calls": sum(one.calls for one in costs),
+        "calls_to_make": sum(one.left for one in costs),
+        "usd": sum(one.usd or 0.0 for one in costs),
+        "seconds_waiting": sum(waiting.values()) if waiting else None,
+        "done_again": done_again(study, registry, folder),
+        "assumed": [*dict.fromkeys([*told, *(one for cost in costs for one in cost.assumed)])],
+    }
 
 
 def _sensitivity_lines(study: Study) -> Iterator[str]:

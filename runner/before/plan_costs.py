@@ -13,7 +13,7 @@ from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.run.batched import wanted_of
-from cbtrun.run.progress import duration
+from cbtrun.run.progress_line import duration
 
 if TYPE_CHECKING:
     from cbtrun.contract.plans import Plan, PlannedCalls
@@ -61,8 +61,8 @@ class CallCost:
     """The other way to buy them, where there is one and it has a price."""
     batched: bool
     """Whether they are bought in batches."""
-    seconds: float | None
-    """None for a model in this process: nobody can say."""
+    call_seconds: float | None
+    """Of one call; none for a model in this process, of which nobody can say, and where they are bought in batches."""
     assumed: tuple[str, ...]
 
     def words(self) -> str:
@@ -78,8 +78,6 @@ class CallCost:
             parts.append(f"~${self.other.usd:,.2f} {self.other.how}")
         if self.batched:
             parts.append("answers within a day a batch")
-        elif self.seconds is not None:
-            parts.append(f"~{duration(self.seconds)}")
         return ", ".join(parts)
 
 
@@ -95,17 +93,16 @@ def call_costs(
     ]
 
 
-def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any]) -> Iterator[str]:
+def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any], waiting: float | None) -> Iterator[str]:
     """The sums over all stages, the study's limits, and what was assumed."""
     calls, left = sum(one.calls for one in costs), sum(one.left for one in costs)
     tokens = sum(one.tokens_in + one.tokens_out for one in costs)
     yield f"  {calls:,} model calls in all, {calls - left:,} of them in the journal, {left:,} to make (~{tokens:,} tokens)"
     priced = [one.usd for one in costs if one.usd is not None]
-    timed = [one.seconds for one in costs if one.seconds is not None]
     if priced:
         yield f"  ~${sum(priced):,.2f} for the models that have prices"
-    if timed:
-        yield f"  ~{duration(sum(timed))} waiting for servers"
+    if waiting is not None:
+        yield f"  ~{duration(waiting)} waiting for servers, where turns and other calls that follow each other do so"
     if bounds := {name: value for name, value in limits.items() if name != "batch"}:
         yield "  limits: " + ", ".join(f"{value:,g} {name}" for name, value in bounds.items()) + ", over all runs"
     for line in dict.fromkeys(line for one in costs for line in one.assumed):
@@ -123,7 +120,8 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, registry: Registr
     prices: Prices | None = prices_of(block)
     buying = _buying(stage, model.using, block, study, registry) if model else Buying()
     waits = block.get("base_url") and not buying.batched
-    seconds = _seconds(block, left, tokens_in + tokens_out, kept) if waits else None
+    each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
+    seconds = each if waits else None
     usd, other = _priced(prices, (tokens_in, tokens_out, left), buying)
     done = min(planned.calls, kept.calls)
     return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left if seconds is not None else 0, left))  # fmt: skip
@@ -159,15 +157,6 @@ def _priced(prices: Prices | None, tokens: tuple[int, int, int], buying: Buying)
     if buying.batched:
         return together, Other(alone, "one by one")
     return alone, Other(together, "in batches (limits: {batch: true})")
-
-
-def _seconds(block: Mapping[str, Any], left: int, tokens: int, kept: Kept) -> float:
-    limits = block.get("limits") or {}
-    each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
-    by_concurrency: float = left * each / limits.get("concurrency", 64)
-    by_requests: float = left / limits["requests_per_minute"] * 60 if limits.get("requests_per_minute") else 0.0
-    by_tokens: float = tokens / limits["tokens_per_minute"] * 60 if limits.get("tokens_per_minute") else 0.0
-    return max(by_concurrency, by_requests, by_tokens)
 
 
 def _assumed(

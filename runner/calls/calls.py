@@ -204,8 +204,16 @@ class CallDesk:
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind, tries=max(1, put_off)))
 
         gate = self.gates.gate(terms)
-        reply = await breaker.call(lambda: gate.call(lambda: self._sent(model, request), again))
+        reply = await breaker.call(lambda: gate.call(lambda: self._served(model, request), again))
         return priced(reply, terms.prices)
+
+    async def _served(self, model: Model, request: Request) -> Reply:
+        """One try at a server, its time counted."""
+        began = time.perf_counter()
+        try:
+            return await self._sent(model, request)
+        finally:
+            self.tally.served += time.perf_counter() - began
 
     async def _sent(self, model: Model, request: Request) -> Reply:
         """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""

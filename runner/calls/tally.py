@@ -21,6 +21,8 @@ class Tally:
     """Tries that failed and were made again, by the request's label."""
     waits: dict[str, str] = field(default_factory=dict)
     """Batch -> how far it is, in words, for each that is waited for."""
+    served: float = 0.0
+    """Seconds that servers took, added up over all tries: their own time, without the wait for a place."""
 
     def add(self, other: Tally) -> None:
         """Count another tally in."""
@@ -30,6 +32,7 @@ class Tally:
         self.tokens_out += other.tokens_out
         self.usd += other.usd
         self.retries += other.retries
+        self.served += other.served
 
     def count(self, reply: Reply) -> None:
         """Count a call that was made."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from cbtrun.cli.shared import runs_option
+from cbtrun.cli.answers import json_option, print_answer
+from cbtrun.cli.shared import runs_option, spec_argument
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@spec_argument
 @click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study.")
 @runs_option
 @click.option(
@@ -22,8 +24,14 @@ from cbtrun.cli.shared import runs_option
     is_flag=True,
     help="Also ask the servers: do they answer, take the keys, have the models, which roles do they take? Costs a few tokens.",
 )
+@json_option
 def doctor(
-    spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, allow_hosts: tuple[str, ...], online: bool
+    spec: Path,
+    sets: tuple[str, ...],
+    runs: Path,
+    allow_local_plugins: bool,
+    allow_hosts: tuple[str, ...],
+    **asked: bool,
 ) -> int:
     """Say what would stop a study on this machine, one line a check, and what to do. Exit 2 if anything would."""
     from cbtrun.before.doctor.doctor import doctor_checks
@@ -31,9 +39,17 @@ def doctor(
     from cbtrun.keys.secrets import key_ring
 
     study, registry = load(spec, sets, allow_local_plugins)
-    stops = 0
-    for check in doctor_checks(study, registry, key_ring(allow_hosts), runs, online=online):
-        click.echo(str(check))
-        stops += check.state == "stop"
+    checks = []
+    for check in doctor_checks(study, registry, key_ring(allow_hosts), runs, online=asked["online"]):
+        checks.append(check)
+        if not asked["as_json"]:
+            click.echo(str(check))
+    stops = sum(check.state == "stop" for check in checks)
+    if asked["as_json"]:
+        code = 2 if stops else 0
+        print_answer(
+            {"command": "doctor", "exit_code": code, "study": study.name, "checks": [asdict(one) for one in checks]}
+        )
+        return code
     click.echo(f"{stops} would stop this study." if stops else "Nothing would stop this study.")
     return 2 if stops else 0

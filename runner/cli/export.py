@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.run_names import run_argument
+
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@run_argument
 @click.argument("adapter")
 @click.option("--merge", is_flag=True, help="Write the whole model, the adapter merged into its base's weights.")
 @click.option("--to", type=click.Path(path_type=Path), help="Folder to write; RUN/exports/ADAPTER without it.")

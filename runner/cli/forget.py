@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtrun.cli.run_names import run_argument
+
 if TYPE_CHECKING:
     from cbtrun.forget.forgetting import Done
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@run_argument
 @click.argument("session")
 @click.option(
     "plugins",

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.run_names import run_argument
 from cbtrun.cli.shared import pairs
 
-run_argument = click.argument(
-    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
 ratings_option = click.option(
     "--ratings", "set_name", metavar="SET", help="Rating set of the run; not needed where it has one."
 )
@@ -136,3 +134,5 @@ def agree(
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):
         click.echo(f"wrote {path}")
+    if folder is None and (run_folder / "report.html").exists():
+        click.echo(f"cbtrun report {run_folder} takes this into the report")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
+from cbtrun.cli.run_names import run_argument
+
+new_run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
 file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -25,10 +27,11 @@ def journal() -> None:
     """
 
 
-@journal.command("export")
+@journal.command("export", short_help="Write every reply of a run to a file.")
 @run_argument
 @file_argument
-def export(run_folder: Path, file: Path) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
+def export(run_folder: Path, file: Path, overwrite: bool) -> None:
     """Write every reply of RUN's journal to FILE (JSON lines, packed). No key or header is in it.
 
     FILE is packed by gzip, or by xz if its name ends in .xz: that takes longer and half the room. With the replies goes what
@@ -40,7 +43,7 @@ def export(run_folder: Path, file: Path) -> None:
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.journal.exchange import export_journal
 
-    found = export_journal(RunFolder(run_folder), file)
+    found = export_journal(RunFolder(run_folder), file, overwrite=overwrite)
     pending = f", {found.draws:,} draws in {found.batches:,} batches that wait" if found.batches else ""
     click.echo(f"{file}: {found.calls:,} calls{pending}{_beside(found.models, found.adapters)}; {_size(file)}")
     if found.unreadable or found.gaps:
@@ -51,8 +54,8 @@ def export(run_folder: Path, file: Path) -> None:
         )
 
 
-@journal.command("import")
-@run_argument
+@journal.command("import", short_help="Add the replies of a file to a run.")
+@new_run_argument
 @file_argument
 def import_(run_folder: Path, file: Path) -> None:
     """Add the replies in FILE to RUN's journal: all or none. RUN is made if it is not there.
@@ -80,7 +83,7 @@ def _size(file: Path) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
 
 
-@journal.command()
+@journal.command(short_help="Say what is broken in a run's journal.")
 @run_argument
 def check(run_folder: Path) -> None:
     """Read all of RUN's journal and say what is broken in it."""
@@ -94,7 +97,7 @@ def check(run_folder: Path) -> None:
     click.echo(f"{folder.journal}: sound")
 
 
-@journal.command()
+@journal.command(short_help="Make a run's journal as small as it can be.")
 @run_argument
 @click.option("--found", metavar="BATCH=ID", help="It is at the vendor, under this id: the next run collects it.")
 @click.option("--not-submitted", metavar="BATCH", help="It is not there: the next run asks for its draws anew.")

@@ -6,10 +6,12 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cbtrun.cli.answers import json_option, print_answer, print_error
+from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
@@ -17,6 +19,7 @@ from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
 from cbtrun.cli.migrate import migrate
+from cbtrun.cli.new import new
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.report import report
@@ -27,22 +30,30 @@ from cbtrun.cli.shared import (
     load,
     plugins_option,
     rehearse_option,
-    run_argument,
     runs_option,
-    say_outcome,
     set_option,
     spec_argument,
 )
+from cbtrun.cli.status import status
+from cbtrun.cli.study_names import is_a_study, no_such_command
+from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
 
+if TYPE_CHECKING:
+    from cbtrun.errors import CbtrunError
 
-class StudyGroup(click.Group):
+
+class StudyGroup(GroupedCommands):
     """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `run` in front of what is not a command of its own."""
+        """Put `run` in front of a study; `help COMMAND` is `COMMAND --help`; a word that is neither is told with what is near it."""
         own = {option for parameter in self.params for option in parameter.opts} | {"--help", "-h"}
+        if args and args[0] == "help":
+            args = [*args[1:], "--help"]
         if args and args[0] not in self.commands and args[0] not in own:
+            if not args[0].startswith("-") and not is_a_study(args[0]):
+                raise click.UsageError(no_such_command(args[0], self.commands), ctx)
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -73,14 +84,17 @@ def cli() -> None:
     """Run a whole study of language-model therapists from one YAML file.
 
     \b
-    cbtrun specs/quickstart.yaml      check it, run it, write its report
-    cbtrun validate my-study.yaml     check it and run nothing
+    cbtrun new study mine --like api  a study to start from; no --like: a list
+    cbtrun validate mine.yaml         check it and run nothing
+    cbtrun mine.yaml                  check it, run it, write its report
+    cbtrun quickstart                 a study that ships: no key, download or GPU
 
     The same command again goes on where it stopped: nothing that was paid for is done twice.
 
     \b
-    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with failed units,
-    or with nothing scored somewhere; 4 stopped by a limit or a server that is down; 130 interrupted.
+    Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
+    failed units, or with nothing scored somewhere; 4 stopped by a limit or a
+    server that is down; 130 interrupted.
     """
 
 
@@ -109,6 +123,8 @@ def cli() -> None:
 )
 @allow_host_option
 @rehearse_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no word at the end but what went wrong.")
+@json_option
 def run(
     spec: Path,
     sets: tuple[str, ...],
@@ -121,42 +137,44 @@ def run(
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
+    from cbtrun.cli.run_end import outcome_values, say_outcome
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
     from cbtrun.pipeline import run_study
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
+    from cbtrun.run.stopped import interrupted
 
+    quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    watching = progress_for(quiet=quiet)
     offline = bool(options["offline"])
-    study, registry = load(spec, sets, allow_local_plugins, watching=progress_for(), opens_models=not offline)
+    study, registry = load(spec, sets, allow_local_plugins, watching=watching, opens_models=not offline)
     with ExitStack() as stack:
+        stack.callback(watching.close)
         keys = key_ring(allow_hosts)
         if rehearse:
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         redo = frozenset(options.pop("redo"))
-        run_options = RunOptions(keys=keys, redo=redo, announce=partial(click.echo, err=True), **options)
+        run_options = RunOptions(
+            keys=keys, redo=redo, announce=_silence if quiet else partial(click.echo, err=True), **options
+        )
         click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
         if problems := ready(study, registry, folder, run_options):
             raise SpecError(problems)
-        outcome = run_study(study, registry, folder, run_options)
-    return say_outcome(outcome, study)
+        try:
+            outcome = run_study(study, registry, folder, run_options)
+        except KeyboardInterrupt:
+            raise interrupted(folder) from None
+    code = say_outcome(outcome, study, quiet=quiet or as_json)
+    if as_json:
+        print_answer(outcome_values(outcome, study))
+    return code
 
 
-@cli.command()
-@spec_argument
-@set_option
-@plugins_option
-def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> None:
-    """Check a study and run nothing: names, options, rubrics, models, paths and cross-references."""
-    from cbtrun.study.graph import ordered_stages
-
-    study, _ = load(spec, sets, allow_local_plugins)
-    stages = ordered_stages(study)
-    click.echo(
-        f"{spec}: no problems found in study '{study.name}' ({len(stages)} stages: {', '.join(stage.id for stage in stages)})"
-    )
+def _silence(line: str) -> None:
+    """Tell nobody."""
 
 
 @cli.command()
@@ -164,7 +182,8 @@ def validate(spec: Path, sets: tuple[str, ...], allow_local_plugins: bool) -> No
 @set_option
 @runs_option
 @plugins_option
-def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool) -> None:
+@json_option
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, as_json: bool) -> None:
     """Say what a run would do, and what is already done. Runs nothing and needs no network."""
     from cbtrun.before.plan import plan_lines
     from cbtrun.before.ready import ready
@@ -173,21 +192,15 @@ def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: boo
 
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
+    if as_json:
+        from cbtrun.before.plan import plan_values
+
+        print_answer({"command": "plan", "exit_code": 0, **plan_values(study, registry, folder)})
+        return
     for line in plan_lines(study, registry, folder):
         click.echo(line)
     for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
-
-
-@cli.command()
-@run_argument
-def status(run_folder: Path) -> None:
-    """Say how far a run is, from any terminal, also while it runs."""
-    from cbtrun.files.run_folder import RunFolder
-    from cbtrun.run.status import status_lines
-
-    for line in status_lines(RunFolder(run_folder)):
-        click.echo(line)
 
 
 cli.add_command(doctor)
@@ -196,22 +209,26 @@ cli.add_command(forget)
 cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(migrate)
+cli.add_command(new)
+cli.add_command(validate)
 cli.add_command(sheet)
 cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)
 cli.add_command(report)
+cli.add_command(status)
 cli.add_command(compare)
 cli.add_command(view)
 
 
 @cli.command()
-def plugins() -> None:
-    """List the installed plugins and the stages they do."""
-    from cbtrun.registry import load_registry
+@click.argument("name", required=False)
+def plugins(name: str | None) -> None:
+    """List the installed plugins and the stages they do, or the options of the one called NAME."""
+    from cbtrun.cli.plugin_listing import plugin_lines
 
-    for name, stages in load_registry().listing():
-        click.echo(f"{name:<24} {', '.join(stages) or 'watches'}")
+    for line in plugin_lines(name):
+        click.echo(line)
 
 
 @cli.command()
@@ -237,28 +254,6 @@ def schema(write: bool) -> None:
                 click.echo(f"wrote {path}")
     else:
         click.echo(json.dumps(study_schema(load_registry()), indent=2, ensure_ascii=False))
-
-
-@cli.group()
-def new() -> None:
-    """Start a study, a rubric, personas or a plugin of your own."""
-
-
-_KINDS = {"study": "a study", "rubric": "a rubric", "personas": "personas", "plugin": "a plugin"}
-
-
-def _new(kind: str) -> None:
-    @new.command(kind, help=f"Write {_KINDS[kind]} to start from: NAME in the current folder.")
-    @click.argument("name")
-    def make(name: str) -> None:
-        from cbtrun.cli.scaffolds import write_scaffold
-
-        for line in write_scaffold(kind, name, Path.cwd()):
-            click.echo(line)
-
-
-for _kind in _KINDS:
-    _new(_kind)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -289,28 +284,42 @@ def exit_code_of(arguments: list[str] | None) -> int:
     """Run a command and tell its error; gives its exit code. Raises what is a bug of ours."""
     from cbtrun.errors import CbtrunError
 
-    code: object
+    told: BaseException
     try:
-        code = cli.main(arguments, standalone_mode=False)
+        return _as_code(cli.main(arguments, standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+        code, told = error.exit_code, error
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
-        code = 130
+        code, told = 130, error
     except CbtrunError as error:
-        click.echo(str(error), err=True)
+        begin = "\n" if error.exit_code == 130 and sys.stderr.isatty() else ""  # after the terminal's ^C
+        click.echo(f"{begin}{_words_of(error)}", err=True)
         if error.__cause__ is not None and error.exit_code != 1:
             from cbtrun.cli.crashes import cause_line
 
             if line := cause_line(error):
                 click.echo(line, err=True)
-        code = error.exit_code
+        code, told = error.exit_code, error
     except OSError as error:
         from cbtrun.cli.disk_errors import tell_disk_error
 
-        code = tell_disk_error(error)
+        code, told = tell_disk_error(error), error
+    print_error(arguments, told, _as_code(code))
+    return _as_code(code)
+
+
+def _as_code(code: object) -> int:
     return code if isinstance(code, int) else 0
+
+
+def _words_of(error: CbtrunError) -> str:
+    """The message of an error, with the lines of the file where there are some to show."""
+    from cbtrun.cli.excerpts import told
+    from cbtrun.errors import SpecError
+
+    return told(error) if isinstance(error, SpecError) else str(error)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.shared import spec_argument
+
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@spec_argument
 @click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study, as for `run`.")
 @click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists, as for `run`.")
 @click.option(

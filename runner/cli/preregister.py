@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtrun.cli.shared import spec_argument
+
 if TYPE_CHECKING:
     from cbtrun.analysis.preregistration import Registration
     from cbtrun.registry import Registry
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@spec_argument
 @click.option("sets", "--set", multiple=True, metavar="PATH=VALUE", help="Override a key of the study, as for `run`.")
 @click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists, as for `run`.")
 @click.option("--to", "path", type=click.Path(path_type=Path), help="File to write; SPEC.registration.json beside SPEC if not given.")  # fmt: skip
@@ -31,8 +33,15 @@ def preregister(
     """
     from cbtrun.analysis.preregistration import read_registration
     from cbtrun.cli.shared import load
+    from cbtrun.errors import SpecError
     from cbtrun.run.promise import registration_beside
+    from cbtrun.study.shipped import shipped_folder
 
+    if path is None and spec.is_absolute() and spec.parent == shipped_folder():
+        like = f"cbtrun new study NAME --like {spec.stem}"
+        raise SpecError.at(
+            spec.stem, f"ships with cbtrun; write a study of your own (`{like}`) and register that, or say --to FILE"
+        )
     study, registry = load(spec, sets, allow_local_plugins)
     target = path or registration_beside(study)
     if (text or published) and target.exists():

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.cli.command_groups import PAGES, docs_address
 from cbtrun.contract import marks
 
 if TYPE_CHECKING:
@@ -148,4 +149,5 @@ def _help(command: click.Command, name: str) -> str:
     context = click.Context(
         command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=names
     )
-    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    told = command.get_help(context).replace(docs_address(), PAGES)  # the page is the same wherever the checkout lies
+    return "\n".join(line.rstrip() for line in told.splitlines())

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from cbtrun.cli.shared import run_argument
+from cbtrun.cli.run_names import maybe_run_argument, only_run, runs_of_option
 
 TABLES = {"csv": "csv", "md": "markdown", "latex": "latex"}
 FIGURES = ("svg", "pdf", "png")
 
 
 @click.command()
-@run_argument
+@maybe_run_argument
+@runs_of_option
 @click.option("--allow-local-plugins", is_flag=True, help="Load the Python files that the study lists, as for `run`.")
 @click.option(
     "formats", "--format", multiple=True, type=click.Choice(["html", *TABLES, *FIGURES]),
     help="Write this alone: the page, tables, or figures. May be given several times; without it all that the study asks for.",
 )  # fmt: skip
-def report(run_folder: Path, allow_local_plugins: bool, formats: tuple[str, ...]) -> int:
-    """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched."""
-    from cbtrun.cli.shared import registry_with, say_outcome
+@click.pass_context
+def report(
+    ctx: click.Context, run_folder: Path | None, runs: Path, allow_local_plugins: bool, formats: tuple[str, ...]
+) -> int:
+    """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched.
+
+    RUN is a run folder, the name of a study, or its file; it is not needed where there is one run.
+    """
+    from cbtrun.cli.run_end import say_outcome
+    from cbtrun.cli.shared import registry_with
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import remake_report
     from cbtrun.run.progress import progress_for
     from cbtrun.run.study_lock import local_plugins_of, study_of_run
 
-    folder = RunFolder(run_folder)
-    registry = registry_with(local_plugins_of(folder), allow_local_plugins, progress_for())
+    folder = RunFolder(run_folder or only_run(ctx))
+    watching = progress_for()
+    registry = registry_with(local_plugins_of(folder), allow_local_plugins, watching)
     study = study_of_run(folder, registry)
-    outcome, written = remake_report(study, registry, folder, _options(formats))
+    with closing(watching):
+        outcome, written = remake_report(study, registry, folder, _options(formats))
     if formats:
         for path in written:
             click.echo(f"wrote {path}")

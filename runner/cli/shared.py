@@ -1,4 +1,4 @@
-"""What several commands share: their options, how they load a study, and how they say how a run ended."""
+"""What several commands share: their options, how they load a study, and how they load its plugins."""
 
 from __future__ import annotations
 
@@ -8,33 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtrun.cli.study_names import study_file
+
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
-    from cbtrun.run.options import Outcome
     from cbtrun.study.spec import Study
 
-MOST_UNSCORED = 20
-"""Parts without a score that are told on the terminal."""
-MOST_DEVIATIONS = 10
-"""From a registration that are told on the terminal; the report has all."""
-spec_argument = click.argument("spec", type=click.Path(path_type=Path))
+spec_argument = click.argument("spec", type=click.Path(path_type=Path), callback=study_file)
 RUN_FOLDER = "cbtrun.run_folder"
 """Where a command's context keeps the run folder that it works in: the traceback of a fault goes there."""
-
-
-def _note_run_folder(context: click.Context, parameter: click.Parameter, path: Path) -> Path:  # click's
-    from cbtrun.files.run_folder import RunFolder
-
-    context.meta[RUN_FOLDER] = RunFolder(path)
-    return path
-
-
-run_argument = click.argument(
-    "run_folder",
-    metavar="RUN",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    callback=_note_run_folder,
-)
 set_option = click.option(
     "sets",
     "--set",
@@ -44,7 +26,7 @@ set_option = click.option(
 )
 
 
-def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
+def folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Path) -> Path:
     """The folder, which need not be there yet. A file, or a link to nothing, in its place is told before any work."""
     there = next((path for path in (runs, *runs.parents) if os.path.lexists(path)), None)
     if there is None or there.is_dir():
@@ -56,7 +38,7 @@ def _folder_of_runs(context: click.Context, parameter: click.Parameter, runs: Pa
 runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path),
-    callback=_folder_of_runs,
+    callback=folder_of_runs,
     default=Path("runs"),
     show_default=True,
     help="Folder that holds the run folders.",
@@ -122,64 +104,3 @@ def registry_with(local: list[Path], allow_local: bool, watching: object) -> Reg
             f"the study wants to run Python of its own ({names}); read it, then add --allow-local-plugins"
         )
     return load_registry(local, [("progress", watching)] if watching else [])
-
-
-def say_outcome(outcome: Outcome, study: Study | None = None) -> int:
-    """Print how a run ended, with what the study opens with. Returns the exit code."""
-    from cbtrun.results.failure_groups import failure_groups
-    from cbtrun.run.replayed import told_of_replay
-
-    for group in failure_groups(outcome.failures):
-        click.echo(f"failed: {group}", err=True)
-    if outcome.failures:
-        where = f" Each stands in {outcome.failure_list}." if outcome.failure_list else ""
-        click.echo(f"{len(outcome.failures)} failed; the same command tries just those again.{where}", err=True)
-    _say_gaps(outcome)
-    for stage, why in outcome.kept.items():
-        click.echo(f"{stage} {why}; it is kept as it is: --redo {stage} does it again", err=True)
-    for line in told_of_replay(outcome):
-        click.echo(f"replayed: {line}", err=True)
-    for stage in outcome.changed:
-        click.echo(f"{stage}: what it had written was changed since; it was made again", err=True)
-    if not outcome.failures and not outcome.done and not outcome.changed:
-        click.echo("Nothing to do: every stage is up to date.")
-    _say_promise(outcome)
-    for sentence in outcome.drifts:
-        click.echo(f"warning: {sentence}", err=True)
-    if study is not None and (finding := finding_of(outcome, study)):
-        click.echo(f"finding: {finding}")
-    if outcome.folder.results.exists():
-        click.echo(f"results: {outcome.folder.results}")
-    if outcome.report is not None:
-        click.echo(f"report:  {outcome.report}")
-    return 3 if outcome.failures or outcome.unscored else 0
-
-
-def _say_promise(outcome: Outcome) -> None:
-    """Print how the run kept to its registration."""
-    if outcome.promise is not None:
-        click.echo(f"registration: {outcome.promise.words.replace('listed below', 'all in the report')}")
-        for deviation in outcome.promise.deviations[:MOST_DEVIATIONS]:
-            click.echo(f"  {deviation}", err=True)
-
-
-def _say_gaps(outcome: Outcome) -> None:
-    """Print what has no score, and whom no rater was asked about."""
-    for part in outcome.unscored[:MOST_UNSCORED]:
-        click.echo(f"nothing scored: {part}", err=True)
-    if more := outcome.unscored[MOST_UNSCORED:]:
-        click.echo(f"nothing scored: {len(more)} more; see the report", err=True)
-    for line in outcome.left_out:
-        click.echo(f"left unscored: {line}", err=True)
-
-
-def finding_of(outcome: Outcome, study: Study) -> str:
-    """The sentence that the report opens with; empty where nothing was compared, and in a rehearsal."""
-    from cbtrun.analysis.headline import headline_of
-    from cbtrun.results.records import results_in
-
-    if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
-        return ""
-    results = results_in(outcome.folder.results)
-    found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
-    return found.sentence if found is not None else ""

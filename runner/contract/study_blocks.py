@@ -7,7 +7,7 @@ reported it by then, and a plugin's own checks may look at the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
@@ -82,6 +82,19 @@ class Arm:
     factors: Mapping[str, str]
     """Factor -> the arm's level of it."""
     options: Mapping[str, Any]
+    label: str = ""
+    """What people read for its name; empty where they read the name."""
+
+
+@dataclass(frozen=True)
+class FactorBlock:
+    """What people read for a factor and its levels."""
+
+    name: str
+    label: str
+    """Empty where they read the name."""
+    levels: Mapping[str, Any]
+    """Level -> its label, or a mapping that holds it."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +134,8 @@ class RatingSet:
     mask_identity: bool
     """Whether words that tell which model speaks are hidden from the raters."""
     options: Mapping[str, Any]
+    item_labels: Mapping[str, str] = field(default_factory=dict)
+    """Outcome of the rubric (an item, a subscale, `total`) -> what people read for it."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +193,20 @@ def tune_job_of(name: str, block: Mapping[str, Any]) -> TuneJob:
 def arm_of(name: str, block: Mapping[str, Any]) -> Arm:
     """The arm of an entry under `arms`."""
     factors = {factor: str(level) for factor, level in mapping(block, "factors").items()}
-    return Arm(name, text(block, "therapist"), text(block, "patient"), text(block, "system"), factors, block)
+    return Arm(
+        name,
+        text(block, "therapist"),
+        text(block, "patient"),
+        text(block, "system"),
+        factors,
+        block,
+        text(block, "label"),
+    )
+
+
+def factor_of(name: str, block: Mapping[str, Any]) -> FactorBlock:
+    """The factor of an entry under `factors`."""
+    return FactorBlock(name, text(block, "label"), mapping(block, "levels"))
 
 
 def sessions_of(block: Mapping[str, Any]) -> SessionsBlock:
@@ -202,7 +230,9 @@ def rating_set_of(name: str, block: Mapping[str, Any]) -> RatingSet:
     """The rating set of a block under `ratings`."""
     aggregate: Literal["mean", "median"] = "median" if block.get("aggregate") == "median" else "mean"
     masked = block.get("mask_identity") is True
-    return RatingSet(name, text(block, "using"), text(block, "rubric"), aggregate, masked, block)
+    return RatingSet(
+        name, text(block, "using"), text(block, "rubric"), aggregate, masked, block, mapping(block, "item_labels")
+    )
 
 
 def analysis_of(name: str, block: Mapping[str, Any]) -> AnalysisBlock:

@@ -16,6 +16,7 @@ from cbtrun.contract.study_blocks import (
     AnalysisBlock,
     Arm,
     CorpusBlock,
+    FactorBlock,
     ModelBlock,
     PersonaSet,
     RatingSet,
@@ -25,6 +26,7 @@ from cbtrun.contract.study_blocks import (
     analysis_of,
     arm_of,
     corpus_of,
+    factor_of,
     mapping,
     model_of,
     number,
@@ -94,6 +96,11 @@ class StudyView(Mapping[str, Any]):
         return {str(path): str(why) for path, why in mapping(self.data, "assumptions").items()}
 
     @property
+    def statements(self) -> Mapping[str, str]:
+        """What the authors state: `ethics`, `funding`, `data` ...; no stage depends on it."""
+        return {str(name): str(told) for name, told in mapping(self.data, "statements").items()}
+
+    @property
     def instead_of(self) -> Mapping[str, str]:
         """Path in the study -> what the study that it repeats had there, and why not here."""
         return {str(path): str(why) for path, why in mapping(self.data, "instead_of").items()}
@@ -132,6 +139,11 @@ class StudyView(Mapping[str, Any]):
     def arms(self) -> Mapping[str, Arm]:
         """Every arm."""
         return self._named("arms", arm_of)
+
+    @cached_property
+    def factor_blocks(self) -> Mapping[str, FactorBlock]:
+        """Every factor that has labels."""
+        return self._named("factors", factor_of)
 
     @cached_property
     def sessions(self) -> SessionsBlock:
@@ -184,6 +196,11 @@ class StudyView(Mapping[str, Any]):
 
     def _named(self, stage: str, read: Callable[[str, Mapping[str, Any]], B]) -> Mapping[str, B]:
         return {str(name): read(str(name), block) for name, block in self.blocks(stage).items()}
+
+
+def without_statements(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study does: all that it says but for its authors' statements. What every digest of a study is made over."""
+    return {name: part for name, part in study.items() if name != "statements"}
 
 
 def view_of(study: Mapping[str, Any]) -> StudyView:

@@ -20,7 +20,8 @@ FILES = frozenset(
     {
         *(
             "running.pid",
-            "running.txt",
+            "running.json",
+            "run.log",
             "study.lock.yaml",
             "registration.json",
             "promise.json",
@@ -44,7 +45,7 @@ FOLDERS = frozenset(
         *("sheets", "agreement", "exports"),
     }
 )
-IN_PLACE = frozenset({"running.pid", "speed.jsonl", "journal.sqlite-journal", *JOURNAL})
+IN_PLACE = frozenset({"running.pid", "run.log", "speed.jsonl", "journal.sqlite-journal", *JOURNAL})
 """Written where they are, not replaced by a new file: a second name of one would be written along with it."""
 PART = re.compile(r"\.[0-9a-f]{16}\.part$")
 KINDS = (

@@ -55,7 +55,7 @@ class RunFolder:
     @property
     def progress(self) -> Path:
         """How far the stage in progress is, while one is."""
-        return self.path / "running.txt"
+        return self.path / "running.json"
 
     def report_files(self) -> list[Path] | None:
         """The files of the report as its stage listed them, its page first; none where there is no list.

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
+LOGS = ("run.log", "run.log.1", "traceback.txt")
+"""Files that tell what failed, maybe in words of theirs."""
 LEAST_TELLING = 24
 """Characters of the shortest text that is looked for afterwards: shorter ones ("How are you?") are anybody's."""
 UNREADABLE = (".safetensors", ".gz", ".pt", ".png", ".woff2")
@@ -169,7 +171,12 @@ def _adapters(study: Study, folder: RunFolder, inputs: Inputs, person: Person) -
 def _remove_pages(study: Study, folder: RunFolder) -> Iterator[str]:
     """Remove what was written for people to read: the report with its tables and figures, sheets, the list of failures."""
     sheets = sorted((folder.path / "sheets").glob("*")) if (folder.path / "sheets").is_dir() else []
-    for path in [*(folder.report_files() or ()), *sheets, folder.path / FAILURES]:
+    for path in [
+        *(folder.report_files() or ()),
+        *sheets,
+        folder.path / FAILURES,
+        *(folder.path / name for name in LOGS),
+    ]:
         if path.is_file():
             path.unlink()
             yield path.relative_to(folder.path).as_posix()

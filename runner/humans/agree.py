@@ -151,7 +151,7 @@ def _raters(scores: Iterable[Score]) -> set[str]:
 def _titles(rubric: Rubric) -> dict[str, tuple[Kind, str]]:
     titles: dict[str, tuple[Kind, str]] = {"total": ("total", "Total")}
     titles |= {name: ("subscale", subscale.title) for name, subscale in rubric.subscales.items()}
-    return titles | {item.id: ("item", item.name) for item in rubric.items}
+    return titles | {item.id: ("item", item.title) for item in rubric.items}
 
 
 def _table(values: Mapping[tuple[str, str, int], float | None], sessions: list[str], raters: list[str]) -> Table:

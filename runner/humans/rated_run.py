@@ -61,4 +61,7 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
                 f"{folder}: rubric '{rubric.name}' has changed since ratings.{name} were made "
                 f"({rating.rubric_digest[:12]} then, {rubric_digest(rubric)[:12]} now); run the study again"
             )
+    labels = study.rating_sets[name].item_labels
+    items = tuple(item.model_copy(update={"label": labels.get(item.id, item.label)}) for item in rubric.items)
+    rubric = rubric.model_copy(update={"items": items})  # labels are no part of its digest
     return RatedRun(folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(inputs.scores(name)))

@@ -76,11 +76,13 @@ class Imported:
     """Draws that wait in batches."""
 
 
-def export_journal(folder: RunFolder, target: Path) -> Exported:
+def export_journal(folder: RunFolder, target: Path, *, overwrite: bool = False) -> Exported:
     """Write the journal's calls to a file; of a damaged journal those that can be read.
 
-    Raises StageError when there is no journal, or nothing in it can be read.
+    Raises StageError when there is no journal, nothing in it can be read, or the file is there and not to be replaced.
     """
+    if target.exists() and not overwrite:
+        raise StageError(f"{target}: is there already; name another file, or replace it with --overwrite")
     try:
         with closing(_reading(folder)) as connection, told(folder.journal):
             columns = ", ".join(columns_there(connection, FIELDS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -39,13 +40,19 @@ class Measurement(Record):
     """Why these points: the anchor they are tied to, or the source."""
 
 
+REVERSED = " (reverse-keyed)"
+"""Behind the name of an item whose higher scores are worse: where its outcome is shown, it is turned round."""
+
+
 class Item(Record):
     """One thing a rater scores."""
 
     id: Name
     """Names the score: `ctrs.agenda`."""
     name: str
-    """Short name, as people read it."""
+    """Short name, as people and raters read it."""
+    label: str = Field(default="", max_length=60, pattern=r"^[^`\n|]*$")
+    """What reports and sheets call the item, in place of its name; raters never read it, and a change rates nothing again."""
     asks: str
     """What the rater has to judge."""
     type: ItemType = "scale"
@@ -69,6 +76,11 @@ class Item(Record):
     """Name of a signal: where it counts nothing, a program answers that the item does not apply."""
     in_total: bool = True
     """Whether the item counts in the total and in its subscale; an item of type text never does."""
+    reverse: bool = False
+    """Whether a higher score is worse: the item counts as far from the top of its scale as it was scored from the bottom,
+    in the total, its subscale and as an outcome. Raters score what the anchors say, and ratings/ has what they said."""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1
+    """How much the item counts in the total and in its subscale, beside items of weight 1."""
     signals: tuple[Measurement, ...] = ()
     """How a program can score the item."""
     aggregate: Literal["sum", "mean", "max", "min"] = "sum"
@@ -88,6 +100,16 @@ class Item(Record):
             points = [category.points for category in self.categories]
             return min(points, default=0), max(points, default=0)
         return self.low, self.high
+
+    @property
+    def title(self) -> str:
+        """What people read: the label, else the name; with a word on a score that is worse the higher it is."""
+        return f"{self.label or self.name}{REVERSED if self.reverse else ''}"
+
+    def keyed(self, points: float) -> float:
+        """A score in the direction of the total: turned round within the scale for a reverse-keyed item."""
+        low, high = self.bounds
+        return low + high - points if self.reverse and high is not None else points
 
 
 class Subscale(Record):
@@ -152,9 +174,23 @@ class Rubric(Record):
         raise KeyError(id)
 
 
+def combined_ends(items: Sequence[Item], method: str) -> tuple[float, float | None]:
+    """Lowest and highest sum (or mean) that items can have by their weights; no highest where one of them has none."""
+    parts = (sum(item.weight for item in items) or 1) if method == "mean" else 1
+    highs = [item.weight * high for item in items if (high := item.bounds[1]) is not None]
+    low = sum(item.weight * item.bounds[0] for item in items) / parts
+    return low, sum(highs) / parts if len(highs) == len(items) else None
+
+
 def rubric_digest(rubric: Rubric) -> str:
     """SHA-256 of the rubric's content as canonical JSON: layout and comments of the file do not matter."""
-    canonical = json.dumps(rubric.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = rubric.model_dump(mode="json")
+    for item in content["items"]:
+        del item["label"]  # decides no score
+        for key, usual in (("reverse", False), ("weight", 1)):  # a rubric of before has the digest of before
+            if item[key] == usual:
+                del item[key]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

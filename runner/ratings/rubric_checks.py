@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cbtrun.documents.schema_words import did_you_mean, known_words
-from cbtrun.ratings.rubric import Item, Rubric, Total
+from cbtrun.ratings.rubric import Item, Rubric, Total, combined_ends
 from cbtrun.ratings.rubric_signals import Words, named_signals
 
 
@@ -24,7 +25,7 @@ def rubric_faults(rubric: Rubric) -> Iterator[Fault]:
         if item.id in seen:
             yield Fault(("items", at, "id"), f"two items are named {item.id!r}")
         seen.add(item.id)
-        for path, what in [*_scale_faults(item), *_reference_faults(item, rubric)]:
+        for path, what in [*_scale_faults(item), *_counting_faults(item), *_reference_faults(item, rubric)]:
             yield Fault(("items", at, *path), what)
     yield from _signal_faults(rubric)
     if rubric.total is not None:
@@ -42,6 +43,13 @@ def _scale_faults(item: Item) -> Iterator[Fault]:
             yield Fault(("anchors",), f"anchor {anchor} is outside the scale {low:g} to {_bound(high)}")
     if (item.type == "category") != bool(item.categories):
         yield Fault(("categories",), "'categories' belongs to items of type category, and they need it")
+
+
+def _counting_faults(item: Item) -> Iterator[Fault]:
+    if item.reverse and (item.type == "text" or item.bounds[1] is None):
+        yield Fault(("reverse",), "only an item with points and a highest score can be turned round")
+    if item.weight != 1 and not item.counts:
+        yield Fault(("weight",), "the item does not count in a total, so that a weight does nothing")
 
 
 def _reference_faults(item: Item, rubric: Rubric) -> Iterator[Fault]:
@@ -76,18 +84,24 @@ def _signal_faults(rubric: Rubric) -> Iterator[Fault]:
 
 
 def _total_faults(items: Sequence[Item], total: Total) -> Iterator[Fault]:
-    bounds = [item.bounds for item in items if item.counts]
-    parts = max(len(bounds), 1) if total.method == "mean" else 1
-    low = sum(low for low, _ in bounds) / parts
-    highs = [high for _, high in bounds if high is not None]
-    high = sum(highs) / parts if len(highs) == len(bounds) else None
-    if total.low != low:
-        yield Fault(("total", "low"), f"the {total.method} of the items is at least {low:g}, not {total.low:g}")
-    if total.high != high:
-        what = f"the {total.method} of the items is at most {_bound(high)}, not {_bound(total.high)}"
+    low, high = combined_ends([item for item in items if item.counts], total.method)
+    weighted = "weighted " if any(item.weight != 1 for item in items) else ""
+    if not _same(total.low, low):
+        yield Fault(
+            ("total", "low"), f"the {weighted}{total.method} of the items is at least {low:g}, not {total.low:g}"
+        )
+    if not _same(total.high, high):
+        what = f"the {weighted}{total.method} of the items is at most {_bound(high)}, not {_bound(total.high)}"
         yield Fault(("total", "high"), what)
     if total.threshold is not None and not low <= total.threshold <= (float("inf") if high is None else high):
         yield Fault(("total", "threshold"), f"threshold {total.threshold:g} is outside {low:g} to {_bound(high)}")
+
+
+def _same(written: float | None, computed: float | None) -> bool:
+    """Whether a written end is the computed one, but for what floats cannot hold: weights of 0.1 add up to nearly 1."""
+    if written is None or computed is None:
+        return written is computed
+    return math.isclose(written, computed, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def _bound(value: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cbtrun.contract.records import Record
-from cbtrun.ratings.rubric import Rubric, rubric_digest
+from cbtrun.ratings.rubric import REVERSED, Rubric, rubric_digest
 
 
 class ItemFacts(Record):
@@ -52,7 +52,10 @@ def rubric_facts(rubric: Rubric) -> RubricFacts:
     """What results say about a rubric. Items of type text have no points and are left out."""
     subscales = [ItemFacts(id=id, title=subscale.title, kind="subscale") for id, subscale in rubric.subscales.items()]
     pointed = [(item, *item.bounds) for item in rubric.items if item.type != "text"]
-    items = [ItemFacts(id=item.id, title=item.name, low=low, high=high) for item, low, high in pointed]
+    items = [
+        ItemFacts(id=item.id, title=f"{item.name}{REVERSED}" if item.reverse else item.name, low=low, high=high)
+        for item, low, high in pointed
+    ]
     total = rubric.total
     return RubricFacts(
         name=rubric.name,

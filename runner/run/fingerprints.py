@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import digest
+from cbtrun.contract.labels import without_labels
 from cbtrun.contract.plugin_digest import path_digest
 from cbtrun.contract.sources import code_digest
+from cbtrun.contract.study_view import without_statements
 from cbtrun.study.graph import Stage
 
 if TYPE_CHECKING:
@@ -37,9 +39,16 @@ def stage_fingerprint(
     if stage is RESULTS:
         order = [*study.analyses]  # a digest knows no order of keys, and the first analysis may be the headline
         return digest(
-            {"study": study.data, "order": order, "reads": dict(outputs), "libraries": _libraries(), "also": also}
+            {
+                "study": without_labels(without_statements(study.data)),
+                "order": order,
+                "reads": dict(outputs),
+                "libraries": _libraries(),
+                "also": also,
+            }
         )
-    return digest({**said_for(stage, study, rubrics, outputs), "also": also})
+    shown = {"labels": labels} if stage.block == "report" and (labels := _item_labels(rubrics)) else {}
+    return digest({**shown, **said_for(stage, study, rubrics, outputs), "also": also})
 
 
 def said_for(
@@ -49,9 +58,10 @@ def said_for(
     from cbtrun.ratings.rubric import rubric_digest
 
     references = {*study.named_by(stage.id)}
+    unlabelled = without_labels(study.data)
     return {
-        "block": study.block(stage.block, stage.name),
-        "arms": study.blocks("arms") if stage.block == "sessions" else None,
+        "block": unlabelled[stage.block][stage.name] if stage.name else unlabelled[stage.block],
+        "arms": unlabelled.get("arms", {}) if stage.block == "sessions" else None,
         "study": study.data if stage.block == "report" else None,
         "seed": study.seed,
         "reads": {need: outputs.get(need) for need in stage.needs},
@@ -89,6 +99,12 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _item_labels(rubrics: Mapping[str, Rubric]) -> dict[str, dict[str, str]]:
+    """Rubric -> item -> what reports call it; a rubric's digest leaves them out."""
+    found = {name: {item.id: item.label for item in rubric.items if item.label} for name, rubric in rubrics.items()}
+    return {name: labels for name, labels in found.items() if labels}
 
 
 def _aggregates(stage: Stage, study: Study) -> dict[str, str]:

@@ -60,6 +60,8 @@ class Outcome:
     """Parts of the study without one score: such a run is not done."""
     left_out: tuple[str, ...] = ()
     """Sessions that no rater was asked about, by reason, in words."""
+    cares: int | None = None
+    """Notes that the report asks to read with care; none where it was not made now."""
     failure_list: Path | None = None
     """File with every failure; none where there is none."""
     drifts: tuple[str, ...] = ()

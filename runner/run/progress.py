@@ -1,49 +1,89 @@
-"""Shows how far a run is: a live line on a terminal, plain lines elsewhere. An observer like anyone's."""
+"""Shows how far a run is: live lines on a terminal, plain lines elsewhere. An observer like anyone's.
+
+The clock goes on by itself, also while a stage imports libraries or waits for another process.
+"""
 
 from __future__ import annotations
 
 import sys
+import textwrap
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from cbtrun.files.plain_files import write_parts
 from cbtrun.hookspecs import hookimpl
 from cbtrun.keys.terminal import GuardedStream, visible
+from cbtrun.run.progress_line import duration, to_come_line
+from cbtrun.run.running import ProgressFile, Running
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.status import Status
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.live import Live
 
     from cbtrun.contexts import StageNote
 
-PLAIN_SECONDS, LIVE_SECONDS, FILE_SECONDS = 10.0, 0.1, 1.0
-"""How often a stage in progress gives a plain line, is drawn over, and is written down for other processes."""
+__all__ = ["LiveProgress", "PlainProgress", "ProgressFile", "Running", "Silent", "duration", "progress_for"]
+
+PLAIN_SECONDS, LIVE_SECONDS = 10.0, 0.25
+"""How often a stage in progress gives a plain line, and is drawn over."""
+
+
+class Silent:
+    """Shows nothing: for `--quiet`."""
+
+    def close(self) -> None:
+        """Nothing is shown."""
 
 
 @dataclass
 class PlainProgress:
-    """One line when a stage starts to be slow, one when it ends."""
+    """What is to come first; then a line every ten seconds, and one when a stage ends."""
 
     out: TextIO
-    running: Running = field(default_factory=lambda: Running())
+    running: Running = field(default_factory=Running)
+    _began: bool = False
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     @hookimpl
     def stage_started(self, note: StageNote) -> None:
         """Begin to measure."""
+        self._begin(note)
         self.running.put(note)
 
     @hookimpl
     def stage_advanced(self, note: StageNote) -> None:
         """A line every ten seconds."""
-        if self.running.put(note).is_due(PLAIN_SECONDS):
-            self._say(self.running.line(note))
+        self.running.put(note)
+        self._say_due()
 
     @hookimpl
     def stage_finished(self, note: StageNote) -> None:
-        """The stage's last line."""
-        self._say(self.running.take(note))
+        """The stage's last line, with what was left out."""
+        detail = f", {note.detail}" if note.detail else ""
+        self._say(self.running.take(note) + detail)
+
+    def close(self) -> None:
+        """Show nothing more."""
+        self._ended.set()
+
+    def _begin(self, note: StageNote) -> None:
+        """At the first stage that has something to do: what is to come, and a clock of its own."""
+        if self._began:
+            return
+        self._began = True
+        if note.to_come:
+            self._say(f"{note.stage} begins; {to_come_line(note.to_come)}")
+        threading.Thread(target=self._go_on, daemon=True).start()
+
+    def _go_on(self) -> None:
+        while not self._ended.wait(1.0):
+            self._say_due()
+
+    def _say_due(self) -> None:
+        for line in self.running.due(PLAIN_SECONDS):
+            self._say(line)
 
     def _say(self, line: str) -> None:
         print(line, file=self.out, flush=True)
@@ -51,111 +91,83 @@ class PlainProgress:
 
 @dataclass
 class LiveProgress:
-    """A line for each stage in progress that is drawn over, and a plain one when a stage ends."""
+    """A line for each stage in progress, drawn over and over, and a plain one when a stage ends."""
 
     console: Console
-    running: Running = field(default_factory=lambda: Running())
-    status: Status | None = None
+    running: Running = field(default_factory=Running)
+    live: Live | None = None
 
     @hookimpl
     def stage_started(self, note: StageNote) -> None:
         """Show the stage at once."""
         self.running.put(note)
-        if self.status is None:
-            self.status = self.console.status(self._text())
-            self.status.start()
+        if self.live is None:
+            from rich.live import Live
+
+            self.live = Live(
+                _Lines(self.running), console=self.console, refresh_per_second=1 / LIVE_SECONDS, transient=True
+            )
+            self.live.start(refresh=True)
 
     @hookimpl
     def stage_advanced(self, note: StageNote) -> None:
-        """Draw at most ten times a second."""
-        if self.running.put(note).is_due(LIVE_SECONDS) and self.status is not None:
-            self.status.update(self._text())
+        """The display looks by itself."""
+        self.running.put(note)
 
     @hookimpl
     def stage_finished(self, note: StageNote) -> None:
-        """Leave one line."""
-        line = self.running.take(note)
-        if self.status is not None and not self.running.notes:
-            self.status.stop()
-            self.status = None
-        self.console.print(visible(line), highlight=False, markup=False)
+        """Leave one line, and below it what was left out."""
+        width = self.console.width
+        lines = [self.running.take(note, width)]
+        if note.detail:
+            lines += textwrap.wrap(
+                visible(note.detail), max(20, width - 1), initial_indent="  ", subsequent_indent="  "
+            )
+        if not self.running.notes:
+            self.close()
+        for line in lines:
+            self.console.print(visible(line), highlight=False, markup=False, overflow="crop", no_wrap=True)
 
-    def _text(self) -> RenderableType:
-        """What is in progress, as text: no order to the terminal and no markup of the display's is read in it."""
+    def close(self) -> None:
+        """Take the display away: what is written next begins on a line of its own."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+
+@dataclass
+class _Lines:
+    """What is in progress, each time it is drawn: as wide as the terminal is then."""
+
+    running: Running
+    drawn: list[int] = field(default_factory=list)
+    """Columns of the lines that stand on the terminal."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As text: no order to the terminal and no markup of the display's is read in it."""
+        from rich.segment import ControlType, Segment
         from rich.text import Text
 
-        return Text(visible(self.running.lines()))
+        # A terminal that became narrower has wrapped what stands there: the display begins so many lines further up.
+        if wrapped := sum((columns - 1) // options.max_width for columns in self.drawn):
+            yield Segment(f"\x1b[{wrapped}A\r\x1b[J", None, ((ControlType.CURSOR_UP, wrapped),))
+        lines = [visible(line) for line in self._lines(options.max_width)]
+        self.drawn = [len(line) for line in lines]
+        for number, line in enumerate(lines):
+            yield Text(line, no_wrap=True, overflow="crop", style="" if number else "bold")
+
+    def _lines(self, width: int) -> Iterator[str]:
+        wheel = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[int(time.monotonic() * 8) % 10]
+        for line in self.running.lines(width - 2):
+            yield f"{wheel} {line}"
+        if line := to_come_line(self.running.to_come, width - 2):
+            yield f"  {line}"
 
 
-@dataclass
-class Running:
-    """The stages in progress: one, or jobs side by side."""
-
-    notes: dict[str, StageNote] = field(default_factory=dict)
-    """Stage -> the last note of it."""
-    clocks: dict[str, Clock] = field(default_factory=dict)
-
-    def put(self, note: StageNote) -> Clock:
-        """Take a note; gives the stage's clock, which starts with its first one."""
-        self.notes[note.stage] = note
-        return self.clocks.setdefault(note.stage, Clock())
-
-    def take(self, note: StageNote) -> str:
-        """The last line of a stage, which is no longer in progress."""
-        line = self.line(note)
-        self.notes.pop(note.stage, None)
-        self.clocks.pop(note.stage, None)
-        return line
-
-    def line(self, note: StageNote) -> str:
-        """A stage's line."""
-        clock = self.clocks.get(note.stage)
-        return describe(note, clock.seconds() if clock else 0.0)
-
-    def lines(self) -> str:
-        """A line for each stage in progress."""
-        return "\n".join(self.line(note) for note in self.notes.values())
-
-
-class Clock:
-    """When a stage started and was last shown, in seconds of a monotonic clock."""
-
-    def __init__(self) -> None:
-        self._started = self._shown = time.monotonic()
-
-    def seconds(self) -> float:
-        """Since the stage began."""
-        return time.monotonic() - self._started
-
-    def is_due(self, seconds: float) -> bool:
-        """Whether the stage was not shown for so long; it counts as shown then."""
-        due = time.monotonic() - self._shown >= seconds
-        if due:
-            self._shown = time.monotonic()
-        return due
-
-
-@dataclass
-class ProgressFile:
-    """How far the stages in progress are, in a file of the run folder that `cbtrun status` of another process reads."""
-
-    path: Path
-    running: Running = field(default_factory=lambda: Running())
-
-    def show(self, note: StageNote) -> None:
-        """Write what is in progress, at most once a second; take the file away when nothing is."""
-        if note.state != "running":
-            self.running.take(note)
-            if not self.running.notes:
-                self.path.unlink(missing_ok=True)
-            return
-        clock = self.running.put(note)
-        if note.done and (clock.is_due(FILE_SECONDS) or not self.path.exists()):
-            write_parts(self.path, [self.running.lines().encode()], sync=False)
-
-
-def progress_for(out: TextIO | None = None) -> PlainProgress | LiveProgress:
+def progress_for(out: TextIO | None = None, *, quiet: bool = False) -> PlainProgress | LiveProgress | Silent:
     """The display that fits where output goes: stderr by default."""
+    if quiet:
+        return Silent()
     stream = out or sys.stderr
     if not stream.isatty():
         return PlainProgress(stream)
@@ -164,46 +176,3 @@ def progress_for(out: TextIO | None = None) -> PlainProgress | LiveProgress:
     # The display draws with orders of its own, which standard error would show as text.
     drawn = cast(TextIO, stream.for_drawing()) if isinstance(stream, GuardedStream) else stream
     return LiveProgress(Console(file=drawn))
-
-
-def describe(note: StageNote, seconds: float) -> str:
-    """`ratings.ctrs   40/40  done  12 calls, 28 kept, 3.1 s` for any state of a stage."""
-    if note.state == "up to date":
-        return f"{note.stage:<24} up to date"
-    units = f"{note.done}/{note.total}" if note.total else f"{note.done}" if note.done else ""
-    parts = [note.detail] if note.detail else []
-    if note.calls or note.replayed:
-        parts.append(f"{note.calls:,} calls{_rate(note.calls, seconds)}" + _kept(note))
-    if note.tokens:
-        parts.append(f"{note.tokens:,} tokens{_rate(note.tokens, seconds)}")
-    if note.usd:
-        parts.append(f"${note.usd:,.2f}")
-    if note.retries:
-        parts.append(f"{note.retries:,} retries")
-    parts.append(duration(seconds) + (_left(note, seconds) if note.state == "running" else ""))
-    return f"{note.stage:<24} {units:>11}  {note.state:<10} {', '.join(parts)}"
-
-
-def _kept(note: StageNote) -> str:
-    return f", {note.replayed:,} kept" if note.replayed else ""
-
-
-def _rate(count: int, seconds: float) -> str:
-    """` (12.3/s)`; nothing in the first second, which says little."""
-    return f" ({count / seconds:,.1f}/s)" if count and seconds >= 1 else ""
-
-
-def _left(note: StageNote, seconds: float) -> str:
-    """Time left; nothing before a tenth is done, since units that run side by side end late and together."""
-    if not note.total or note.done < note.total / 10 or seconds < 1:
-        return ""
-    return f", {duration((note.total - note.done) * seconds / note.done)} left"
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from cbtrun.contexts import Promise
 from cbtrun.contract.digests import file_digest
+from cbtrun.contract.study_view import without_statements
 from cbtrun.files.run_folder import RunFolder, write_json
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.run.inputs import output_path
@@ -84,7 +85,7 @@ def register_study(study: Study, registry: Registry, made: MadeDigests, when: da
     from cbtrun.analysis.preregistration import register
     from cbtrun.study.frozen import frozen_of
 
-    return register(study.data, _rubrics(study), when, made, frozen_of(study, registry))
+    return register(without_statements(study.data), _rubrics(study), when, made, frozen_of(study, registry))
 
 
 def made_in(study: Study, folder: RunFolder) -> MadeDigests:
@@ -124,7 +125,7 @@ def promise_of(study: Study, registry: Registry, folder: RunFolder, first_run: f
     told = (
         *earlier_words(registration, entries, first_run),
         *remade_words(made, entries, registration),
-        *map(str, deviations(registration, study.data, _rubrics(study), made, frozen)),
+        *map(str, deviations(registration, without_statements(study.data), _rubrics(study), made, frozen)),
     )
     published = [entry.where for entry in entries if entry.event == "published" and entry.under == registration.digest]
     notes = (claim_words(registration, published), *reworded_words(reworded(registration, frozen)))

@@ -16,7 +16,9 @@ from cbtrun.journal.pending import pending_batches, pending_words
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
 from cbtrun.journal.trouble import told
-from cbtrun.run.progress import duration
+from cbtrun.run.progress_line import duration, stage_line, to_come_line
+from cbtrun.run.run_list import stages_of
+from cbtrun.run.running import InProgress, in_progress
 from cbtrun.run.study_lock import lock_of
 
 
@@ -28,22 +30,38 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     pid = folder.held_by()
     state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
-    if pid is not None and folder.progress.exists():
-        yield f"  now: {folder.progress.read_text(encoding='utf-8', errors='replace')}"
+    if pid is not None:
+        yield from _now_lines(in_progress(folder.progress, time.time()))
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
+            yield from _stage_lines(folder, working=pid is not None)
             yield from _journal_lines(connection)
 
 
+def _now_lines(told: InProgress) -> Iterator[str]:
+    """A line for each stage in progress, and the stages to come."""
+    for note in told.notes:
+        yield f"  now: {stage_line(note, told.seconds[note.stage], told.left.get(note.stage))}"
+    if line := to_come_line(told.to_come):
+        yield f"  {line}"
+
+
+def _stage_lines(folder: RunFolder, *, working: bool) -> Iterator[str]:
+    """The stages that are done, in the order of the study, and those that are not, where no process says so itself."""
+    done, to_do = stages_of(folder)
+    for stage, units in done.items():
+        yield f"  {stage:<28} done, {units:,} record{'s' * (units != 1)}"
+    if to_do and not working:
+        yield f"  to do: {', '.join(to_do)}; the same command goes on"
+
+
 def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
-    for stage, units in connection.execute(f"SELECT {cast_of('stage')}, {cast_of('units')} FROM stages ORDER BY stage"):
-        yield f"  {stage:<28} done, {units:,} records"
     sums = ", ".join(map(sum_of, ("tokens_in", "tokens_out", "usd")))
     query = (
         f"""SELECT {cast_of("stage")}, {cast_of("model")}, count(*), {sums} FROM calls GROUP BY 1, 2 ORDER BY 1, 2"""
     )
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
-        yield f"  {stage:<28} {model}: {calls:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
+        yield f"  {stage:<28} {model}: {calls:,} call{'s' * (calls != 1)}, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
     if has_column(connection, "calls", "bought"):
         yield from _bought_lines(connection)
     for batch, left in pending_batches(connection):

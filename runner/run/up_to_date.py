@@ -15,6 +15,7 @@ from cbtrun.journal.journal import StageMark
 from cbtrun.version import __version__
 
 CHANGED = "what it had written was changed since"
+STUDY_CHANGED = "what the study says for it, or what it reads, has changed"
 MISSING = "what it had written is missing"
 REPLAYED = "replayed "
 """Before the code of a stage that was answered from the journal alone, its models not opened."""
@@ -63,7 +64,7 @@ def due(kept: StageMark | None, now: StageMark, output: str | None, asked: Asked
         return Due("replay" if asked.talks else "work", made)
     if kept.fingerprint != now.fingerprint:
         if not asked.same_study or (kept.version, kept.code) == (__version__, now.code):
-            return Due("work", "what the study says for it, or what it reads, has changed")
+            return Due("work", STUDY_CHANGED)
     elif kept.code == now.code:
         return Due("nothing")
     if kept.code.startswith(REPLAYED):

@@ -16,6 +16,7 @@ from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.contexts import RunFacts, StageContext, StageNote
 from cbtrun.contract.digests import derive_seed, digest, file_digest
+from cbtrun.contract.pace import Counted
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
@@ -37,8 +38,9 @@ from cbtrun.run.kept_models import KeptModels, UnopenedModels
 from cbtrun.run.kept_tunings import refuse_another, said_of_tuning
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
-from cbtrun.run.progress import ProgressFile
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
+from cbtrun.run.run_log import RunLog
+from cbtrun.run.running import ProgressFile
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import copied_from, lock_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
@@ -65,6 +67,8 @@ class StagesAtWork:
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
         self._progress = ProgressFile(folder.progress)
+        self.log: RunLog | None = None
+        """Where stages, warnings and failures are noted; none where nobody is to look them up."""
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
         self._stopping = Event()
@@ -84,6 +88,8 @@ class StagesAtWork:
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
         self._copied_from = copied_from(folder)
+        self.to_come: dict[str, None] = {}
+        """Ids of the stages that were not looked at yet, in their order."""
         self.same_study = False
         """Whether the study says what it said when the folder was last used."""
 
@@ -149,6 +155,7 @@ class StagesAtWork:
             self._note_gaps(self.inputs.results())
             return
         self._note_change(RESULTS.id, wanted)
+        self._tell(StageNote(RESULTS.id, "running"), "stage_started")
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
         rated = self.inputs.rated()
@@ -167,6 +174,7 @@ class StagesAtWork:
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
+        self._tell(StageNote(RESULTS.id, "incomplete" if self.lost.failures else "done"), "stage_finished")
 
     def _note_change(self, stage: str, wanted: Due) -> None:
         """Note that somebody, or a disk, changed what a stage had written: what stood there may have been read."""
@@ -193,8 +201,15 @@ class StagesAtWork:
         self._failed = failures_of(self.folder)
         context = self._context(stage, Tally(), Due("work"))
         context.options = {**context.options, **options}
-        written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
+        self._tell(StageNote(stage.id, "running"), "stage_started")
+        state = "stopped"
+        try:
+            written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
+            state = "done"
+        finally:
+            self._tell(StageNote(stage.id, state), "stage_finished")
         self.outcome.done.append(stage.id)
+        self.outcome.cares = len(context.cares)
         self.outcome.report = next(iter(written), None)
         return written
 
@@ -323,6 +338,8 @@ class StagesAtWork:
         self.outcome.done.append(stage.id)
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
+        if stage.block == "report":
+            self.outcome.cares = len(context.cares)
         self.outputs[stage.id] = self._output_digest(stage) or ""
         if not context.failures and stage.block in ("personas", "corpus"):
             note_made(self.study, self.folder, stage.id, self.outputs[stage.id])
@@ -353,7 +370,7 @@ class StagesAtWork:
             desk.replays = self._costs
         own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
         reports = stage.block == "report"
-        return StageContext(
+        context = StageContext(
             stage=stage.block,
             name=stage.name,
             options=self.study.options(stage.block, stage.name),
@@ -362,11 +379,14 @@ class StagesAtWork:
             folder=own_folder,
             inputs=self.inputs,
             models=self._models(stage, desk, wanted),
-            tell=self._teller(stage, tally),
+            tell=lambda *_: None,
+            served=lambda: tally.served,
             concurrency=units_at_once(self.study, stage, self.options.concurrency),
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
             facts=self._facts() if reports else RunFacts(),
         )
+        context.tell = self._teller(stage, tally, context)
+        return context
 
     def _models(self, stage: Stage, desk: CallDesk, wanted: Due) -> OpenModels:
         """The models of a stage; offline, what the journal keeps of them stands for those that load weights."""
@@ -429,16 +449,26 @@ class StagesAtWork:
         self._stopping.set()
         self.registry.stop()
 
-    def _teller(self, stage: Stage, tally: Tally) -> Callable[[int, int | None, str], None]:
+    def _teller(self, stage: Stage, tally: Tally, context: StageContext) -> Callable[[int, int | None, str], None]:
+        steady = Counted()
+
         def tell(done: int, total: int | None, detail: str) -> None:
-            self._tell(_note(stage, "running", done, tally, total, detail), "stage_advanced")
+            note = _note(stage, "running", done, tally, total, detail)
+            pace = context.pace
+            counted, left = (pace.counted, pace.left()) if pace is not None else ("", steady.left(done, total))
+            self._tell(replace(note, counted=counted, left=left), "stage_advanced")
 
         return tell
 
     def _tell(self, note: StageNote, observer: str) -> None:
         self.folder.check_hold()  # before anything is written where the folder was
         with self._books:
+            self.to_come.pop(note.stage, None)
+            note = replace(note, to_come=tuple(self.to_come), usd=0.0 if self.study.stand_ins else note.usd)
             self.registry.tell(observer, note)
+            if self.log is not None and observer != "stage_advanced":
+                clock = self._progress.running.clocks.get(note.stage)
+                self.log.note(note, clock.seconds() if clock else 0.0)
             self._progress.show(note)
 
     def _output_digest(self, stage: Stage) -> str | None:

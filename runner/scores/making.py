@@ -90,7 +90,7 @@ def with_aggregate(score: Score, aggregate: Aggregate) -> Score:
 
 def _points(rating: Rating, rubric: Rubric, outcome: str) -> _Points:
     if not is_summed(rubric, outcome):
-        value, reason = item_value(rating, outcome)
+        value, reason = item_value(rating, rubric.item(outcome))
         return _Points(value, reason, value, value, value)
     subscale = None if outcome == "total" else outcome
     value, reason = rating_total(rating, rubric, subscale)

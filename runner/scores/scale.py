@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbtrun.ratings.rubric import Rubric
+from cbtrun.ratings.rubric import Rubric, combined_ends
 from cbtrun.scores.totals import counted_items
 
 
@@ -13,7 +13,4 @@ def outcome_ends(rubric: Rubric, name: str) -> tuple[float | None, float | None]
     if name not in rubric.subscales:
         low, high = rubric.item(name).bounds
         return float(low), None if high is None else float(high)
-    ends = [item.bounds for item in counted_items(rubric, name)]
-    by = len(ends) if rubric.total is not None and rubric.total.method == "mean" and ends else 1
-    highs = [high for _, high in ends if high is not None]
-    return sum(low for low, _ in ends) / by, sum(highs) / by if len(highs) == len(ends) else None
+    return combined_ends(counted_items(rubric, name), rubric.total.method if rubric.total is not None else "sum")

@@ -37,7 +37,7 @@ def is_summed(rubric: Rubric, outcome: str) -> bool:
 
 
 def rating_total(rating: Rating, rubric: Rubric, subscale: str | None = None) -> Value:
-    """Sum (or mean, as the rubric says) of the items that count; no value when one of them is unscored.
+    """Sum (or mean, as the rubric says) of the items that count, by their weights; no value when one of them is unscored.
 
     An item that does not apply drops out of a mean; a sum has no value then.
     """
@@ -48,7 +48,7 @@ def rating_total(rating: Rating, rubric: Rubric, subscale: str | None = None) ->
     unscored = [item.id for item in needed if _points(scores.get(item.id)) is None]
     if unscored:
         return Value(None, _reasons(unscored, scores))
-    return _combined([_points(scores[item.id]) for item in needed], rubric)
+    return _combined([(item, _keyed(item, scores.get(item.id))) for item in needed], rubric)
 
 
 def prorated_total(rating: Rating, rubric: Rubric, subscale: str | None = None) -> Value:
@@ -57,7 +57,7 @@ def prorated_total(rating: Rating, rubric: Rubric, subscale: str | None = None) 
     No value when fewer than half of the items are scored, or when an item has no upper bound. A sensitivity analysis.
     """
     items = counted_items(rubric, subscale)
-    scores = {score.item: _points(score) for score in rating.scores}
+    scores = _keyed_points(rating, items)
     reached = possible = 0.0
     for item in items:
         low, high = item.bounds
@@ -65,13 +65,14 @@ def prorated_total(rating: Rating, rubric: Rubric, subscale: str | None = None) 
             return Value(None, f"cannot be prorated: '{item.id}' has no upper bound")
         points = scores.get(item.id)
         if points is not None:
-            reached, possible = reached + points - low, possible + high - low
+            reached, possible = reached + item.weight * (points - low), possible + item.weight * (high - low)
     scored = sum(scores.get(item.id) is not None for item in items)
     if not possible or 2 * scored < len(items):
         return Value(None, f"cannot be prorated: {scored} of {len(items)} items scored")
     share = reached / possible
     filled = [
-        item.bounds[0] + share * _span(item) if scores.get(item.id) is None else scores[item.id] for item in items
+        (item, item.bounds[0] + share * _span(item) if scores.get(item.id) is None else scores[item.id])
+        for item in items
     ]
     return _combined(filled, rubric)
 
@@ -79,19 +80,19 @@ def prorated_total(rating: Rating, rubric: Rubric, subscale: str | None = None) 
 def total_bounds(rating: Rating, rubric: Rubric, subscale: str | None = None) -> tuple[Value, Value]:
     """Lowest and highest total that the unscored items leave open. A sensitivity analysis."""
     items = counted_items(rubric, subscale)
-    scores = {score.item: _points(score) for score in rating.scores}
-    lowest = [item.bounds[0] if scores.get(item.id) is None else scores[item.id] for item in items]
-    highest = [item.bounds[1] if scores.get(item.id) is None else scores[item.id] for item in items]
-    if any(points is None for points in highest):
+    scores = _keyed_points(rating, items)
+    lowest = [(item, item.bounds[0] if scores.get(item.id) is None else scores[item.id]) for item in items]
+    highest = [(item, item.bounds[1] if scores.get(item.id) is None else scores[item.id]) for item in items]
+    if any(points is None for _, points in highest):
         return _combined(lowest, rubric), Value(None, "no upper bound")
     return _combined(lowest, rubric), _combined(highest, rubric)
 
 
-def item_value(rating: Rating, item: str) -> Value:
-    """The points of one item, or why it has none."""
+def item_value(rating: Rating, item: Item) -> Value:
+    """The points of one item in the direction of the total, or why it has none."""
     for score in rating.scores:
-        if score.item == item:
-            points = _points(score)
+        if score.item == item.id:
+            points = _keyed(item, score)
             return Value(points, None if points is not None else score.reason or "unscored")
     return Value(None, "not rated")
 
@@ -105,6 +106,17 @@ def _points(score: ItemScore | None) -> float | None:
     return None if score is None else score.score
 
 
+def _keyed(item: Item, score: ItemScore | None) -> float | None:
+    """A score in the direction of the total."""
+    points = _points(score)
+    return None if points is None else item.keyed(points)
+
+
+def _keyed_points(rating: Rating, items: Sequence[Item]) -> dict[str, float | None]:
+    scores = {score.item: score for score in rating.scores}
+    return {item.id: _keyed(item, scores.get(item.id)) for item in items}
+
+
 def _not_applicable(score: ItemScore | None) -> bool:
     return score is not None and score.score is None and score.reason == NOT_APPLICABLE
 
@@ -113,11 +125,16 @@ def _method(rubric: Rubric) -> str:
     return (rubric.total or Total(low=0, high=None)).method
 
 
-def _combined(points: Sequence[float | None], rubric: Rubric) -> Value:
-    present = [value for value in points if value is not None]
+def _combined(points: Sequence[tuple[Item, float | None]], rubric: Rubric) -> Value:
+    present = [(item.weight, value) for item, value in points if value is not None]
     if not present:
         return Value(None, "no item that counts")
-    return Value(float(fmean(present) if _method(rubric) == "mean" else sum(present)))
+    weighted = [weight * value for weight, value in present]
+    if _method(rubric) != "mean":
+        return Value(float(sum(weighted)))
+    if all(weight == 1 for weight, _ in present):
+        return Value(fmean(weighted))
+    return Value(float(sum(weighted) / sum(weight for weight, _ in present)))
 
 
 def _span(item: Item) -> float:

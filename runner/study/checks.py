@@ -22,6 +22,7 @@ from cbtrun.documents.yaml_source import Steps
 from cbtrun.errors import CbtrunError, Place, Problem, SpecError
 from cbtrun.keys.addresses import written_fault
 from cbtrun.study.contains import brought_words, settled
+from cbtrun.study.label_checks import label_faults
 from cbtrun.study.overrides import SET, Written, find_path
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
 from cbtrun.study.sizes import size_problems
@@ -49,7 +50,7 @@ def check_study(written: Written, registry: Registry, *, opens_models: bool = Tr
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
     checks.problems += _plugin_problems(study, registry, checks, opens_models=opens_models)
     if checks.problems:
-        raise SpecError(in_file_order(checks.problems, written.order))
+        raise SpecError(in_file_order(map(checks.with_file_beside, checks.problems), written.order))
     return study
 
 
@@ -102,6 +103,7 @@ class _Checks:
         references = self._references()
         self._order_of_stages()
         self._levels()
+        self._labels()
         self._assumptions()
         written = self.written
         return Study(
@@ -113,6 +115,23 @@ class _Checks:
     def folder(self) -> Path:
         """Folder of the study's file, as the user gave it."""
         return self.written.path.parent
+
+    def with_file_beside(self, problem: Problem) -> Problem:
+        """A problem with a name that nothing ships under, with the file of that name that lies beside the study."""
+        part = next((one for one in self.parts if "/".join(map(str, one.path)) == problem.path), None)
+        if part is None or not {"rubrics", "shipped"} & {*names_of(part.schema)} or not isinstance(part.value, str):
+            return problem
+        beside = [
+            end
+            for end in (".yaml", ".yml")
+            if not is_path(part.value) and (self.folder / f"{part.value}{end}").is_file()
+        ]
+        if not beside or not problem.what.startswith(("unknown", "no ")):
+            return problem
+        file = f"./{part.value}{beside[0]}"
+        return replace(
+            problem, what=f"{problem.what}; there is {file}: a file of your own is named by its path, {file}"
+        )
 
     def _add(self, what: str, *path: str | int, key: bool = False) -> None:
         self.problems.append(Problem(self.written.document.place(*path, key=key), "/".join(map(str, path)), what))
@@ -260,6 +279,15 @@ class _Checks:
                 at = "levels" if "levels" in block else "factor"
                 only = f"only '{distinct[0]}'" if distinct else "none"
                 self._add(f"a comparison needs two levels of factor '{factor}'; there is {only}", stage, name, at)
+
+    def _labels(self) -> None:
+        """Labels belong to what there is, and no two of a kind are the same."""
+        for path, what in label_faults(self.data, factor_levels(self.data), self._scores_of_sets()):
+            self._add(what, *path, key=True)
+
+    def _scores_of_sets(self) -> dict[str, list[str]]:
+        """Rating set -> the outcomes of its rubric, where that could be read."""
+        return {name: self._scores[file] for name, file in self._rubric_of_sets().items() if file in self._scores}
 
     def _assumptions(self) -> None:
         for block in ("assumptions", "instead_of"):

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.labels import without_labels
 from cbtrun.contract.stage_kinds import block_path, is_named
-from cbtrun.contract.study_view import StudyView
+from cbtrun.contract.study_view import StudyView, without_statements
 from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
@@ -46,11 +47,11 @@ class Study(StudyView):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the resolved study. In which folder of this machine weights lie is no part of it."""
+        """SHA-256 of the resolved study, without labels, statements and the folder where weights lie: what it does."""
         from cbtrun.contract.digests import digest
         from cbtrun.study.weights import as_named
 
-        return digest(as_named(self.data, self.named_weights))
+        return digest(without_labels(without_statements(as_named(self.data, self.named_weights))))
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where a path of the study was written."""

@@ -222,7 +222,7 @@ def test_a_row_of_the_forest_plot_leads_to_its_sessions(report: Path, visit: Cal
     link = one.page.locator("#figure-contrasts .plate.wide a[href^='#sessions=']").first
     link.click()
     assert one.page.text_content(".tools output") == "34 of 60 sessions, cbt or none, behind the number"
-    assert one.page.url.endswith("#sessions")
+    assert "#sessions=" in one.page.url  # the filter is in the address
     again = visit(report, hash=link.get_attribute("href") or "").page
     assert again.text_content(".tools output") == "34 of 60 sessions, cbt or none, behind the number"
 
@@ -329,7 +329,7 @@ def test_transcripts_beside_the_page_are_loaded_when_opened(tmp_path: Path, visi
     assert not [url for url in opened.requests if "report_transcripts" in url]
     opened.page.click("#session-list tbody tr:first-child a")
     opened.page.wait_for_selector("#viewer[open] .turn")
-    assert [url.rsplit("/", 1)[1] for url in opened.requests if "report_transcripts" in url] == ["0000.js"]
+    assert [url.rsplit("/", 1)[1] for url in opened.requests if "report_transcripts" in url] == ["0000.js", "0001.js"]
 
 
 def test_a_thousand_sessions_open_and_can_be_filtered_and_searched(
@@ -423,3 +423,29 @@ def _hostile(given: ReportInput) -> ReportInput:
     rated = given.rated["ctrs"]
     ratings = [one.model_copy(update={"scores": (score, *one.scores[1:])}) for one in rated.ratings]
     return replace(given, sessions=sessions, rated={"ctrs": replace(rated, ratings=ratings)})
+
+
+def test_a_pair_opens_side_by_side_with_scores_and_evidence_between(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report, "#pair=cbt-p001-1|untuned-p001-1").page
+    page.wait_for_selector("#viewer[open] .together .between button")
+    assert page.inner_text("#viewer-title") == "p001: cbt beside untuned"
+    left, right = (page.locator(f".together .turn[id={side}-1]").bounding_box() for side in ("left", "right"))
+    assert left is not None
+    assert right is not None
+    assert left["y"] == right["y"]
+    page.locator(".between button").first.click()
+    assert page.locator(".between .told").first.is_visible()
+    page.select_option("[data-beside]", "")
+    page.wait_for_function("location.hash === '#session=cbt-p001-1'")
+
+
+def test_a_filter_is_in_the_address_and_comes_back(report: Path, visit: Callable[..., Visit]) -> None:
+    page = visit(report).page
+    page.select_option("select[data-name=tuning]", "cbt")
+    page.fill("#sessions input[type=search]", "p00")
+    page.wait_for_function("location.hash.includes('find')")
+    told = page.evaluate("location.hash")
+    again = visit(report, told).page
+    again.wait_for_function("document.querySelector('#sessions output').textContent.includes('of')")
+    assert again.input_value("#sessions input[type=search]") == "p00"
+    assert again.inner_text("#sessions output") == page.inner_text("#sessions output")

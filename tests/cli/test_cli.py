@@ -102,7 +102,7 @@ def test_a_new_study_runs_as_it_is_written(study_project: Make) -> None:
     project = study_project({})
     assert project.run("new", "study", "mine").code == 0
     assert project.run("mine.yaml").code == 0
-    assert json.loads(project.read("mine.schema.json"))["$defs"]
+    assert json.loads(project.read(".cbtrun/study.schema.json"))["$defs"]
 
 
 def test_a_new_rubric_can_be_used_as_it_is_written(study_project: Make) -> None:

@@ -100,11 +100,12 @@ def test_status_says_from_another_process_how_far_a_run_is(
         environment = {**os.environ, "MOCK_URL": server.url}
         run = subprocess.Popen(command, cwd=project.folder, env=environment, stderr=subprocess.DEVNULL)
         said = ""
-        while run.poll() is None and "  now: sessions" not in said:
+        while run.poll() is None and not re.search(r"now: sessions +[1-9]", said):
             said = project.run("status", "runs/calls").out
         assert run.wait() == 0
     assert f"calls: running (process {run.pid})" in said
-    assert re.search(r"  now: sessions +\d/6  running +\d+ calls", said), said
+    assert re.search(r"  now: sessions +\d+/24 turns +\d+% +\d+ s, (\d+ s left, )?\d+ calls?", said), said
+    assert "  to come: ratings.ctrs, analysis.main, results\n" in said
     assert "now:" not in project.run("status", "runs/calls").out
 
 

@@ -88,7 +88,7 @@ def test_an_unknown_format_is_refused(project: StudyProject) -> None:
 def test_a_run_compared_with_itself_has_no_difference(project: StudyProject) -> None:
     done = cbtrun(project, "compare", "runs/demo", "runs/demo")
     assert done.code == 0, done.err
-    assert "study: no difference\nenvironment: no difference\nresults: the same, number by number\n" in done.out
+    assert "Results: the same, number by number\n\nStudy: the same\n\nEnvironment: the same\n" in done.out
 
 
 def test_differences_and_tests_on_what_both_share_are_told(project: StudyProject) -> None:
@@ -96,9 +96,9 @@ def test_differences_and_tests_on_what_both_share_are_told(project: StudyProject
     assert other.code == 0, other.err
     done = project.run("compare", "runs/demo", "runs/other")
     assert done.code == 0, done.err
-    assert "  study: demo -> other" in done.out
-    assert "  analysis.quality.tests: ['welch', 'mann-whitney'] -> ['welch']" in done.out
-    assert "shared personas: 0.0, n = 4" in done.out  # equal differences have no interval
+    assert "  study: A demo, B other\n" in done.out
+    assert "  analysis.quality.tests: A welch, mann-whitney, B welch\n" in done.out
+    assert "The same in both: ctrs.total, mi_quality high" in done.out
 
 
 def test_what_is_no_run_is_refused(project: StudyProject) -> None:

@@ -35,7 +35,7 @@ COMMANDS = {
     "journal compact": ["journal", "compact", "runs/s"],
 }
 NAMES = [
-    *("running.pid", "running.txt", "report.html", "results.json", "study.lock.yaml", "registration.json"),
+    *("running.pid", "running.json", "report.html", "results.json", "study.lock.yaml", "registration.json"),
     *("sessions.jsonl", "report.files", "sheet-key.csv", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"),
     *(
         "tables",

@@ -38,7 +38,7 @@ def _weighted(run: Path) -> list[Path]:
     named += ["sheet-key.csv", "report.files", "running.pid", "report.html", "ratings.csv"]
     below = [*sorted(run.glob("ratings/*")), *sorted(run.glob("scores/*")), *sorted(run.glob("analysis/*"))]
     made = [
-        run / "running.txt",
+        run / "running.json",
         run / "failures.jsonl",
         run / "registration.json",
         run / "promise.json",

@@ -239,8 +239,8 @@ def test_hook_draw_power(tmp_path: Path) -> None:
 
 
 def test_hook_compare_runs(tmp_path: Path) -> None:
-    registry = offering(compare_runs=lambda first, second: f"{first.name} and {second.name}")
-    assert registry.ask("compare_runs", first=tmp_path / "a", second=tmp_path / "b") == "a and b"
+    registry = offering(compare_runs=lambda first, second, form: f"{first.name} and {second.name} as {form}")
+    assert registry.ask("compare_runs", first=tmp_path / "a", second=tmp_path / "b", form="text") == "a and b as text"
 
 
 def test_hook_view_runs(tmp_path: Path) -> None:

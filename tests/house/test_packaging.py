@@ -42,7 +42,7 @@ def test_the_wheel_holds_every_schema_rubric_spec_and_template(wheel: Path) -> N
     assert wanted - names == set()
 
 
-def test_the_installed_wheel_validates_a_shipped_study(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_knows_the_shipped_studies_by_name_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=False)
     (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
@@ -52,12 +52,16 @@ def test_the_installed_wheel_validates_a_shipped_study(wheel: Path, tmp_path: Pa
     program = f"""
 import sys
 sys.path.extend({shared!r})
-from importlib.resources import files
 import cbtrun.cli.main
 assert cbtrun.cli.main.__file__.startswith({str(site)!r}), cbtrun.cli.main.__file__
-cbtrun.cli.main.main(["validate", str(files("cbtrun.specs") / "quickstart.yaml")])
+for words in (["validate", "quickstart"], ["new", "study", "mine", "--like", "transcripts"], ["validate", "mine"]):
+    try:
+        cbtrun.cli.main.main(words)
+    except SystemExit as ended:
+        assert not ended.code, words
 """
     python = tmp_path / "env/bin/python"
-    ended = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    (tmp_path / "empty").mkdir()
+    ended = subprocess.run([python, "-c", program], cwd=tmp_path / "empty", capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "no problems found" in ended.stdout
+    assert ended.stdout.count("no problems found") == 2

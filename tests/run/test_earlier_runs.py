@@ -47,7 +47,7 @@ def test_a_run_folder_of_an_earlier_version_is_opened_pays_nothing_and_says_firs
         assert (status.code, "ratings.ctrs                 rater: 8 calls" in status.out) == (0, True), status.err
         assert project.run("journal", "check", "runs/code").out.endswith("journal.sqlite: sound\n")
         assert project.run("journal", "export", "runs/code", "calls.gz").out.startswith("calls.gz: 8 calls; ")
-        assert "results: the same, number by number" in project.run("compare", "runs/code", "runs/code").out
+        assert "Results: the same, number by number" in project.run("compare", "runs/code", "runs/code").out
         assert project.run("validate", "study.yaml").code == 0
 
         planned = project.run("plan", "study.yaml").out

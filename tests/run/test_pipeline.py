@@ -69,7 +69,7 @@ def test_adding_a_session_costs_only_that_session(study_project: Make) -> None:
     project.write(
         "t.csv", TRANSCRIPTS + "e,therapist,Well done for coming in today.,good\ne,patient,Thank you so much.,good\n"
     )
-    assert "1 calls, 4 kept" in stage_lines(project.run().err)["ratings.ctrs"]
+    assert "1 call, 4 kept" in stage_lines(project.run().err)["ratings.ctrs"]
 
 
 def test_output_that_somebody_edited_is_made_again(study_project: Make) -> None:

@@ -13,7 +13,8 @@ import pytest
 from cbtrun.contexts import StageNote
 from cbtrun.plugins.local_models import model_files
 from cbtrun.plugins.tuning import sft, worker_processes
-from cbtrun.run.progress import Running, describe
+from cbtrun.run.progress import Running
+from cbtrun.run.progress_line import stage_line
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.tune_study import STUDY as TUNE_STUDY
 from tests.helpers.tune_study import tune_project
@@ -174,8 +175,8 @@ def test_every_stage_in_progress_has_a_line_of_its_own() -> None:
     one, two = (StageNote(f"tune.{name}", "running", done, 8) for name, done in (("a", 3), ("b", 5)))
     running.put(one)
     running.put(two)
-    assert [line.split()[:2] for line in running.lines().splitlines()] == [["tune.a", "3/8"], ["tune.b", "5/8"]]
-    assert running.take(StageNote("tune.a", "done", 8)) == describe(StageNote("tune.a", "done", 8), 0.0)
+    assert [line.split()[:2] for line in running.lines()] == [["tune.a", "3/8"], ["tune.b", "5/8"]]
+    assert running.take(StageNote("tune.a", "done", 8)) == stage_line(StageNote("tune.a", "done", 8), 0.0)
     assert list(running.notes) == ["tune.b"]
 
 

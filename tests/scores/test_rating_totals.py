@@ -49,7 +49,7 @@ def test_every_distinct_reason_is_told_once() -> None:
 
 def test_an_item_missing_from_a_rating_is_unscored() -> None:
     assert rating_total(rating(4), RUBRIC) == Value(None, "not rated")
-    assert item_value(rating(4), "homework") == Value(None, "not rated")
+    assert item_value(rating(4), RUBRIC.item("homework")) == Value(None, "not rated")
 
 
 def test_a_zero_is_a_score() -> None:

@@ -53,6 +53,7 @@ class Corpus:
         defaults = {"register": "cbt", "course": "depression-20", "max_tokens": 4096, "system": THERAPIST_SYSTEM}
         self.options: Mapping[str, Any] = {"author": "author", "personas": "train", **defaults, **options}
         self.name = "cbt"
+        self.step = lambda: None
         self.author, self.requests, self.failures = author, [], {}  # type: ignore[var-annotated]
 
     def make(self) -> list[Transcript]:
@@ -73,7 +74,9 @@ class Corpus:
 
         yield SimpleNamespace(reply=reply)
 
-    async def each(self, units: Sequence[Any], work: Any, name: Callable[[Any], str] = str) -> list[Any]:
+    async def each(
+        self, units: Sequence[Any], work: Any, name: Callable[[Any], str] = str, steps: int = 1, counted: str = ""
+    ) -> list[Any]:
         results = []
         for unit in units:
             try:

@@ -12,6 +12,7 @@ import pytest
 
 from cbtrun.contract.models import ChatMessage, Draw, ModelContext, Request
 from cbtrun.contract.records import Session, Turn
+from cbtrun.errors import ModelError
 from cbtrun.plugins.controls.script import ScriptedTherapist
 from cbtrun.plugins.corpus.course_messages import author_messages
 from cbtrun.plugins.corpus.course_plan import course_path, read_course
@@ -147,3 +148,13 @@ def test_a_study_of_all_roles_runs_whole_on_it(study_project: Any, monkeypatch: 
     assert len(ratings) == 2
     assert all(item["score"] is not None for one in ratings for item in one["scores"])
     assert len((run / "corpus" / "cbt.jsonl").read_bytes().splitlines()) == 4
+
+
+def test_a_rubric_that_the_server_does_not_know_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unknowing:
+        async def reply(self, _: object) -> None:
+            raise ModelError("lexical-rater: no rubric of the study has the digest 12")
+
+    monkeypatch.setattr(EmbeddedAnswers, "_model", lambda *_: Unknowing())
+    with pytest.raises(ModelError, match="knows the shipped rubrics alone: start it with --rubrics FOLDER"):
+        asyncio.run(ANSWERS({"messages": [{"role": "user", "content": "Hello."}], "seed": 1}))

@@ -42,7 +42,7 @@ from cbtrun.reliability.records import Coefficient, Reliability
 from cbtrun.statistics.sentences import sentence_of
 from tests.helpers.report_studies import made_up_study
 
-NO_SCORES = ("limitations", "exclusions", "fidelity", "phq9", "persona-balance")
+NO_SCORES = ("models", "flow", "checklist", "limitations", "exclusions", "fidelity", "phq9", "persona-balance")
 """Tables that hold no rubric's scores: each has a note of its own."""
 
 
@@ -96,7 +96,9 @@ def test_every_id_is_there_once(page: str) -> None:
 def test_links_within_the_page_lead_somewhere(page: str) -> None:
     outline = Outline(page)
     targets = [
-        link[1:] for link in outline.links if link.startswith("#") and not link.startswith(("#session=", "#sessions="))
+        link[1:]
+        for link in outline.links
+        if link.startswith("#") and not link.startswith(("#session=", "#sessions=", "#pair="))
     ]
     assert set(targets) <= set(outline.ids)
 
@@ -169,7 +171,7 @@ def test_a_difference_under_a_point_has_its_decimals_wherever_it_stands() -> Non
     not_shown = "courses 58 was not shown to score higher or lower than courses 5"
     assert f"{not_shown} (difference 0.75 points, 95 % CI −3.46 to 4.96; n = 4 pairs" in told
     assert "Difference, courses 58 − courses 5 0.75 [−3.46, 4.96]" in told
-    assert told.count("0.75 [−3.46, 4.96]") == 2  # the first screen and the table of comparisons
+    assert told.count("0.75 [−3.46, 4.96]") == 3  # the finding, the first screen's forest and the table of comparisons
 
 
 def test_failures_are_told() -> None:
@@ -391,7 +393,7 @@ def test_many_sessions_go_into_a_folder_beside_the_page(tmp_path: Path) -> None:
     given = _without_figures(made_up_study(4, figures=(), max_page_sessions=5))
     paths = write_all(given, tmp_path)
     beside = [path for path in paths if path.parent.name == "report_transcripts"]
-    assert [path.name for path in beside] == ["0000.js"]
+    assert [path.name for path in beside] == ["0000.js", "0001.js"]  # sessions, and who sat there
     assert 'id="chunk-0"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
     write_all(_without_figures(made_up_study(4, figures=())), tmp_path)
     assert not (tmp_path / "report_transcripts").exists()
@@ -456,7 +458,7 @@ def _with_words(given: ReportInput, words: str) -> ReportInput:
 
 def _unpacked(given: ReportInput) -> dict[str, dict[str, object]]:
     """Every packed session."""
-    chunks = [json.loads(gzip.decompress(base64.b64decode(chunk))) for chunk in pack_sessions(given).chunks]
+    chunks = [json.loads(gzip.decompress(base64.b64decode(chunk))) for chunk in pack_sessions(given).chunks[:-1]]
     return {id_: session for chunk in chunks for id_, session in chunk.items()}
 
 

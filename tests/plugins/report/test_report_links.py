@@ -112,7 +112,7 @@ def test_the_keyboard_stops_once_a_row(given: ReportInput) -> None:
 
 def test_figures_lead_to_the_sessions_behind_their_marks(given: ReportInput, folder: Path) -> None:
     page = (folder / "report.html").read_text(encoding="utf-8")
-    for name in ("groups-ctrs-total", "pairs", "contrasts", "items-ctrs", "persona-groups"):
+    for name in ("groups-ctrs-total", "contrasts", "items-ctrs", "persona-groups"):
         figure = page[page.index(f'id="figure-{name}"') :].split("</figure>")[0]
         links = re.findall(r'href="#sessions=([^"]*)"', figure)
         assert links, name

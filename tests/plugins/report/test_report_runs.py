@@ -13,10 +13,11 @@ import yaml
 
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import write_records
+from cbtrun.plugins.report.comparison_words import comparison_text
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import make_plates, make_tables, render_page
 from cbtrun.plugins.report.result_tables import tidy_sessions
-from cbtrun.plugins.report.run_comparison import compare_runs, comparison_text, differences
+from cbtrun.plugins.report.run_comparison import compare_runs, differences
 from cbtrun.plugins.report.run_server import file_answer, file_of, make_server
 from cbtrun.plugins.report.transcripts import pack_sessions
 from cbtrun.results.records import results_bytes
@@ -67,7 +68,7 @@ def test_shared_personas_are_tested_in_pairs(runs: tuple[Path, Path]) -> None:
     assert cbt.test is not None
     assert cbt.interval is not None
     assert cbt.test.df == cbt.n_shared - 1
-    assert "shared personas" in comparison_text(found)
+    assert " shared persona" in comparison_text(found)
 
 
 def test_personas_of_one_name_but_other_content_are_not_shared(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -80,6 +80,15 @@ def test_a_thought_stands_closed_beside_its_turn_and_nowhere_in_the_report(study
     assert {path.name for path in kept} <= {"journal.sqlite", "journal.sqlite-wal"}
     assert answer({"1": folder}, "/1/thinking?session=nobody").status == HTTPStatus.NOT_FOUND
     assert "/1/thinking" in answer({"1": folder}, "/").body.decode()
+    # What it was asked and what it said, word for word, stand on a page of their own.
+    assert f'href="/1/calls?session={session}"' in answer({"1": folder}, "/1/calls").body.decode()
+    calls = answer({"1": folder}, f"/1/calls?session={session}").body.decode()
+    first = calls.partition('id="turn-1"')[2].partition('id="turn-2"')[0]
+    assert "What went through your mind in week 2?</pre>" in first
+    assert "5 tokens in, 30 out, stop" in first
+    assert "You are a therapist. You talk with one patient" in first
+    assert "has no reply" not in calls
+    assert answer({"1": folder}, "/1/calls?session=nobody").status == HTTPStatus.NOT_FOUND
 
 
 def test_where_the_report_shows_no_words_no_thought_is_shown(study_project: Project, port: int) -> None:
@@ -87,3 +96,5 @@ def test_where_the_report_shows_no_words_no_thought_is_shown(study_project: Proj
     assert project.run("study.yaml").code == 0
     with pytest.raises(StageError, match="shows no words of its sessions"):
         answer({"1": project.folder / "runs" / "c"}, "/1/thinking")
+    with pytest.raises(StageError, match="shows no words of its sessions"):
+        answer({"1": project.folder / "runs" / "c"}, "/1/calls")

@@ -1,0 +1,34 @@
+"""What is kept of a run that was interrupted, in words."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from cbtrun.errors import CbtrunError
+from cbtrun.files.run_folder import RunFolder
+from cbtrun.journal.tables import connect_to_read
+from cbtrun.journal.trouble import told
+from cbtrun.run.run_list import stages_of
+
+
+class Interrupted(CbtrunError):
+    """Ctrl-C, or a signal that is like it."""
+
+    exit_code = 130
+
+
+def interrupted(folder: RunFolder) -> Interrupted:
+    """What to tell: what is kept, and how to go on."""
+    return Interrupted(f"Stopped. Kept in {folder.path}: {_kept(folder)}. The same command goes on from here.")
+
+
+def _kept(folder: RunFolder) -> str:
+    try:
+        done, to_do = stages_of(folder)
+        with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
+            replies = int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+    except (CbtrunError, OSError):
+        return "all that was written"
+    names = f" ({', '.join(done)})" if done else ""
+    stages = f"{len(done)} of {len(done) + len(to_do)} stages{names}"
+    return f"{stages} and {replies:,} {'reply' if replies == 1 else 'replies'} of models"
