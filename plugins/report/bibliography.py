@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 _REFERENCE = re.compile(
-    r"(?P<authors>.+?) \((?P<year>\d{4})[a-z]?\)\. (?P<title>.+?[.?!])(?: (?P<rest>.+))?", re.DOTALL
+    r"\A(?P<authors>[^()]+) \((?P<year>\d{4})[a-z]?\)\. (?P<title>(?:[^.?!]|[.?!](?! ))+[.?!])(?: (?P<rest>.+))?",
+    re.DOTALL,
 )
 _NEXT_AUTHOR = re.compile(r",? & |(?<=\.), (?=[^,]+, [A-Z])")
 _SPECIAL = {

@@ -97,7 +97,7 @@ def check(run_folder: Path) -> None:
     click.echo(f"{folder.journal}: sound")
 
 
-@journal.command(short_help="Make a run's journal as small as it can be.")
+@journal.command(short_help="Show batches that wait, or settle one.")
 @run_argument
 @click.option("--found", metavar="BATCH=ID", help="It is at the vendor, under this id: the next run collects it.")
 @click.option("--not-submitted", metavar="BATCH", help="It is not there: the next run asks for its draws anew.")
@@ -126,7 +126,7 @@ def pending(run_folder: Path, found: str | None, not_submitted: str | None, give
         click.echo("\n".join(pending_lines_of(folder)) or "no batch waits")
 
 
-@journal.command()
+@journal.command(short_help="Make a run's journal as small as it can be.")
 @run_argument
 def compact(run_folder: Path) -> None:
     """Make the file of RUN's journal as small as it can be; nothing in it changes."""

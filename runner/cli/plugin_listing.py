@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.marks import is_internal
 from cbtrun.documents.schema_words import did_you_mean
 from cbtrun.errors import PluginError
 
@@ -53,7 +54,7 @@ def _options(schema: dict[str, Any]) -> Iterator[str]:
         yield "  no options"
     for key in sorted(options, key=lambda key: key not in required):
         told = options[key] if isinstance(options[key], dict) else {}
-        if told.get("x-internal"):
+        if is_internal(told):
             continue
         default = f" [default: {_short(told['default'])}]" if "default" in told else ""
         must = " (required)" if key in required else ""

@@ -57,7 +57,9 @@ def validate(files: list[Path], sets: tuple[str, ...], allow_local_plugins: bool
     if not found:
         raise SpecError.at(files[0], "holds no study, rubric, personas, attributes, course or practice")
     if as_json:
-        only: dict[str, Any] = {key: found[0][key] for key in ("study", "stages") if key in found[0]} if len(found) == 1 else {}
+        only: dict[str, Any] = (
+            {key: found[0][key] for key in ("study", "stages") if key in found[0]} if len(found) == 1 else {}
+        )
         print_answer({"command": "validate", "exit_code": 0, **only, "files": found, "problems": []})
         return
     click.echo(_not_asked([Path(one["file"]) for one in found if one["kind"] == "study"], len(found)))

@@ -8,6 +8,7 @@ import pytest
 
 from cbtrun.plugins.local_models import gpus
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.excerpts import without_excerpts
 
 Project = Callable[[Mapping[str, str]], StudyProject]
 STUDY = """
@@ -41,7 +42,7 @@ def project(study_project: Project, monkeypatch: pytest.MonkeyPatch) -> StudyPro
 def test_all_that_would_stop_a_run_is_told_at_once_in_file_order(project: StudyProject) -> None:
     outcome = project.run("study.yaml")
     assert outcome.code == 2
-    *told, last = outcome.err.splitlines()
+    *told, last = without_excerpts(outcome.err).splitlines()
     assert [line.split(": ")[1] for line in told] == ["models/talker/api_key_env", "models/local", "arms/one"]
     assert last == "3 problems; nothing was run."
     assert not (project.folder / "runs").exists()

@@ -35,7 +35,8 @@ def reported(project: StudyProject) -> StudyProject:
 def test_a_plan_needs_no_network_and_says_calls_tokens_money_time_and_what_it_assumed(project: StudyProject) -> None:
     plan = project.run("plan", "study.yaml", "--set", "limits.usd=5")
     assert plan.code == 0
-    assert "    therapist                  12 calls, ~3,120 tokens in, ~720 out, ~$0.00, ~0.6 s" in plan.out
+    assert "    therapist                  12 calls, ~3,120 tokens in, ~720 out, ~$0.00" in plan.out
+    assert "  sessions                     to do  6 records, ~12.0 s waiting for servers" in plan.out
     assert "    rater                      6 calls" in plan.out
     assert f"  {CALLS} model calls in all, 0 of them in the journal, {CALLS} to make" in plan.out
     assert "  limits: 5 usd, over all runs" in plan.out

@@ -49,10 +49,12 @@ def test_a_path_into_a_checkout_that_is_not_there_leads_to_the_name(study_projec
 
 
 def test_a_study_that_ships_is_not_registered_where_cbtrun_lies(study_project: Make) -> None:
+    folder = shipped_studies()["transcripts"].parent
+    before = {*folder.glob("*.registration.json")}
     ended = study_project({}).run("preregister", "transcripts")
     assert ended.code == 2
     assert "cbtrun new study NAME --like transcripts" in ended.err
-    assert not list(shipped_studies()["transcripts"].parent.glob("*.registration.json"))
+    assert {*folder.glob("*.registration.json")} == before
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_what_a_cluster_sends_ends_a_run_like_ctrl_c(
         started.send_signal(sent)
         _, told = started.communicate(timeout=60)
         assert (started.returncode, "Traceback" in told) == (130, False), told
-        assert "Interrupted; what is done is kept." in told
+        assert "Stopped. Kept in runs/calls: " in told
         with Journal(tmp_path / "runs/calls/journal.sqlite") as journal:
             assert journal.count() == server.calls  # what was under way was kept, too
 

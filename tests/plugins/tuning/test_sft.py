@@ -138,7 +138,7 @@ def test_progress_counts_the_steps_of_all_seeds(job: Tuning) -> None:
     job.options.update(seeds=[1, 2], max_steps=2)
     adapters = job.run()
     assert [adapter.name for adapter in adapters] == ["tuned@1", "tuned@2"]
-    assert [(done, total) for done, total, _ in job.told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [(done, total) for done, total, _ in job.told if total] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert adapters[0].digest != adapters[1].digest
 
 
@@ -149,7 +149,7 @@ def test_a_finished_adapter_is_not_trained_again_and_a_new_seed_is(job: Tuning) 
     job.options.update(seeds=[1, 2], checkpoint_steps=1, threads=2)
     again, _ = job.run()
     assert again.digest == first.digest
-    assert [done for done, _, _ in job.told] == [3, 4]
+    assert [done for done, total, _ in job.told if total] == [3, 4]
 
 
 def test_another_learning_rate_trains_again(job: Tuning) -> None:
@@ -166,7 +166,7 @@ def test_a_spoilt_adapter_is_trained_again(job: Tuning) -> None:
     with (job.folder / "seed-1" / "adapter_model.safetensors").open("ab") as file:
         file.write(b"x")
     assert job.run() == [first]
-    assert len(job.told) == 4
+    assert len([one for one in job.told if one[1]]) == 4
 
 
 def test_a_loss_that_is_not_a_number_stops_the_job_and_says_where(job: Tuning) -> None:

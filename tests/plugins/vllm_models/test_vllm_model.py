@@ -28,6 +28,7 @@ from cbtrun.plugins.vllm_models.adapters import AdapterRoom, room_for
 from cbtrun.plugins.vllm_models.engine import Asked, Made, engine_arguments, environment_of
 from cbtrun.plugins.vllm_models.options import SCHEMA
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.excerpts import without_excerpts
 from tests.helpers.tiny_models import make_model
 
 DEFAULTS = {name: one["default"] for name, one in SCHEMA["properties"].items() if "default" in one}
@@ -288,7 +289,7 @@ def test_without_a_gpu_validate_passes_plan_warns_and_run_stops_before_any_work(
     assert plan.code == 0
     assert "warning: models/tiny: there is no NVIDIA GPU here; a run here would stop before it starts" in plan.out
     run = project.run()
-    assert (run.code, run.err) == (
+    assert (run.code, without_excerpts(run.err)) == (
         2,
         "study.yaml:7:17: models/tiny: vLLM is not installed here; pip install 'cbtrun[vllm]'\n"
         "study.yaml:7:17: models/tiny: there is no NVIDIA GPU here\n"
@@ -306,7 +307,7 @@ def test_a_model_that_no_stage_left_to_do_talks_to_needs_nothing(study_project: 
 
 def test_engine_arguments_with_an_option_of_their_own_are_refused(study_project: Project) -> None:
     text = STUDY.replace('"cbtrun:tiny"}', '"cbtrun:tiny", engine: {max_num_seqs: 4}}')
-    assert study_project({"study.yaml": text}).run("validate", "study.yaml").err == (
+    assert without_excerpts(study_project({"study.yaml": text}).run("validate", "study.yaml").err) == (
         "study.yaml:7:68: models/tiny/engine/max_num_seqs: 'max_num_seqs' is set by cbtrun or by an option of its own\n"
         "1 problem; nothing was run.\n"
     )
