@@ -58,7 +58,7 @@ class YamlServer:
 
     def _opened(self, text: str) -> tuple[str, str]:
         self.files += 1
-        uri = f"file:///work/study-{self.files}.cbtrun.yaml"
+        uri = f"file:///somewhere/study-{self.files}.cbtrun.yaml"
         opened = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
         self.tell("textDocument/didOpen", {"textDocument": opened})
         return uri, text
