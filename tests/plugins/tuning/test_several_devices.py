@@ -56,7 +56,7 @@ def test_two_processes_learn_what_one_learns_at_the_same_batch(job: Tuning, sett
     assert [entry["loss"] for entry in together] == pytest.approx([entry["loss"] for entry in alone_log], abs=2e-3)
     assert [entry["tokens"] for entry in together] == [entry["tokens"] for entry in alone_log]
     steps = job.options["max_steps"]  # within one epoch: its last, smaller batch falls otherwise on two
-    assert [(done, total) for done, total, _ in job.told] == [(step, steps) for step in range(1, steps + 1)]
+    assert [(done, total) for done, total, _ in job.told if total] == [(step, steps) for step in range(1, steps + 1)]
     found = weights_of(job)
     assert found.keys() == alone.keys()
     for name, value in alone.items():
