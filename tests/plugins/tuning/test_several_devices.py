@@ -128,7 +128,7 @@ def test_a_killed_process_is_reported_and_the_training_goes_on_from_its_checkpoi
     )
     with pytest.raises(StageError, match="was killed"):
         job.run()
-    assert first_of[0] > 4
+    assert next(step for step in first_of if step) > 4  # 0 while libraries are loaded
 
 
 @pytest.mark.slow

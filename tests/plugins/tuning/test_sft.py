@@ -222,7 +222,7 @@ from pathlib import Path
 from tests.helpers.trainings import Tuning
 job = Tuning(Path(sys.argv[1]), Path(sys.argv[2]), {"max_steps": 30, "checkpoint_steps": 4, "lora": LORA})
 job.run()
-print(job.told[0][0])
+print(next(done for done, total, _ in job.told if total))
 """
 
 
