@@ -268,7 +268,7 @@ def test_a_dot_of_the_figure_opens_its_session(report: Path, visit: Callable[...
 def test_the_main_text_reads_without_a_script(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report, javascript=False).page
     told = page.inner_text("main")
-    for words in ("95 % CI", "Scores by group", "CTRS total", "Methods, ready to paste", "untuned-p020-1"):
+    for words in ("95 % CI", "Scores by group", "CTRS total", "Methods and results, ready to paste", "untuned-p020-1"):
         assert words in told
     assert page.locator(".plate.wide svg").first.is_visible()
     assert not page.is_visible(".tools")
