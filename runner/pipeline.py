@@ -68,8 +68,8 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             journal.batches.discard_unsent()
             run = StagesAtWork(study, registry, folder, options, journal)
             run.same_study = says_the_same(before, study.document.value, study.data)
-            run.to_come = dict.fromkeys(_in_order(stages))
-            run.log = log = RunLog(folder.path)
+            run.telling.to_come = dict.fromkeys(_in_order(stages))
+            run.telling.log = log = RunLog(folder.path)
             log.say(f"run of '{study.name}' by cbtrun {__version__}")
             for line in _foretold(run, stages, before):
                 log.say(line)

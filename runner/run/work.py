@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from cbtrun.calls.calls import CallDesk, OpenModels, Tally
 from cbtrun.calls.server_gate import ServerGates
 from cbtrun.contexts import RunFacts, StageContext, StageNote
 from cbtrun.contract.digests import derive_seed, digest, file_digest
-from cbtrun.contract.pace import Counted
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
@@ -39,10 +38,9 @@ from cbtrun.run.kept_tunings import refuse_another, said_of_tuning
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
-from cbtrun.run.run_log import RunLog
-from cbtrun.run.running import ProgressFile
 from cbtrun.run.side_by_side import Wave, run_side_by_side
 from cbtrun.run.study_lock import copied_from, lock_of
+from cbtrun.run.telling import Telling, note_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.run.up_to_date import CHANGED, REPLAYED, Asked, Due, as_offline, due, foreseen_line
 from cbtrun.study.graph import Stage
@@ -66,11 +64,9 @@ class StagesAtWork:
         self, study: Study, registry: Registry, folder: RunFolder, options: RunOptions, journal: Journal
     ) -> None:
         self.study, self.registry, self.folder, self.options, self.journal = study, registry, folder, options, journal
-        self._progress = ProgressFile(folder.progress)
-        self.log: RunLog | None = None
-        """Where stages, warnings and failures are noted; none where nobody is to look them up."""
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
+        self.telling = Telling(folder, registry, self._books, rehearsal=bool(study.stand_ins))
         self._stopping = Event()
         self.lost = Parts()
         """What a fault of ours cost: told when everything else is written."""
@@ -88,8 +84,6 @@ class StagesAtWork:
         """What failed in the run whose report is made again."""
         self._theirs = real_people_in(study, registry)
         self._copied_from = copied_from(folder)
-        self.to_come: dict[str, None] = {}
-        """Ids of the stages that were not looked at yet, in their order."""
         self.same_study = False
         """Whether the study says what it said when the folder was last used."""
 
@@ -155,7 +149,7 @@ class StagesAtWork:
             self._note_gaps(self.inputs.results())
             return
         self._note_change(RESULTS.id, wanted)
-        self._tell(StageNote(RESULTS.id, "running"), "stage_started")
+        self.telling.tell(StageNote(RESULTS.id, "running"), "stage_started")
         self.journal.unmark_stage(RESULTS.id)
         sessions = self.inputs.sessions() if output_path(self.folder, "sessions", "").exists() else []
         rated = self.inputs.rated()
@@ -174,7 +168,7 @@ class StagesAtWork:
         self.outputs[RESULTS.id] = file_digest(self.folder.results)
         if not self.lost.failures:  # a part that a fault of ours cost is made again
             self.journal.mark_stage(RESULTS.id, self._mark(now, self.outputs[RESULTS.id], 1))
-        self._tell(StageNote(RESULTS.id, "incomplete" if self.lost.failures else "done"), "stage_finished")
+        self.telling.tell(StageNote(RESULTS.id, "incomplete" if self.lost.failures else "done"), "stage_finished")
 
     def _note_change(self, stage: str, wanted: Due) -> None:
         """Note that somebody, or a disk, changed what a stage had written: what stood there may have been read."""
@@ -201,13 +195,13 @@ class StagesAtWork:
         self._failed = failures_of(self.folder)
         context = self._context(stage, Tally(), Due("work"))
         context.options = {**context.options, **options}
-        self._tell(StageNote(stage.id, "running"), "stage_started")
+        self.telling.tell(StageNote(stage.id, "running"), "stage_started")
         state = "stopped"
         try:
             written: list[Path] = self.registry.run(stage.block, stage.options["using"], context)
             state = "done"
         finally:
-            self._tell(StageNote(stage.id, state), "stage_finished")
+            self.telling.tell(StageNote(stage.id, state), "stage_finished")
         self.outcome.done.append(stage.id)
         self.outcome.cares = len(context.cares)
         self.outcome.report = next(iter(written), None)
@@ -252,7 +246,7 @@ class StagesAtWork:
         kept = self.journal.stage(stage.id) or now
         self.outputs[stage.id] = kept.output or self.outputs.get(stage.id, "")
         self.outcome.up_to_date.append(stage.id)
-        self._tell(StageNote(stage.id, state, kept.units, kept.units), "stage_finished")
+        self.telling.tell(StageNote(stage.id, state, kept.units, kept.units), "stage_finished")
 
     def _keep(self, stage: Stage, why: str) -> None:
         self.outcome.kept[stage.id] = why
@@ -276,7 +270,7 @@ class StagesAtWork:
         if STAGES[stage.block].output:
             output_path(self.folder, stage.block, stage.name).unlink(missing_ok=True)
             self.inputs.forget(stage.block, stage.name)
-        self._tell(StageNote(stage.id, "failed"), "stage_finished")
+        self.telling.tell(StageNote(stage.id, "failed"), "stage_finished")
 
     def _work(self, stage: Stage, now: StageMark, wanted: Due) -> None:
         tally = Tally()
@@ -287,7 +281,7 @@ class StagesAtWork:
             shutil.rmtree(self.folder.path / "adapters" / stage.name, ignore_errors=True)
         context = self._context(stage, tally, wanted)
         context.folder.mkdir(parents=True, exist_ok=True)
-        self._tell(StageNote(stage.id, "running"), "stage_started")
+        self.telling.tell(StageNote(stage.id, "running"), "stage_started")
         try:
             result = self.registry.run(stage.block, stage.options["using"], context)
             with self._books:
@@ -297,7 +291,7 @@ class StagesAtWork:
                 self._keep(stage, f"{wanted.why}, and {error}")
             return
         except StopRun:
-            self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+            self.telling.tell(note_of(stage, "stopped", 0, tally), "stage_finished")
             raise
         except SpecError:
             raise
@@ -316,7 +310,7 @@ class StagesAtWork:
             self.lost.lose(stage.id, error)
         with self._books:
             if self._stopping.is_set():
-                self._tell(_note(stage, "stopped", 0, tally), "stage_finished")
+                self.telling.tell(note_of(stage, "stopped", 0, tally), "stage_finished")
             else:
                 self.journal.unmark_stage(stage.id)
                 context.fail("", str(error) or type(error).__name__)
@@ -353,7 +347,7 @@ class StagesAtWork:
                 self.journal.keep_outcome(KeptOutcome(stage.id, said, self.outputs[stage.id], units))
         state = "incomplete" if context.failures else "done"
         told = ", ".join(f"{why}: {count:,}" for why, count in context.left_out.items())
-        self._tell(_note(stage, state, units, tally, detail=told), "stage_finished")
+        self.telling.tell(note_of(stage, state, units, tally, detail=told), "stage_finished")
 
     def _mark(self, now: StageMark, output: str, units: int) -> StageMark:
         return StageMark(now.fingerprint, output, units, now.code, __version__)
@@ -385,7 +379,7 @@ class StagesAtWork:
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
             facts=self._facts() if reports else RunFacts(),
         )
-        context.tell = self._teller(stage, tally, context)
+        context.tell = self.telling.teller(stage, tally, context)
         return context
 
     def _models(self, stage: Stage, desk: CallDesk, wanted: Due) -> OpenModels:
@@ -449,28 +443,6 @@ class StagesAtWork:
         self._stopping.set()
         self.registry.stop()
 
-    def _teller(self, stage: Stage, tally: Tally, context: StageContext) -> Callable[[int, int | None, str], None]:
-        steady = Counted()
-
-        def tell(done: int, total: int | None, detail: str) -> None:
-            note = _note(stage, "running", done, tally, total, detail)
-            pace = context.pace
-            counted, left = (pace.counted, pace.left()) if pace is not None else ("", steady.left(done, total))
-            self._tell(replace(note, counted=counted, left=left), "stage_advanced")
-
-        return tell
-
-    def _tell(self, note: StageNote, observer: str) -> None:
-        self.folder.check_hold()  # before anything is written where the folder was
-        with self._books:
-            self.to_come.pop(note.stage, None)
-            note = replace(note, to_come=tuple(self.to_come), usd=0.0 if self.study.stand_ins else note.usd)
-            self.registry.tell(observer, note)
-            if self.log is not None and observer != "stage_advanced":
-                clock = self._progress.running.clocks.get(note.stage)
-                self.log.note(note, clock.seconds() if clock else 0.0)
-            self._progress.show(note)
-
     def _output_digest(self, stage: Stage) -> str | None:
         """SHA-256 of what a stage wrote, or none when some of it is not there."""
         if stage.block != "report":
@@ -482,11 +454,3 @@ class StagesAtWork:
             return None
         self.outcome.report = next(iter(files), None)
         return digest([file_digest(file) for file in files])
-
-
-def _note(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
-    tokens = tally.tokens_in + tally.tokens_out
-    detail = "; ".join(part for part in (detail, *tally.waits.values()) if part)
-    return StageNote(
-        stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()
-    )

@@ -6,27 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.two_controls import two_controls
 
-STUDY = """
-cbtrun: 1
-study: finding
-seed: 3
-models:
-  careful: {using: careful-control}
-  harmful: {using: harmful-control}
-  patient: {using: scripted-patient}
-  rater: {using: lexical-rater}
-personas: {eval: {using: sampled, attributes: depression, count: 4}}
-arms:
-  careful: {therapist: careful, factors: {who: careful}}
-  harmful: {therapist: harmful, factors: {who: harmful}}
-sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 8}
-ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
-analysis:
-  first:  {using: paired, outcome: ctrs.total, factor: who, levels: [careful, harmful], items: false}
-  second: {using: paired, outcome: ctrs.agenda, factor: who, levels: [careful, harmful], items: false}
-report: {using: html, page: false, tables: [], figures: []}
-"""
+STUDY = two_controls("finding", personas=4, turns=8, outcomes=("first: ctrs.total", "second: ctrs.agenda"))
 
 
 def test_a_run_ends_with_its_finding_in_its_scope_and_blocks_are_one_family(

@@ -15,26 +15,10 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.run.options import Outcome
 from cbtrun.run.run_log import RunLog
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.two_controls import two_controls
 
 Make = Callable[[Mapping[str, str]], StudyProject]
-STUDY = """
-cbtrun: 1
-study: ends
-seed: 3
-models:
-  careful: {using: careful-control}
-  harmful: {using: harmful-control}
-  patient: {using: scripted-patient}
-  rater: {using: lexical-rater}
-personas: {eval: {using: sampled, attributes: depression, count: 2}}
-arms:
-  careful: {therapist: careful, factors: {who: careful}}
-  harmful: {therapist: harmful, factors: {who: harmful}}
-sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4}
-ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
-analysis: {main: {using: paired, outcome: ctrs.total, factor: who, levels: [careful, harmful], items: false}}
-report: {using: html, tables: [], figures: []}
-"""
+STUDY = two_controls("ends", report="{using: html, tables: [], figures: []}")
 
 
 def test_a_run_ends_with_its_finding_gaps_notes_and_what_to_open_and_then_says_what_it_replaces(

@@ -9,26 +9,9 @@ from pathlib import Path
 import pytest
 
 from cbtrun.testing.projects import StudyProject
+from tests.helpers.two_controls import two_controls
 
-STUDY = """
-cbtrun: 1
-study: finding
-seed: 3
-models:
-  careful: {using: careful-control}
-  harmful: {using: harmful-control}
-  patient: {using: scripted-patient}
-  rater: {using: lexical-rater}
-personas: {eval: {using: sampled, attributes: depression, count: 2}}
-arms:
-  careful: {therapist: careful, factors: {who: careful}}
-  harmful: {therapist: harmful, factors: {who: harmful}}
-sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4}
-ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
-analysis:
-  main:  {using: paired, outcome: ctrs.total, factor: who, levels: [careful, harmful], items: false}
-report: {using: html, page: false, tables: [], figures: []}
-"""
+STUDY = two_controls("finding")
 
 
 @pytest.fixture
