@@ -77,7 +77,7 @@ def test_a_killed_process_is_told_of_and_the_next_job_has_a_new_one(
 
     def kill(self: Tuning, done: int, total: int, detail: str) -> None:
         advance(self, done, total, detail)
-        if len(started) == 1:
+        if len(started) == 1 and started[0].poll() is None:
             os.kill(started[0].pid, signal.SIGKILL)
 
     monkeypatch.setattr(Tuning, "advance", kill)
