@@ -85,7 +85,7 @@ def _rest(others: int, shown: int, against: int) -> str:
     of = f"{others} other outcome{'s' if others != 1 else ''} of this contrast"
     if not shown:
         return f"Of {of} none was shown to move the other way{f'; {point}' if point else ''}."
-    return f"These are {shown} of {of}{f'; {point}' if point else ''}."
+    return f"{'This is' if shown == 1 else 'These are'} {shown} of {of}{f'; {point}' if point else ''}."
 
 
 def _equals(p: float) -> str:
