@@ -184,6 +184,8 @@ def run_environment(facts: RunFacts) -> Environment:
                 tokens_in=one.tokens_in,
                 tokens_out=one.tokens_out,
                 usd=one.usd or None,
+                cached=one.cached,
+                batched=one.batched,
             )
             for one in facts.usage
         ),

@@ -53,6 +53,10 @@ class StageCost:
     tokens_out: int = 0
     usd: float | None = None
     """US dollars as the provider reports them; none when it does not."""
+    cached: int = 0
+    """Of `tokens_in`, tokens that the server had in its cache."""
+    batched: int = 0
+    """Calls that were bought in batches."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -64,6 +64,8 @@ class CallCost:
     call_seconds: float | None
     """Of one call; none for a model in this process, of which nobody can say, and where they are bought in batches."""
     assumed: tuple[str, ...]
+    in_a_row: int = 1
+    """Calls of one unit that follow each other, each in a batch of its own."""
 
     def words(self) -> str:
         """The line of a plan."""
@@ -77,7 +79,8 @@ class CallCost:
         if self.other is not None:
             parts.append(f"~${self.other.usd:,.2f} {self.other.how}")
         if self.batched:
-            parts.append("answers within a day a batch")
+            row = "" if self.in_a_row == 1 else f", {self.in_a_row} batches one after the other"
+            parts.append(f"answers within a day a batch{row}")
         return ", ".join(parts)
 
 
@@ -87,9 +90,12 @@ def call_costs(
     """The cost of every planned kind of call, in the order of the stages."""
     kept = _kept(folder)
     return [
-        _cost(stage, planned, study, registry, kept.get((stage, planned.model), Kept()))
+        replace(
+            _cost(stage, planned, study, registry, kept.get((stage, planned.model), Kept())), in_a_row=plan.in_a_row
+        )
         for stage, plan in plans.items()
-        for planned in (plan.calls if plan else ())
+        if plan is not None
+        for planned in plan.calls
     ]
 
 

@@ -39,6 +39,9 @@ FIND_PAUSES = (0.0, 3.0, 10.0, 30.0)
 KEY_SIGNS = 40
 """Of a draw's key, in the id of its request: with our mark and `-` no longer than any vendor takes (64)."""
 STOPPING = "the run is stopping"
+MOST_BODY = 8 * 2**20
+"""Signs of one answer: as much as of a direct call (`max_reply_mib`)."""
+HUGE = ItemAnswer(500, '{"error": {"message": "the answer is longer than 8 MiB"}}')
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ class BatchCourse:
         kept = {}
         for key in self.book.keys(batch.batch):
             answer = answers.get(item_id(batch.batch, key), ItemAnswer(missing, ""))
-            kept[key] = ItemAnswer(answer.status, speakable(answer.body))
+            kept[key] = ItemAnswer(answer.status, speakable(answer.body)) if len(answer.body) <= MOST_BODY else HUGE
         note = seen.standing if seen.standing != "ended" else ""
         self.book.collect(batch.batch, COLLECTED, kept, time.time(), note)
 

@@ -55,8 +55,11 @@ def address_fault(url: str) -> str | None:
 
 
 def written_fault(address: str) -> str | None:
-    """Why an address as a study writes it cannot be called, or none; of one with variables only what its end says."""
-    return _path_fault(address) if "${" in address else address_fault(address)
+    """Why an address as a study writes it cannot be called, or none; of one with variables what needs no environment."""
+    if "${" not in address:
+        return address_fault(address)
+    faults = (_name_fault(one, address) for one in _VARIABLE.finditer(address))
+    return next((one for one in faults if one), None) or _path_fault(address)
 
 
 def _path_fault(url: str) -> str | None:
@@ -97,23 +100,33 @@ def _bracketed(host: str) -> str:
 
 
 def _check_variable(variable: re.Match[str], address: str, environ: Mapping[str, str]) -> None:
-    """Raises ModelError for a variable that may not stand there: its value could be carried off as a path or a name."""
+    """Raises ModelError for a variable that may not stand there, or that holds nothing that may."""
     name, place = variable.group(1), f"address '{address}'"
-    kind = name.upper().rpartition("_")[2]
-    if kind not in (*_WHOLE, *_PARTS):
-        endings = ", ".join((*_WHOLE, *_PARTS))
-        raise ModelError(
-            f"{place}: ${{{name}}} may not stand in an address; the last word of its name must be one of {endings}"
-        )
-    if kind in _WHOLE and (variable.start() > 0 or address[variable.end() : variable.end() + 1] not in ("", "/")):
-        raise ModelError(f"{place}: ${{{name}}} holds a whole address and can only begin one, with a path after it")
-    if kind in _PARTS and variable.group(0) != _part(address, kind):
-        raise ModelError(f"{place}: ${{{name}}} can only be the whole {kind.lower()} of an address")
+    if fault := _name_fault(variable, address):
+        raise ModelError(f"{place} {fault}")
+    kind = _kind(name)
     value = environ.get(name, "").strip()
     if not value:
         raise ModelError(f"{place}: the environment variable {name} is not set")
     if kind in _PARTS and not _VALUES[kind].fullmatch(value):
         raise ModelError(f"{place}: the environment variable {name} holds no {kind.lower()}")
+
+
+def _name_fault(variable: re.Match[str], address: str) -> str | None:
+    """Why a variable may not stand where it does: its value could be carried off as a path or a name."""
+    name = variable.group(1)
+    kind = _kind(name)
+    if kind not in (*_WHOLE, *_PARTS):
+        return f"holds ${{{name}}}, which may not stand in an address; the last word of its name must be one of {', '.join((*_WHOLE, *_PARTS))}"
+    if kind in _WHOLE and (variable.start() > 0 or address[variable.end() : variable.end() + 1] not in ("", "/")):
+        return f"holds ${{{name}}}, which is a whole address and can only begin one, with a path after it"
+    if kind in _PARTS and variable.group(0) != _part(address, kind):
+        return f"holds ${{{name}}}, which can only be the whole {kind.lower()} of an address"
+    return None
+
+
+def _kind(name: str) -> str:
+    return name.upper().rpartition("_")[2]
 
 
 def _part(address: str, kind: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.calls import batch_course
 from cbtrun.calls.budget import Budget, BudgetLimits
 from cbtrun.contract.models import Reply
 from cbtrun.errors import ModelError, StopRun
@@ -68,6 +69,17 @@ def test_what_fails_in_every_batch_is_a_failed_draw(tmp_path: Path, vendor: str)
         assert len(ran.texts) == 5
         assert len(run(tmp_path, vendor, server, DRAWS).texts) == 6
     assert (set(shop.paid.values()), shop.twice) == ({1}, [])
+
+
+def test_an_answer_that_is_too_long_is_a_fault_of_its_draw(
+    tmp_path: Path, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_course, "MOST_BODY", 10)
+    with listening(shop_server(BatchShop())) as server:
+        ran = run(tmp_path, vendor, server, range(1), **TWO_TRIES)
+    (error,) = ran.errors
+    assert isinstance(error, ModelError)
+    assert "the answer is longer than 8 MiB" in str(error)
 
 
 def test_a_refused_request_fails_alone_and_with_the_words_of_a_direct_call(tmp_path: Path, vendor: str) -> None:

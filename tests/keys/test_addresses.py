@@ -46,3 +46,15 @@ def test_a_plain_address_is_taken(address: str) -> None:
 def test_a_variable_that_holds_an_address_of_one_call_is_refused_too() -> None:
     with pytest.raises(ModelError, match="ends with '/chat/completions'"):
         expand_address("${VLLM_URL}", {"VLLM_URL": "http://localhost:8000/v1/chat/completions"})
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("${OPENAI_API_KEY}/v1", "the last word of its name must be one of URL"),
+        ("https://host.example/${MY_URL}", "can only begin one"),
+        ("https://x${MY_HOST}/v1", "can only be the whole host"),
+    ],
+)
+def test_a_variable_that_may_not_stand_in_an_address_is_told_without_its_value(address: str, why: str) -> None:
+    assert why in str(written_fault(address))

@@ -105,6 +105,13 @@ def test_stages_with_turns_are_asked_call_by_call_and_a_corpus_by_batch(
         assert server.calls == 2 * 2  # sessions x turns of the therapist
 
 
+def test_a_plan_says_how_many_batches_follow_each_other(study_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_URL", "http://127.0.0.1:9/v1")
+    course = (TURNS % (LIMITS, LIMITS)).replace("sessions: 1", "sessions: 3")
+    planned = study_project({"study.yaml": course}).run("plan", "study.yaml")
+    assert "answers within a day a batch, 3 batches one after the other" in planned.out, planned.out
+
+
 def test_a_study_says_batches_for_vendors_own_addresses_alone(
     study_project: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -482,6 +482,18 @@ def test_costs_stand_in_the_page_and_in_no_file(written: tuple[ReportInput, Path
     assert cost_table(replace(given, environment=Environment())) is None
 
 
+def test_costs_tell_of_batches_and_caches_where_a_stage_had_them(written: tuple[ReportInput, Path]) -> None:
+    given = written[0]
+    plain = cost_table(given)
+    stages = [replace(one, cached=one.tokens_in // 2, batched=one.calls) for one in given.environment.stages[-1:]]
+    bought = cost_table(replace(given, environment=replace(given.environment, stages=tuple(stages))))
+    assert plain
+    assert bought
+    assert not {"In batches", "From caches"} & set(plain.columns)
+    row = dict(zip(bought.columns, bought.rows[0].cells, strict=True))
+    assert (row["In batches"], row["From caches"]) == (row["Calls"], "50%")
+
+
 def test_what_a_published_value_comes_to_stands_below_its_row() -> None:
     given = made_up_study(4, figures=())
     entry = {"outcome": "ctrs.total", "factor": "tuning", "levels": {"cbt": {"mean": 30}}, "source": "Somebody 2024"}
