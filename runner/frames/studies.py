@@ -167,7 +167,7 @@ def run(
     done = run_in(outcome.folder.path, library)
     done.ended = MappingProxyType(outcome_values(outcome, ran))
     if told := _lacking(done.ended):
-        warnings.warn(IncompleteRun(f"{done.path}: {told}"), stacklevel=2)
+        warnings.warn(IncompleteRun(f"{done.path}: {told}"), stacklevel=3)  # where `cbtrun.run` was called
     return done
 
 
