@@ -62,7 +62,7 @@ def load_run(
     library = library_for(frames)
     file = Path(path)
     if file.suffix in EXPORTS and file.is_file():
-        return Run(file, {"calls": partial(exported_rows, file)}, library)
+        return Run(file, {"calls": partial(exported_rows, file.absolute())}, library)
     with at_the_door():
         try:
             folder = folder_of_run(str(path), Path(runs))
@@ -75,5 +75,5 @@ def run_in(folder: Path, library: Literal["pandas", "polars"]) -> Run[Any]:
     """The run of a folder."""
     if not is_run(folder):
         raise StageError(f"{folder}: no run folder of cbtrun (there is none of {', '.join(MARKS)} in it)")
-    records = RunRecords(RunFolder(folder))
+    records = RunRecords(RunFolder(folder.absolute()))  # found again from wherever its frames are looked at
     return Run(folder, {name: partial(rows, records) for name, rows in OF_FOLDER.items()}, library, records)

@@ -92,7 +92,7 @@ class Run(Generic[F]):
             return "export"
         from cbtrun.run.run_list import run_state
 
-        return run_state(self.path).state
+        return run_state(self._records.folder.path).state
 
     @property
     def to_do(self) -> tuple[str, ...]:

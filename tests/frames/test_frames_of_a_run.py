@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ import pytest
 
 import cbtrun
 from cbtrun.frames.columns import FrameColumns, frame_columns
+from cbtrun.testing.projects import StudyProject
 from tests.helpers.gaps_study import GAPS, PLUGIN
+from tests.helpers.imported_study import STUDY, TRANSCRIPTS
+from tests.helpers.places import RUBRICS
 
+Make = Callable[[Mapping[str, str]], StudyProject]
 Rows = list[dict[str, Any]]
 
 
@@ -196,3 +200,38 @@ def test_what_stands_around_the_frames(gaps: Path) -> None:
     assert (run.name, run.state, run.report, run.ended) == ("gaps", "not finished", None, None)
     assert run.study["sessions"]["max_turns"] == 6
     assert repr(run).startswith("<Run 'gaps' in ")
+
+
+def test_imported_sessions_have_their_labels_and_measures_in_columns_of_their_own(study_project: Make) -> None:
+    table = "\n".join(
+        f"{line},{'topic' if not at else 'sleep' if line[0] in 'ab' else ''}"
+        for at, line in enumerate(TRANSCRIPTS.splitlines())
+    )
+    study = STUDY.replace("  factors: {quality: quality}", "  factors: {quality: quality}\n  labels: {topic: topic}")
+    project = study_project({"study.yaml": study, "t.csv": f"{table}\n"})
+    with chdir(project.folder):
+        run = cbtrun.run("study.yaml", quiet=True)
+    sessions = rows(run.sessions)
+    assert [one["factor.quality"] for one in sessions] == ["good", "poor", "good", "poor"]
+    assert [one["label.topic"] or None for one in sessions] == ["sleep", "sleep", None, None]
+    assert {(one["arm"], one["arm_label"], one["persona"], one["state"]) for one in sessions} == {
+        (None, None, None, "held")
+    }
+
+
+def test_a_reverse_keyed_item_is_turned_round_in_scores_alone_and_a_weight_is_told(study_project: Make) -> None:
+    own = (RUBRICS / "ctrs.yaml").read_text(encoding="utf-8").replace("name: ctrs\n", "name: own\n", 1)
+    own = own.replace("  - id: agenda\n", "  - id: agenda\n    reverse: true\n    weight: 2\n", 1)
+    own = own.replace("high: 66\n", "high: 72\n", 1)
+    study = STUDY.replace("rubric: ctrs", "rubric: ./own.yaml")
+    project = study_project({"study.yaml": study, "t.csv": TRANSCRIPTS, "own.yaml": own})
+    with chdir(project.folder):
+        run = cbtrun.run("study.yaml", quiet=True)
+        rated = {one["session"]: one["score"] for one in rows(run.ratings) if one["item"] == "agenda"}
+        scored = {one["session"]: one for one in rows(run.scores) if one["item"] == "agenda"}
+        assert {session: 6 - points for session, points in rated.items()} == {
+            session: one["value"] for session, one in scored.items()
+        }
+        assert {one["weight"] for one in scored.values()} == {2}
+        project.write("own.yaml", own.replace("weight: 2", "weight: 3"))
+        assert {one["weight"] for one in rows(cbtrun.load_run("s").scores)} == {None}
