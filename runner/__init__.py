@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from cbtrun.errors import StageError as StageError
     from cbtrun.errors import StatisticsError as StatisticsError
     from cbtrun.errors import StopRun as StopRun
-    from cbtrun.frames.opened import load_run as load_run
-    from cbtrun.frames.run import Run as Run
+    from cbtrun.frames.loaded_run import Run as Run
+    from cbtrun.frames.open_run import load_run as load_run
     from cbtrun.frames.run_records import IncompleteRun as IncompleteRun
-    from cbtrun.frames.studies import Study as Study
+    from cbtrun.frames.studies import CheckedStudy as CheckedStudy
     from cbtrun.frames.studies import load_study as load_study
     from cbtrun.frames.studies import run as run
     from cbtrun.version import __version__ as __version__
 
 _HOMES = {
-    "load_run": "cbtrun.frames.opened",
+    "load_run": "cbtrun.frames.open_run",
     "load_study": "cbtrun.frames.studies",
-    "Run": "cbtrun.frames.run",
-    "Study": "cbtrun.frames.studies",
+    "Run": "cbtrun.frames.loaded_run",
+    "CheckedStudy": "cbtrun.frames.studies",
     "IncompleteRun": "cbtrun.frames.run_records",
     **dict.fromkeys(
         ("CbtrunError", "ModelError", "PluginError", "SpecError", "StageError", "StatisticsError", "StopRun"),
@@ -47,18 +47,22 @@ _HOMES = {
 """Public name -> the module that it is taken from when it is first asked for. `run` is not among them: see below."""
 
 __all__ = [
-    *(
-        "CbtrunError",
-        "IncompleteRun",
-        "ModelError",
-        "Place",
-        "PluginError",
-        "Problem",
-        "Run",
-        "SpecError",
-        "StageError",
-    ),
-    *("StatisticsError", "StopRun", "Study", "__version__", "load_run", "load_study", "run"),
+    "CbtrunError",
+    "CheckedStudy",
+    "IncompleteRun",
+    "ModelError",
+    "Place",
+    "PluginError",
+    "Problem",
+    "Run",
+    "SpecError",
+    "StageError",
+    "StatisticsError",
+    "StopRun",
+    "__version__",
+    "load_run",
+    "load_study",
+    "run",
 ]
 
 

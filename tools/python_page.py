@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cbtrun.frames.columns import FrameColumns, frame_columns
+from cbtrun.frames.frame_columns import FrameColumns, frame_columns
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/python.md"
 BEGIN, END = "<!-- columns: python tools/python_page.py -->\n", "<!-- columns end -->\n"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-    from cbtrun.frames.columns import Column
-    from cbtrun.frames.table import Table
+    from cbtrun.frames.frame_columns import Column
+    from cbtrun.frames.frame_table import Table
 
 Library = Literal["pandas", "polars"]
 LIBRARIES: tuple[Library, ...] = ("pandas", "polars")

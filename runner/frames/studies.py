@@ -17,24 +17,24 @@ from cbtrun.cli.run_end import outcome_values
 from cbtrun.cli.shared import load
 from cbtrun.cli.study_names import file_of_study
 from cbtrun.errors import SpecError
-from cbtrun.frames.door import at_the_door
+from cbtrun.frames.door import at_the_door, shown
 from cbtrun.frames.library import library_for
-from cbtrun.frames.opened import run_in
+from cbtrun.frames.open_run import run_in
 from cbtrun.frames.run_records import IncompleteRun
 
 if TYPE_CHECKING:
     import pandas
     import polars
 
-    from cbtrun.frames.run import Run
+    from cbtrun.frames.loaded_run import Run
     from cbtrun.registry import Registry
-    from cbtrun.study.spec import Study as CheckedStudy
+    from cbtrun.study.spec import Study
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Study:
+class CheckedStudy:
     """A study that was checked and found right."""
 
     path: Path
@@ -53,12 +53,14 @@ class Study:
     """What was set over the file."""
 
     def __repr__(self) -> str:
-        return f"<Study {self.name!r} of {self.path}: {len(self.stages)} stages: {', '.join(self.stages)}>"
+        return (
+            f"<CheckedStudy {shown(self.name)!r} of {self.path}: {len(self.stages)} stages: {', '.join(self.stages)}>"
+        )
 
 
 def load_study(
     path: str | os.PathLike[str], *, overrides: Mapping[str, Any] = NOTHING, allow_local_plugins: bool = False
-) -> Study:
+) -> CheckedStudy:
     """A study, checked as `cbtrun validate` checks it: nothing is run, no server asked, no weight opened.
 
     path: its file, or the name of one that ships. overrides: `{"sessions.max_turns": 12}`, as `--set` does.
@@ -70,12 +72,12 @@ def load_study(
         return _public(study, overrides)
 
 
-def _public(study: CheckedStudy, overrides: Mapping[str, Any]) -> Study:
+def _public(study: Study, overrides: Mapping[str, Any]) -> CheckedStudy:
     from cbtrun.study.graph import ordered_stages
 
     stages = tuple(stage.id for stage in ordered_stages(study))
     plain = json.loads(json.dumps(study.data))  # a copy: what you change in it changes no study
-    return Study(study.path, study.name, study.title, study.seed, stages, study.digest, plain, dict(overrides))
+    return CheckedStudy(study.path, study.name, study.title, study.seed, stages, study.digest, plain, dict(overrides))
 
 
 def _sets(overrides: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def _sets(overrides: Mapping[str, Any]) -> tuple[str, ...]:
 
 @overload
 def run(
-    study: str | os.PathLike[str] | Study,
+    study: str | os.PathLike[str] | CheckedStudy,
     *,
     runs: str | os.PathLike[str] = "runs",
     overrides: Mapping[str, Any] = NOTHING,
@@ -102,7 +104,7 @@ def run(
 ) -> Run[pandas.DataFrame]: ...
 @overload
 def run(
-    study: str | os.PathLike[str] | Study,
+    study: str | os.PathLike[str] | CheckedStudy,
     *,
     runs: str | os.PathLike[str] = "runs",
     overrides: Mapping[str, Any] = NOTHING,
@@ -118,7 +120,7 @@ def run(
     allow_local_plugins: bool = False,
 ) -> Run[polars.DataFrame]: ...
 def run(
-    study: str | os.PathLike[str] | Study,
+    study: str | os.PathLike[str] | CheckedStudy,
     *,
     runs: str | os.PathLike[str] = "runs",
     overrides: Mapping[str, Any] = NOTHING,
@@ -172,15 +174,15 @@ def run(
 
 
 def _checked(
-    study: str | os.PathLike[str] | Study,
+    study: str | os.PathLike[str] | CheckedStudy,
     overrides: Mapping[str, Any],
     allow_local_plugins: bool,
     watching: object,
     *,
     opens_models: bool,
-) -> tuple[CheckedStudy, Registry]:
+) -> tuple[Study, Registry]:
     """The study to run, and its plugins. Raises SpecError for a file that is another one than `load_study` read."""
-    if not isinstance(study, Study):
+    if not isinstance(study, CheckedStudy):
         return load(
             file_of_study(Path(study)), _sets(overrides), allow_local_plugins, watching, opens_models=opens_models
         )

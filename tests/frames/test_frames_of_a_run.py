@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import cbtrun
-from cbtrun.frames.columns import FrameColumns, frame_columns
+from cbtrun.frames.frame_columns import FrameColumns, frame_columns
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.gaps_study import GAPS, PLUGIN
 from tests.helpers.imported_study import STUDY, TRANSCRIPTS

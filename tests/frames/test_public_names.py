@@ -10,10 +10,10 @@ import sys
 import pytest
 
 import cbtrun
-from cbtrun.frames.columns import frame_columns
+from cbtrun.frames.frame_columns import frame_columns
 from tests.helpers.places import DOCS
 
-NAMES = """CbtrunError IncompleteRun ModelError Place PluginError Problem Run SpecError StageError StatisticsError StopRun Study
+NAMES = """CbtrunError CheckedStudy IncompleteRun ModelError Place PluginError Problem Run SpecError StageError StatisticsError StopRun
 __version__ load_run load_study run"""
 ARGUMENTS = {
     "load_run": "path runs frames",
@@ -62,7 +62,7 @@ def test_their_arguments_are_these() -> None:
 def test_a_run_and_a_study_have_these_attributes() -> None:
     run = {name for name in dir(cbtrun.Run) if not name.startswith("_")}
     assert run | {"ended", "path"} == {*OF_A_RUN.split()}
-    assert sorted(cbtrun.Study.__dataclass_fields__) == OF_A_STUDY.split()
+    assert sorted(cbtrun.CheckedStudy.__dataclass_fields__) == OF_A_STUDY.split()
 
 
 def test_the_frames_have_these_columns() -> None:

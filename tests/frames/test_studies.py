@@ -24,7 +24,7 @@ def test_a_study_says_what_it_is(study_project: Make) -> None:
     study = cbtrun.load_study(project.folder / "study.yaml", overrides={"sessions.max_turns": 12})
     assert (study.name, study.seed, study.data["sessions"]["max_turns"]) == ("two", 3, 12)
     assert study.stages == ("personas.eval", "sessions", "ratings.ctrs", "analysis.main", "report")
-    assert repr(study).startswith("<Study 'two' of ")
+    assert repr(study).startswith("<CheckedStudy 'two' of ")
 
 
 def test_a_study_that_ships_goes_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from cbtrun.errors import StageError
-from cbtrun.frames.columns import frame_columns
 from cbtrun.frames.door import at_the_door, shown
+from cbtrun.frames.frame_columns import frame_columns
+from cbtrun.frames.frame_table import table_of
 from cbtrun.frames.library import Library, data_frame
-from cbtrun.frames.table import table_of
 
 if TYPE_CHECKING:
     from cbtrun.frames.run_records import RunRecords

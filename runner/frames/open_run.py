@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from cbtrun.cli.run_names import folder_of_run
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
-from cbtrun.frames.call_rows import call_rows, exported_rows
+from cbtrun.frames.calls_frame import call_rows, exported_rows
 from cbtrun.frames.door import at_the_door
 from cbtrun.frames.library import library_for
-from cbtrun.frames.result_rows import comparison_rows, group_rows
-from cbtrun.frames.run import Run
+from cbtrun.frames.loaded_run import Run
+from cbtrun.frames.results_frame import comparison_rows, group_rows
 from cbtrun.frames.run_records import RunRecords
-from cbtrun.frames.score_rows import rating_rows, score_rows
-from cbtrun.frames.session_rows import failure_rows, session_rows, turn_rows
+from cbtrun.frames.scores_frame import rating_rows, score_rows
+from cbtrun.frames.sessions_frame import failure_rows, session_rows, turn_rows
 from cbtrun.run.run_list import MARKS, is_run
 
 if TYPE_CHECKING:

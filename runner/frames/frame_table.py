@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cbtrun.frames.columns import Column, frame_columns
+from cbtrun.frames.frame_columns import Column, frame_columns
 
 
 @dataclass(frozen=True)
