@@ -86,7 +86,8 @@ def test_the_face_imports_a_module_only_when_its_name_is_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {"cbtrun.plugin", "cbtrun.hookspecs"} <= {*done.stdout.split()}
-    heavy = ("cbtrun.statistics", "cbtrun.calls", "cbtrun.run.")  # cbtrun.run itself is a name of the package, and empty
+    # cbtrun.run itself is a name of the package, and empty.
+    heavy = ("cbtrun.statistics", "cbtrun.calls", "cbtrun.run.")
     assert not [name for name in done.stdout.split() if name.startswith(heavy)]
 
 
