@@ -13,6 +13,7 @@ from cbtrun.contract.pace import Pace
 from cbtrun.contract.records import Failure
 from cbtrun.contract.study_view import StudyView, view_of
 from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem, StopRun, WouldAsk
+from cbtrun.event_loop import run_to_end
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
@@ -271,9 +272,7 @@ class StageContext:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine to its end, from a hook."""
-        import asyncio
-
-        return asyncio.run(work)
+        return run_to_end(work)
 
     async def each(
         self,

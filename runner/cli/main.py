@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,38 +135,22 @@ def run(
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
-    from cbtrun.before.ready import ready
-    from cbtrun.before.rehearsal.run import rehearsal
     from cbtrun.cli.run_end import outcome_values, say_outcome
-    from cbtrun.errors import SpecError
-    from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
-    from cbtrun.pipeline import run_study
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
-    from cbtrun.run.stopped import interrupted
+    from cbtrun.start import start
 
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     watching = progress_for(quiet=quiet)
     offline = bool(options["offline"])
     study, registry = load(spec, sets, allow_local_plugins, watching=watching, opens_models=not offline)
-    with ExitStack() as stack:
-        stack.callback(watching.close)
-        keys = key_ring(allow_hosts)
-        if rehearse:
-            study, keys = stack.enter_context(rehearsal(study, registry))
-            options["consent_remote"] = True  # nothing leaves this machine
-        redo = frozenset(options.pop("redo"))
-        run_options = RunOptions(
-            keys=keys, redo=redo, announce=_silence if quiet else partial(click.echo, err=True), **options
-        )
-        click.get_current_context().meta[RUN_FOLDER] = folder = RunFolder(runs / study.name)
-        if problems := ready(study, registry, folder, run_options):
-            raise SpecError(problems)
-        try:
-            outcome = run_study(study, registry, folder, run_options)
-        except KeyboardInterrupt:
-            raise interrupted(folder) from None
+    redo = frozenset(options.pop("redo"))
+    announce = _silence if quiet else partial(click.echo, err=True)
+    run_options = RunOptions(keys=key_ring(allow_hosts), redo=redo, announce=announce, **options)
+    tell_folder = partial(click.get_current_context().meta.__setitem__, RUN_FOLDER)
+    with closing(watching):
+        outcome, study = start(study, registry, runs, run_options, rehearse=rehearse, found=tell_folder)
     code = say_outcome(outcome, study, quiet=quiet or as_json)
     if as_json:
         print_answer(outcome_values(outcome, study))

@@ -14,7 +14,15 @@ NAMED = (".yaml", ".yml", ".cbtrun.yaml", ".cbtrun.yml")
 
 
 def study_file(context: click.Context, parameter: click.Parameter, given: Path) -> Path:
-    """The file of a study. A file that is there wins over a study that ships under the same name, and that is said."""
+    """The file of a study, for the command line."""
+    return file_of_study(given)
+
+
+def file_of_study(given: Path) -> Path:
+    """The file of a study. A file that is there wins over a study that ships under the same name, and that is said.
+
+    Raises SpecError where there is none, and a study that ships may be meant.
+    """
     from cbtrun.study.shipped import shipped_study
 
     text = str(given)

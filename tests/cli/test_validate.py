@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -131,3 +132,32 @@ def test_attributes_that_lie_beside_are_named_by_their_path(study_project: Make)
     project.run("new", "study", "s", "--like", "sessions")
     project.write("s.yaml", project.read("s.yaml").replace("attributes: depression", "attributes: mine"))
     assert "there is ./mine.yaml" in project.run("validate", "s.yaml").err
+
+
+def test_for_programs_each_file_has_its_kind_and_a_study_its_stages(study_project: Make) -> None:
+    rubric = FILES["rubric.yaml"].read_text(encoding="utf-8")
+    project = study_project({"study.yaml": STUDY, "t.csv": TRANSCRIPTS, "own.yaml": rubric})
+    alone, both = (json.loads(project.run("validate", *given, "--json").out) for given in (["study.yaml"], ["."]))
+    stages = ["sessions", "ratings.ctrs", "analysis.main"]
+    of_study = {"file": "study.yaml", "kind": "study", "study": "s", "stages": stages}
+    assert {name: alone[name] for name in ("command", "exit_code", "study", "stages", "files", "problems")} == {
+        "command": "validate", "exit_code": 0, "study": "s", "stages": stages, "files": [of_study], "problems": [],
+    }  # fmt: skip
+    assert both["files"] == [{"file": "own.yaml", "kind": "rubric"}, of_study]
+    assert "study" not in both
+
+
+def test_for_programs_every_problem_has_its_place(study_project: Make) -> None:
+    project = study_project(
+        {
+            "study.yaml": STUDY.replace("rubric: ctrs", "rubric: ctr").replace("lexical-rater", "lexcal-rater"),
+            "t.csv": TRANSCRIPTS,
+        }
+    )
+    checked = project.run("validate", "study.yaml", "--json")
+    answer = json.loads(checked.out)
+    assert (checked.code, answer["exit_code"], answer["state"]) == (2, 2, "error")
+    told = [f"{one['file']}:{one['line']}:{one['column']}: {one['path']}: {one['what']}" for one in answer["problems"]]
+    lines = [line for line in checked.err.splitlines() if line.startswith("study.yaml:")]
+    assert [line.replace(": : ", ": ") for line in told] == lines
+    assert len(lines) == 2

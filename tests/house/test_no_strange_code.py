@@ -30,6 +30,7 @@ ALLOWED = {
     ("runner/registry.py", "spec_from_file_location"): "a study's own plugins, with --allow-local-plugins",
     ("plugins/corpus/hub.py", "load_dataset_builder"): "reader and files are looked at before any is opened",
     ("plugins/vllm_models/engine.py", "AsyncEngineArgs"): "arguments are a typed list, trust_remote_code is False",
+    ("runner/__init__.py", "import_module"): "modules of a table of our own: the public names",
     ("runner/plugin.py", "import_module"): "modules of a table of our own: what plugins may import",
     ("runner/run/study_lock.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/local_models/gpus.py", "subprocess"): "nvidia-smi, its words fixed",
