@@ -93,6 +93,7 @@ def report_input(context: StageContext) -> ReportInput:
     from cbtrun.plugins.report.labelled import labelled
     from cbtrun.plugins.report.people_agreement import people_found
     from cbtrun.plugins.report.rating_checks import shipped_norms
+    from cbtrun.plugins.report.scales import on_scales
     from cbtrun.plugins.report.training import training_log
 
     study = context.study
@@ -119,7 +120,7 @@ def report_input(context: StageContext) -> ReportInput:
         show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
-    return labelled(given, labels_of(study, rubric_labels(context)))
+    return on_scales(labelled(given, labels_of(study, rubric_labels(context))))
 
 
 def rubric_labels(context: StageContext) -> dict[str, dict[str, str]]:

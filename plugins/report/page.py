@@ -25,9 +25,9 @@ from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.first_forest import MOST_ROWS, declared_contrasts, first_forest
 from cbtrun.plugins.report.first_notes import moved_against, what_is_missing
 from cbtrun.plugins.report.flow import flow_table
+from cbtrun.plugins.report.flow_figure import flow_plates
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.instruments import instruments_table
-from cbtrun.plugins.report.labels import scale_label
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.models_told import models_table
@@ -45,6 +45,7 @@ from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.results_told import results_text
 from cbtrun.plugins.report.retries import retries_table
+from cbtrun.plugins.report.scales import scale_label
 from cbtrun.plugins.report.served import changed_notices, served_table
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
@@ -93,6 +94,7 @@ def make_plates(given: ReportInput) -> Plates:
         training=tuple(training_plates(given)),
         courses=tuple(course_plates(given)),
         limitations=tuple(limitation_plates(given)),
+        design=tuple(flow_plates(given)),
     )
 
 

@@ -78,7 +78,7 @@ def test_the_least_effect_is_that_of_a_t_test(given: ReportInput) -> None:
 
 def test_results_say_what_was_shown_and_what_was_not_as_the_apa_writes_it(given: ReportInput) -> None:
     assert results_text(given)[0].startswith(
-        "On CTRS total, cbt scored higher than none (mean difference = 15.6, 95% CI ["
+        "On CTRS total (of 66), cbt scored higher than none (mean difference = 15.6, 95% CI ["
     )
     assert "p < .001, adjusted p < .001" in results_text(given)[0]
     total = given.results.comparisons[0]
@@ -139,7 +139,7 @@ def test_peoples_agreement_is_read_from_the_run_and_shown(given: ReportInput, tm
     (tmp_path / "agreement" / "agreement.json").write_text(report.model_dump_json())
     table = people_table(replace(given, people=people_found(tmp_path)))
     assert table is not None
-    assert table.rows[0].cells[:4] == ("Total", "12", "0.70 [no interval]", "0.50 [no interval]")
+    assert table.rows[0].cells[:4] == ("CTRS total (of 66)", "12", "0.70 [no interval]", "0.50 [no interval]")
     (tmp_path / "agreement" / "agreement.json").write_text(json.dumps({"ratings": "ctrs"}))
     with pytest.raises(StageError, match="not what cbtrun agree writes"):
         people_found(tmp_path)
