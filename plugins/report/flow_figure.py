@@ -50,7 +50,7 @@ def draw_flow(arms: Sequence[ArmFlow], width: int) -> Figure:
     column = (width - 2 - GAP * (across - 1)) / across
     stops = [stops_of(one) for one in arms]
     deep = max(map(len, stops)) * STEP - (STEP - BOX) + 26
-    height = TOP + len(rows) * deep + (len(rows) - 1) * GAP
+    height = TOP + len(rows) * deep + (len(rows) - 1) * GAP + 2
     figure = Figure(figsize=(width / 72, height / 72), layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -88,7 +88,7 @@ def stops_of(one: ArmFlow) -> list[Stop]:
 
 def _column(axes: Axes, x: float, y: float, width: float, arm: str, stops: Sequence[Stop]) -> None:
     letters = int(width / (LETTER + 0.7))
-    axes.text(x + width / 2, y + 12, shortened(arm, letters), ha="center", va="center", color=INK, weight="bold")
+    axes.text(x + width / 2, y + 14, shortened(arm, letters), ha="center", va="center", color=INK, weight="bold")
     first = y + 26
     tops = [first + at * STEP for at in range(len(stops))]
     for top, stop in zip(tops, stops, strict=True):
@@ -118,4 +118,4 @@ def _spread(axes: Axes, start: float, ends: Sequence[float], y: float) -> None:
     axes.plot([start, start], [1 + BOX, middle], color=MUTED, lw=1)
     axes.plot([min(start, *ends), max(start, *ends)], [middle, middle], color=MUTED, lw=1)
     for end in ends:
-        axes.plot([end, end], [middle, y + 3], color=MUTED, lw=1)
+        axes.plot([end, end], [middle, y + 2], color=MUTED, lw=1)

@@ -17,11 +17,13 @@ from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement, Pairw
 from cbtrun.plugins.report.bibliography import bibtex
 from cbtrun.plugins.report.checklists import CHART_ITEMS, TRIPOD_ITEMS, checklist_tables
 from cbtrun.plugins.report.curves import Curve, Point
-from cbtrun.plugins.report.flow import flow
+from cbtrun.plugins.report.flow import ArmFlow, flow, flow_table
+from cbtrun.plugins.report.flow_figure import all_sessions, flow_plates, stops_of
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.limitations import _drawable
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.models_told import models_sentences, models_told
+from cbtrun.plugins.report.page import make_plates
 from cbtrun.plugins.report.people_agreement import people_found, people_table
 from cbtrun.plugins.report.results_told import apa_p, results_text
 from cbtrun.plugins.report.sample_told import detectable
@@ -109,6 +111,27 @@ def test_checklists_say_what_is_reported_where_and_what_is_yours(given: ReportIn
 def test_the_flow_counts_sessions_by_arm(given: ReportInput) -> None:
     found = {one.arm: (one.planned, one.held, one.rated, one.analysed) for one in flow(given)}
     assert found == {"untuned": (20, 20, 19, 17), "cbt": (20, 20, 18, 17), "supportive": (20, 20, 20, None)}
+
+
+def test_the_flow_is_drawn_arm_by_arm_and_the_table_has_its_numbers(given: ReportInput) -> None:
+    plate = next(flow_plates(given))
+    for width in (760, 350):
+        words = [one.get_text() for one in plate.draw(width).axes[0].texts]
+        assert words[0] == "60 sessions planned"
+        assert [words.count(one) for one in ("planned 20", "held 20", "rated 20", "analysed 17")] == [3, 3, 1, 2]
+        assert "not in the finding" in words
+        assert "excluded 0\nno partner 2" in words
+    table = flow_table(given)
+    assert table is not None
+    assert [row.cells[0] for row in table.rows] == ["untuned", "cbt", "supportive"]
+    assert make_plates(given).all()[0].name == "flow"
+
+
+def test_a_flow_of_sessions_held_elsewhere_begins_with_what_there_is() -> None:
+    imported = ArmFlow("all sessions", planned=None, held=8, excluded=1, rated=7, analysed=6)
+    assert all_sessions([imported]) == "8 sessions"
+    assert [one.words for one in stops_of(imported)] == ["held 8", "rated 7", "analysed 6"]
+    assert [one.lost for one in stops_of(imported)] == [("no score 1",), ("excluded 1",), ()]
 
 
 def test_statements_are_no_part_of_a_studys_digest(given: ReportInput) -> None:
