@@ -65,6 +65,7 @@ SCRIPTS = (
     "transcripts.js",
     "transcript-parts.js",
     "side-by-side.js",
+    "own-notes.js",
     "viewer.js",
     "keeping.js",
 )
