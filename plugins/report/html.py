@@ -34,6 +34,12 @@ OPTIONS: Json = {
             "description": "Name of the analysis that the report opens with. If empty the study's first one or, where that averages several "
             "tunings, the one that makes the same contrast with tuning seeds as random.",
         },
+        "card": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether card.png and card.svg are written: one picture for a slide, in the shape of 1200 x 630, with the title, the "
+            "finding, the declared contrasts with n and interval, and what must be read with them. `cbtrun report RUN --card` writes it alone.",
+        },
         "tables": {
             "type": "array",
             "items": {"enum": ["csv", "markdown", "latex"]},

@@ -31,6 +31,7 @@ from cbtrun.plugins.report.instruments import instruments_table
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.models_told import models_table
+from cbtrun.plugins.report.notices import notices
 from cbtrun.plugins.report.page_parts import Plates, Tables
 from cbtrun.plugins.report.people import arm_prompts, headline_pairs
 from cbtrun.plugins.report.people_agreement import people_table
@@ -69,8 +70,6 @@ SCRIPTS = (
     "viewer.js",
     "keeping.js",
 )
-NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
-HIDDEN_WORDS = "Words of the sessions are not shown"
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
     return environment.get_template("report.html.j2").render(
         given=given,
         results=given.results,
-        notices=_notices(given),
+        notices=notices(given),
         unscored=[*unscored_words(given), *changed_notices(given)],
         caveats=caveats(given),
         variables=variables(given.named.study),
@@ -198,23 +197,6 @@ def thinking_template(**shown: Any) -> str:
 def calls_template(**shown: Any) -> str:
     """The page of requests and replies (calls_page.py)."""
     return _environment().get_template("calls.html.j2").render(**shown, style=_text("style.css"))
-
-
-def _notices(given: ReportInput) -> list[str]:
-    notices = [NOT_A_TREATMENT]
-    if given.embedded:
-        *others, last = given.embedded
-        names = f"models {', '.join(others)} and {last}" if others else f"model {last}"
-        toys = "are toys" if others else "is a toy"
-        notices.append(
-            f"The {names} came with cbtrun and {toys}: these results show that the pipeline works, not anything about therapy."
-        )
-    if not given.show_transcripts:
-        notices.append(
-            f"{HIDDEN_WORDS}, because they may be real people’s. They stay in the run folder; "
-            "“report: {transcripts: true}” in the study shows them here."
-        )
-    return notices
 
 
 def _item_words(given: ReportInput) -> dict[str, Any]:
