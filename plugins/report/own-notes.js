@@ -60,7 +60,7 @@ const ownNotes = (function () {
     const sets = [...new Set([...kept.notes.keys()].map((key) => key.split("\n")[0]))];
     const many = `${kept.notes.size} view${kept.notes.size === 1 ? "" : "s"} of yours, ${lasting ? "kept in this browser" : "not kept when this page closes"}`;
     bar.querySelector("output").textContent = kept.notes.size ? many : "";
-    bar.querySelector("label").hidden = !kept.notes.size;
+    bar.hidden = !kept.notes.size;
     bar.querySelectorAll("button").forEach((one) => one.remove());
     for (const set of sets) {
       const one = button("", sets.length > 1 ? `Save for agree (${set})` : "Save for agree", () => save(new Blob(["\ufeff", table(set), "\r\n"], { type: "text/csv" }), `${set}-views.csv`));
