@@ -102,16 +102,21 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[Difference]
 
 
 def _called(group: SharedGroup, first: RunFiles, second: RunFiles) -> SharedGroup:
-    """A group under its labels; where the runs call it otherwise, by what both say."""
-    said = [one.labels for one in (first, second)]
-    outcome = dict.fromkeys(one.item(group.outcome, group.outcome) for one in said)
-    called = dict.fromkeys(f"{one.factor(group.grouping)} {one.level(group.grouping, group.level)}" for one in said)
+    """A group under its labels."""
+    ours, theirs = first.labels, second.labels
+    factor = _both(ours.factor(group.grouping), theirs.factor(group.grouping))
+    level = _both(ours.level(group.grouping, group.level), theirs.level(group.grouping, group.level))
     return replace(
         group,
-        outcome_label=" = ".join(outcome),
-        group_label="" if group.grouping == "all" else " = ".join(called),
+        outcome_label=_both(ours.item(group.outcome, group.outcome), theirs.item(group.outcome, group.outcome)),
+        group_label="" if group.grouping == "all" else f"{factor} {level}",
         scale=scale_words(ends_of(first.results).get(group.outcome, (None, None))),
     )
+
+
+def _both(first: str, second: str) -> str:
+    """A label; with that of the second run where it is another."""
+    return first if first == second else f"{first} (in B {second})"
 
 
 def _shared_groups(first: RunFiles, second: RunFiles) -> Iterator[SharedGroup]:

@@ -159,7 +159,7 @@ def test_outcomes_and_groups_stand_under_their_labels_with_the_end_of_the_scale(
         folders.append(folder)
     found = compare_runs(*folders)
     told = {(one.outcome_title, one.group_title, one.scale) for one in found.groups}
-    assert ("CTRS sum", "Training Tuned = Training Tuned on CBT", "of 66") in told
+    assert ("CTRS sum", "Training Tuned (in B Tuned on CBT)", "of 66") in told
     assert ("CTRS sum", "Training As it came", "of 66") in told
     assert json.loads(comparison_json(found))["shared_groups"][0]["outcome"] == "ctrs.total"
     differs = replace(found.groups[0], difference=1.5, n_shared=4)
