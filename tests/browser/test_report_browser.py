@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -360,6 +361,14 @@ def test_print_shows_the_whole_list_and_no_controls(report: Path, visit: Callabl
     assert not page.is_visible(".tools")
     assert not page.is_visible(".contents")
     assert page.evaluate("(list => list.scrollHeight - list.clientHeight)(document.querySelector('.list'))") <= 1
+
+
+def test_the_quickstarts_report_prints_with_tags_on_fewer_than_25_pages(
+    quickstart_report: Path, visit: Callable[..., Visit]
+) -> None:
+    printed = visit(quickstart_report).page.pdf(format="A4", tagged=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) < 25
+    assert b"/StructTreeRoot" in printed
 
 
 def test_print_shows_the_comparisons_that_are_folded_on_the_screen(report: Path, visit: Callable[..., Visit]) -> None:
