@@ -36,7 +36,8 @@ def draw_card(given: ReportInput) -> Figure:
     """The picture, at 72 dots an inch."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="none", facecolor=PAPER)
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), facecolor=PAPER)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     axes.axis("off")

@@ -51,7 +51,8 @@ def draw_flow(arms: Sequence[ArmFlow], width: int) -> Figure:
     stops = [stops_of(one) for one in arms]
     deep = max(map(len, stops)) * STEP - (STEP - BOX) + 26
     height = TOP + len(rows) * deep + (len(rows) - 1) * GAP + 2
-    figure = Figure(figsize=(width / 72, height / 72), layout="none")
+    figure = Figure(figsize=(width / 72, height / 72))
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")

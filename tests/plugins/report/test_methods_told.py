@@ -22,7 +22,7 @@ from cbtrun.plugins.report.flow_figure import all_sessions, flow_plates, stops_o
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.limitations import _drawable
 from cbtrun.plugins.report.methods import citations, methods_text
-from cbtrun.plugins.report.models_told import models_sentences, models_told
+from cbtrun.plugins.report.models_told import _setting, models_sentences, models_told
 from cbtrun.plugins.report.page import make_plates
 from cbtrun.plugins.report.people_agreement import people_found, people_table
 from cbtrun.plugins.report.results_told import apa_p, results_text
@@ -173,3 +173,9 @@ def test_a_curve_of_single_turns_is_not_drawn() -> None:
     held = Point(2.0, "2", 9, 0.5, Interval(low=0.2, high=0.8, method="t"))
     assert _drawable(Curve("a", (lone, held))) is None
     assert _drawable(Curve("a", (lone, held, held))) == Curve("a", (held, held))
+
+
+def test_a_setting_that_is_a_switch_is_told_in_words() -> None:
+    settings: dict[str, Any] = {"temperature": 0.7, "seed": False, "thinking": True}
+    assert [_setting(*one) for one in settings.items()] == ["temperature 0.7", "no seed", "thinking on"]
+    assert _setting("seed", True) == "a seed for each draw"
