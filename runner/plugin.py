@@ -112,7 +112,7 @@ HOMES: Mapping[str, str] = {
         "sessions_text TEST_NAMES tested_text"
     ),
     # Results
-    "cbtrun.contract.labels": "Labels labels_of",
+    "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
@@ -120,6 +120,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.results.labelled": "labelled_comparison labelled_results labelled_session labelled_study",
     "cbtrun.results.nothing_scored": "nothing_scored NothingScored",
     "cbtrun.results.records": "GroupSummary OutcomeSummary read_results Results results_in",
+    "cbtrun.results.spoken": "ends_of on_its_scale on_their_scales scale_words",
     "cbtrun.scores.rated_sets": "RatedSet",
     "cbtrun.statistics.clustered": "clustered_interval",
     # Files that people write: YAML with places, tables, patterns, templates

@@ -92,6 +92,7 @@ from cbtrun.contract.exported import ExportContext as ExportContext
 from cbtrun.contract.extras import lacking_packages as lacking_packages
 
 # Results
+from cbtrun.contract.labels import ARM as ARM
 from cbtrun.contract.labels import Labels as Labels
 from cbtrun.contract.labels import labels_of as labels_of
 
@@ -274,6 +275,10 @@ from cbtrun.results.records import OutcomeSummary as OutcomeSummary
 from cbtrun.results.records import Results as Results
 from cbtrun.results.records import read_results as read_results
 from cbtrun.results.records import results_in as results_in
+from cbtrun.results.spoken import ends_of as ends_of
+from cbtrun.results.spoken import on_its_scale as on_its_scale
+from cbtrun.results.spoken import on_their_scales as on_their_scales
+from cbtrun.results.spoken import scale_words as scale_words
 from cbtrun.run.study_lock import lock_of as lock_of
 from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
 from cbtrun.scores.rated_sets import RatedSet as RatedSet

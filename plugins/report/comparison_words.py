@@ -86,7 +86,7 @@ def _results(found: RunComparison) -> Iterator[str]:
             outcomes = [
                 one.outcome for rated in run.results.ratings.values() for one in rated.outcomes if one.kind == "total"
             ]
-            yield f"  {name} has {', '.join(outcomes) or 'no ratings'}"
+            yield f"  {name} has {', '.join(run.labels.item(one, one) for one in outcomes) or 'no ratings'}"
         return
     parts = {
         "Results that differ": [one for one in found.groups if _differs(one)],
@@ -108,7 +108,7 @@ def _told_once(groups: Sequence[SharedGroup]) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for one in groups:
         rest = group_sentence(one).removeprefix(_name(one))
-        names.setdefault(f"{one.outcome}\n{rest}", []).append(_name(one).removeprefix(f"{one.outcome}, "))
+        names.setdefault(f"{one.outcome_title}\n{rest}", []).append(one.group_title)
     for key, levels in names.items():
         outcome, _, rest = key.partition("\n")
         yield f"{outcome}, {' = '.join(levels)}{rest}"
@@ -138,18 +138,19 @@ def group_sentence(one: SharedGroup) -> str:
     level = f"{level_text(span)} CI {number(span.low)} to {number(span.high)}; " if span else "no interval; "
     tested = f"; p {probability(one.test.p)}" if one.test else ""
     shared = f"{one.n_shared} shared persona{'s' * (one.n_shared != 1)}"
-    return f"{_name(one)}: {_how(one.difference)} ({level}{shared}{tested}); {sides}"
+    return f"{_name(one)}: {_how(one.difference, one.scale)} ({level}{shared}{tested}); {sides}"
 
 
-def _how(difference: float) -> str:
+def _how(difference: float, scale: str) -> str:
     points = number(abs(difference))
     if not float(points):
         return "the same mean"
-    return f"{points} point{'s' * (points != '1.0')} {'higher' if difference > 0 else 'lower'} in B"
+    unit = f"{scale} points" if scale else f"point{'s' * (points != '1.0')}"
+    return f"{points} {unit} {'higher' if difference > 0 else 'lower'} in B"
 
 
 def _name(one: SharedGroup) -> str:
-    return f"{one.outcome}, {'all sessions' if one.grouping == 'all' else f'{one.grouping} {one.level}'}"
+    return f"{one.outcome_title}, {one.group_title}"
 
 
 def _study(found: RunComparison) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,19 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: bool = False) -> Figure:
-    """Every group a line with a bar for each interval. shares: the vertical axis is 0 to 1."""
+def draw_curves(
+    curves: Sequence[Curve],
+    x: str,
+    y: str,
+    width: int,
+    *,
+    shares: bool = False,
+    labels: Mapping[float, str] | None = None,
+) -> Figure:
+    """Every group a line with a bar for each interval.
+
+    shares: the vertical axis is 0 to 1. labels: what stands at places of the horizontal axis instead of their numbers.
+    """
     from cbtrun.plugins.report.figures import _canvas
 
     figure, axes = _canvas(width, height=300)
@@ -70,6 +81,9 @@ def draw_curves(curves: Sequence[Curve], x: str, y: str, width: int, *, shares: 
         axes.locator_params(axis="x", integer=True)
     if shares:
         axes.set_ylim(-0.03, 1.03)
+    if labels:
+        longest = 11 if width <= NARROW else 22
+        axes.set_xticks([*labels], [shortened(one, longest) for one in labels.values()])
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.tick_params(axis="y", labelcolor=MUTED)

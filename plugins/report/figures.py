@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cbtrun.plugin import Interval, level_text
+from cbtrun.plugin import Interval, level_text, scale_words
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, PAPER, RULE, group_colour, group_marker
 from cbtrun.plugins.report.plain_text import plain, shortened, wrapped
 from cbtrun.plugins.report.wording import difference_decimals, has_levels, interval, number
@@ -230,7 +230,7 @@ def draw_profile(
         axes.plot([], [], color=MUTED, lw=5, alpha=0.35, solid_capstyle="butt", label="human norm")
     _rows(axes, [wrapped(item, 23) if width <= NARROW else shortened(item, 44) for item in items])
     _limits(axes, scale)
-    axes.set_xlabel("points")
+    axes.set_xlabel(f"points {scale_words(scale)}".rstrip())
     if len(profiles) > 1 or any(norm is not None for norm in norms):
         figure.legend(
             loc="outside upper left",

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from cbtrun.plugin import Comparison, level_text
 from cbtrun.plugins.report.behind import Levels, behind_comparison
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison
-from cbtrun.plugins.report.labels import contrast_label, scale_label
 from cbtrun.plugins.report.result_tables import counted, item_outcomes, titles_by_outcome
-from cbtrun.plugins.report.wording import difference_decimals, has_levels, interval, number, probability
+from cbtrun.plugins.report.scales import scale_label
+from cbtrun.plugins.report.wording import (
+    difference_decimals,
+    has_levels,
+    interval,
+    number,
+    probability,
+    whole_contrast,
+)
 
 MOST_ROWS = 12
 """Contrasts that are told one by one; all of them stand in their own section."""
@@ -96,7 +103,7 @@ def _is_declared(given: ReportInput, one: Comparison, items: frozenset[str]) -> 
 def _part(given: ReportInput, outcome: str, found: Sequence[Comparison]) -> OutcomeForest:
     place = _places(found)
     levelled = has_levels(one.interval for one in found)
-    names = [contrast_label(one) for one in found]
+    names = [whole_contrast(one) for one in found]
     rows = [
         _row(given, one, place, levelled=levelled, twice=names.count(name) > 1)
         for one, name in zip(found, names, strict=True)
@@ -118,7 +125,7 @@ def _row(
         ends = (place[span.low], place[span.high]) if span else (None, None)
         bar = Bar(place[one.estimate], *ends)
     return ForestRow(
-        label=contrast_label(one),
+        label=whole_contrast(one),
         analysis=one.analysis if twice else "",
         estimate=number(one.estimate, decimals),
         interval=told or ("no interval" if one.estimate is not None else "not estimated"),

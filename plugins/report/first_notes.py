@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbtrun.plugin import Comparison, is_shown
+from cbtrun.plugin import Comparison, is_shown, level_name
 from cbtrun.plugins.report.behind import behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
-from cbtrun.plugins.report.labels import level_label
 from cbtrun.plugins.report.persona_groups import headline_outcome
 from cbtrun.plugins.report.result_tables import outcome_title, titles_by_outcome
+from cbtrun.plugins.report.scales import points_of
 from cbtrun.plugins.report.wording import difference_decimals, number, probability, with_interval
 
 MOST_AGAINST = 4
@@ -45,7 +45,7 @@ def what_is_missing(given: ReportInput) -> Care:
         rest = f"; {failed} unit{'s' if failed != 1 else ''} of work could not be finished" if failed else ""
         return Care(f"No session lacks a {title}{rest}.")
     groups = [one for one in outcome.groups.get(grouping, ()) if one.missing] if grouping != "all" else []
-    where = ", ".join(f"{level_label(one.level, grouping)} {one.missing}" for one in groups)
+    where = ", ".join(f"{level_name(one.level, grouping)} {one.missing}" for one in groups)
     text = f"{everyone.missing} of {everyone.n + everyone.missing} sessions have no {title}"
     return Care(f"{text}{f' ({where})' if where else ''}.", unscored(given, outcome.outcome, {}))
 
@@ -73,8 +73,13 @@ def _against(given: ReportInput, one: Comparison, estimate: float) -> Care:
     if first is not None:
         p = f", {'p' if first.p_adjusted is None else 'adjusted p'} {_equals(first.p_adjusted or first.p)}"
     size = with_interval(one.estimate, one.interval, decimals)
-    text = f"{title} {fell} by {number(abs(estimate), decimals)} points (difference {size}{p}, n = {one.n})."
+    text = f"{title} {fell} by {number(abs(estimate), decimals)} {_of_points(given, one.outcome)} (difference {size}{p}, n = {one.n})."
     return Care(text, behind_comparison(given, one))
+
+
+def _of_points(given: ReportInput, outcome: str) -> str:
+    """`of 6 points`, as a sentence has it."""
+    return " ".join(reversed(points_of(given, outcome).split(" ", 1)))
 
 
 def _rest(others: int, shown: int, against: int) -> str:

@@ -34,6 +34,12 @@ OPTIONS: Json = {
             "description": "Name of the analysis that the report opens with. If empty the study's first one or, where that averages several "
             "tunings, the one that makes the same contrast with tuning seeds as random.",
         },
+        "card": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether card.png and card.svg are written: one picture for a slide, in the shape of 1200 x 630, with the title, the "
+            "finding, the declared contrasts with n and interval, and what must be read with them. `cbtrun report RUN --card` writes it alone.",
+        },
         "tables": {
             "type": "array",
             "items": {"enum": ["csv", "markdown", "latex"]},
@@ -93,6 +99,7 @@ def report_input(context: StageContext) -> ReportInput:
     from cbtrun.plugins.report.labelled import labelled
     from cbtrun.plugins.report.people_agreement import people_found
     from cbtrun.plugins.report.rating_checks import shipped_norms
+    from cbtrun.plugins.report.scales import on_scales
     from cbtrun.plugins.report.training import training_log
 
     study = context.study
@@ -119,7 +126,7 @@ def report_input(context: StageContext) -> ReportInput:
         show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
         options=options,
     )
-    return labelled(given, labels_of(study, rubric_labels(context)))
+    return on_scales(labelled(given, labels_of(study, rubric_labels(context))))
 
 
 def rubric_labels(context: StageContext) -> dict[str, dict[str, str]]:

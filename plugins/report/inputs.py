@@ -33,6 +33,7 @@ class ReportOptions:
     page: bool = True
     transcripts: bool | Literal["auto"] = "auto"
     headline: str = ""
+    card: bool = False
     tables: tuple[TableFormat, ...] = ("csv", "markdown", "latex")
     figures: tuple[FigureFormat, ...] = ("svg", "pdf")
     max_page_megabytes: float = 10.0

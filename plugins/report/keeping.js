@@ -1,14 +1,6 @@
 // Every figure and table can be copied or saved. Files are made of what the page shows; nothing leaves it.
 (function () {
-  const { button, make } = transcriptParts;
-
-  function save(blob, name) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
+  const { button, make, save } = transcriptParts;
 
   // A drawing with its colours and letters as they look now, for a file of its own.
   function standing(figure) {

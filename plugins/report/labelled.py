@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cbtrun.plugin import (
+    ARM,
     Labels,
     labelled_results,
     labelled_session,
@@ -15,8 +16,6 @@ from cbtrun.plugin import (
     nothing_scored,
 )
 from cbtrun.plugins.report.inputs import ReportInput
-
-ARM = "arm"
 
 
 def labelled(given: ReportInput, labels: Labels) -> ReportInput:

@@ -39,6 +39,15 @@ class ModelTold:
     sampling: str
 
 
+def _setting(key: str, value: object) -> str:
+    """`temperature 0.7`; a switch as `no seed`, `thinking on`."""
+    name = key.replace("_", " ")
+    if isinstance(value, bool):
+        on = "a seed for each draw" if key == "seed" else f"{name} on"
+        return on if value else f"no {name}"
+    return f"{name} {value}"
+
+
 def models_told(given: ReportInput) -> list[ModelTold]:
     """Every model that has a part in the study, in the order of the study."""
     study = given.study
@@ -46,9 +55,7 @@ def models_told(given: ReportInput) -> list[ModelTold]:
     own = f"of cbtrun {given.environment.versions.get('cbtrun', '')}".strip()  # what ships with it has its version
     for name, block in study.models.items():
         options = block.options
-        sampling = ", ".join(
-            f"{key.replace('_', ' ')} {options[key]}" for key in SAMPLING if options.get(key) is not None
-        )
+        sampling = ", ".join(_setting(key, options[key]) for key in SAMPLING if options.get(key) is not None)
         host = _host(block.base_url)
         answered = sorted(
             {one.name for one in given.environment.served if one.model == name and one.name} - {block.model}

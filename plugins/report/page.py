@@ -25,12 +25,13 @@ from cbtrun.plugins.report.figure_style import NARROW, WIDE, Plate, page_svg
 from cbtrun.plugins.report.first_forest import MOST_ROWS, declared_contrasts, first_forest
 from cbtrun.plugins.report.first_notes import moved_against, what_is_missing
 from cbtrun.plugins.report.flow import flow_table
+from cbtrun.plugins.report.flow_figure import flow_plates
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.instruments import instruments_table
-from cbtrun.plugins.report.labels import scale_label
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.models_told import models_table
+from cbtrun.plugins.report.notices import notices
 from cbtrun.plugins.report.page_parts import Plates, Tables
 from cbtrun.plugins.report.people import arm_prompts, headline_pairs
 from cbtrun.plugins.report.people_agreement import people_table
@@ -45,6 +46,7 @@ from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.results_told import results_text
 from cbtrun.plugins.report.retries import retries_table
+from cbtrun.plugins.report.scales import scale_label
 from cbtrun.plugins.report.served import changed_notices, served_table
 from cbtrun.plugins.report.session_list import list_sessions
 from cbtrun.plugins.report.tables import cell_link, is_too_wide_for_a_phone, narrow_widths
@@ -64,11 +66,10 @@ SCRIPTS = (
     "transcripts.js",
     "transcript-parts.js",
     "side-by-side.js",
+    "own-notes.js",
     "viewer.js",
     "keeping.js",
 )
-NOT_A_TREATMENT = "This is research software, not a treatment. Nothing here is advice for anyone’s care."
-HIDDEN_WORDS = "Words of the sessions are not shown"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def make_plates(given: ReportInput) -> Plates:
         training=tuple(training_plates(given)),
         courses=tuple(course_plates(given)),
         limitations=tuple(limitation_plates(given)),
+        design=tuple(flow_plates(given)),
     )
 
 
@@ -144,7 +146,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
     return environment.get_template("report.html.j2").render(
         given=given,
         results=given.results,
-        notices=_notices(given),
+        notices=notices(given),
         unscored=[*unscored_words(given), *changed_notices(given)],
         caveats=caveats(given),
         variables=variables(given.named.study),
@@ -195,23 +197,6 @@ def thinking_template(**shown: Any) -> str:
 def calls_template(**shown: Any) -> str:
     """The page of requests and replies (calls_page.py)."""
     return _environment().get_template("calls.html.j2").render(**shown, style=_text("style.css"))
-
-
-def _notices(given: ReportInput) -> list[str]:
-    notices = [NOT_A_TREATMENT]
-    if given.embedded:
-        *others, last = given.embedded
-        names = f"models {', '.join(others)} and {last}" if others else f"model {last}"
-        toys = "are toys" if others else "is a toy"
-        notices.append(
-            f"The {names} came with cbtrun and {toys}: these results show that the pipeline works, not anything about therapy."
-        )
-    if not given.show_transcripts:
-        notices.append(
-            f"{HIDDEN_WORDS}, because they may be real people’s. They stay in the run folder; "
-            "“report: {transcripts: true}” in the study shows them here."
-        )
-    return notices
 
 
 def _item_words(given: ReportInput) -> dict[str, Any]:

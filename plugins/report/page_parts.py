@@ -19,6 +19,7 @@ class Plates:
     training: tuple[Plate, ...]
     courses: tuple[Plate, ...] = ()
     limitations: tuple[Plate, ...] = ()
+    design: tuple[Plate, ...] = ()
 
     def each_once(self) -> Plates:
         """The same figures, each drawn once for all that shows it."""
@@ -27,6 +28,7 @@ class Plates:
     def all(self) -> tuple[Plate, ...]:
         """Every plate, in the page's order."""
         return (
+            *self.design,
             *self.groups,
             *self.contrasts,
             *self.items,

@@ -8,6 +8,8 @@ from typing import Any
 
 from cbtrun.plugin import AgreementReport, PairwiseFigure, StageError
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.result_tables import titles_by_outcome
+from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import with_interval
 
@@ -38,10 +40,12 @@ def people_table(given: ReportInput) -> Table | None:
     if found is None:
         return None
     names = {"icc_2_1": "ICC(2,1)", "kappa_quadratic": "weighted κ"}
+    titles = titles_by_outcome(given)
     rows = []
     for one in found.outcomes:
         by_name = {each.name: each for each in one.pairwise}
-        cells = [one.title, str(one.sessions)]
+        title = titles.get(one.outcome, one.title)
+        cells = [with_end(given, one.outcome, title), str(one.sessions)]
         for name in names:
             pair = by_name.get(name)
             cells += [_shown(pair.human_human), _shown(pair.model_human)] if pair else ["–", "–"]

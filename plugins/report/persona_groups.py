@@ -12,6 +12,7 @@ from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.figures import Profile
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.result_tables import MEAN, MISSING_COLUMN, caveats, outcome_title, outcomes
+from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.tables import Row, Table
 from cbtrun.plugins.report.wording import number, with_interval
 
@@ -38,7 +39,7 @@ def persona_table(given: ReportInput) -> Table | None:
                 shown, lost = _behind(given, outcome, ids, group.level)
                 rows.append(Row(cells, sessions=shown, apart={MISSING_COLUMN: lost}, starts=at == 0))
     columns = ("Persona group", main_grouping(given).replace("_", " "), "n", "Missing", MEAN, "SD")
-    title = f"{outcome_title(given, outcome)} by persona group"
+    title = f"{with_end(given, outcome.outcome, outcome_title(given, outcome))} by persona group"
     notes = ("These groups were not compared by a test unless an analysis declares it", *caveats(given))
     return Table("persona-groups", title, columns, tuple(rows), 2, 2, notes) if rows else None
 

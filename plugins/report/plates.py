@@ -22,6 +22,7 @@ from cbtrun.plugins.report.result_tables import (
     set_title,
     titles_by_outcome,
 )
+from cbtrun.plugins.report.scales import points_of, with_end
 from cbtrun.plugins.report.wording import contrast, has_levels, interval_head
 
 
@@ -38,7 +39,7 @@ def groups_plates(given: ReportInput) -> Iterator[Plate]:
             draw=partial(
                 figures.draw_groups,
                 dots,
-                f"{rubric.name.upper()} total, points",
+                f"{outcome_title(given, outcome)}, {points_of(given, outcome.outcome)}",
                 scale=(rubric.low, rubric.high),
                 threshold=rubric.threshold,
             ),
@@ -67,7 +68,7 @@ def pairs_plates(given: ReportInput) -> Iterator[Plate]:
             figures.draw_pairs,
             pairs,
             (level_name(headline.levels[0], headline.factor), level_name(headline.levels[1], headline.factor)),
-            "points",
+            points_of(given, headline.outcome),
             colours=(colours[0], colours[1]),
             links=links,
         ),
@@ -90,12 +91,14 @@ def forest_plates(given: ReportInput) -> Iterator[Plate]:
         names = {contrast_name(one, found) for one in found}
         which = f" ({contrast(found[0])})" if len(names) == 1 else ""
         about = {titles.get(one.outcome, one.outcome) for one in found}
+        scales = {points_of(given, one.outcome) for one in found}
+        unit = scales.pop() if len(scales) == 1 else "points"
         in_what = f" in {next(iter(about))}" if len(about) == 1 and len(names) > 1 else ""
         if rows:
             head = interval_head(one.interval for one in found).strip("[]").replace("CI", "interval")
             each = ", its level in brackets" if has_levels(one.interval for one in found) else ""
             caption = f"Dot: difference of means; bar: {head}{each}; the line at 0 is no difference."
-            draw = partial(figures.draw_forest, rows, f"difference{in_what}{which}, points", decimals=decimals)
+            draw = partial(figures.draw_forest, rows, f"difference{in_what}{which}, {unit}", decimals=decimals)
             yield Plate(name, title, caption, draw)
 
 
@@ -104,7 +107,7 @@ def _forest_rows(
 ) -> Sequence[Contrast]:
     """Rows named by what differs among them: the outcome, the contrast, or outcomes under headings of contrasts."""
     names = [contrast_name(one, found) for one in found]
-    about = [titles.get(one.outcome, one.outcome) for one in found]
+    about = [with_end(given, one.outcome, titles.get(one.outcome, one.outcome)) for one in found]
     by_contrast = len(set(about)) == 1 and len(set(names)) > 1
     return [
         Contrast(
@@ -158,7 +161,7 @@ def length_plates(given: ReportInput) -> Iterator[Plate]:
     ]
     title = f"{outcome_title(given, outcome)} by length of the session"
     caption = "Every dot is a session. A score that merely follows length would rise along the line of all dots."
-    yield Plate("length", title, caption, partial(figures.draw_length, groups, "points"))
+    yield Plate("length", title, caption, partial(figures.draw_length, groups, points_of(given, outcome.outcome)))
 
 
 def group_dots(given: ReportInput, outcome: OutcomeSummary, grouping: str) -> list[tuple[Dots, list[Session]]]:

@@ -55,7 +55,7 @@ def stamped_tables(tables: Tables) -> Tables:
 
 def stamped_plates(plates: Plates) -> Plates:
     """Every figure with the stamp in its title and across its face."""
-    stamped = {one.name: tuple(map(_stamped_plate, getattr(plates, one.name))) for one in fields(plates)}
+    stamped = {one.name: tuple(map(stamped_plate, getattr(plates, one.name))) for one in fields(plates)}
     return replace(plates, **stamped)
 
 
@@ -72,7 +72,9 @@ def _stamped(table: Table) -> Table:
     return replace(table, title=f"{STAMP}: {table.title}")
 
 
-def _stamped_plate(plate: Plate) -> Plate:
+def stamped_plate(plate: Plate) -> Plate:
+    """The plate with the stamp across it."""
+
     def draw(width: int) -> Figure:
         figure = plate.draw(width)
         figure.text(0.5, 0.5, STAMP, ha="center", va="center", rotation=20, fontsize=width / 9, color=INK, alpha=0.12)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cbtrun.plugin import Comparison, GroupSummary, OutcomeSummary, level_text
 from cbtrun.plugins.report.behind import behind_comparison, scored, unscored
 from cbtrun.plugins.report.inputs import ReportInput
+from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.tables import Row, Table, as_csv
 from cbtrun.plugins.report.wording import (
     contrast,
@@ -33,7 +34,12 @@ def groups_table(given: ReportInput, grouping: str, name: str = "groups") -> Tab
     for outcome in outcomes(given, ("total", "subscale")):
         for at, group in enumerate(outcome.groups.get(grouping, ())):
             told = _described(group, decimals_for(outcome.kind))
-            cells = (outcome_title(given, outcome), group.level, *told, number(group.median, 1))
+            cells = (
+                with_end(given, outcome.outcome, outcome_title(given, outcome)),
+                group.level,
+                *told,
+                number(group.median, 1),
+            )
             found, lost = (one(given, outcome.outcome, {grouping: group.level}) for one in (scored, unscored))
             apart = {MISSING_COLUMN: lost if group.missing else None}
             rows.append(Row(cells, sessions=found, apart=apart, starts=at == 0, detail=_why_missing(group)))
@@ -46,7 +52,11 @@ def items_table(given: ReportInput, grouping: str) -> Table:
     rows = []
     for outcome in outcomes(given, ("item",)):
         for at, group in enumerate(outcome.groups.get(grouping, ())):
-            cells = (outcome_title(given, outcome), group.level, *_described(group, 2))
+            cells = (
+                with_end(given, outcome.outcome, outcome_title(given, outcome)),
+                group.level,
+                *_described(group, 2),
+            )
             found, lost = (one(given, outcome.outcome, {grouping: group.level}) for one in (scored, unscored))
             apart = {MISSING_COLUMN: lost if group.missing else None}
             rows.append(Row(cells, sessions=found, apart=apart, starts=at == 0))
@@ -77,7 +87,7 @@ def comparisons_table(given: ReportInput) -> Table:
             *_tested_cells(one, same_size=len(sizes) == 1, adjusted=adjusted),
             *([_in_its_family(one, decimals)] if families else []),
         )
-        cells = (*([] if single else [name]), titles.get(one.outcome, one.outcome), *told)
+        cells = (*([] if single else [name]), with_end(given, one.outcome, titles.get(one.outcome, one.outcome)), *told)
         rows.append(
             Row(cells, sessions=behind_comparison(given, one), starts=single or at == 0 or names[at - 1] != name)
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cbtrun.plugin import Comparison, Test, is_shown, level_text
+from cbtrun.plugin import Comparison, Test, is_shown, level_name, level_text
 from cbtrun.plugins.report.first_forest import declared_contrasts
 from cbtrun.plugins.report.first_notes import what_is_missing
 from cbtrun.plugins.report.inputs import ReportInput
-from cbtrun.plugins.report.labels import level_label
 from cbtrun.plugins.report.result_tables import counted, titles_by_outcome
+from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.wording import difference_decimals, effect_name, number, subgroup, test_name
 
 LETTERS = {"t": "t", "welch": "t", "wilcoxon": "W", "mann-whitney": "U"}
@@ -20,14 +20,14 @@ def results_text(given: ReportInput) -> list[str]:
 
 
 def _told(given: ReportInput, one: Comparison) -> str:
-    title = titles_by_outcome(given).get(one.outcome, one.outcome)
+    title = with_end(given, one.outcome, titles_by_outcome(given).get(one.outcome, one.outcome))
     within = subgroup(one)
     numbers = "; ".join(
         filter(
             None, [_difference(one), *(_tested(test) for test in one.tests[:1]), _effect(one), f"n = {counted(one)}"]
         )
     )
-    names = [level_label(level, one.factor) for level in one.levels]
+    names = [level_name(level, one.factor) for level in one.levels]
     if len(names) != 2 or one.estimate is None:
         shown = "differed" if is_shown(one) else "were not shown to differ"
         return f"On {title}{within}, {', '.join(names)} {shown} ({numbers})."

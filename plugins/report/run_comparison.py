@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from cbtrun.plugin import GroupSummary, Interval, Test, bare_cell, clustered_interval
+from cbtrun.plugin import GroupSummary, Interval, Test, bare_cell, clustered_interval, ends_of, scale_words
 from cbtrun.plugins.report.run_files import RunFiles, read_run
 
 Key = tuple[str, str, str]
@@ -42,6 +42,22 @@ class SharedGroup:
     interval: Interval | None
     test: Test | None
     """Paired t test over the shared personas."""
+    outcome_label: str = ""
+    """What people read for the outcome; its name if empty."""
+    group_label: str = ""
+    """`Training Tuned on CBT`: what people read for grouping and level; their names if empty."""
+    scale: str = ""
+    """`of 66`, where the outcome has an end."""
+
+    @property
+    def outcome_title(self) -> str:
+        """What the outcome is called."""
+        return self.outcome_label or self.outcome
+
+    @property
+    def group_title(self) -> str:
+        """What grouping and level are called."""
+        return self.group_label or ("all sessions" if self.grouping == "all" else f"{self.grouping} {self.level}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,7 @@ def compare_runs(first: Path, second: Path) -> RunComparison:
         second=other,
         study=tuple(differences(one.study, other.study)),
         environment=tuple(differences(one.environment, other.environment)),
-        groups=tuple(_shared_groups(one, other)),
+        groups=tuple(_called(group, one, other) for group in _shared_groups(one, other)),
         same_results=same,
     )
 
@@ -83,6 +99,24 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[Difference]
                 yield Difference(at, first.get(name), second.get(name))
     elif first != second:
         yield Difference(path, first, second)
+
+
+def _called(group: SharedGroup, first: RunFiles, second: RunFiles) -> SharedGroup:
+    """A group under its labels."""
+    ours, theirs = first.labels, second.labels
+    factor = _both(ours.factor(group.grouping), theirs.factor(group.grouping))
+    level = _both(ours.level(group.grouping, group.level), theirs.level(group.grouping, group.level))
+    return replace(
+        group,
+        outcome_label=_both(ours.item(group.outcome, group.outcome), theirs.item(group.outcome, group.outcome)),
+        group_label="" if group.grouping == "all" else f"{factor} {level}",
+        scale=scale_words(ends_of(first.results).get(group.outcome, (None, None))),
+    )
+
+
+def _both(first: str, second: str) -> str:
+    """A label; with that of the second run where it is another."""
+    return first if first == second else f"{first} (in B {second})"
 
 
 def _shared_groups(first: RunFiles, second: RunFiles) -> Iterator[SharedGroup]:

@@ -7,7 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cbtrun.plugin import Persona, Results, RunFolder, Session, StageError, lock_of, read_records, results_in
+from cbtrun.plugin import (
+    Labels,
+    Persona,
+    Results,
+    RunFolder,
+    Session,
+    StageError,
+    ends_of,
+    headline_of,
+    labelled_comparison,
+    labels_of,
+    lock_of,
+    on_its_scale,
+    read_records,
+    results_in,
+    view_of,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,21 @@ class RunFiles:
         packages: Mapping[str, Any] = self.lock.get("packages") or {}
         own = {name: self.lock.get(name) for name in ("cbtrun", "python", "platform")}
         return {**own, **packages, "hardware": self.lock.get("hardware")}
+
+    @property
+    def labels(self) -> Labels:
+        """What the study's file calls arms, factors, levels and outcomes."""
+        return labels_of(view_of(self.study))
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The sentence that the report opens with, under its labels; empty where nothing was compared."""
+        study = view_of(self.study)
+        headline = headline_of(self.results.comparisons, study, str(study.report.options.get("headline", "")))
+        if headline is None:
+            return ()
+        ends = ends_of(self.results).get(headline.outcome, (None, None))
+        return (on_its_scale(labelled_comparison(headline, self.labels).sentence, ends),)
 
     def people(self) -> dict[str, str]:
         """Persona id, or session id where it has no persona -> what must be equal for two runs to share them."""

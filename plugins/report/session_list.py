@@ -9,6 +9,7 @@ from cbtrun.plugin import Session, grouping_levels, level_of, reason_kind
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.result_tables import outcome_title, outcomes
+from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.transcripts import Pack
 from cbtrun.plugins.report.wording import number
 
@@ -53,7 +54,7 @@ def list_sessions(given: ReportInput, pack: Pack) -> SessionList:
     ]
     return SessionList(
         filters=filters,
-        totals=tuple(outcome_title(given, one) for one in totals),
+        totals=tuple(with_end(given, one.outcome, outcome_title(given, one)) for one in totals),
         sessions=tuple(listed),
         with_personas=any(one.persona for one in listed),
         with_flags=any(one.flags for one in listed),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cbtrun.plugin import RunFolder, Session, StageError, Thought, thinkers, thoughts_about
-from cbtrun.plugins.report.page import HIDDEN_WORDS, thinking_template
+from cbtrun.plugins.report.notices import HIDDEN_WORDS
+from cbtrun.plugins.report.page import thinking_template
 from cbtrun.plugins.report.plain_text import plain
 from cbtrun.plugins.report.run_files import RunFiles
 

@@ -81,5 +81,13 @@ const transcriptParts = (function () {
     return found;
   }
 
-  return { make, button, turn, light, bar, quotesByTurn };
+  function save(blob, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  return { make, button, save, turn, light, bar, quotesByTurn };
 })();

@@ -17,7 +17,7 @@
     light(turnsPane, key);
   }
 
-  function item(set, key, [id, points, reason, rationale, quotes, absent]) {
+  function item(set, key, [id, points, reason, rationale, quotes, absent], session) {
     const [name, low, high] = sets[set]?.items[id] ?? [id, null, null];
     const head = button("", make("span", "title", name), () => choose(head.getAttribute("aria-pressed") === "true" ? null : key));
     head.dataset.key = key;
@@ -35,18 +35,23 @@
       quote.addEventListener("click", () => { choose(key); document.getElementById(`turn-${number}`)?.scrollIntoView({ block: "center" }); });
       whole.append(quote);
     }
+    if (session) whole.append(ownNotes.form(set, session, [id, name, low, high]));
     return whole;
   }
 
-  function ratings(session) {
+  function ratings(id, session) {
     const parts = [];
+    const asked = new Set(); // a session rated twice on a rubric has one place for the reader's own view
+    if (session.ratings.length) parts.push(ownNotes.summary());
     session.ratings.forEach((rating, order) => {
       const info = sets[rating.set];
       const repeat = session.ratings.some((one) => one.rater === rating.rater && one.set === rating.set && one.repeat > 1);
       parts.push(make("h3", "", `${info?.title ?? rating.set} `));
       parts.push(make("p", "caveat", `Rated by ${rating.rater}${repeat ? `, repeat ${rating.repeat}` : ""}; ${info?.note ?? ""}.`));
       for (const score of rating.scores) {
-        parts.push(item(rating.set, `${order}.${score[0]}`, score));
+        const place = `${rating.set}.${score[0]}`;
+        parts.push(item(rating.set, `${order}.${score[0]}`, score, asked.has(place) ? "" : id));
+        asked.add(place);
       }
     });
     return parts.length ? parts : [make("p", "caveat", "This session was not rated.")];
@@ -59,7 +64,7 @@
     const quotesOf = quotesByTurn(session.ratings, (order, rating, item) => `${order}.${item}`);
     title.textContent = id;
     about.textContent = levelsOf(id);
-    scoresPane.replaceChildren(...ratings(session));
+    scoresPane.replaceChildren(...ratings(id, session));
     if (session.flags.length) scoresPane.prepend(make("p", "caveat", `Flags: ${session.flags.join("; ")}`));
     const shown = session.turns?.map((one, at) => turn(one, at + 1, quotesOf.get(at + 1) ?? []));
     turnsPane.replaceChildren(...(shown ?? [make("p", "caveat", "The words of this session are not in this report.")]));

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cbtrun.plugins.report.behind import Levels
 
 _MINUS = re.compile(r"(?<![\w.\-])-(?=\d)")
-_NUMBER = re.compile(r"(?<![\w.,\-])(−?\d+(?:[.,]\d+)*%?)(?![\w\-])(?! % CI)")
-"""A number that stands for itself: not a part of a name, and not the level of an interval."""
+_NUMBER = re.compile(r"(?<![\w.,\-])(?!(?<= of )[\d.]+ points)(−?\d+(?:[.,]\d+)*%?)(?![\w\-])(?! % CI)")
+"""A number that stands for itself: not a part of a name, not the level of an interval, not the end of a scale."""
 TESTS = {**TEST_NAMES, "welch": "Welch’s t", "mann-whitney": "Mann–Whitney", "wilcoxon": "Wilcoxon signed-rank"}
 """Test -> what papers call it, in typographic signs."""
 EFFECT_NAMES = {
@@ -122,6 +122,11 @@ def contrast(value: Comparison) -> str:
     if len(value.levels) != 2:
         return ", ".join(value.levels)
     return " − ".join(level_name(level, value.factor) for level in value.levels)
+
+
+def whole_contrast(value: Comparison) -> str:
+    """`cbt − none (risk: none)`: the contrast with its subgroup, as figures name it."""
+    return f"{contrast(value)}{subgroup(value)}"
 
 
 def subgroup(value: Comparison) -> str:

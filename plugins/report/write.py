@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from cbtrun.plugin import write_atomically
+from cbtrun.plugins.report.card import save_card
 from cbtrun.plugins.report.figure_style import save_figure
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.page import make_plates, make_tables, render_page
@@ -35,6 +36,8 @@ def write_all(given: ReportInput, folder: Path) -> list[Path]:
             paths.append(_written(folder / "tables" / f"{name}.csv", stamped_csv(text) if rehearsal else text))
     for table in tables.all():
         paths += save_table(table, folder / "tables", options.tables)
+    if options.card:
+        paths += save_card(given, folder)
     for plate in plates.all():
         paths += save_figure(plate, folder / "figures", options.figures)
     return paths

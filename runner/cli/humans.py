@@ -116,7 +116,7 @@ def agree(
     cbtrun agree runs/mine ratings.csv --column session=session_id --column rater=rater_id \\
         --column item=criterion --not-applicable 0
     """
-    from cbtrun.humans.agree import agreement_report
+    from cbtrun.humans.agree import agreement_report, under_labels
     from cbtrun.humans.agree_tables import agreement_lines, write_agreement
     from cbtrun.humans.human_ratings import Mapped, read_ratings
     from cbtrun.humans.rated_run import rated_run
@@ -130,6 +130,7 @@ def agree(
     writing = Writing(delimiter=delimiter, encoding=encoding, records=records, sheet=sheet)
     people = read_ratings(files, run.rubric, sessions, mapped, run.name, writing)
     report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums)
+    report = under_labels(report, run.labels)
     for line in agreement_lines(report):
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):

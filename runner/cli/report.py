@@ -21,9 +21,15 @@ FIGURES = ("svg", "pdf", "png")
     "formats", "--format", multiple=True, type=click.Choice(["html", *TABLES, *FIGURES]),
     help="Write this alone: the page, tables, or figures. May be given several times; without it all that the study asks for.",
 )  # fmt: skip
+@click.option("--card", is_flag=True, help="Write card.png and card.svg alone: one picture for a slide.")
 @click.pass_context
 def report(
-    ctx: click.Context, run_folder: Path | None, runs: Path, allow_local_plugins: bool, formats: tuple[str, ...]
+    ctx: click.Context,
+    run_folder: Path | None,
+    runs: Path,
+    allow_local_plugins: bool,
+    formats: tuple[str, ...],
+    card: bool,
 ) -> int:
     """Make the report of a finished run again, from its files alone. Nothing else in RUN is touched.
 
@@ -41,18 +47,18 @@ def report(
     registry = registry_with(local_plugins_of(folder), allow_local_plugins, watching)
     study = study_of_run(folder, registry)
     with closing(watching):
-        outcome, written = remake_report(study, registry, folder, _options(formats))
-    if formats:
+        outcome, written = remake_report(study, registry, folder, _options(formats, card=card))
+    if formats or card:
         for path in written:
             click.echo(f"wrote {path}")
         return 0
     return say_outcome(outcome)
 
 
-def _options(formats: tuple[str, ...]) -> dict[str, object]:
+def _options(formats: tuple[str, ...], *, card: bool) -> dict[str, object]:
     """Options of the report that make it write some formats alone; none where everything is wanted."""
-    if not formats:
+    if not formats and not card:
         return {}
     tables = [name for short, name in TABLES.items() if short in formats]
     figures = [one for one in FIGURES if one in formats]
-    return {"page": "html" in formats, "tables": tables, "figures": figures}
+    return {"page": "html" in formats, "tables": tables, "figures": figures, **({"card": True} if card else {})}

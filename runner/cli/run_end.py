@@ -83,12 +83,16 @@ def finding_of(outcome: Outcome, study: Study) -> str:
     from cbtrun.contract.labels import labels_of
     from cbtrun.results.labelled import labelled_comparison
     from cbtrun.results.records import results_in
+    from cbtrun.results.spoken import ends_of, on_its_scale
 
     if not outcome.folder.results.exists() or study.stand_ins:  # a rehearsal finds nothing
         return ""
     results = results_in(outcome.folder.results)
     found = headline_of(results.comparisons, study, str(study.report.options.get("headline", "")))
-    return labelled_comparison(found, labels_of(study)).sentence if found is not None else ""
+    if found is None:
+        return ""
+    said = labelled_comparison(found, labels_of(study)).sentence
+    return on_its_scale(said, ends_of(results).get(found.outcome, (None, None)))
 
 
 def missing_of(outcome: Outcome) -> dict[str, int]:

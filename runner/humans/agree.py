@@ -12,8 +12,10 @@ from cbtrun.errors import StatisticsError
 from cbtrun.ratings.rubric import rubric_digest
 from cbtrun.reliability.of_ratings import Kind, agreement
 from cbtrun.reliability.records import Reliability, Severity
+from cbtrun.results.spoken import scale_words
 from cbtrun.scores.making import scores_of
 from cbtrun.scores.rated_sets import single_values
+from cbtrun.scores.scale import outcome_ends
 from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class OutcomeAgreement(Record):
     outcome: str
     kind: Kind
     title: str
+    scale: str = ""
+    """`of 66`: the end of its scale, where it has one."""
     sessions: int
     """Sessions with a score by at least one person and one model."""
     pairwise: tuple[PairwiseAgreement, ...]
@@ -116,7 +120,8 @@ def agreement_report(
         if sums and all(values.get((session, person, 1)) is None for session in sessions for person in people):
             continue  # people gave sums alone
         table = _table(values, sessions, [*people, *machines])
-        outcomes.append(_outcome(f"{name}.{outcome}", titles[outcome], table, people, machines, seed))
+        made = _outcome(f"{name}.{outcome}", titles[outcome], table, people, machines, seed)
+        outcomes.append(made.model_copy(update={"scale": scale_words(outcome_ends(rubric, outcome))}))
     return AgreementReport(
         ratings=name,
         rubric=rubric.name,
@@ -129,6 +134,15 @@ def agreement_report(
         missing=_missing([one for one in humans if not sums or any(score.score is not None for score in one.scores)]),
         outcomes=tuple(outcomes),
     )
+
+
+def under_labels(report: AgreementReport, labels: Mapping[str, str]) -> AgreementReport:
+    """The report with the study's own titles. labels: item, subscale or total -> what people read for it."""
+    titled = tuple(
+        one.model_copy(update={"title": labels.get(one.outcome.partition(".")[2], one.title)})
+        for one in report.outcomes
+    )
+    return report.model_copy(update={"outcomes": titled})
 
 
 def _take_sums(

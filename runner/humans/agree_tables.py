@@ -40,7 +40,7 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
             + (f" ({named[name].note})" if named[name].note else "")
             for title, name in shown
         )
-        yield f"All people at once, {headline.title.lower()}: {told}"
+        yield f"All people at once, {_titled(headline)}: {told}"
         singles = [
             coefficient.value
             for one in report.outcomes
@@ -50,7 +50,7 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
         ]
         if singles:
             yield f"All people at once, items: ICC(2,1) from {min(singles):.2f} to {max(singles):.2f}"
-    yield f"{headline.title}: {headline.note}."
+    yield f"{_titled(headline)}: {headline.note}."
     if report.missing:
         yield "Scores that people did not give: " + ", ".join(f"{why} {count}" for why, count in report.missing.items())
     yield from (f"Note: {note}" for note in (report.validation, *report.notes))
@@ -76,7 +76,13 @@ def _cells(one: OutcomeAgreement) -> tuple[str, ...]:
 
 def _label(one: OutcomeAgreement) -> str:
     id = one.outcome.split(".", 1)[1]
-    return id if one.title.casefold() == id.casefold() else f"{id}: {one.title}"
+    said = id if one.title.casefold() == id.casefold() else f"{id}: {one.title}"
+    return f"{said} ({one.scale})" if one.scale else said
+
+
+def _titled(one: OutcomeAgreement) -> str:
+    """An outcome in a sentence: its title with the end of its scale."""
+    return f"{one.title} ({one.scale})" if one.scale else one.title
 
 
 def _severity_cells(report: AgreementReport) -> list[tuple[str, ...]]:
@@ -142,7 +148,7 @@ def _csv(report: AgreementReport) -> str:
 def _markdown(report: AgreementReport) -> str:
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(one) for one in report.outcomes)]
     table = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows]
-    notes = [f"- {one.title}: {one.note}." for one in report.outcomes]
+    notes = [f"- {_titled(one)}: {one.note}." for one in report.outcomes]
     head = [
         f"# Models and people on {report.rubric}",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ class RatedRun:
     sessions: tuple[Session, ...]
     scores: tuple[Score, ...]
     """Of the rating set, outcome by outcome."""
+    labels: Mapping[str, str]
+    """Item, subscale or total -> what the study calls it."""
 
     @property
     def seed(self) -> int:
@@ -64,4 +67,6 @@ def rated_run(folder: Path, set_name: str | None) -> RatedRun:
     labels = study.rating_sets[name].item_labels
     items = tuple(item.model_copy(update={"label": labels.get(item.id, item.label)}) for item in rubric.items)
     rubric = rubric.model_copy(update={"items": items})  # labels are no part of its digest
-    return RatedRun(folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(inputs.scores(name)))
+    return RatedRun(
+        folder, StudyView(study.data), name, rubric, tuple(inputs.sessions()), tuple(inputs.scores(name)), labels
+    )

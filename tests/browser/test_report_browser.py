@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cbtrun.contract.records import ItemScore, Quote, Turn
+from cbtrun.humans.human_ratings import Mapped, read_ratings
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.write import write_all
 from tests.helpers.places import SPECS
-from tests.helpers.report_studies import made_up_study
+from tests.helpers.report_studies import ctrs, made_up_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -361,6 +363,14 @@ def test_print_shows_the_whole_list_and_no_controls(report: Path, visit: Callabl
     assert page.evaluate("(list => list.scrollHeight - list.clientHeight)(document.querySelector('.list'))") <= 1
 
 
+def test_the_quickstarts_report_prints_with_tags_on_fewer_than_25_pages(
+    quickstart_report: Path, visit: Callable[..., Visit]
+) -> None:
+    printed = visit(quickstart_report).page.pdf(format="A4", tagged=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) < 25
+    assert b"/StructTreeRoot" in printed
+
+
 def test_print_shows_the_comparisons_that_are_folded_on_the_screen(report: Path, visit: Callable[..., Visit]) -> None:
     page = visit(report).page
     comparison = page.locator("article.comparison").first
@@ -437,6 +447,36 @@ def test_a_pair_opens_side_by_side_with_scores_and_evidence_between(report: Path
     assert page.locator(".between .told").first.is_visible()
     page.select_option("[data-beside]", "")
     page.wait_for_function("location.hash === '#session=cbt-p001-1'")
+
+
+def test_the_readers_own_views_are_kept_and_saved_in_the_form_of_agree(
+    report: Path, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    page = visit(report, "#session=cbt-p001-1").page
+    page.wait_for_selector("#viewer[open] .item")
+    first, second = page.locator("#viewer .item").nth(0), page.locator("#viewer .item").nth(1)
+    for one in (first, second):
+        one.locator(".mine summary").click()
+    first.locator("input[type=checkbox]").check()
+    first.locator("input[type=number]").fill("2")
+    first.locator("input[type=text]").fill('=no, "agenda"')
+    second.locator("input[type=text]").fill("kind")
+    page.fill(".mine-bar input", "ada")
+    page.locator(".mine-bar input").blur()
+    page.reload()
+    page.wait_for_selector("#viewer[open] .item")
+    assert page.text_content(".mine-bar output") == "2 views of yours, kept in this browser"
+    assert page.locator(".mine summary").first.text_content() == "my view: disagree, 2, note"
+    with page.expect_download() as waiting:
+        page.click(".mine-bar button")
+    waiting.value.save_as(tmp_path / "views.csv")
+    rubric = ctrs()
+    found = read_ratings([tmp_path / "views.csv"], rubric, ["cbt-p001-1"], Mapped(), "ctrs").ratings
+    assert [(one.session, one.rater, one.scores[0].score) for one in found] == [("cbt-p001-1", "ada", 2.0)]
+    said = (tmp_path / "views.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert said[1] == 'cbt-p001-1,ada,agenda,2,"disagree: =no, ""agenda"""'
+    assert said[2].startswith("cbt-p001-1,ada,")
+    assert said[2].endswith(",,kind")
 
 
 def test_a_filter_is_in_the_address_and_comes_back(report: Path, visit: Callable[..., Visit]) -> None:

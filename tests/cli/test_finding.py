@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from cbtrun.results.spoken import on_its_scale
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.two_controls import two_controls
 
@@ -20,8 +21,9 @@ def test_a_run_ends_with_its_finding_in_its_scope_and_blocks_are_one_family(
     found = json.loads(project.read("runs/finding/results.json"))["comparisons"]
     lead = "As this one rater sees it, among these simulated patients: `careful` "
     assert found[0]["sentence"].startswith(lead)
-    assert f"finding: {found[0]['sentence']}\n" in done.out
+    assert f"finding: {on_its_scale(found[0]['sentence'], (0, 66))}\n" in done.out
+    assert " of 66 points" in done.out
     _, second = found
     assert (found[0]["family"], second["family"]) == (2, 2)
     named = project.run("study.yaml", "--set", "report.headline=second")
-    assert f"finding: {second['sentence']}\n" in named.out
+    assert f"finding: {on_its_scale(second['sentence'], (0, 6))}\n" in named.out

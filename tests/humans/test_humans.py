@@ -379,3 +379,15 @@ def test_totals_that_cannot_be_right_are_refused(ran: StudyProject, table: str, 
     done = ran.run("agree", "runs/mine", "people.csv")
     assert done.code == 2
     assert problem in done.err
+
+
+def test_totals_and_items_bear_the_studys_labels_and_the_ends_of_their_scales(study_project: Project) -> None:
+    labelled = STUDY + "    item_labels: {total: Sum of both, agenda: Plan of the hour}\n"
+    project = study_project({"study.yaml": labelled.replace("raters: [rater]}\n    item", "raters: [rater], item").replace("hour}", "hour}}"), "two.yaml": RUBRIC, "talks.csv": talks()})  # fmt: skip
+    assert project.run().code == 0
+    project.write("people.csv", agreeing({"ann": 0, "ben": 0}))
+    done = project.run("agree", "runs/mine", "people.csv")
+    assert done.code == 0, done.err
+    assert "total: Sum of both (of 7)" in done.out
+    assert "agenda: Plan of the hour (of 6)" in done.out
+    assert "- Sum of both (of 7): " in project.read("runs/mine/agreement/agreement.md")

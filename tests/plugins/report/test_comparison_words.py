@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cbtrun.contract import records
 from cbtrun.plugin import GroupSummary, Interval
 from cbtrun.plugins.report.comparison_words import comparison_json, comparison_text, told
-from cbtrun.plugins.report.run_comparison import Difference, RunComparison, SharedGroup, differences
+from cbtrun.plugins.report.run_comparison import Difference, RunComparison, SharedGroup, compare_runs, differences
 from cbtrun.plugins.report.run_files import RunFiles
+from cbtrun.results.records import results_bytes
 from tests.helpers.report_studies import made_up_study
 
 
@@ -139,3 +141,28 @@ def test_programs_get_the_numbers() -> None:
     answer = json.loads(comparison_json(compared({"seed": 1}, {"seed": 2}, group("x", 1.0, (0.5, 1.5)))))
     assert answer["shared_groups"][0]["difference"] == 1.0
     assert answer["study"] == [{"path": "seed", "first": 1, "second": 2}]
+
+
+def test_outcomes_and_groups_stand_under_their_labels_with_the_end_of_the_scale(tmp_path: Path) -> None:
+    """What one run calls otherwise is told by both names; programs get the names of the file."""
+    given = made_up_study(4, transcripts=False)
+    folders = []
+    for name, label in (("a", "Tuned"), ("b", "Tuned on CBT")):
+        folder = tmp_path / name
+        folder.mkdir()
+        factors = {"tuning": {"label": "Training", "levels": {"cbt": label, "none": "As it came"}}}
+        sets = {"ctrs": {**given.study["ratings"]["ctrs"], "item_labels": {"total": "CTRS sum"}}}
+        study = {**given.study, "factors": factors, "ratings": sets}
+        (folder / "study.lock.yaml").write_text(yaml.safe_dump({"resolved": study}), encoding="utf-8")
+        results = given.results.model_copy(update={"seed": 0 if name == "a" else 1})
+        (folder / "results.json").write_bytes(results_bytes(results))
+        folders.append(folder)
+    found = compare_runs(*folders)
+    told = {(one.outcome_title, one.group_title, one.scale) for one in found.groups}
+    assert ("CTRS sum", "Training Tuned (in B Tuned on CBT)", "of 66") in told
+    assert ("CTRS sum", "Training As it came", "of 66") in told
+    assert json.loads(comparison_json(found))["shared_groups"][0]["outcome"] == "ctrs.total"
+    differs = replace(found.groups[0], difference=1.5, n_shared=4)
+    assert "CTRS sum, arm untuned: 1.5 of 66 points higher in B (" in comparison_text(
+        replace(found, groups=(differs,), same_results=False)
+    )

@@ -81,7 +81,7 @@ def test_an_outcome_that_was_shown_to_move_the_other_way_is_told_and_others_coun
     )
     told = [one.text for one in moved_against(with_comparisons(given, total, down, hint))]
     assert told == [
-        "Agenda fell by 2.3 points (difference −2.3 [−3.1, −1.5], adjusted p = 0.003, n = 20).",
+        "Agenda fell by 2.3 of 6 points (difference −2.3 [−3.1, −1.5], adjusted p = 0.003, n = 20).",
         "This is 1 of 2 other outcomes of this contrast; 1 more estimate points that way without being shown.",
     ]
     held = down.model_copy(update={"held_back": "the total was not shown"})

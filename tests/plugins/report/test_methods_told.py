@@ -17,11 +17,13 @@ from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement, Pairw
 from cbtrun.plugins.report.bibliography import bibtex
 from cbtrun.plugins.report.checklists import CHART_ITEMS, TRIPOD_ITEMS, checklist_tables
 from cbtrun.plugins.report.curves import Curve, Point
-from cbtrun.plugins.report.flow import flow
+from cbtrun.plugins.report.flow import ArmFlow, flow, flow_table
+from cbtrun.plugins.report.flow_figure import all_sessions, flow_plates, stops_of
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.limitations import _drawable
 from cbtrun.plugins.report.methods import citations, methods_text
-from cbtrun.plugins.report.models_told import models_sentences, models_told
+from cbtrun.plugins.report.models_told import _setting, models_sentences, models_told
+from cbtrun.plugins.report.page import make_plates
 from cbtrun.plugins.report.people_agreement import people_found, people_table
 from cbtrun.plugins.report.results_told import apa_p, results_text
 from cbtrun.plugins.report.sample_told import detectable
@@ -78,7 +80,7 @@ def test_the_least_effect_is_that_of_a_t_test(given: ReportInput) -> None:
 
 def test_results_say_what_was_shown_and_what_was_not_as_the_apa_writes_it(given: ReportInput) -> None:
     assert results_text(given)[0].startswith(
-        "On CTRS total, cbt scored higher than none (mean difference = 15.6, 95% CI ["
+        "On CTRS total (of 66), cbt scored higher than none (mean difference = 15.6, 95% CI ["
     )
     assert "p < .001, adjusted p < .001" in results_text(given)[0]
     total = given.results.comparisons[0]
@@ -111,6 +113,27 @@ def test_the_flow_counts_sessions_by_arm(given: ReportInput) -> None:
     assert found == {"untuned": (20, 20, 19, 17), "cbt": (20, 20, 18, 17), "supportive": (20, 20, 20, None)}
 
 
+def test_the_flow_is_drawn_arm_by_arm_and_the_table_has_its_numbers(given: ReportInput) -> None:
+    plate = next(flow_plates(given))
+    for width in (760, 350):
+        words = [one.get_text() for one in plate.draw(width).axes[0].texts]
+        assert words[0] == "60 sessions planned"
+        assert [words.count(one) for one in ("planned 20", "held 20", "rated 20", "analysed 17")] == [3, 3, 1, 2]
+        assert "not in the finding" in words
+        assert "excluded 0\nno partner 2" in words
+    table = flow_table(given)
+    assert table is not None
+    assert [row.cells[0] for row in table.rows] == ["untuned", "cbt", "supportive"]
+    assert make_plates(given).all()[0].name == "flow"
+
+
+def test_a_flow_of_sessions_held_elsewhere_begins_with_what_there_is() -> None:
+    imported = ArmFlow("all sessions", planned=None, held=8, excluded=1, rated=7, analysed=6)
+    assert all_sessions([imported]) == "8 sessions"
+    assert [one.words for one in stops_of(imported)] == ["held 8", "rated 7", "analysed 6"]
+    assert [one.lost for one in stops_of(imported)] == [("no score 1",), ("excluded 1",), ()]
+
+
 def test_statements_are_no_part_of_a_studys_digest(given: ReportInput) -> None:
     bare = {name: part for name, part in given.study.items() if name != "statements"}
     assert digest(without_statements(given.study)) == digest(bare)
@@ -139,7 +162,7 @@ def test_peoples_agreement_is_read_from_the_run_and_shown(given: ReportInput, tm
     (tmp_path / "agreement" / "agreement.json").write_text(report.model_dump_json())
     table = people_table(replace(given, people=people_found(tmp_path)))
     assert table is not None
-    assert table.rows[0].cells[:4] == ("Total", "12", "0.70 [no interval]", "0.50 [no interval]")
+    assert table.rows[0].cells[:4] == ("CTRS total (of 66)", "12", "0.70 [no interval]", "0.50 [no interval]")
     (tmp_path / "agreement" / "agreement.json").write_text(json.dumps({"ratings": "ctrs"}))
     with pytest.raises(StageError, match="not what cbtrun agree writes"):
         people_found(tmp_path)
@@ -150,3 +173,9 @@ def test_a_curve_of_single_turns_is_not_drawn() -> None:
     held = Point(2.0, "2", 9, 0.5, Interval(low=0.2, high=0.8, method="t"))
     assert _drawable(Curve("a", (lone, held))) is None
     assert _drawable(Curve("a", (lone, held, held))) == Curve("a", (held, held))
+
+
+def test_a_setting_that_is_a_switch_is_told_in_words() -> None:
+    settings: dict[str, Any] = {"temperature": 0.7, "seed": False, "thinking": True}
+    assert [_setting(*one) for one in settings.items()] == ["temperature 0.7", "no seed", "thinking on"]
+    assert _setting("seed", True) == "a seed for each draw"

@@ -122,7 +122,8 @@ def test_page_says_once_that_it_is_not_a_treatment(page: str) -> None:
 
 def test_every_figure_and_table_of_scores_carries_the_validation_note(page: str) -> None:
     for figure in re.findall(r"<figure.*?</figure>", page, flags=re.S):
-        assert "training" in figure or "not validated for CBT against clinicians" in figure
+        counts_alone = "training" in figure or 'id="figure-flow"' in figure
+        assert counts_alone or "not validated for CBT against clinicians" in figure
     tables = re.findall(r'<table id="table-(\w+)"', page)
     assert {"groups", "items", "comparisons"} <= set(tables)
     for part in page.split('<table id="table-')[1:]:
@@ -288,7 +289,13 @@ def test_contrasts_of_several_outcomes_stand_under_headings_in_the_forest() -> N
     several = replace(given, results=given.results.model_copy(update={"comparisons": (agenda, homework, other)}))
     plate = next(one for one in forest_plates(several) if one.name == "item-contrasts")
     labels = plate.draw(760).axes[0].get_yticklabels()
-    assert [one.get_text() for one in labels] == ["cbt − none", "Agenda", "Homework", "cbt − supportive", "Agenda"]
+    assert [one.get_text() for one in labels] == [
+        "cbt − none",
+        "Agenda (of 6)",
+        "Homework (of 6)",
+        "cbt − supportive",
+        "Agenda (of 6)",
+    ]
     assert [one.get_fontweight() for one in labels] == ["bold", "normal", "normal", "bold", "normal"]
 
 
@@ -300,7 +307,7 @@ def test_contrasts_of_one_outcome_are_named_by_their_levels() -> None:
     (plate,) = forest_plates(both)
     axes = plate.draw(760).axes[0]
     assert [one.get_text() for one in axes.get_yticklabels()] == ["cbt − none", "cbt − supportive"]
-    assert axes.get_xlabel() == "difference in CTRS total, points"
+    assert axes.get_xlabel() == "difference in CTRS total, points of 66"
 
 
 def test_a_level_keeps_its_place_and_colour_in_every_figure() -> None:
