@@ -167,7 +167,9 @@ def _squared_error(drawn: DrawnSessions, share: Array, labelled: _Clusters, slop
     both = np.isin(others.names, labelled.names)  # personas of whom people rated some sessions
     sums[np.searchsorted(labelled.names, others.names[both])] += of_others[both]
     left = np.maximum(1 - others.leverage[~both], LEAST)
-    return float((sums**2 / np.maximum(1 - labelled.leverage - found, LEAST)).sum() + (of_others[~both] ** 2 / left).sum())
+    return float(
+        (sums**2 / np.maximum(1 - labelled.leverage - found, LEAST)).sum() + (of_others[~both] ** 2 / left).sum()
+    )
 
 
 def _bias_at(drawn: DrawnSessions, share: Array, side: float) -> Estimate:
@@ -227,7 +229,16 @@ class _Clusters:
         np.add.at(table, (codes, cells), (drawn.side * share)[kept])
         left, sizes, _ = np.linalg.svd(table, full_matrices=False)
         basis = left[:, sizes > 1e-9 * max(sizes.max(initial=0.0), 1e-300)]
-        return cls(names, codes, cells, drawn.side[kept], share[kept], int(names.size), (basis**2).sum(axis=1), int(names.size - basis.shape[1]))
+        return cls(
+            names,
+            codes,
+            cells,
+            drawn.side[kept],
+            share[kept],
+            int(names.size),
+            (basis**2).sum(axis=1),
+            int(names.size - basis.shape[1]),
+        )
 
     def centred(self, values: Array) -> Array:
         """(n,) the sessions' values from the means of their cells."""

@@ -90,7 +90,9 @@ def _level(drawn: DrawnSessions, share: Array, side: float) -> tuple[Answers, An
     kinds = ((true, judge), (false, 1 - judge))
     found = Answers(yes, *(_shared(kind, agreed, 0.0) for kind, agreed in kinds))
     if found.youden < LEAST:
-        raise StatisticsError(f"the judge answers hardly better than chance at a level (se + sp - 1 = {found.youden:.2f})")
+        raise StatisticsError(
+            f"the judge answers hardly better than chance at a level (se + sp - 1 = {found.youden:.2f})"
+        )
     careful = Answers(yes, *(_shared(kind, agreed, one) for kind, agreed in kinds))
     level = min(max(found.share, 0.0), 1.0)
     of_true = true * (judge - careful.sensitivity) / true.sum()
