@@ -21,6 +21,7 @@ from cbtrun.analysis.noise import independent_noise as independent_noise
 from cbtrun.analysis.noise import paired_noise as paired_noise
 from cbtrun.analysis.options import block_schema as block_schema
 from cbtrun.analysis.options import compared_option as compared_option
+from cbtrun.analysis.options import corrected_option as corrected_option
 from cbtrun.analysis.options import several_levels_options as several_levels_options
 from cbtrun.analysis.options import tests_option as tests_option
 from cbtrun.analysis.options import two_levels_options as two_levels_options

@@ -81,10 +81,10 @@ def sheet(
     cbtrun sheet runs/mine --pairs 12 --raters 2      12 personas under every arm
     cbtrun sheet runs/mine --design pairs --minutes 600
     """
-    from cbtrun.humans.draws import Design
     from cbtrun.humans.rated_run import rated_run
     from cbtrun.humans.rating_time import Amount, wanted_units
     from cbtrun.humans.sheet import make_sheet, write_sheet
+    from cbtrun.people.draws import Design
 
     run = rated_run(run_folder, set_name)
     kind = "pairs" if pairs else kind

@@ -13,8 +13,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from cbtrun.errors import StageError
-from cbtrun.humans.draws import Design, units_of
 from cbtrun.humans.sheet import KEY
+from cbtrun.people.draws import Design, units_of
 from cbtrun.people.sheet_key import read_key
 
 if TYPE_CHECKING:

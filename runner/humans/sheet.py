@@ -16,7 +16,7 @@ from cbtrun.contract.records import Record, Session
 from cbtrun.errors import StageError
 from cbtrun.files.csv_cells import csv_text
 from cbtrun.files.run_folder import write_atomically
-from cbtrun.humans.draws import Design, Unit, chances, drawn_units, generator, stratum, units_of, usual_strata
+from cbtrun.people.draws import Design, Unit, chances, drawn_units, generator, stratum, units_of, usual_strata
 from cbtrun.people.sheet_key import Key, read_key
 from cbtrun.ratings.unblinding import masked
 
