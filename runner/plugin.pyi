@@ -120,12 +120,14 @@ from cbtrun.contract.plans import PlannedCalls as PlannedCalls
 from cbtrun.contract.record_schema import record_schema as record_schema
 from cbtrun.contract.records import Adapter as Adapter
 from cbtrun.contract.records import Comparison as Comparison
+from cbtrun.contract.records import Correction as Correction
 from cbtrun.contract.records import Effect as Effect
 from cbtrun.contract.records import Failure as Failure
 from cbtrun.contract.records import FullPersona as FullPersona
 from cbtrun.contract.records import Interval as Interval
 from cbtrun.contract.records import ItemScore as ItemScore
 from cbtrun.contract.records import Json as Json
+from cbtrun.contract.records import Measured as Measured
 from cbtrun.contract.records import Message as Message
 from cbtrun.contract.records import Persona as Persona
 from cbtrun.contract.records import Rating as Rating

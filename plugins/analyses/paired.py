@@ -46,7 +46,9 @@ def options_schema(stage: str) -> Json | None:
         return None
     pair_by = {"enum": ["persona"], "default": "persona", "description": "What makes a pair: the same persona."}
     tests = tests_option(list(TESTS), "Two-sided tests of a mean difference of zero.")
-    return block_schema(["factor", "levels"], {**corrected_option(), **two_levels_options(), "pair_by": pair_by, "tests": tests})
+    return block_schema(
+        ["factor", "levels"], {**corrected_option(), **two_levels_options(), "pair_by": pair_by, "tests": tests}
+    )
 
 
 @hookimpl

@@ -171,7 +171,9 @@ def _counted(one: Comparison, used: _Used, source: PeopleSource) -> Correction:
         notes.append(ONE_PERSON)
     outside = sum(_outside(drawn, side)[0] for side in (1.0, -1.0))
     if outside:
-        notes.append(f"{outside} of {rated.size} judge scores lie outside the range of the labelled ones of their level")
+        notes.append(
+            f"{outside} of {rated.size} judge scores lie outside the range of the labelled ones of their level"
+        )
     return Correction(
         by=f"people.{source.name}",
         judge=Measured(value=one.estimate or 0.0, interval=one.interval),
@@ -265,7 +267,9 @@ def _out_of_range(used: _Used) -> str:
             continue
         most = float(beta.ppf(1 - BY_CHANCE, 2, labelled - 1)) * others
         if outside > most:
-            what = f"{outside} of {others} judge scores that people did not check lie outside the range of those they did"
+            what = (
+                f"{outside} of {others} judge scores that people did not check lie outside the range of those they did"
+            )
             return f"judge scores leave the labelled range: {what}, more than a random draw of {labelled} leaves"
         if farthest > 1:
             what = "a judge score lies farther outside the range of those that people checked than that range is wide"
@@ -278,8 +282,7 @@ def _best(found: CorrectedDifference, used: _Used) -> tuple[Estimate, str, tuple
     import numpy as np
 
     drawn = used.drawn
-    seen = np.concatenate([drawn.judge, drawn.people[drawn.rated]])
-    if used.bounds != (0.0, 1.0) or not np.isin(seen, (0.0, 1.0)).all() or drawn.rated.all():
+    if used.bounds != (0.0, 1.0) or not np.isin(drawn.judge, (0.0, 1.0)).all() or drawn.rated.all():
         return found.corrected, "prediction-powered", ()
     try:
         answers = rogan_gladen(drawn)

@@ -127,6 +127,13 @@ def sheet(
     "--key", type=click.Path(path_type=Path, exists=True), help="Key of the sheets; RUN/sheet-key.csv if there."
 )
 @click.option(
+    "--epsilon",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="What a person costs more, in the test whether a model may stand in: 0.2 for experts, 0.15 skilled, 0.1 crowd.",
+)
+@click.option(
     "--to", "folder", type=click.Path(path_type=Path), help="Folder for the results; RUN/agreement if not given."
 )
 def agree(
@@ -141,6 +148,7 @@ def agree(
     records: str,
     sheet: str,
     key: Path | None,
+    epsilon: float,
     folder: Path | None,
 ) -> None:
     """Compare people's ratings (RATINGS: .csv, .tsv, .xlsx, .json, .jsonl or .parquet) with those that RUN's models gave.
@@ -165,7 +173,7 @@ def agree(
     sessions = [session.id for session in run.sessions]
     writing = Writing(delimiter=delimiter, encoding=encoding, records=records, sheet=sheet)
     people = read_ratings(files, run.rubric, sessions, mapped, run.name, writing)
-    report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums)
+    report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums, epsilon)
     for line in agreement_lines(report):
         click.echo(line)
     for path in write_agreement(report, folder or run_folder / "agreement"):

@@ -39,7 +39,7 @@ class Drawn(Record):
     unit: str = ""
     """What was drawn: the persona of a pair, else the session."""
     chance: str = ""
-    """Of its being drawn, as a fraction; empty where nobody knows it (a sheet of an earlier version)."""
+    """Of its being drawn; empty where nobody knows it (a sheet of an earlier version)."""
     units: int | None = None
     """Units in its stratum."""
 
@@ -114,7 +114,7 @@ def _drawn(
     if unit is None or not known:
         return Drawn(code=code, session=session, stratum=stratum(session, names), unit=session.id)
     chance, units = known[unit.stratum]
-    told = str(chance * unit.share)
+    told = f"{float(chance * unit.share):.12g}"  # no fraction: spreadsheets take 3/10 for a date
     return Drawn(code=code, session=session, stratum=unit.stratum, unit=unit.name, chance=told, units=units)
 
 
@@ -177,17 +177,24 @@ def _told(sheet: Sheet) -> Iterator[str]:
     strata: dict[str, list[Drawn]] = {}
     for drawn in sheet.drawn:
         strata.setdefault(drawn.stratum, []).append(drawn)
-    told = ", ".join(f"{len(here)} of {name}" for name, here in sorted(strata.items()))
+    told = (
+        ": " + ", ".join(f"{len(here)} of {name}" for name, here in sorted(strata.items()))
+        if {*strata} != {"all"}
+        else ""
+    )
     pairs = len({one.unit for one in sheet.drawn})
     if sheet.design.kind == "pairs":
-        yield f"drew {pairs} personas, each with a session of every arm ({len(sheet.drawn)} sessions): {told}"
+        yield f"drew {pairs} personas, each with a session of every arm ({len(sheet.drawn)} sessions){told}"
     elif sheet.design.kind == "all":
         yield f"took all {len(sheet.drawn)} sessions"
     else:
-        yield f"drew {len(sheet.drawn)} sessions: {told}"
+        yield f"drew {len(sheet.drawn)} sessions{told}"
     shares = {name: (len({one.unit for one in here}), here[0]) for name, here in sorted(strata.items())}
     if all(one.units for _, one in shares.values()):
-        words = "; ".join(f"{count} of {one.units} in {name}" for name, (count, one) in shares.items())
+        parts = [
+            f"{count} of {one.units}{'' if name == 'all' else f' in {name}'}" for name, (count, one) in shares.items()
+        ]
+        words = "; ".join(parts)
         what = "personas" if sheet.design.kind == "pairs" else "sessions"
         yield f"the key has the chance of each draw ({what}): {words}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,6 +174,8 @@ def _scores(
             what = (
                 f"no session '{said}' in the run{did_you_mean(said, {*mapped.codes, *sessions})}; it has e.g. {known}"
             )
+            if not mapped.codes and re.fullmatch(r"S\d{2,}", said):
+                what += ". Codes of a sheet are read with its key"
             problems.append(_fault(file, row.line, what))
         elif not rater:
             problems.append(_fault(file, row.line, f"no name in column '{_column(mapped, 'rater')}'"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -89,7 +90,7 @@ def _drawn(path: Path, rows: list[dict[str, str]], problems: list[Problem]) -> I
         try:
             chance = _chance(row.get("chance", ""))
         except ValueError:
-            what = f"'{row['chance']}' is no chance: expected a number above 0, at most 1, such as 0.3 or 12/40"
+            what = f"'{row['chance']}' is no chance: expected a number above 0, at most 1, such as 0.3"
             problems.append(Problem(Place(str(path), line), "", what))
         yield DrawnSession(
             code=row.get("code") or session,
@@ -105,7 +106,7 @@ def _chance(said: str) -> Fraction | None:
     """`12/40` or `0.3`; none for an empty cell. Raises ValueError for what is no chance."""
     if not said.strip():
         return None
-    if len(said) > 40 or "e" in said.casefold():
+    if len(said) > 40 or not re.fullmatch(r"[0-9./ ]+", said):
         raise ValueError(said)
     try:
         chance = Fraction(said.strip())

@@ -54,7 +54,7 @@ class RoganGladen:
 
 
 def rogan_gladen(drawn: DrawnSessions) -> RoganGladen:
-    """The difference of two shares. judge and people: 0 or 1.
+    """The difference of two shares. judge: 0 or 1; people: share of them who say yes, each of whom is an answer.
 
     Raises StatisticsError where people saw no yes, or no no, at a level, and where the judge says little more than chance.
     """

@@ -30,7 +30,19 @@ from cbtrun.tables.file_set import has_files
 
 BLOCK_WORDS = {**{block: kind.word for block, kind in PLUGGED.items() if kind.word}, "arms": "arm"}
 """Block whose names others may use -> what messages call one of them."""
-KINDS = {*BLOCK_WORDS, "people", "rubrics", "file", "folder", "files", "shipped", "outcome", "factors", "level", "levels"}
+KINDS = {
+    *BLOCK_WORDS,
+    "people",
+    "rubrics",
+    "file",
+    "folder",
+    "files",
+    "shipped",
+    "outcome",
+    "factors",
+    "level",
+    "levels",
+}
 PATH_SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 """Endings of files. A name that ends so is a path: no rubric, and nothing that a plugin ships, is called like that."""
 
