@@ -197,12 +197,13 @@ def _agreement(used: _Used, source: PeopleSource) -> tuple[float | None, str]:
     table = _people_table(used, source)
     if table.shape[1] < 2 or ((~np.isnan(table)).sum(axis=1) > 1).sum() < 2:
         return None, ""
-    if complete_rows(table).shape[0] >= FEWEST:
-        name, found = "ICC(2,1)", intraclass_correlations(table).single_agreement.value
-    else:
+    if float(np.nanmax(np.nanmax(table, axis=1) - np.nanmin(table, axis=1))) == 0:
+        return (1.0 if np.nanmax(table) > np.nanmin(table) else None), ""  # they said the same of every session
+    name, found = "ICC(2,1)", intraclass_correlations(table).single_agreement.value
+    if complete_rows(table).shape[0] < FEWEST or found is None or not math.isfinite(found):
         name, found = "Krippendorff's alpha", krippendorff_alpha(table, "interval", 1).value
     if found is None or not math.isfinite(found):
-        return None, ""
+        return None, f"how far people agree among themselves cannot be told on {used.outcome}"
     if found >= source.least_agreement:
         return found, ""
     what = f"people disagree among themselves: {name} {found:.2f} on {used.outcome}"
