@@ -79,9 +79,9 @@ def read_key(path: Path) -> Key:
     if problems:
         raise SpecError(problems)
     first = rows[0] if rows else {}
-    names_of = (tuple(filter(None, first.get(name, "").split(";"))) for name in ("by", "arms"))
+    by, arms = (tuple(filter(None, first.get(name, "").split(";"))) for name in ("by", "arms"))
     design = first.get("design", "") if first.get("design") in DESIGNS else ""
-    return Key({one.code: one.session for one in drawn}, first.get("secret", ""), design, *names_of, drawn)
+    return Key({one.code: one.session for one in drawn}, first.get("secret", ""), design, by, arms, drawn)
 
 
 def _drawn(path: Path, rows: list[dict[str, str]], problems: list[Problem]) -> Iterator[DrawnSession]:

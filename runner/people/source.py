@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
 
 NOTHING_YET = "people have given nothing yet: the block names no file"
+REHEARSED = "a rehearsal has other sessions than those that people rated"
 UNKNOWN = "the drawing chances are unknown"
 NO_KEY = f"{UNKNOWN}: the block names no key"
 NO_CHANCES = f"{UNKNOWN}: the key, of an earlier version, has none"

@@ -91,8 +91,10 @@ class Inputs:
 
     def people(self, name: str, ratings: str) -> PeopleSource:
         """What some people gave. ratings: the rating set whose rubric they used. Raises SpecError for files that do not fit."""
-        from cbtrun.people.source import read_source
+        from cbtrun.people.source import REHEARSED, PeopleSource, read_source
 
+        if self._study.stand_ins:
+            return PeopleSource(name, fault=REHEARSED)
         rubric = self.rubric(self._study.rating_sets[ratings].rubric)
         return read_source(name, self._people[name], rubric, self.sessions())
 
