@@ -37,6 +37,12 @@ ratings_option = click.option(
     help="Minutes that a session took, measured; without it they are told from its words and items.",
 )
 @click.option(
+    "--timed",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What raters saved before: minutes of a session by its column `seconds`, the time on task.",
+)
+@click.option(
     "--by",
     "strata",
     multiple=True,
@@ -64,6 +70,7 @@ def sheet(
     arms: tuple[str, ...],
     minutes: float | None,
     minutes_each: float | None,
+    timed: tuple[Path, ...],
     strata: tuple[str, ...],
     raters: int,
     new: bool,
@@ -82,13 +89,14 @@ def sheet(
     cbtrun sheet runs/mine --design pairs --minutes 600
     """
     from cbtrun.humans.rated_run import rated_run
-    from cbtrun.humans.rating_time import Amount, wanted_units
+    from cbtrun.humans.rating_time import Amount, measured_minutes, wanted_units
     from cbtrun.humans.sheet import make_sheet, write_sheet
     from cbtrun.people.draws import Design
 
     run = rated_run(run_folder, set_name)
     kind = "pairs" if pairs else kind
     design = Design(kind or "sessions", tuple(strata), arms) if kind or arms else None
+    minutes_each = measured_minutes(timed) if timed else minutes_each
     wanted = wanted_units(run, Amount(count, pairs, minutes, minutes_each), strata, design, new=new)
     for line in wanted.lines:
         click.echo(line)

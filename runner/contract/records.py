@@ -422,14 +422,8 @@ class Comparison(Record):
     """Of a mixed model: what its interval reaches beyond, of `persona`, `rater`, `seed` (tunings) and `patient`."""
     margin: float | None = None
     """Of an equivalence test: the largest difference that counts as none, in points."""
-    corrected: Correction | None = None
-    """Of an analysis that says `corrected_by`; not written where there is none."""
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Results of studies without people stay the bytes that they were."""
-        kept: dict[str, Any] = dump(self)
-        return {name: value for name, value in kept.items() if name != "corrected" or value is not None}
+    corrected: Correction | None = Field(default=None, exclude_if=lambda told: told is None)
+    """Of an analysis that says `corrected_by`; not written where there is none, so that other results stay the bytes they were."""
 
 
 class Failure(Record):

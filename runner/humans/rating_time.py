@@ -7,8 +7,10 @@ of English non-fiction. The while for an item is an assumption, and is told as o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,8 @@ def wanted_units(
     design: as the key that is there says, else sessions one by one, if None. Raises StageError where several amounts are
     given, or the time does for no unit.
     """
+    if amount == Amount() and not new and read_key(run.folder / KEY).codes:
+        return WantedUnits(0)  # the sheet that is there, as it is
     given = [one for one in (amount.sessions, amount.pairs, amount.minutes) if one is not None]
     if len(given) > 1:
         raise StageError("say one of --sessions, --pairs and --minutes")
@@ -80,6 +84,31 @@ def wanted_units(
     return WantedUnits(fitting, (f"{told}: {minutes / sessions:.1f} minutes a session, {how}",))
 
 
+def measured_minutes(files: Sequence[Path]) -> float:
+    """Mean minutes of a rater on a session, from what rating pages measured: column `seconds`, the same in a session's rows.
+
+    Raises StageError where a file has none.
+    """
+    from cbtrun.tables.transcript_table import read_table
+
+    seconds: dict[tuple[str, str, str], float] = {}
+    for file in files:
+        table = read_table(file)
+        if not {"session", "seconds"} <= {*table.columns}:
+            raise StageError(f"{file}: no columns 'session' and 'seconds'; it has: {', '.join(table.columns)}")
+        for row in table.rows:
+            who = (str(file), str(row.cells.get("rater")), str(row.cells["session"]))
+            try:
+                said = float(row.cells["seconds"] or 0)
+            except ValueError:
+                raise StageError(f"{file}:{row.line}: '{row.cells['seconds']}' are no seconds") from None
+            seconds[who] = max(said, seconds.get(who, 0.0))
+    spent = [one for one in seconds.values() if 0 < one < math.inf]
+    if not spent:
+        raise StageError("--timed: nobody's seconds are above 0")
+    return fmean(spent) / 60
+
+
 def minutes_of(session: Session, items: int) -> float:
     """Minutes that rating a session takes, by its words and the rubric's items."""
     words = sum(len(turn.text.split()) for turn in session.turns)
@@ -88,11 +117,11 @@ def minutes_of(session: Session, items: int) -> float:
 
 def _how(run: RatedRun, amount: Amount, items: int) -> str:
     if amount.minutes_each is not None:
-        return "as you measured"
+        return "as measured"
     words = fmean(sum(len(turn.text.split()) for turn in one.turns) for one in run.sessions if one.turns)
     return (
         f"told from {words:.0f} words at {WORDS_A_MINUTE} a minute (Brysbaert 2019) and {items} items at "
-        f"{SECONDS_AN_ITEM} seconds (assumed); --minutes-each says what you measured"
+        f"{SECONDS_AN_ITEM} seconds (assumed); --timed and --minutes-each say what was measured"
     )
 
 

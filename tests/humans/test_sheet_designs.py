@@ -60,10 +60,29 @@ def test_minutes_say_how_many_fit_and_where_they_come_from(ran: StudyProject) ->
     assert "2 items at 20 seconds (assumed)" in done.out
     done = ran.run("sheet", "runs/mine", "--design", "pairs", "--minutes", "60", "--minutes-each", "5", "--new")
     assert (
-        "60 minutes of each rater do for 6 of 40 personas (12 sessions): 5.0 minutes a session, as you measured"
-        in done.out
+        "60 minutes of each rater do for 6 of 40 personas (12 sessions): 5.0 minutes a session, as measured" in done.out
     )
     assert len(key(ran)) == 12
+
+
+def test_minutes_of_a_session_can_be_those_that_rating_pages_measured(ran: StudyProject) -> None:
+    rows = [f"S0{at},ann,{item},3,{seconds}" for at, seconds in ((1, 240), (2, 480)) for item in ("agenda", "clear")]
+    ran.write("timed.csv", "\n".join(["session,rater,item,score,seconds", *rows]) + "\n")
+    done = ran.run("sheet", "runs/mine", "--design", "pairs", "--minutes", "60", "--timed", "timed.csv", "--new")
+    assert (
+        "60 minutes of each rater do for 5 of 40 personas (10 sessions): 6.0 minutes a session, as measured" in done.out
+    )
+    ran.write("timed.csv", "session,rater,item,score\nS01,ann,agenda,3\n")
+    done = ran.run("sheet", "runs/mine", "--minutes", "60", "--timed", "timed.csv", "--new")
+    assert done.code == 2
+    assert "timed.csv: no columns 'session' and 'seconds'" in done.err
+
+
+def test_without_an_amount_the_sheet_that_is_there_stays_as_it_is(ran: StudyProject) -> None:
+    assert ran.run("sheet", "runs/mine", "--pairs", "3", "--new").code == 0
+    before = key(ran)
+    assert ran.run("sheet", "runs/mine").code == 0
+    assert key(ran) == before
 
 
 @pytest.mark.parametrize(

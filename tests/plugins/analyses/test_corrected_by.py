@@ -146,14 +146,6 @@ def test_a_plan_says_what_people_bring(rated: StudyProject) -> None:
     assert "people.ours: 48 ratings of 24 sessions by 2 people; drawn as pairs, chances from the key" in done.out
 
 
-def test_a_rehearsal_waits_for_nobody(rated: StudyProject) -> None:
-    rated.write("study.yaml", CORRECTED)
-    done = rated.run("study.yaml", "--rehearse")
-    assert done.code == 0, done.err
-    found = json.loads(rated.read("runs/mine-rehearsal/results.json"))["comparisons"][0]
-    assert found["corrected"]["withheld"] == "a rehearsal has other sessions than those that people rated"
-
-
 def test_a_study_without_people_writes_no_word_of_them(rated: StudyProject) -> None:
     one = corrected(rated, files()["study.yaml"])
     assert "corrected" not in one
