@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
     from cbtrun.journal.journal import Usage
     from cbtrun.journal.served import Served
+    from cbtrun.people.source import PeopleSource
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.results.records import Results
     from cbtrun.scores.rated_sets import RatedSet
@@ -151,6 +152,9 @@ class StageInputs(Protocol):
     def scores(self, name: str) -> ScoreTable:
         """Every score of a rating set."""
 
+    def people(self, name: str, ratings: str) -> PeopleSource:
+        """What some people gave, by the rubric of a rating set."""
+
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""
 
@@ -226,6 +230,10 @@ class StageContext:
     def scores(self, name: str) -> ScoreTable:
         """The scores of a set: one for each session and outcome, or the reason why there is none."""
         return self.inputs.scores(name)
+
+    def people(self, name: str, ratings: str) -> PeopleSource:
+        """What people of the study's `people:` gave, by the rubric of a rating set."""
+        return self.inputs.people(name, ratings)
 
     def comparisons(self) -> list[Comparison]:
         """The answers of every analysis, in the study's order."""

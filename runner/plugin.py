@@ -50,8 +50,8 @@ HOMES: Mapping[str, str] = {
     # Records of a study, and lists of them on disk
     "cbtrun.contract.record_schema": "record_schema",
     "cbtrun.contract.records": (
-        "Adapter Comparison Effect Failure FullPersona Interval ItemScore Json Message Persona Rating "
-        "Record Session Situation Speaker Test Transcript Turn"
+        "Adapter Comparison Correction Effect Failure FullPersona Interval ItemScore Json Measured "
+        "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
@@ -82,7 +82,9 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.checks": "compared_problems factorial_problems fit_problems",
     "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
-    "cbtrun.analysis.options": "block_schema compared_option several_levels_options tests_option two_levels_options",
+    "cbtrun.analysis.options": (
+        "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
+    ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (

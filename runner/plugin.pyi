@@ -21,6 +21,7 @@ from cbtrun.analysis.noise import independent_noise as independent_noise
 from cbtrun.analysis.noise import paired_noise as paired_noise
 from cbtrun.analysis.options import block_schema as block_schema
 from cbtrun.analysis.options import compared_option as compared_option
+from cbtrun.analysis.options import corrected_option as corrected_option
 from cbtrun.analysis.options import several_levels_options as several_levels_options
 from cbtrun.analysis.options import tests_option as tests_option
 from cbtrun.analysis.options import two_levels_options as two_levels_options
@@ -120,12 +121,14 @@ from cbtrun.contract.plans import PlannedCalls as PlannedCalls
 from cbtrun.contract.record_schema import record_schema as record_schema
 from cbtrun.contract.records import Adapter as Adapter
 from cbtrun.contract.records import Comparison as Comparison
+from cbtrun.contract.records import Correction as Correction
 from cbtrun.contract.records import Effect as Effect
 from cbtrun.contract.records import Failure as Failure
 from cbtrun.contract.records import FullPersona as FullPersona
 from cbtrun.contract.records import Interval as Interval
 from cbtrun.contract.records import ItemScore as ItemScore
 from cbtrun.contract.records import Json as Json
+from cbtrun.contract.records import Measured as Measured
 from cbtrun.contract.records import Message as Message
 from cbtrun.contract.records import Persona as Persona
 from cbtrun.contract.records import Rating as Rating

@@ -17,6 +17,7 @@ from cbtrun.plugin import (
     block_schema,
     bootstrap,
     common_fields,
+    corrected_option,
     count_personas,
     effect_sizes,
     effects_and_notes,
@@ -46,7 +47,7 @@ def options_schema(stage: str) -> Json | None:
     if stage != "analysis":
         return None
     tests = tests_option(list(TESTS), "Two-sided tests of no difference.")
-    return block_schema(["factor", "levels"], {**two_levels_options(), "tests": tests})
+    return block_schema(["factor", "levels"], {**corrected_option(), **two_levels_options(), "tests": tests})
 
 
 @hookimpl

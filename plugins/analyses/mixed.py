@@ -19,6 +19,7 @@ from cbtrun.plugin import (
     analyse_block,
     block_schema,
     common_fields,
+    corrected_option,
     count_personas,
     fit_problems,
     group_of,
@@ -72,7 +73,7 @@ def options_schema(stage: str) -> Json | None:
         "raters; `session` and `persona:level` are added where sessions have several ratings, or personas several "
         "sessions at a level.",
     }
-    return block_schema(["factor", "levels"], {**several_levels_options(2), "random": random})
+    return block_schema(["factor", "levels"], {**corrected_option(), **several_levels_options(2), "random": random})
 
 
 @hookimpl

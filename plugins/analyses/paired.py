@@ -14,6 +14,7 @@ from cbtrun.plugin import (
     block_schema,
     bootstrap,
     common_fields,
+    corrected_option,
     count_personas,
     effect_sizes,
     effects_and_notes,
@@ -45,7 +46,9 @@ def options_schema(stage: str) -> Json | None:
         return None
     pair_by = {"enum": ["persona"], "default": "persona", "description": "What makes a pair: the same persona."}
     tests = tests_option(list(TESTS), "Two-sided tests of a mean difference of zero.")
-    return block_schema(["factor", "levels"], {**two_levels_options(), "pair_by": pair_by, "tests": tests})
+    return block_schema(
+        ["factor", "levels"], {**corrected_option(), **two_levels_options(), "pair_by": pair_by, "tests": tests}
+    )
 
 
 @hookimpl

@@ -26,6 +26,8 @@ CITATIONS = {
     "bh": "Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple testing. Journal of the Royal Statistical Society B, 57, 289–300.",
     "gate": "Westfall, P. H., & Krishen, A. (2001). Optimally weighted, fixed sequence and gatekeeper multiple testing procedures. Journal of Statistical Planning and Inference, 99, 25–40.",
     "together": "Strassburger, K., & Bretz, F. (2008). Compatible simultaneous lower confidence bounds for the Holm procedure and other Bonferroni-based closed tests. Statistics in Medicine, 27, 4914–4927.",
+    "prediction-powered": "Angelopoulos, A. N., Bates, S., Fannjiang, C., Jordan, M. I., & Zrnic, T. (2023). Prediction-powered inference. Science, 382, 669–674.",
+    "rogan-gladen": "Rogan, W. J., & Gladen, B. (1978). Estimating prevalence from the results of a screening test. American Journal of Epidemiology, 107, 71–76.",
     "tost": "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657–680.",
     "interaction": "Altman, D. G., & Bland, J. M. (2003). Interaction revisited: the difference between two estimates. BMJ, 326, 219.",
     "clustered": "Cameron, A. C., & Miller, D. L. (2015). A practitioner’s guide to cluster-robust inference. Journal of Human Resources, 50, 317–372.",
@@ -54,6 +56,7 @@ def citations(given: ReportInput) -> list[str]:
     used |= {one.correction for one in given.results.comparisons}
     used |= {"gate"} if any(one.held_back for one in given.results.comparisons) else set()
     used |= {"together"} if any(_is_together(one) for one in given.results.comparisons) else set()
+    used |= {one.corrected.method for one in given.results.comparisons if one.corrected is not None}
     used |= {"lora"} if given.study.tune_jobs else set()
     used |= {"clustered"} if is_clustered(given) else set()
     own = software_reference(given.environment.versions.get("cbtrun", ""))

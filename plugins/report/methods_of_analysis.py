@@ -69,7 +69,28 @@ def _analysis(given: ReportInput, name: str, members: Sequence[Comparison]) -> s
         + (f", tested by {tests}" if tests else "")
         + (f", with {sizes} as effect size" if sizes else "")
         + "."
+        + _corrected(main or members)
         + "".join(f" {more}" for more in _more(given, members))
+    )
+
+
+def _corrected(members: Sequence[Comparison]) -> str:
+    """That the judge was corrected by people, and how; or why not."""
+    told = members[0].corrected
+    if told is None:
+        return ""
+    if told.withheld:
+        return f" It was to be corrected by people and was not: {told.withheld}."
+    way = (
+        "Rogan and Gladen’s estimate"
+        if told.method == "rogan-gladen"
+        else "prediction-powered inference, its weight tuned"
+    )
+    drawn = {"pairs": "drawn as pairs of one persona", "sessions": "drawn one by one"}.get(told.design, "rated")
+    return (
+        f" The judge’s difference was corrected by {told.raters} {'person' if told.raters == 1 else 'people'} who rated "
+        f"{told.sessions} sessions of {told.personas} of {told.personas_in_all} personas, {drawn} with known chances: {way}, "
+        "clustered by persona, with t intervals."
     )
 
 

@@ -15,6 +15,7 @@ from cbtrun.plugins.report.behind import behind_comparison, unscored_items
 from cbtrun.plugins.report.bibliography import bibtex
 from cbtrun.plugins.report.checklists import checklist_tables
 from cbtrun.plugins.report.corpora import corpora_table
+from cbtrun.plugins.report.corrected_table import corrected_table
 from cbtrun.plugins.report.cost import cost_table
 from cbtrun.plugins.report.courses import course_plates, course_table
 from cbtrun.plugins.report.design_drawing import card_lines, draw_design
@@ -34,7 +35,7 @@ from cbtrun.plugins.report.models_told import models_table
 from cbtrun.plugins.report.notices import notices
 from cbtrun.plugins.report.page_parts import Plates, Tables
 from cbtrun.plugins.report.people import arm_prompts, headline_pairs
-from cbtrun.plugins.report.people_agreement import people_table
+from cbtrun.plugins.report.people_agreement import people_table, standing_in_table
 from cbtrun.plugins.report.persona_balance import balance_table
 from cbtrun.plugins.report.persona_groups import persona_plates, persona_table
 from cbtrun.plugins.report.plain_text import plain
@@ -112,6 +113,7 @@ def make_tables(given: ReportInput) -> Tables:
             one
             for one in (
                 rehearsal_table(given.study),
+                corrected_table(given),
                 persona_table(given),
                 agreement_table(given),
                 reliability_table(given),
@@ -127,6 +129,7 @@ def make_tables(given: ReportInput) -> Tables:
                 corpora_table(given),
                 retries_table(given),
                 people_table(given),
+                standing_in_table(given),
                 flow_table(given),
                 models_table(given),
                 *checklist_tables(given),

@@ -11,7 +11,7 @@ from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.result_tables import titles_by_outcome
 from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import with_interval
+from cbtrun.plugins.report.wording import number, with_interval
 
 LARGEST_BYTES = 16 * 2**20
 """Beyond what any agreement of people comes to."""
@@ -59,6 +59,30 @@ def people_table(given: ReportInput) -> Table | None:
         *(note.rstrip(".") for note in found.notes),
     )
     return Table("people", title, ("Outcome", "n", *heads), tuple(rows), 1, None, notes)
+
+
+def standing_in_table(given: ReportInput) -> Table | None:
+    """Whether each model may stand in for a person, beside the difference of the ICCs; none where nobody could test it."""
+    found = given.people
+    tested = [] if found is None else [(one, model) for one in found.outcomes for model in one.standing_in]
+    if found is None or all(model.winning_rate is None for _, model in tested):
+        return None
+    rows = []
+    for one, model in tested:
+        gap = next((pair.difference for pair in one.pairwise if pair.name == "icc_2_1"), None)
+        won = sum(person.replaceable for person in model.people)
+        wins = "–" if model.winning_rate is None else f"{number(model.winning_rate, 2)} ({won} of {len(model.people)})"
+        verdict = model.note or ("yes" if model.passes else "no")
+        cells = (one.title, model.rater, verdict, wins, number(model.advantage, 2), _shown(gap) if gap else "–")
+        rows.append(Row(cells))
+    notes = (
+        f"Alternative-annotator test (Calderon et al. 2025), epsilon {found.epsilon:g}: share of the people whom the model may "
+        "stand in for, tests corrected by Benjamini and Yekutieli; from 0.5 on it may",
+        "Advantage: chance that the model is as near to the other people as a person is",
+        "ICC(2,1): model with person minus people among themselves, 95 % interval",
+    )
+    heads = ("Outcome", "Model", "May stand in", "Winning rate", "Advantage", "Difference of ICC(2,1)")
+    return Table("standing-in", "May the model stand in for a person?", heads, tuple(rows), 3, None, notes)
 
 
 def _shown(one: PairwiseFigure) -> str:

@@ -10,7 +10,7 @@ from cbtrun.plugins.report.result_tables import counted, titles_by_outcome
 from cbtrun.plugins.report.scales import with_end
 from cbtrun.plugins.report.wording import difference_decimals, effect_name, number, subgroup, test_name
 
-LETTERS = {"t": "t", "welch": "t", "wilcoxon": "W", "mann-whitney": "U"}
+LETTERS = {"t": "t", "welch": "t", "corrected-t": "t", "wilcoxon": "W", "mann-whitney": "U"}
 
 
 def results_text(given: ReportInput) -> list[str]:
@@ -24,7 +24,14 @@ def _told(given: ReportInput, one: Comparison) -> str:
     within = subgroup(one)
     numbers = "; ".join(
         filter(
-            None, [_difference(one), *(_tested(test) for test in one.tests[:1]), _effect(one), f"n = {counted(one)}"]
+            None,
+            [
+                _difference(one),
+                _corrected(one),
+                *(_tested(test) for test in one.tests[:1]),
+                _effect(one),
+                f"n = {counted(one)}",
+            ],
         )
     )
     names = [level_name(level, one.factor) for level in one.levels]
@@ -36,6 +43,18 @@ def _told(given: ReportInput, one: Comparison) -> str:
         return f"On {title}{within}, {names[0]} and {names[1]} were not shown to differ ({numbers}){held}."
     way = "higher" if one.estimate > 0 else "lower"
     return f"On {title}{within}, {names[0]} scored {way} than {names[1]} ({numbers})."
+
+
+def _corrected(one: Comparison) -> str:
+    """That the difference is the judge's corrected by people, with the judge's own; or that it is the judge's alone."""
+    told = one.corrected
+    if told is None or told.judge is None:
+        return ""
+    if told.withheld:
+        return f"by the judge alone, not corrected: {told.withheld}"
+    own = _difference(one.model_copy(update={"estimate": told.judge.value, "interval": told.judge.interval}))
+    whom = f"people’s ratings of {told.personas} of {told.personas_in_all} personas"
+    return f"corrected by {whom}; by the judge alone {own.removeprefix('mean difference = ')}"
 
 
 def _difference(one: Comparison) -> str:

@@ -50,11 +50,12 @@ def analyse_block(
     by = context.options.get("by")
     made: list[Comparison] = []
     tables = outcome_tables(context)
+    correct = _correction(context)
     done = 0
     for whole, parts in _with_subgroups(tables):
         compared = []
         for table in (whole, *parts):
-            compared.append(compare(table, _seed_of(context, table)))
+            compared.append(correct(compare(table, _seed_of(context, table)), table))
             done += 1
             context.advance(done, len(tables))
         first, *rest = compared
@@ -65,6 +66,17 @@ def analyse_block(
         for one in made
     ]
     return finished(noted, context.options, words)
+
+
+def _correction(context: StageContext) -> Callable[[Sequence[Comparison], AnalysisTable], Sequence[Comparison]]:
+    """What makes a table's comparisons the corrected ones, where the block says `corrected_by`."""
+    from cbtrun.analysis.corrected import corrected_comparison, corrected_levels, source_of
+
+    name = source_of(context.options)
+    if not name:
+        return lambda compared, table: compared  # noqa: ARG005 - nothing is corrected
+    source = context.people(name, context.options["outcome"].partition(".")[0])
+    return lambda compared, table: [corrected_comparison(one, table, source) for one in corrected_levels(compared)]
 
 
 def _with_subgroups(tables: Sequence[AnalysisTable]) -> list[tuple[AnalysisTable, list[AnalysisTable]]]:

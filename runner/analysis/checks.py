@@ -23,7 +23,7 @@ def fit_problems(context: BlockContext, shared_personas: bool | None, instead: s
     shared_personas: True for a design within personas, False for one between sessions, None where both will do.
     instead: the design that fits where this one does not.
     """
-    problems = list(filter_problems(context))
+    problems = [*filter_problems(context), *correction_problems(context)]
     sessions = context.study.sessions
     using, factor = context.options.get("using", "this design"), context.options.get("factor", "")
     if shared_personas is False and simulated(sessions) and varies_between_arms(context):
@@ -74,6 +74,24 @@ def filter_problems(context: BlockContext) -> Iterable[Problem]:
     by = context.options.get("by")
     if isinstance(by, str) and by not in known:
         yield context.problem(_unknown(by, known), "by")
+
+
+def correction_problems(context: BlockContext) -> Iterable[Problem]:
+    """`corrected_by` beside what it does not go with: subgroups, and people who used another rubric."""
+    said = context.options.get("corrected_by")
+    if not isinstance(said, str):
+        return
+    if context.options.get("by"):
+        what = "a corrected difference is not tested for interactions; make an analysis with `where` for each subgroup"
+        yield context.problem(f"`by` does not go with `corrected_by`: {what}", "by")
+    block = _mapping(context.study.people.get(said.partition(".")[2]))
+    used, outcome = block.get("ratings"), str(context.options.get("outcome", ""))
+    if used and not outcome.startswith(f"{used}."):
+        what = f"{said} rated with the rubric of ratings.{used}; they say nothing of {outcome}"
+        yield context.problem(what, "corrected_by")
+    if not used and len(context.study.rating_sets) > 1:
+        what = f"say with which rubric they rated: people.{said.partition('.')[2]}.ratings"
+        yield context.problem(f"the study has several rating sets; {what}", "corrected_by")
 
 
 def known_factors(study: StudyView) -> list[str]:

@@ -102,6 +102,19 @@ def tests_option(names: Sequence[str], description: str) -> Json:
     }
 
 
+def corrected_option() -> Json:
+    """The option that has people correct the judge."""
+    return {
+        "corrected_by": {
+            "type": "string",
+            NAMES: "people",
+            "description": "`people.NAME`: correct the judge's difference by what these people gave the sessions that were drawn "
+            "for them. Estimate, interval, test and sentence are then the corrected ones, with the judge's and people's own "
+            "beside them; where they cannot be had, it says why.",
+        }
+    }
+
+
 def by_option() -> Json:
     """The option that repeats the comparison in subgroups."""
     return {

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cbtrun.analysis.corrected_words import seen_by
+
 if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
     from cbtrun.contract.study_view import StudyView
@@ -25,7 +27,9 @@ def scope_of(comparison: Comparison, study: StudyView, raters: Mapping[str, Sequ
     raters: rating set -> who rated in it.
     """
     rated_by = raters.get(comparison.outcome.partition(".")[0], ())
-    parts = (_tunings(comparison, study), _raters(comparison, rated_by), _patients(comparison, study))
+    told = comparison.corrected
+    seen = seen_by(told) if told is not None and not told.withheld else _raters(comparison, rated_by)
+    parts = (_tunings(comparison, study), seen, _patients(comparison, study))
     return tuple(part for part in parts if part)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.analysis.block import stored
 from cbtrun.analysis.comparison_families import adjusted_study
+from cbtrun.analysis.corrected_words import behind, lead_of
 from cbtrun.analysis.scope import scope_of
 from cbtrun.statistics.sentences import kept_text, sentence_of, usual_sentence
 from cbtrun.statistics.wording import missing_text, points
@@ -49,11 +50,11 @@ def told(one: Comparison, claim: str) -> str:
     kept = f"among sessions with {kept_text(one)}" if one.where else ""
     if kept and claim.lower().startswith(kept):
         kept = ""
-    front = ", ".join(filter(None, [kept, *(one.scope or ())]))
+    front = ", ".join(filter(None, [kept, *(one.scope or ()), lead_of(one)]))
     if front and claim.startswith(("The ", "Whether ")):
         claim = f"{claim[0].lower()}{claim[1:]}"
     lead = f"{front[0].upper()}{front[1:]}: {claim}" if front else claim
-    return " ".join(filter(None, [lead, _missing(one, claim), worst_case_words(one)]))
+    return " ".join(filter(None, [lead, behind(one), _missing(one, claim), worst_case_words(one)]))
 
 
 def _missing(one: Comparison, claim: str) -> str:

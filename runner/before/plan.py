@@ -37,6 +37,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
     from cbtrun.before.plan_costs import call_costs, sum_lines
     from cbtrun.before.plan_time import waiting_by_stage
     from cbtrun.run.progress_line import duration
+    from cbtrun.study.people_checks import people_words
 
     plans = plan_study(study, registry)
     finished = finished_stages(study, folder)
@@ -51,6 +52,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
             if cost.stage == stage_id:
                 yield f"    {cost.model:<26} {cost.words()}"
     yield from (f"  {line}" for line in done_again(study, registry, folder))
+    yield from (f"  {line}" for line in people_words(study))
     yield from sum_lines(costs, study.limits, sum(waiting.values()) if waiting else None)
     yield from (f"  {line}" for line in machine_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
@@ -72,7 +74,10 @@ def plan_values(study: Study, registry: Registry, folder: RunFolder) -> dict[str
     costs = call_costs(plans, study, registry, folder)
     waiting = waiting_by_stage(plans, costs, study)
     told = [one for plan in plans.values() if plan for one in plan.assumed]
+    from cbtrun.study.people_checks import people_words
+
     return {
+        **({"people": people_words(study)} if study.people else {}),
         "study": study.name,
         "folder": str(folder.path),
         "stages": [

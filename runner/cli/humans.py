@@ -17,7 +17,31 @@ ratings_option = click.option(
 @click.command()
 @run_argument
 @ratings_option
-@click.option("--sessions", "count", type=click.IntRange(1), default=20, show_default=True, help="Sessions to draw.")
+@click.option("--sessions", "count", type=click.IntRange(1), help="Sessions to draw; 20 if nothing says how many.")
+@click.option(
+    "--design",
+    "kind",
+    type=click.Choice(["sessions", "pairs", "all"]),
+    help="Draw sessions one by one (the default), pairs (a persona with a session of every arm), or take all.",
+)
+@click.option("--pairs", "pairs", type=click.IntRange(1), help="Personas to draw, each with a session of every arm.")
+@click.option(
+    "--arm", "arms", multiple=True, metavar="NAME", help="Draw from this arm alone; several times for several arms."
+)
+@click.option(
+    "--minutes", type=click.FloatRange(1), help="Draw as many as one person can rate in so many minutes, all in all."
+)
+@click.option(
+    "--minutes-each",
+    type=click.FloatRange(0.1),
+    help="Minutes that a session took, measured; without it they are told from its words and items.",
+)
+@click.option(
+    "--timed",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What raters saved before: minutes of a session by its column `seconds`, the time on task.",
+)
 @click.option(
     "--by",
     "strata",
@@ -40,7 +64,13 @@ ratings_option = click.option(
 def sheet(
     run_folder: Path,
     set_name: str | None,
-    count: int,
+    count: int | None,
+    kind: str | None,
+    pairs: int | None,
+    arms: tuple[str, ...],
+    minutes: float | None,
+    minutes_each: float | None,
+    timed: tuple[Path, ...],
     strata: tuple[str, ...],
     raters: int,
     new: bool,
@@ -51,12 +81,26 @@ def sheet(
     Sessions bear codes instead of names and stand in random order; words that name a model are masked. What is drawn, the
     codes and the order come from a secret in the key, never from the study. The key is written beside the run, not into the
     folder of the sheets: give the folder away, keep the key. While the key is there, the same codes are written again.
+
+    The key has the chance with which each session was drawn: an analysis that says `corrected_by:` goes by it.
+
+    \b
+    cbtrun sheet runs/mine --pairs 12 --raters 2      12 personas under every arm
+    cbtrun sheet runs/mine --design pairs --minutes 600
     """
     from cbtrun.humans.rated_run import rated_run
+    from cbtrun.humans.rating_time import Amount, measured_minutes, wanted_units
     from cbtrun.humans.sheet import make_sheet, write_sheet
+    from cbtrun.people.draws import Design
 
     run = rated_run(run_folder, set_name)
-    drawn = make_sheet(run, count, strata, new=new)
+    kind = "pairs" if pairs else kind
+    design = Design(kind or "sessions", tuple(strata), arms) if kind or arms else None
+    minutes_each = measured_minutes(timed) if timed else minutes_each
+    wanted = wanted_units(run, Amount(count, pairs, minutes, minutes_each), strata, design, new=new)
+    for line in wanted.lines:
+        click.echo(line)
+    drawn = make_sheet(run, wanted.units, strata, new=new, design=design)
     for line in write_sheet(drawn, run, folder or run_folder / "sheets", raters):
         click.echo(line)
 
@@ -91,6 +135,13 @@ def sheet(
     "--key", type=click.Path(path_type=Path, exists=True), help="Key of the sheets; RUN/sheet-key.csv if there."
 )
 @click.option(
+    "--epsilon",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="What a person costs more, in the test whether a model may stand in: 0.2 for experts, 0.15 skilled, 0.1 crowd.",
+)
+@click.option(
     "--to", "folder", type=click.Path(path_type=Path), help="Folder for the results; RUN/agreement if not given."
 )
 def agree(
@@ -105,6 +156,7 @@ def agree(
     records: str,
     sheet: str,
     key: Path | None,
+    epsilon: float,
     folder: Path | None,
 ) -> None:
     """Compare people's ratings (RATINGS: .csv, .tsv, .xlsx, .json, .jsonl or .parquet) with those that RUN's models gave.
@@ -118,9 +170,9 @@ def agree(
     """
     from cbtrun.humans.agree import agreement_report, under_labels
     from cbtrun.humans.agree_tables import agreement_lines, write_agreement
-    from cbtrun.humans.human_ratings import Mapped, read_ratings
     from cbtrun.humans.rated_run import rated_run
-    from cbtrun.humans.sheet import read_key
+    from cbtrun.people.human_ratings import Mapped, read_ratings
+    from cbtrun.people.sheet_key import read_key
     from cbtrun.tables.row import Writing
 
     run = rated_run(run_folder, set_name)
@@ -129,7 +181,7 @@ def agree(
     sessions = [session.id for session in run.sessions]
     writing = Writing(delimiter=delimiter, encoding=encoding, records=records, sheet=sheet)
     people = read_ratings(files, run.rubric, sessions, mapped, run.name, writing)
-    report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums)
+    report = agreement_report(run.name, people.ratings, run.scores, run.rubric, run.seed, people.sums, epsilon)
     report = under_labels(report, run.labels)
     for line in agreement_lines(report):
         click.echo(line)

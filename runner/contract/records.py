@@ -321,6 +321,47 @@ class Group(Record):
     """Of the sessions not used those that have no value; excluded ones have one."""
 
 
+class Measured(Record):
+    """A difference, or a bias, in points, with its interval."""
+
+    value: float
+    interval: Interval | None = None
+    """None where it has no spread."""
+
+
+class Correction(Record):
+    """One comparison three times: by the judge alone, by people alone, and corrected; or why it is not corrected."""
+
+    by: str
+    """`people.NAME`."""
+    withheld: str = ""
+    """Why nothing is corrected; empty where it is. Then the comparison's own estimate is the judge's."""
+    method: str = ""
+    """`prediction-powered` or `rogan-gladen`."""
+    judge: Measured | None = None
+    people: Measured | None = None
+    corrected: Measured | None = None
+    bias: Measured | None = None
+    """Judge minus people in the difference: above 0 the judge favours the first level."""
+    bias_by_level: tuple[Measured, ...] = ()
+    """Judge minus people at each level, in the order of `levels`."""
+    slope: float | None = None
+    """Points of people's that go with one of the judge's; of an answer by yes or no none."""
+    personas: int = 0
+    """Labelled personas (sessions, where they have none): the clusters."""
+    personas_in_all: int = 0
+    sessions: int = 0
+    """Sessions that people rated."""
+    raters: int = 0
+    agreement: float | None = None
+    """ICC(2,1) of the people on this outcome; none with one person, or where it is not defined."""
+    outside: int = 0
+    """Sessions whose judge score lies outside the range of the labelled ones of their level."""
+    design: str = ""
+    """How the sessions were drawn: `pairs`, `sessions`, `all`."""
+    notes: tuple[str, ...] = ()
+
+
 class Comparison(Record):
     """The answer to one declared question about one outcome."""
 
@@ -381,6 +422,8 @@ class Comparison(Record):
     """Of a mixed model: what its interval reaches beyond, of `persona`, `rater`, `seed` (tunings) and `patient`."""
     margin: float | None = None
     """Of an equivalence test: the largest difference that counts as none, in points."""
+    corrected: Correction | None = Field(default=None, exclude_if=lambda told: told is None)
+    """Of an analysis that says `corrected_by`; not written where there is none, so that other results stay the bytes they were."""
 
 
 class Failure(Record):

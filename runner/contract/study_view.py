@@ -155,6 +155,11 @@ class StudyView(Mapping[str, Any]):
         """Every rating set."""
         return self._named("ratings", rating_set_of)
 
+    @property
+    def people(self) -> Mapping[str, Mapping[str, Any]]:
+        """Ratings by people: name -> plain options."""
+        return self.blocks("people")
+
     @cached_property
     def analyses(self) -> Mapping[str, AnalysisBlock]:
         """Every analysis."""

@@ -20,11 +20,15 @@ from cbtrun.statistics.samples import Estimated, stored_float
 
 if TYPE_CHECKING:
     from cbtrun.ratings.rubric import Rubric
+    from cbtrun.reliability.alternative_annotator import Alignment
     from cbtrun.reliability.icc import Table
     from cbtrun.scores.score import Score
+    from cbtrun.statistics.samples import Array
 
 ROUNDING = 0.05
 """By how much a total that a person wrote may differ from the items, in points: means are written with a digit or two."""
+EPSILON = 0.2
+"""Of people who are experts; 0.15 for skilled ones, 0.1 for the crowd (Calderon et al. 2025)."""
 POOR = 0.4
 """ICC below which agreement is usually called poor (Cicchetti 1994)."""
 
@@ -51,6 +55,38 @@ class PairwiseAgreement(Record):
     """model_human minus human_human; its interval is paired over sessions."""
 
 
+class PersonLeftOut(Record):
+    """One person, held against a model by the others."""
+
+    rater: str
+    sessions: int
+    advantage: float
+    """Share of sessions on which the model is as near to the others, or nearer."""
+    p: float
+    """Raw; the decision is by Benjamini-Yekutieli over the people."""
+    replaceable: bool
+
+
+class StandingIn(Record):
+    """Whether a model may stand in for a person: the alternative-annotator test (Calderon et al. 2025)."""
+
+    rater: str
+    """The model."""
+    winning_rate: float | None
+    """Share of the people whom it may stand in for; none where the test could not be done."""
+    advantage: float | None = None
+    """Mean chance that it is as near to the other people as a person is."""
+    passes: bool = False
+    """Whether the winning rate is one half or more."""
+    test: str = ""
+    """`t`, from 30 sessions on, else `wilcoxon`."""
+    alignment: str = ""
+    """`rmse`, or `accuracy` of what is chosen from a few."""
+    people: tuple[PersonLeftOut, ...] = ()
+    note: str = ""
+    """Why there is no test."""
+
+
 class OutcomeAgreement(Record):
     """One outcome."""
 
@@ -66,6 +102,8 @@ class OutcomeAgreement(Record):
     """Everything about people among themselves; none with one person."""
     models: tuple[Severity, ...]
     """Each model against the mean of the people."""
+    standing_in: tuple[StandingIn, ...] = ()
+    """Of each model."""
     note: str
     """What it comes to, in plain words."""
 
@@ -84,6 +122,8 @@ class AgreementReport(Record):
     models: tuple[str, ...]
     sessions: int
     """Sessions that people rated."""
+    epsilon: float = EPSILON
+    """What a person costs more, in the alternative-annotator test."""
     missing: dict[str, int]
     """Why people's item scores are missing -> count."""
     outcomes: tuple[OutcomeAgreement, ...]
@@ -96,8 +136,9 @@ def agreement_report(
     rubric: Rubric,
     seed: int,
     sums: Mapping[tuple[str, str, str], float] | None = None,
+    epsilon: float = EPSILON,
 ) -> AgreementReport:
-    """Agreement on every outcome. models: the rating set's scores, outcome by outcome.
+    """Agreement on every outcome. models: the rating set's scores, outcome by outcome. epsilon: what a person costs more.
 
     sums: (session, person, outcome) -> a total or subscale that a person gave as such. Where people gave those alone,
     only they are compared. Raises StatisticsError where a sum is not what the person's items come to, when a person bears a model's name, or nothing is in common.
@@ -121,7 +162,12 @@ def agreement_report(
             continue  # people gave sums alone
         table = _table(values, sessions, [*people, *machines])
         made = _outcome(f"{name}.{outcome}", titles[outcome], table, people, machines, seed)
-        outcomes.append(made.model_copy(update={"scale": scale_words(outcome_ends(rubric, outcome))}))
+        alignment = _alignment(rubric, outcome)
+        stand = tuple(
+            _standing_in(machine, people, table[:, : len(people)], table[:, at], (epsilon, alignment))
+            for at, machine in enumerate(machines, start=len(people))
+        )
+        outcomes.append(made.model_copy(update={"standing_in": stand, "scale": scale_words(outcome_ends(rubric, outcome))}))
     return AgreementReport(
         ratings=name,
         rubric=rubric.name,
@@ -131,6 +177,7 @@ def agreement_report(
         humans=tuple(people),
         models=tuple(machines),
         sessions=len(sessions),
+        epsilon=epsilon,
         missing=_missing([one for one in humans if not sums or any(score.score is not None for score in one.scores)]),
         outcomes=tuple(outcomes),
     )
@@ -212,6 +259,43 @@ def _outcome(
         humans=agreement(people, table[:, :of_people], seed, what) if of_people > 1 else None,
         models=_against_people(table, of_people, machines),
         note=_in_words(pairwise[0]),
+    )
+
+
+def _alignment(rubric: Rubric, outcome: str) -> Alignment:
+    """Answers chosen from a few are the same or not; points are near or far."""
+    kinds = {item.id: item.type for item in rubric.items}
+    return "accuracy" if kinds.get(outcome) in ("yes_no", "category") else "rmse"
+
+
+def _standing_in(
+    machine: str, people: Sequence[str], of_people: Table, of_machine: Array, how: tuple[float, Alignment]
+) -> StandingIn:
+    """May the model stand in for a person? how: epsilon, and what being near means."""
+    from cbtrun.reliability.alternative_annotator import alternative_annotator
+
+    try:
+        found = alternative_annotator(of_people, of_machine, *how)
+    except StatisticsError as error:
+        return StandingIn(rater=machine, winning_rate=None, note=str(error))
+    left_out = tuple(
+        PersonLeftOut(
+            rater=people[one.person],
+            sessions=one.sessions,
+            advantage=stored_float(one.advantage),
+            p=stored_float(one.p),
+            replaceable=one.rejected,
+        )
+        for one in found.people
+    )
+    return StandingIn(
+        rater=machine,
+        winning_rate=stored_float(found.winning_rate),
+        advantage=stored_float(found.advantage),
+        passes=found.passes,
+        test=found.test,
+        alignment=how[1],
+        people=left_out,
     )
 
 

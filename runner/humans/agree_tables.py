@@ -9,6 +9,8 @@ from cbtrun.contract.records import Interval
 from cbtrun.files.csv_cells import csv_text
 from cbtrun.files.run_folder import write_atomically
 from cbtrun.humans.agree import AgreementReport, Figure, OutcomeAgreement
+from cbtrun.humans.standing_in_tables import COLUMNS as STANDING_IN
+from cbtrun.humans.standing_in_tables import standing_in_notes, standing_in_rows
 
 COLUMNS = (
     "Outcome",
@@ -51,6 +53,11 @@ def agreement_lines(report: AgreementReport) -> Iterator[str]:
         if singles:
             yield f"All people at once, items: ICC(2,1) from {min(singles):.2f} to {max(singles):.2f}"
     yield f"{_titled(headline)}: {headline.note}."
+    if rows := standing_in_rows(report):
+        yield ""
+        yield "May the model stand in for a person? The alternative-annotator test"
+        yield from _aligned([STANDING_IN, *rows])
+    yield from standing_in_notes(report)
     if report.missing:
         yield "Scores that people did not give: " + ", ".join(f"{why} {count}" for why, count in report.missing.items())
     yield from (f"Note: {note}" for note in (report.validation, *report.notes))
@@ -142,12 +149,16 @@ def _csv(report: AgreementReport) -> str:
         for severity in [*(one.humans.severity if one.humans else ()), *one.models]:
             ends = (severity.interval.low, severity.interval.high) if severity.interval else ("", "")
             rows.append([one.outcome, one.kind, severity.n, "severity", severity.rater, severity.deviation, *ends])
+        for model in one.standing_in:
+            for name in ("winning_rate", "advantage"):
+                rows.append([one.outcome, one.kind, one.sessions, name, model.rater, getattr(model, name), "", ""])
     return csv_text(("outcome", "kind", "sessions", "coefficient", "between", "value", "low", "high"), rows)
 
 
 def _markdown(report: AgreementReport) -> str:
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(one) for one in report.outcomes)]
-    table = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows]
+    table = _piped([COLUMNS, *(_cells(one) for one in report.outcomes)])
+    stand = standing_in_rows(report)
+    more = ["", *(_piped([STANDING_IN, *stand]) if stand else []), "", *standing_in_notes(report)]
     notes = [f"- {_titled(one)}: {one.note}." for one in report.outcomes]
     head = [
         f"# Models and people on {report.rubric}",
@@ -155,7 +166,13 @@ def _markdown(report: AgreementReport) -> str:
         f"{report.sessions} sessions; people: {', '.join(report.humans)};",
     ]
     head += [f"models: {', '.join(report.models)}. {report.validation}.", ""]
-    return "\n".join([*head, *table, "", *notes, "", *(f"{note}" for note in report.notes), ""])
+    return "\n".join([*head, *table, *more, "", *notes, "", *(f"{note}" for note in report.notes), ""])
+
+
+def _piped(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table of Markdown; the first row is its head."""
+    ruled = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in ruled]
 
 
 def _count(number: int, one: str, more: str) -> str:

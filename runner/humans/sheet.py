@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
-import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.records import Record, Session
-from cbtrun.errors import SpecError, StageError
-from cbtrun.files.csv_cells import bare_cell, csv_text
+from cbtrun.errors import StageError
+from cbtrun.files.csv_cells import csv_text
 from cbtrun.files.run_folder import write_atomically
+from cbtrun.people.draws import Design, Unit, chances, drawn_units, generator, stratum, units_of, usual_strata
+from cbtrun.people.sheet_key import Key, read_key
 from cbtrun.ratings.unblinding import masked
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ class Drawn(Record):
     session: Session
     stratum: str
     """The level it was drawn for."""
+    unit: str = ""
+    """What was drawn: the persona of a pair, else the session."""
+    chance: str = ""
+    """Of its being drawn; empty where nobody knows it (a sheet of an earlier version)."""
+    units: int | None = None
+    """Units in its stratum."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Sheet:
     version, which did follow from it."""
     drawn: tuple[Drawn, ...]
     """In the order of their codes."""
+    design: Design = field(default_factory=Design)
 
     @property
     def id(self) -> str:
@@ -57,96 +65,86 @@ class Sheet:
     def for_rater(self, number: int) -> tuple[Drawn, ...]:
         """The sessions in the order of one rater, from 1: an order of their own each."""
         ordered = list(self.drawn)
-        _generator(self.secret, f"order of rater {number}").shuffle(ordered)
+        generator(self.secret, f"order of rater {number}").shuffle(ordered)
         return tuple(ordered)
 
 
-@dataclass(frozen=True)
-class Key:
-    """What tells codes from sessions: the file that raters never see."""
-
-    codes: Mapping[str, str]
-    """Code -> session id, in the file's order."""
-    secret: str = ""
-    """Empty in a file of an earlier version, whose draw followed from the study's seed."""
-
-
 def draw_sheet(
-    sessions: Sequence[Session], count: int, by: Sequence[str], secret: str, kept: Mapping[str, str] | None = None
+    sessions: Sequence[Session],
+    count: int,
+    by: Sequence[str],
+    secret: str,
+    kept: Key | None = None,
+    design: Design | None = None,
 ) -> Sheet:
-    """Sessions drawn in turn from each stratum at random, then mixed; the same secret draws the same.
+    """Units drawn in turn from each stratum at random, then mixed; the same secret draws the same.
 
-    by: what to be even over; empty takes arms, else the first factor. kept: code -> session id of a sheet to go on
-    with, whose codes stay; more are drawn behind them where `count` is larger. Raises StageError for a name that no
-    session has, and for a kept session that is not there.
+    count: units, which are sessions or, of pairs, personas. by: what to be even over; empty takes arms, else the first
+    factor. kept: the key of a sheet to go on with, whose codes stay; more are drawn behind them where `count` is larger.
+    Raises StageError for a name that no session has, and for a kept session that is not there.
     """
-    names = tuple(by) or _usual_strata(sessions)
-    known = {"arm", *(name for session in sessions for name in (*session.factors, *session.labels))}
-    if unknown := [name for name in names if name not in known]:
-        raise StageError(f"--by {unknown[0]}: no session has it; known: {', '.join(sorted(known))}")
+    design = replace(design or Design(), by=tuple(by))
+    units = units_of(sessions, design, secret)
     there = {session.id: session for session in sessions}
-    if gone := [session for session in (kept or {}).values() if session not in there]:
+    before = kept.drawn if kept else ()
+    if gone := [one.session for one in before if one.session not in there]:
         raise StageError(f"{KEY}: the run has no session '{gone[0]}' any more; --new draws another sheet")
-    earlier = [
-        Drawn(code=code, session=there[id_], stratum=_stratum(there[id_], names)) for code, id_ in (kept or {}).items()
-    ]
-    strata: dict[str, list[Session]] = {}
-    for session in sorted(sessions, key=lambda one: one.id):
-        if session.id not in {one.session.id for one in earlier}:
-            strata.setdefault(_stratum(session, names), []).append(session)
-    generator = _generator(secret, f"draw behind {len(earlier)}")
-    for stratum in sorted(strata):
-        generator.shuffle(strata[stratum])
-    chosen = _in_turn(strata, min(count, len(sessions)) - len(earlier), generator)
-    generator.shuffle(chosen)
-    width = max(2, len(str(len(earlier) + len(chosen))))
-    drawn = [
-        Drawn(code=f"S{at:0{width}}", session=session, stratum=stratum)
-        for at, (stratum, session) in enumerate(chosen, start=len(earlier) + 1)
-    ]
-    return Sheet(secret, (*earlier, *drawn))
+    by_session = {session.id: unit for unit in units for session in unit.sessions}
+    earlier = list(dict.fromkeys(by_session[one.session].name for one in before if one.session in by_session))
+    count = len(units) if design.kind == "all" else count
+    new = drawn_units(units, count, earlier, secret)
+    known = (
+        chances(units, {*earlier, *(unit.name for unit in new)}) if not before or (kept and kept.has_chances) else {}
+    )
+    names = design.by or (() if design.kind in ("pairs", "all") else usual_strata(sessions))
+    placed = [(one.code, there[one.session]) for one in before]
+    fresh = [session for unit in new for session in unit.sessions]
+    if design.kind == "pairs":  # the two of a pair do not stand side by side
+        generator(secret, f"mix behind {len(placed)}").shuffle(fresh)
+    width = max(2, len(str(len(placed) + len(fresh))))
+    placed += [(f"S{at:0{width}}", session) for at, session in enumerate(fresh, start=len(placed) + 1)]
+    drawn = tuple(_drawn(code, session, by_session.get(session.id), known, names) for code, session in placed)
+    return Sheet(secret, drawn, replace(design, by=tuple(names)))
 
 
-def _generator(secret: str, what: str) -> random.Random:
-    return random.Random(hashlib.sha256(f"{secret} {what}".encode()).digest())
+def _drawn(
+    code: str, session: Session, unit: Unit | None, known: Mapping[str, tuple[Fraction, int]], names: Sequence[str]
+) -> Drawn:
+    """One session on the sheet. names: what the strata are levels of."""
+    if unit is None or not known:
+        return Drawn(code=code, session=session, stratum=stratum(session, names), unit=session.id)
+    chance, units = known[unit.stratum]
+    told = f"{float(chance * unit.share):.12g}"  # no fraction: spreadsheets take 3/10 for a date
+    return Drawn(code=code, session=session, stratum=unit.stratum, unit=unit.name, chance=told, units=units)
 
 
-def _usual_strata(sessions: Sequence[Session]) -> tuple[str, ...]:
-    if any(session.arm for session in sessions):
-        return ("arm",)
-    return tuple(sorted({name for session in sessions for name in session.factors})[:1])
+def make_sheet(run: RatedRun, count: int, by: Sequence[str], *, new: bool, design: Design | None = None) -> Sheet:
+    """The sheet of a run: that of its key file, where there is one and no new one is asked for. An old key is kept.
 
-
-def _stratum(session: Session, names: Sequence[str]) -> str:
-    levels = {**session.labels, **session.factors, "arm": session.arm or ""}
-    return ", ".join(f"{name} {levels.get(name, '')}".strip() for name in names) or "all"
-
-
-def _in_turn(
-    strata: Mapping[str, Sequence[Session]], count: int, generator: random.Random
-) -> list[tuple[str, Session]]:
-    """One session of each stratum after the other, until there are enough; which stratum gives the last is drawn, too."""
-    chosen: list[tuple[str, Session]] = []
-    depth = 0
-    while len(chosen) < count:
-        here = [(name, strata[name][depth]) for name in sorted(strata) if depth < len(strata[name])]
-        generator.shuffle(here)
-        chosen += here[: count - len(chosen)]
-        depth += 1
-    return chosen
-
-
-def make_sheet(run: RatedRun, count: int, by: Sequence[str], *, new: bool) -> Sheet:
-    """The sheet of a run: that of its key file, where there is one and no new one is asked for. An old key is kept."""
+    design: as the key has it, else sessions one by one, if None. Raises StageError for another one than the key's.
+    """
     path = run.folder / KEY
     key = read_key(path)
     if new and key.codes:
         path.rename(path.with_name(f"sheet-key-{secrets.token_hex(4)}.csv"))
         key = Key({})
+    if key.design:
+        was = Design(key.design, key.by, key.arms)
+        wanted = replace(design or replace(was, by=()), by=tuple(by) or was.by)
+        if wanted != was:
+            raise StageError(
+                f"{path}: its sheet was drawn as {_in_words(was)}, not {_in_words(wanted)}; --new draws another"
+            )
+        by, design = was.by, was
     secret = key.secret if key.codes else secrets.token_hex(16)
     silent = {session.id for session in run.sessions if not session.turns}  # forgotten: there is nothing to rate
-    kept = {code: id_ for code, id_ in key.codes.items() if id_ not in silent}
-    return draw_sheet([one for one in run.sessions if one.id not in silent], count, by, secret, kept)
+    kept = replace(key, drawn=tuple(one for one in key.drawn if one.session not in silent))
+    return draw_sheet([one for one in run.sessions if one.id not in silent], count, by, secret, kept, design)
+
+
+def _in_words(design: Design) -> str:
+    parts = [design.kind, f"by {', '.join(design.by)}" if design.by else "", " and ".join(design.arms)]
+    return ", ".join(filter(None, parts))
 
 
 def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> Iterator[str]:
@@ -159,11 +157,7 @@ def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> I
         name = "sheet" if raters == 1 else f"sheet-{number}"
         write_atomically(folder / f"{name}.html", form_page(sheet, run.rubric, number))
         write_atomically(folder / f"{name}.csv", _empty_table(sheet, run.rubric, number))
-    strata: dict[str, int] = {}
-    for drawn in sheet.drawn:
-        strata[drawn.stratum] = strata.get(drawn.stratum, 0) + 1
-    told = ", ".join(f"{count} of {stratum}" for stratum, count in sorted(strata.items()))
-    yield f"drew {len(sheet.drawn)} sessions: {told}"
+    yield from _told(sheet)
     name = "sheet" if raters == 1 else "sheet-N"
     yield f"for the raters: {folder / name}.html (form for the browser, works offline), {folder / name}.csv"
     yield f"for you alone:  {run.folder / KEY}"
@@ -175,21 +169,34 @@ def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> I
     if run.study.contains == "real-people":
         yield "The sheets hold words of real people: give them only to those who may read them."
     yield f"then: cbtrun agree {run.folder} ratings-NAME.csv ..."
+    yield f"or, to correct an analysis by them: people: {{NAME: {{file: [ratings-NAME.csv], key: {run.folder / KEY}}}}} in the study"
 
 
-def read_key(path: Path) -> Key:
-    """The key of a sheet, of any version; without codes when there is no such file. Raises SpecError for no key."""
-    if not path.exists():
-        return Key({})
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"code", "session"} <= set(reader.fieldnames or ()):
-                raise SpecError.at(path, "not the key of a sheet: it has no columns 'code' and 'session'", line=1)
-            rows = [{name: bare_cell(cell or "") for name, cell in row.items() if name} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SpecError.at(path, f"not the key of a sheet ({error})") from None
-    return Key({row["code"]: row["session"] for row in rows}, next((row.get("secret", "") for row in rows), ""))
+def _told(sheet: Sheet) -> Iterator[str]:
+    """What was drawn, and with which chances."""
+    strata: dict[str, list[Drawn]] = {}
+    for drawn in sheet.drawn:
+        strata.setdefault(drawn.stratum, []).append(drawn)
+    told = (
+        ": " + ", ".join(f"{len(here)} of {name}" for name, here in sorted(strata.items()))
+        if {*strata} != {"all"}
+        else ""
+    )
+    pairs = len({one.unit for one in sheet.drawn})
+    if sheet.design.kind == "pairs":
+        yield f"drew {pairs} personas, each with a session of every arm ({len(sheet.drawn)} sessions){told}"
+    elif sheet.design.kind == "all":
+        yield f"took all {len(sheet.drawn)} sessions"
+    else:
+        yield f"drew {len(sheet.drawn)} sessions{told}"
+    shares = {name: (len({one.unit for one in here}), here[0]) for name, here in sorted(strata.items())}
+    if all(one.units for _, one in shares.values()):
+        parts = [
+            f"{count} of {one.units}{'' if name == 'all' else f' in {name}'}" for name, (count, one) in shares.items()
+        ]
+        words = "; ".join(parts)
+        what = "personas" if sheet.design.kind == "pairs" else "sessions"
+        yield f"the key has the chance of each draw ({what}): {words}"
 
 
 def form_page(sheet: Sheet, rubric: Rubric, rater: int = 1) -> str:
@@ -247,10 +254,30 @@ def _empty_table(sheet: Sheet, rubric: Rubric, rater: int) -> str:
 
 
 def _key(sheet: Sheet) -> str:
+    """The key; who draws and how stands in each row, since a table has no head of its own."""
+    columns = (
+        "sheet",
+        "code",
+        "session",
+        "arm",
+        "stratum",
+        "unit",
+        "chance",
+        "units",
+        "design",
+        "by",
+        "arms",
+        "secret",
+    )
+    drawn_by = (sheet.design.kind, ";".join(sheet.design.by), ";".join(sheet.design.arms), sheet.secret)
     rows = [
-        [sheet.id, one.code, one.session.id, one.session.arm or "", one.stratum, sheet.secret] for one in sheet.drawn
+        [
+            *(sheet.id, one.code, one.session.id, one.session.arm or "", one.stratum, one.unit, one.chance),
+            *(str(one.units or ""), *(drawn_by if one.chance else ("", "", "", sheet.secret))),
+        ]
+        for one in sheet.drawn
     ]
-    return csv_text(("sheet", "code", "session", "arm", "stratum", "secret"), rows)
+    return csv_text(columns, rows)
 
 
 def _text(name: str) -> str:

@@ -59,7 +59,9 @@ def said_for(
 
     references = {*study.named_by(stage.id)}
     unlabelled = without_labels(study.data)
+    people = {one.name: _people(one.name, study) for one in references if one.kind == "people"}
     return {
+        **({"people": people} if people else {}),
         "block": unlabelled[stage.block][stage.name] if stage.name else unlabelled[stage.block],
         "arms": unlabelled.get("arms", {}) if stage.block == "sessions" else None,
         "study": study.data if stage.block == "report" else None,
@@ -72,6 +74,12 @@ def said_for(
         "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
         "libraries": _libraries() if stage.block == "analysis" else None,
     }
+
+
+def _people(name: str, study: Study) -> dict[str, object]:
+    """A source of people's ratings: its block, and the digests of its files."""
+    files = {one.name: path_digest(one.path) for one in study.references("people", name) if one.path is not None}
+    return {"block": study.data["people"][name], "files": files}
 
 
 def stage_code(stage: Stage, study: Study, registry: Registry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cbtrun.contract.digests import file_digest
@@ -23,6 +24,7 @@ from cbtrun.scores.score_table import ScoreTable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cbtrun.people.source import PeopleSource
     from cbtrun.ratings.rubric import Rubric
 
 R = TypeVar("R", bound=Record)
@@ -36,13 +38,20 @@ def output_path(folder: RunFolder, block: str, name: str) -> Path:
 class Inputs:
     """The outputs of earlier stages, read once each."""
 
-    def __init__(self, folder: RunFolder, study: Mapping[str, Any], rubrics: Mapping[str, Rubric]) -> None:
-        """study: the resolved study; rubrics: by the name or path that it uses."""
+    def __init__(
+        self,
+        folder: RunFolder,
+        study: Mapping[str, Any],
+        rubrics: Mapping[str, Rubric],
+        people: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
+        """study: the resolved study; rubrics: by the name or path that it uses; people: its blocks with absolute paths."""
         self._folder = folder
         self._study = view_of(study)
         self._rubrics = rubrics
         self._read: dict[tuple[str, str], RecordList[Any]] = {}
         self._scores: dict[str, ScoreTable] = {}
+        self._people = people
 
     def personas(self, name: str) -> RecordList[Persona]:
         """The personas of a set; each is read anew when it is looked at."""
@@ -79,6 +88,15 @@ class Inputs:
             path = kept_scores(self._folder, name, ratings, of, rubric, aggregate)
             self._scores[name] = ScoreTable(rubric, aggregate, RecordList.read(path, Score))
         return self._scores[name]
+
+    def people(self, name: str, ratings: str) -> PeopleSource:
+        """What some people gave. ratings: the rating set whose rubric they used. Raises SpecError for files that do not fit."""
+        from cbtrun.people.source import REHEARSED, PeopleSource, read_source
+
+        if self._study.stand_ins:
+            return PeopleSource(name, fault=REHEARSED)
+        rubric = self.rubric(self._study.rating_sets[ratings].rubric)
+        return read_source(name, self._people[name], rubric, self.sessions())
 
     def rated(self) -> dict[str, RatedSet]:
         """Every rating set that was made, with one value for each session and outcome."""

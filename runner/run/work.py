@@ -71,7 +71,8 @@ class StagesAtWork:
         self.lost = Parts()
         """What a fault of ours cost: told when everything else is written."""
         self.rubrics: Mapping[str, Rubric] = study.rubrics()
-        self.inputs = Inputs(folder, study.data, self.rubrics)
+        people = {name: study.options("people", name) for name in study.people}
+        self.inputs = Inputs(folder, study.data, self.rubrics, people)
         self.outputs: dict[str, str] = {}
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)

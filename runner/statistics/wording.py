@@ -28,6 +28,7 @@ TEST_NAMES = {
     "type-3": "type III F",
     "proportional-odds": "Wald",
     "interaction": "interaction",
+    "corrected-t": "t over personas that people rated",
 }
 """Test -> what papers call it."""
 EFFECT_NAMES = {

@@ -24,6 +24,7 @@ from cbtrun.keys.addresses import written_fault
 from cbtrun.study.contains import brought_words, settled
 from cbtrun.study.label_checks import label_faults
 from cbtrun.study.overrides import SET, Written, find_path
+from cbtrun.study.people_checks import people_problems
 from cbtrun.study.references import Names, Reference, factor_levels, find_references, is_path, located
 from cbtrun.study.sizes import size_problems
 from cbtrun.study.spec import Study
@@ -48,6 +49,7 @@ def check_study(written: Written, registry: Registry, *, opens_models: bool = Tr
         for path, what in size_problems(study):
             checks.problems.append(Problem(study.place(*path), "/".join(path), what))
         study = replace(study, sources={**written.sources, **checks.rubric_sources})
+        checks.problems += people_problems(study)
     checks.problems += _plugin_problems(study, registry, checks, opens_models=opens_models)
     if checks.problems:
         raise SpecError(in_file_order(map(checks.with_file_beside, checks.problems), written.order))

@@ -7,6 +7,7 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
+    people                                       people.NAME, a source of people's ratings
     outcome                                      SET.total, SET.ITEM or SET.SUBSCALE of a rating set
     factors level                                a factor; a level of the factor that stands beside it
 """
@@ -29,7 +30,19 @@ from cbtrun.tables.file_set import has_files
 
 BLOCK_WORDS = {**{block: kind.word for block, kind in PLUGGED.items() if kind.word}, "arms": "arm"}
 """Block whose names others may use -> what messages call one of them."""
-KINDS = {*BLOCK_WORDS, "rubrics", "file", "folder", "files", "shipped", "outcome", "factors", "level", "levels"}
+KINDS = {
+    *BLOCK_WORDS,
+    "people",
+    "rubrics",
+    "file",
+    "folder",
+    "files",
+    "shipped",
+    "outcome",
+    "factors",
+    "level",
+    "levels",
+}
 PATH_SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 """Endings of files. A name that ends so is a path: no rubric, and nothing that a plugin ships, is called like that."""
 
@@ -39,7 +52,7 @@ class Reference:
     """One thing that a block names."""
 
     kind: str
-    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `rubrics`, `file`, `folder`, `factors` or `level`."""
+    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
     name: str
     """Its name in the study; for a file, folder or rubric as the resolved study has it."""
     at: Steps
@@ -126,8 +139,8 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
             return
-        elif kind == "outcome":
-            yield from _outcome(part, names)
+        elif kind in ("outcome", "people"):
+            yield from (_outcome if kind == "outcome" else _people)(part, names)
             return
         elif kind in ("level", "levels"):
             yield from _level(part, names)
@@ -189,6 +202,18 @@ def _outcome(part: Part, names: Names) -> Iterator[Reference | Wrong]:
         yield Wrong(part.path, what)
         return
     yield Reference("ratings", rating_set, part.path, detail=score)
+
+
+def _people(part: Part, names: Names) -> Iterator[Reference | Wrong]:
+    sources = _mappings(names.data.get("people"))
+    word, dot, name = part.value.partition(".")
+    if word != "people" or not dot:
+        yield Wrong(part.path, f"expected people.NAME, got {got(part.value)}; the study has: {known_words(sources)}")
+    elif name not in sources:
+        near = did_you_mean(name, sources)
+        yield Wrong(part.path, f"no '{name}' under `people`{near}; the study has: {known_words(sources)}")
+    else:
+        yield Reference("people", name, part.path)
 
 
 def _level(part: Part, names: Names) -> Iterator[Reference | Wrong]:

@@ -321,13 +321,13 @@ def test_a_schema_that_names_an_unknown_kind_is_the_plugins_error(tmp_path: Path
     class Odd:
         @hookimpl
         def options_schema(self) -> dict[str, Any]:
-            return options("", who={"type": "string", "x-names": "people"})
+            return options("", who={"type": "string", "x-names": "animals"})
 
         @hookimpl
         def write_report(self, context: object) -> None: ...
 
     (tmp_path / "study.yaml").write_text("cbtrun: 1\nstudy: s\nreport: {using: odd, who: me}\n", encoding="utf-8")
-    with pytest.raises(PluginError, match="x-names: people"):
+    with pytest.raises(PluginError, match="x-names: animals"):
         load_study(tmp_path / "study.yaml", registry=small_registry(odd=Odd()))
 
 

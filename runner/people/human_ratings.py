@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,12 +69,14 @@ class ScoreError(ValueError):
 def read_ratings(
     files: Sequence[Path],
     rubric: Rubric,
-    sessions: Sequence[str],
+    sessions: Sequence[str] | None,
     mapped: Mapped,
     set_name: str,
     writing: Writing = AS_FOUND,
 ) -> PeopleRatings:
     """What people gave, by items, or by totals and subscales where they have those alone.
+
+    sessions: those of the run, in its order; None before there are any: then every session's name is taken.
 
     Long tables have a row for each item (columns `item` and `score`), wide ones a column for each item. A file
     without a column of raters is one person's, called as the file is. An empty cell is an item that was not scored. Raises SpecError with every fault: missing columns, unknown sessions and items,
@@ -89,7 +92,7 @@ def read_ratings(
         problems += faults
         if faults:
             continue
-        for score in _scores(table, file, rubric, set(sessions), mapped, problems):
+        for score in _scores(table, file, rubric, None if sessions is None else set(sessions), mapped, problems):
             before = found.setdefault((score.session, score.rater), {})
             if score.item in before:
                 first = before[score.item].place
@@ -101,7 +104,8 @@ def read_ratings(
             before.setdefault(score.item, score)
     if problems:
         raise SpecError(_shortened(problems))
-    order = {session: at for at, session in enumerate(sessions)}
+    order = {session: at for at, session in enumerate(dict.fromkeys(key[0] for key in found))}
+    order |= {session: at for at, session in enumerate(sessions or ())}
     keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
     sums = {
         (session, rater, one.item): one.score.score
@@ -158,18 +162,20 @@ def _called_like_raters(table: Table) -> bool:
 
 
 def _scores(
-    table: Table, file: Path, rubric: Rubric, sessions: set[str], mapped: Mapped, problems: list[Problem]
+    table: Table, file: Path, rubric: Rubric, sessions: set[str] | None, mapped: Mapped, problems: list[Problem]
 ) -> Iterator[HumanScore]:
     scored = [*(item.id for item in rubric.items), *_sums(rubric)]
     for row in table.rows:
         said = _word(row, _column(mapped, "session"))
         session = mapped.codes.get(said, said)
         rater = _word(row, _column(mapped, "rater")) if _has_raters(table, mapped) else file.stem
-        if session not in sessions:
+        if sessions is not None and session not in sessions:
             known = known_words(sorted({*mapped.codes} or sessions)[:5])
             what = (
                 f"no session '{said}' in the run{did_you_mean(said, {*mapped.codes, *sessions})}; it has e.g. {known}"
             )
+            if not mapped.codes and re.fullmatch(r"S\d{2,}", said):
+                what += ". Codes of a sheet are read with its key"
             problems.append(_fault(file, row.line, what))
         elif not rater:
             problems.append(_fault(file, row.line, f"no name in column '{_column(mapped, 'rater')}'"))
