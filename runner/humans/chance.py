@@ -1,0 +1,17 @@
+"""Chance that follows from the secret of a sheet: nothing that raters see may follow from the study's file or seed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+
+
+def generator(secret: str, what: str) -> random.Random:
+    """A generator for one purpose: another purpose, or another secret, draws otherwise."""
+    return random.Random(hashlib.sha256(f"{secret} {what}".encode()).digest())
+
+
+def token(secret: str, what: str) -> str:
+    """A word that nobody without the secret can make, 128 bits in hexadecimal digits."""
+    return hmac.new(secret.encode(), what.encode(), "sha256").hexdigest()[:32]
