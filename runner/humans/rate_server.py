@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(found.body)
 
 
-def is_own_request(headers: Mapping[str, str], port: int) -> bool:
+def is_own_request(headers: Message | Mapping[str, str], port: int) -> bool:
     """Whether a browser on this machine asks for its own page: by our name, and from no other page."""
     own = (f"{ADDRESS}:{port}", f"localhost:{port}")
     origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
