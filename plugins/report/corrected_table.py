@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from cbtrun.plugin import Comparison, Correction, Measured, decimals_of, level_name
 from cbtrun.plugins.report.inputs import ReportInput
-from cbtrun.plugins.report.labels import contrast_label
 from cbtrun.plugins.report.result_tables import titles_by_outcome
 from cbtrun.plugins.report.tables import Row, Table
-from cbtrun.plugins.report.wording import with_interval
+from cbtrun.plugins.report.wording import contrast, subgroup, with_interval
 
 COLUMNS = ("Outcome", "Levels", "By the judge alone", "By people alone", "Corrected", "Judge minus people", "Labelled")
 NOTES = (
@@ -31,7 +30,7 @@ def corrected_table(given: ReportInput) -> Table | None:
 def _row(one: Comparison, told: Correction, title: str) -> Row:
     labelled = f"{told.personas} of {told.personas_in_all}"
     cells = (
-        *(title, contrast_label(one), _shown(told.judge), _shown(told.people), _shown(told.corrected)),
+        *(title, f"{contrast(one)}{subgroup(one)}", _shown(told.judge), _shown(told.people), _shown(told.corrected)),
         *(_shown(told.bias), labelled),
     )
     return Row(cells, detail=_detail(one, told))

@@ -34,6 +34,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "report": "Make the report again from a run's files.",
         "compare": "Say what differs between two runs.",
         "sheet": "Write blinded rating sheets for people.",
+        "rate": "Let people rate in a browser, by keys.",
         "agree": "Compare people's ratings with the models'.",
     },
     "Share": {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cbtrun.cli.rating_options import page_options
 from cbtrun.cli.run_names import run_argument
 from cbtrun.cli.shared import pairs
 
@@ -57,6 +58,7 @@ ratings_option = click.option(
     show_default=True,
     help="Sheets to make, each in an order of its own.",
 )
+@page_options
 @click.option(
     "--new", is_flag=True, help="Draw again, with new codes; the key that is there is kept under another name."
 )
@@ -73,10 +75,16 @@ def sheet(
     timed: tuple[Path, ...],
     strata: tuple[str, ...],
     raters: int,
+    codes: tuple[str, ...],
+    preferences: int,
+    consent: Path | None,
+    instructions: Path | None,
+    training: str,
+    mask: tuple[str, ...],
     new: bool,
     folder: Path | None,
 ) -> None:
-    """Draw sessions of RUN and write rating sheets for people: a form for the browser, and a table.
+    """Draw sessions of RUN and write rating sheets for people: a page for the browser (that of `cbtrun rate`), and a table.
 
     Sessions bear codes instead of names and stand in random order; words that name a model are masked. What is drawn, the
     codes and the order come from a secret in the key, never from the study. The key is written beside the run, not into the
@@ -89,6 +97,7 @@ def sheet(
     cbtrun sheet runs/mine --design pairs --minutes 600
     """
     from cbtrun.humans.rated_run import rated_run
+    from cbtrun.humans.rating_settings import PageOptions, settings_of
     from cbtrun.humans.rating_time import Amount, measured_minutes, wanted_units
     from cbtrun.humans.sheet import make_sheet, write_sheet
     from cbtrun.people.draws import Design
@@ -101,7 +110,8 @@ def sheet(
     for line in wanted.lines:
         click.echo(line)
     drawn = make_sheet(run, wanted.units, strata, new=new, design=design)
-    for line in write_sheet(drawn, run, folder or run_folder / "sheets", raters):
+    settings = settings_of(run, drawn, PageOptions(consent, instructions, training, preferences, mask))
+    for line in write_sheet(drawn, run, folder or run_folder / "sheets", codes or range(1, raters + 1), settings):
         click.echo(line)
 
 

@@ -22,6 +22,7 @@ from cbtrun.cli.migrate import migrate
 from cbtrun.cli.new import new
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
+from cbtrun.cli.rate import rate
 from cbtrun.cli.report import report
 from cbtrun.cli.runs import compare, view
 from cbtrun.cli.shared import (
@@ -196,6 +197,7 @@ cli.add_command(migrate)
 cli.add_command(new)
 cli.add_command(validate)
 cli.add_command(sheet)
+cli.add_command(rate)
 cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)

@@ -34,6 +34,7 @@ FILES = frozenset(
             "report.html",
             "report.files",
             "sheet-key.csv",
+            "preference-key.csv",
             "forgotten.jsonl",
             *JOURNAL,
         ),
@@ -42,7 +43,7 @@ FILES = frozenset(
 FOLDERS = frozenset(
     {
         *("personas", "corpus", "adapters", "ratings", "scores", "analysis", "tables", "figures", "report_transcripts"),
-        *("sheets", "agreement", "exports"),
+        *("sheets", "agreement", "exports", "rated"),
     }
 )
 IN_PLACE = frozenset({"running.pid", "run.log", "speed.jsonl", "journal.sqlite-journal", *JOURNAL})

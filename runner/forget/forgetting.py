@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cbtrun.contract.digests import file_digest
 from cbtrun.files.plain_files import inside
 from cbtrun.files.run_folder import REPORT_FILES, write_records
+from cbtrun.forget.rated_words import remove_rated_words
 from cbtrun.forget.whose import Person, person_of, records_of
 from cbtrun.journal.forget import Removed, remove_replies
 from cbtrun.run.failures import FILE as FAILURES
@@ -78,7 +79,8 @@ def forget_person(study: Study, registry: Registry, folder: RunFolder, asked: st
         for one in rewritten:
             write_records(one.path, one.records)
         replies = remove_replies(folder, person.ids, _stages_of(person, ratings))
-        files = (*_remove_pages(study, folder), *_remove_words_beside(folder, trained))
+        rated = remove_rated_words(folder.path, {one.id for one in person.sessions})
+        files = (*_remove_pages(study, folder), *_remove_words_beside(folder, trained), *rated)
     done = Done(person, ratings, replies, files, adapters, tuple(_outside(study)))
     return replace(done, remaining=tuple(still_holding(folder.path, person.words(records))))
 

@@ -167,7 +167,9 @@ def agreement_report(
             _standing_in(machine, people, table[:, : len(people)], table[:, at], (epsilon, alignment))
             for at, machine in enumerate(machines, start=len(people))
         )
-        outcomes.append(made.model_copy(update={"standing_in": stand, "scale": scale_words(outcome_ends(rubric, outcome))}))
+        outcomes.append(
+            made.model_copy(update={"standing_in": stand, "scale": scale_words(outcome_ends(rubric, outcome))})
+        )
     return AgreementReport(
         ratings=name,
         rubric=rubric.name,

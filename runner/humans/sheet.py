@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +14,14 @@ from cbtrun.contract.records import Record, Session
 from cbtrun.errors import StageError
 from cbtrun.files.csv_cells import csv_text
 from cbtrun.files.run_folder import write_atomically
+from cbtrun.humans.preference_pairs import PAIRS_KEY, write_pairs
+from cbtrun.humans.rating_page import rating_page
+from cbtrun.humans.task import Settings, Task, task_of
 from cbtrun.people.draws import Design, Unit, chances, drawn_units, generator, stratum, units_of, usual_strata
 from cbtrun.people.sheet_key import Key, read_key
-from cbtrun.ratings.unblinding import masked
 
 if TYPE_CHECKING:
     from cbtrun.humans.rated_run import RatedRun
-    from cbtrun.ratings.rubric import Item, Rubric
 
 KEY = "sheet-key.csv"
 COLUMNS = ("sheet", "session", "rater", "item", "score", "comment")
@@ -62,10 +61,10 @@ class Sheet:
         """In every file of the sheet; tells one draw from another."""
         return hashlib.sha256(f"{self.secret} id".encode()).hexdigest()[:8]
 
-    def for_rater(self, number: int) -> tuple[Drawn, ...]:
-        """The sessions in the order of one rater, from 1: an order of their own each."""
+    def for_rater(self, rater: int | str) -> tuple[Drawn, ...]:
+        """The sessions in the order of one rater, by number from 1 or by code: an order of their own each."""
         ordered = list(self.drawn)
-        generator(self.secret, f"order of rater {number}").shuffle(ordered)
+        generator(self.secret, f"order of rater {rater}").shuffle(ordered)
         return tuple(ordered)
 
 
@@ -127,6 +126,7 @@ def make_sheet(run: RatedRun, count: int, by: Sequence[str], *, new: bool, desig
     key = read_key(path)
     if new and key.codes:
         path.rename(path.with_name(f"sheet-key-{secrets.token_hex(4)}.csv"))
+        (run.folder / PAIRS_KEY).unlink(missing_ok=True)
         key = Key({})
     if key.design:
         was = Design(key.design, key.by, key.arms)
@@ -147,26 +147,33 @@ def _in_words(design: Design) -> str:
     return ", ".join(filter(None, parts))
 
 
-def write_sheet(sheet: Sheet, run: RatedRun, folder: Path, raters: int = 1) -> Iterator[str]:
-    """Write a form and a table for each rater into the folder, and the key beside the run; gives lines that say so."""
+def write_sheet(
+    sheet: Sheet, run: RatedRun, folder: Path, raters: Sequence[int | str] = (1,), settings: Settings | None = None
+) -> Iterator[str]:
+    """Write a page and a table for each rater into the folder, and the keys beside the run; gives lines that say so.
+
+    raters: numbers, whose pages ask for a code, or codes. settings: without them, what every page has.
+    """
+    settings = settings or Settings()
     if folder.resolve() == run.folder.resolve():
         raise StageError(f"{folder}: the sheets need a folder of their own, apart from the key")
-    # The key first: a form without its key would be lost work.
-    write_atomically(run.folder / KEY, _key(sheet))
-    for number in range(1, raters + 1):
-        name = "sheet" if raters == 1 else f"sheet-{number}"
-        write_atomically(folder / f"{name}.html", form_page(sheet, run.rubric, number))
-        write_atomically(folder / f"{name}.csv", _empty_table(sheet, run.rubric, number))
+    keep_keys(sheet, run, settings)
+    for rater in raters:
+        name = "sheet" if tuple(raters) == (1,) else f"sheet-{rater}"
+        task = task_of(sheet, run.rubric, rater, settings)
+        write_atomically(folder / f"{name}.html", rating_page(task))
+        write_atomically(folder / f"{name}.csv", _empty_table(task))
     yield from _told(sheet)
-    name = "sheet" if raters == 1 else "sheet-N"
-    yield f"for the raters: {folder / name}.html (form for the browser, works offline), {folder / name}.csv"
-    yield f"for you alone:  {run.folder / KEY}"
+    name = "sheet" if tuple(raters) == (1,) else "sheet-N" if 1 in raters else "sheet-CODE"
+    yield f"for the raters: {folder / name}.html (page for the browser, works offline), {folder / name}.csv"
+    yield f"for you alone:  {run.folder / KEY}{f', {run.folder / PAIRS_KEY}' if settings.pairs else ''}"
     if not sheet.secret:
         yield (
             "This sheet was drawn from the study's seed by an earlier version: who has the study's file can work out the "
             "key. --new draws another."
         )
-    if run.study.contains == "real-people":
+    if settings.real_people:
+        yield "Names are masked where they were found; read the sheets before you give them away (--mask WORD takes more)."
         yield "The sheets hold words of real people: give them only to those who may read them."
     yield f"then: cbtrun agree {run.folder} ratings-NAME.csv ..."
     yield f"or, to correct an analysis by them: people: {{NAME: {{file: [ratings-NAME.csv], key: {run.folder / KEY}}}}} in the study"
@@ -199,58 +206,16 @@ def _told(sheet: Sheet) -> Iterator[str]:
         yield f"the key has the chance of each draw ({what}): {words}"
 
 
-def form_page(sheet: Sheet, rubric: Rubric, rater: int = 1) -> str:
-    """One rater's form: a page that needs nothing else, keeps what is entered, and saves it as CSV."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("cbtrun.humans", "sheet_files"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = _text("form.js")
-    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
-    return environment.get_template("form.html.j2").render(
-        sheet_id=_id_for(sheet, rater),
-        rubric=rubric,
-        sessions=[(drawn.code, _turns(drawn.session)) for drawn in sheet.for_rater(rater)],
-        choices=_choices,
-        style=_text("form.css"),
-        script=script,
-        policy=policy,
-    )
+def keep_keys(sheet: Sheet, run: RatedRun, settings: Settings) -> None:
+    """Write the keys beside the run, before any page is given out: what is rated without its key would be lost work."""
+    write_atomically(run.folder / KEY, _key(sheet))
+    if settings.pairs:
+        write_pairs(run.folder, settings.pairs)
 
 
-def _turns(session: Session) -> list[tuple[int, str, str]]:
-    """Number, speaker and words, words that name a model masked."""
-    return [(at, turn.speaker, masked(turn.text)) for at, turn in enumerate(session.turns, start=1)]
-
-
-def _choices(item: Item) -> list[tuple[str, str, str]]:
-    """(value, label, meaning) of an item that is chosen from a few; empty for counts and words."""
-    if item.type == "yes_no":
-        return [("1", "yes", item.anchors.get(1, "")), ("0", "no", item.anchors.get(0, ""))]
-    if item.type == "category":
-        return [(one.name, one.name, one.means) for one in item.categories]
-    low, high = item.bounds
-    if item.type != "scale" or high is None or high - low > 20:
-        return []
-    return [(str(at), str(at), item.anchors.get(at, "")) for at in range(int(low), int(high) + 1)]
-
-
-def _id_for(sheet: Sheet, rater: int) -> str:
-    """What a browser keeps a rater's entries under: two raters at one computer do not mix."""
-    return sheet.id if rater == 1 else f"{sheet.id}-{rater}"
-
-
-def _empty_table(sheet: Sheet, rubric: Rubric, rater: int) -> str:
-    drawn = sheet.for_rater(rater)
-    return csv_text(
-        COLUMNS, [[_id_for(sheet, rater), one.code, "", item.id, "", ""] for one in drawn for item in rubric.items]
-    )
+def _empty_table(task: Task) -> str:
+    items = task.rubric.items
+    return csv_text(COLUMNS, [[task.sheet, code, task.rater, item.id, "", ""] for code in task.order for item in items])
 
 
 def _key(sheet: Sheet) -> str:
@@ -278,7 +243,3 @@ def _key(sheet: Sheet) -> str:
         for one in sheet.drawn
     ]
     return csv_text(columns, rows)
-
-
-def _text(name: str) -> str:
-    return files("cbtrun.humans.sheet_files").joinpath(name).read_text(encoding="utf-8")

@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cbtrun.contract.records import Session, Turn
-from cbtrun.humans.sheet import draw_sheet, form_page
 from cbtrun.plugins.report.run_server import make_server
 from cbtrun.plugins.report.write import write_all
-from cbtrun.ratings.rubric_file import find_rubric, read_rubric
-from tests.helpers.places import RUBRICS
 from tests.helpers.report_studies import made_up_study
 from tests.helpers.two_controls import two_controls
 
@@ -116,14 +112,4 @@ def test_the_page_of_one_session_with_its_prompts(page: Page, server: str, kind:
     page.goto(f"{server}/1/{kind}?session={session}")
     page.evaluate(UNFOLDED)
     assert page.locator(".turn").count() == 4
-    assert violations(page) == []
-
-
-def test_the_sheet_for_people_who_rate(page: Page, tmp_path: Path) -> None:
-    turns = (Turn(speaker="therapist", text="What shall we talk about?"), Turn(speaker="patient", text="My week."))
-    sessions = [Session(id=f"s{at}", draw=str(at), turns=turns, ended="x") for at in range(2)]
-    sheet = form_page(draw_sheet(sessions, 2, (), 1), read_rubric(find_rubric("ctrs", [RUBRICS])))
-    (tmp_path / "sheet.html").write_text(sheet, encoding="utf-8")
-    page.goto((tmp_path / "sheet.html").as_uri())
-    page.evaluate(UNFOLDED)
     assert violations(page) == []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cbtrun.contract.records import ItemScore, Quote, Turn
-from cbtrun.humans.human_ratings import Mapped, read_ratings
+from cbtrun.people.human_ratings import Mapped, read_ratings
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.write import write_all
 from tests.helpers.places import SPECS

@@ -1,0 +1,1 @@
+"""Invented sessions to train on, with scores and reasons, one a rubric."""
