@@ -53,6 +53,7 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Effect Failure FullPersona Interval ItemScore Json Message Persona Rating "
         "Record Session Situation Speaker Test Transcript Turn"
     ),
+    "cbtrun.contract.worded": "repeat_of Which wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
     # Digests and seeds
@@ -72,6 +73,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
     "cbtrun.ratings.windows": "joined_scores window_flags",
+    "cbtrun.ratings.wordings": "count_wordings Wording wording_faults wordings_of",
     "cbtrun.scores.score_table": "ScoreTable",
     "cbtrun.scores.totals": "Aggregate rating_total",
     # Analyses: tables, options, checks, power

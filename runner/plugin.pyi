@@ -144,6 +144,9 @@ from cbtrun.contract.thinking import Said as Said
 from cbtrun.contract.thinking import opened_thinking as opened_thinking
 from cbtrun.contract.thinking import without_thinking as without_thinking
 from cbtrun.contract.thinking_option import thinking_room as thinking_room
+from cbtrun.contract.worded import Which as Which
+from cbtrun.contract.worded import repeat_of as repeat_of
+from cbtrun.contract.worded import wording_of as wording_of
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates
@@ -258,6 +261,10 @@ from cbtrun.ratings.rubric_signals import Signal as Signal
 from cbtrun.ratings.rubric_signals import Words as Words
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
+from cbtrun.ratings.wordings import Wording as Wording
+from cbtrun.ratings.wordings import count_wordings as count_wordings
+from cbtrun.ratings.wordings import wording_faults as wording_faults
+from cbtrun.ratings.wordings import wordings_of as wordings_of
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe

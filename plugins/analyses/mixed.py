@@ -67,7 +67,7 @@ def options_schema(stage: str) -> Json | None:
         "uniqueItems": True,
         "default": list(DEFAULT),
         "description": "Random intercepts. `seed` is the tuning run (tune job and seed; an untuned arm has none); "
-        "`rater:level`, `persona:level` and `seed:level` let raters, personas and tunings favour a level. What the design "
+        "`rater:level`, `wording:level`, `persona:level` and `seed:level` let raters, wordings, personas and tunings favour a level. What the design "
         "cannot tell apart is left out with a note, by default also `rater:level` where there are fewer than three "
         "raters; `session` and `persona:level` are added where sessions have several ratings, or personas several "
         "sessions at a level.",
