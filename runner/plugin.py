@@ -91,6 +91,7 @@ HOMES: Mapping[str, str] = {
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
+    "cbtrun.power.d_study": "Frontier Priced",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f",
     "cbtrun.power.planned": (
         "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "

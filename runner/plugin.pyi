@@ -201,6 +201,8 @@ from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
+from cbtrun.power.d_study import Frontier as Frontier
+from cbtrun.power.d_study import Priced as Priced
 from cbtrun.power.formulas import power_of_equivalence as power_of_equivalence
 from cbtrun.power.formulas import power_of_f as power_of_f
 from cbtrun.power.planned import GROUPS as GROUPS
