@@ -53,7 +53,7 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Effect Failure FullPersona Interval ItemScore Json Message Persona Rating "
         "Record Session Situation Speaker Test Transcript Turn"
     ),
-    "cbtrun.contract.worded": "repeat_of Which wording_of",
+    "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
     # Digests and seeds
@@ -92,10 +92,11 @@ HOMES: Mapping[str, str] = {
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
     "cbtrun.power.d_study": "Frontier Priced",
-    "cbtrun.power.formulas": "power_of_equivalence power_of_f",
+    "cbtrun.power.designs": "ArmContrast Design Precision",
+    "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
     "cbtrun.power.planned": (
         "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "
-        "power_in_pairs PowerContext"
+        "power_in_pairs PowerContext StudyFacets"
     ),
     "cbtrun.power.ranks": "mann_whitney_power odds_power PowerAt wilcoxon_power",
     "cbtrun.power.words": "effect_curve planned_alike size_curve Wanted",

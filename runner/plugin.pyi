@@ -146,6 +146,7 @@ from cbtrun.contract.thinking import without_thinking as without_thinking
 from cbtrun.contract.thinking_option import thinking_room as thinking_room
 from cbtrun.contract.worded import Which as Which
 from cbtrun.contract.worded import repeat_of as repeat_of
+from cbtrun.contract.worded import which_rating as which_rating
 from cbtrun.contract.worded import wording_of as wording_of
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
@@ -203,14 +204,19 @@ from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
 from cbtrun.power.d_study import Frontier as Frontier
 from cbtrun.power.d_study import Priced as Priced
+from cbtrun.power.designs import ArmContrast as ArmContrast
+from cbtrun.power.designs import Design as Design
+from cbtrun.power.designs import Precision as Precision
 from cbtrun.power.formulas import power_of_equivalence as power_of_equivalence
 from cbtrun.power.formulas import power_of_f as power_of_f
+from cbtrun.power.formulas import smallest_effect as smallest_effect
 from cbtrun.power.planned import GROUPS as GROUPS
 from cbtrun.power.planned import PAIRS as PAIRS
 from cbtrun.power.planned import PEOPLE as PEOPLE
 from cbtrun.power.planned import Kind as Kind
 from cbtrun.power.planned import PlannedTest as PlannedTest
 from cbtrun.power.planned import PowerContext as PowerContext
+from cbtrun.power.planned import StudyFacets as StudyFacets
 from cbtrun.power.planned import equal_groups as equal_groups
 from cbtrun.power.planned import planned_test as planned_test
 from cbtrun.power.planned import power_between_groups as power_between_groups

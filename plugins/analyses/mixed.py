@@ -51,7 +51,7 @@ FEW = 5
 ALIKE = "all ratings of a session are the same: each session counts once, and nothing is known of the raters' noise"
 AS_PAIRED = (
     "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before, and few of them "
-    "leave few degrees of freedom, however many personas there are"
+    "leave few degrees of freedom, however many personas there are; `cbtrun power` simulates it"
 )
 
 
@@ -83,11 +83,15 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
-    """Planned as a paired t test of personas' means."""
+    """Simulated with the model's own fit where somebody waits for that; in a plan a paired t test of personas' means."""
     from cbtrun.plugin import PAIRS, Kind, planned_test, power_in_pairs
 
     levels = len(context.options["levels"])
     pairs = levels * (levels - 1) // 2
+    if context.facets is not None and context.personas is not None and all(context.facets.levels.values()):
+        from cbtrun.plugins.analyses.mixed_power import simulated_power
+
+        return [simulated_power(context, context.facets, pairs, compare_mixed)]
     kind = Kind("each pair" if pairs > 1 else "", "t", "dz", PAIRS, context.personas)
     return [planned_test(context, kind, power_in_pairs, pairs, (AS_PAIRED,))]
 

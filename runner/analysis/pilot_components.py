@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.pilot_layout import AXES, Layout
 from cbtrun.errors import StatisticsError
-from cbtrun.power.designs import PARTS, Contrast, Design
+from cbtrun.power.designs import PARTS, ArmContrast, Design
 
 if TYPE_CHECKING:
     from cbtrun.statistics.components import Balanced
@@ -79,10 +79,10 @@ class PilotComponents:
         """What the pilot had."""
         return self.layout.design
 
-    def contrast(self, fixed: Sequence[str] = ()) -> Contrast:
+    def contrast(self, fixed: Sequence[str] = ()) -> ArmContrast:
         """What the difference of the compared arms is made of."""
         known = {one.name: max(0.0, one.variance) for one in self.components if one.in_contrast}
-        return Contrast(known, self.layout.tuned, self.layout.crossed, frozenset(fixed))
+        return ArmContrast(known, self.layout.tuned, self.layout.crossed, frozenset(fixed))
 
 
 def pilot_components(layout: Layout, seed: int) -> PilotComponents:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import derive_seed
 from cbtrun.power.d_study import Frontier, Priced, Searched, needed_personas, search
-from cbtrun.power.designs import FACETS, Contrast, Design, Precision
+from cbtrun.power.designs import FACETS, ArmContrast, Design, Precision
 
 if TYPE_CHECKING:
     from cbtrun.analysis.pilot_components import PilotComponents
@@ -53,7 +53,7 @@ class DStudy:
 
     pilot: Pilot
     found: PilotComponents
-    contrast: Contrast
+    contrast: ArmContrast
     held: Mapping[str, int]
     costs: StudyCosts
     asked: Asked
@@ -104,7 +104,7 @@ def d_study(pilot: Pilot, asked: Asked, buying: Buying) -> DStudy:
     return DStudy(pilot, found, contrast, held, costs, asked, frontier, needed, never, _items(pilot))
 
 
-def held_facets(design: Design, contrast: Contrast) -> dict[str, int]:
+def held_facets(design: Design, contrast: ArmContrast) -> dict[str, int]:
     """Facets of which the pilot cannot tell what more would buy, and those held fixed: as many as the pilot has."""
     held = {}
     for name, count in zip(FACETS, design, strict=True):
@@ -116,7 +116,7 @@ def held_facets(design: Design, contrast: Contrast) -> dict[str, int]:
     return held
 
 
-def limiting(contrast: Contrast, design: Design) -> str:
+def limiting(contrast: ArmContrast, design: Design) -> str:
     """The component that is most of a design's variance, with its share: `rater x arm 61 %`."""
     parts = {name: float(one) for name, one in contrast.parts(design).items()}
     total = sum(parts.values())
@@ -148,7 +148,7 @@ def _cheapest(searched: Searched, asked: Asked) -> Priced | None:
 
 
 def _needed(
-    found: PilotComponents, contrast: Contrast, asked: Asked, cheapest: Priced | None
+    found: PilotComponents, contrast: ArmContrast, asked: Asked, cheapest: Priced | None
 ) -> tuple[tuple[int, int | None] | None, float]:
     """Interval of the personas needed, and how often none is enough."""
     import numpy as np

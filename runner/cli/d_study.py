@@ -66,6 +66,19 @@ def design_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def pilot_parts(pilot: Path | None, *, allow_local: bool) -> dict[str, float]:
+    """Component -> squared points, of a pilot's first contrast; empty without a pilot."""
+    from cbtrun.analysis.pilot_components import pilot_components
+    from cbtrun.before.pilot_run import pilot_of
+    from cbtrun.contract.digests import derive_seed
+
+    if pilot is None:
+        return {}
+    found = pilot_of(pilot, None, allow_local=allow_local)
+    made = pilot_components(found.layout, derive_seed(found.study.seed, "d-study"))
+    return {one.name: max(0.0, one.variance) for one in made.components}
+
+
 def tell_designs(options: dict[str, Any], wanted: dict[str, Any], folder: Path | None, *, allow_local: bool) -> None:
     """Print what a pilot says of designs; write table and figure where a folder is named.
 

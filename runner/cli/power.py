@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cbtrun.cli.d_study import design_options, tell_designs
+from cbtrun.cli.d_study import design_options, pilot_parts, tell_designs
 from cbtrun.cli.study_names import study_file
 
 USUAL_EFFECT = 0.5
@@ -48,6 +48,10 @@ def _study_or_none(context: click.Context, parameter: click.Parameter, spec: Pat
 )  # fmt: skip
 @click.option("--n", type=click.IntRange(2), help="Patients (or sessions) instead of those in the study.")
 @click.option(
+    "--studies", type=click.IntRange(20, 100_000), default=200, show_default=True,
+    help="Studies that the power of a mixed model is simulated with.",
+)  # fmt: skip
+@click.option(
     "--to",
     "folder",
     type=click.Path(path_type=Path),
@@ -65,6 +69,7 @@ def power(
     sd: float | None,
     correlation: float,
     n: int | None,
+    studies: int,
     folder: Path | None,
     **designs: Any,
 ) -> None:
@@ -75,7 +80,7 @@ def power(
     With --from RUN and no SPEC: what a finished run, taken as a pilot, says of designs: variance components, the cheapest design
     for an effect in points, the best for a budget (docs/d-study.md).
     """
-    from cbtrun.analysis.study_power import planned_tests
+    from cbtrun.analysis.study_power import Simulated, planned_tests
     from cbtrun.before.plan import plan_study
     from cbtrun.cli.shared import load
     from cbtrun.errors import StatisticsError
@@ -98,7 +103,8 @@ def power(
         raise StatisticsError("--points needs an SD: give --sd, or state one under `compare_with`")
     if not study.analyses:
         raise StatisticsError(f"{spec}: the study declares no analysis: there is nothing to plan for")
-    tests = planned_tests(study, registry, plan_study(study, registry), alpha, n)
+    simulated = Simulated(studies, pilot_parts(designs["pilot"], allow_local=allow_local_plugins))
+    tests = planned_tests(study, registry, plan_study(study, registry), alpha, n, simulated)
     for line in power_lines(study.name, tests, wanted):
         click.echo(line)
     if folder is not None:

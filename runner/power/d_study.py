@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cbtrun.power.designs import FACETS, Contrast, Design, Precision
+from cbtrun.power.designs import FACETS, ArmContrast, Design, Precision
 
 if TYPE_CHECKING:
     from cbtrun.statistics.samples import Array
@@ -81,7 +81,7 @@ class Priced:
 class Searched:
     """Every design of a search."""
 
-    contrast: Contrast
+    contrast: ArmContrast
     precision: Precision
     costs: UnitCosts
     designs: Design
@@ -137,7 +137,7 @@ class Searched:
 
 
 def search(
-    contrast: Contrast, precision: Precision, costs: UnitCosts, held: Mapping[str, int], most_personas: int
+    contrast: ArmContrast, precision: Precision, costs: UnitCosts, held: Mapping[str, int], most_personas: int
 ) -> Searched:
     """Cost and precision of every design. held: facet -> how many there are in all of them."""
     import numpy as np
@@ -159,7 +159,7 @@ def search(
 
 
 def needed_personas(
-    contrast: Contrast, precision: Precision, design: Design, *, effect: float | None, half_width: float | None
+    contrast: ArmContrast, precision: Precision, design: Design, *, effect: float | None, half_width: float | None
 ) -> int | None:
     """Personas with which a design that is otherwise as it stands is precise enough; none up to MOST_PERSONAS."""
     import numpy as np

@@ -45,7 +45,7 @@ class Design(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ArmContrast:
     """What the difference of two arms' means is made of."""
 
     components: Mapping[str, float]
@@ -114,7 +114,7 @@ class Contrast:
         total = sum(self.components.values())
         return name not in self.fixed and self.components.get(name, 0.0) > SURELY * total
 
-    def with_components(self, components: Mapping[str, float]) -> Contrast:
+    def with_components(self, components: Mapping[str, float]) -> ArmContrast:
         """The same contrast with other components."""
         return replace(self, components=components)
 
@@ -126,15 +126,15 @@ class Precision:
     alpha: float = 0.05
     power: float = 0.8
 
-    def detectable(self, contrast: Contrast, design: Design) -> Array:
+    def detectable(self, contrast: ArmContrast, design: Design) -> Array:
         """Smallest effect in points that is found with the power; infinite where no test can be made."""
         return _times_error(contrast, design, _noncentralities(self.alpha, self.power))
 
-    def half_width(self, contrast: Contrast, design: Design) -> Array:
+    def half_width(self, contrast: ArmContrast, design: Design) -> Array:
         """Half of the confidence interval at 1 - alpha, in points; infinite where there is none."""
         return _times_error(contrast, design, _quantiles(self.alpha))
 
-    def power_of(self, contrast: Contrast, design: Design, effect: float) -> float:
+    def power_of(self, contrast: ArmContrast, design: Design, effect: float) -> float:
         """Power of the t test of one design for an effect in points."""
         from cbtrun.power.formulas import power_of_t
 
@@ -142,7 +142,7 @@ class Precision:
         return power_of_t(float(df), abs(effect) / float(variance) ** 0.5, self.alpha) if df >= 1 else 0.0
 
 
-def _times_error(contrast: Contrast, design: Design, quantile: tuple[tuple[float, ...], tuple[float, ...]]) -> Array:
+def _times_error(contrast: ArmContrast, design: Design, quantile: tuple[tuple[float, ...], tuple[float, ...]]) -> Array:
     import numpy as np
 
     variance, df = contrast.error(design)

@@ -41,6 +41,8 @@ class Wanted:
 
     def unit_points(self, one: PlannedTest) -> float | None:
         """How many points one unit of the effect is; none without an SD, or for an effect that has no points."""
+        if one.points is not None:
+            return one.points
         if self.sd is None or one.effect not in ("dz", "d", "margin"):
             return None
         within = one.effect == "dz" or (one.effect == "margin" and one.unit == "pairs")
