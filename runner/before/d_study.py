@@ -73,7 +73,9 @@ def d_study(pilot: Pilot, asked: Asked, buying: Buying) -> DStudy:
 
     found = pilot_components(pilot.layout, derive_seed(pilot.study.seed, "d-study"))
     contrast = found.contrast(asked.fixed)
-    costs = study_costs(pilot.study, pilot.registry, pilot.folder, buying, found.design.personas)
+    costs = study_costs(
+        pilot.study, pilot.registry, pilot.folder, buying, found.design.personas, pilot.outcome.partition(".")[0]
+    )
     if asked.budget is not None and costs.currency == CALLS:
         raise StatisticsError(
             "--budget is in US dollars, and nothing of this study has a price: give its models `prices:`, or --gpu-hour"

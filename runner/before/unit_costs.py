@@ -48,8 +48,10 @@ class StudyCosts:
     notes: tuple[str, ...]
 
 
-def study_costs(study: Study, registry: Registry, folder: RunFolder, buying: Buying, personas: int) -> StudyCosts:
-    """personas: of each arm in the run, crossed or not."""
+def study_costs(
+    study: Study, registry: Registry, folder: RunFolder, buying: Buying, personas: int, rated: str
+) -> StudyCosts:
+    """personas: of each arm in the run, crossed or not. rated: the rating set whose ratings a design counts."""
     from cbtrun.before.plan import plan_study
     from cbtrun.before.plan_costs import call_costs, kept_calls
 
@@ -68,7 +70,7 @@ def study_costs(study: Study, registry: Registry, folder: RunFolder, buying: Buy
     }
     costs = call_costs(again, study, registry, folder)  # of as many calls again as the study makes
     arms = _arms(study)
-    counts = _counts(plans, study, personas)
+    counts = _counts(plans, study, personas, rated)
     money = [_usd(one, batches=buying.batches) for one in costs]
     hours = _hours(study, registry, plans, costs, buying, counts)
     if any(one is not None for one in money):
@@ -84,8 +86,8 @@ def study_costs(study: Study, registry: Registry, folder: RunFolder, buying: Buy
         units,
         currency,
         hours,
-        _rating_in_batches(costs, counts, batches=buying.batches),
-        tuple(_notes(costs, money, hours, buying, currency)),
+        _rating_in_batches(costs, counts, rated, batches=buying.batches),
+        tuple(_notes(study, costs, money, hours, buying, currency)),
     )
 
 
@@ -94,15 +96,15 @@ def _arms(study: Study) -> dict[str, int]:
     return {"tuned_arms": tuned, "plain_arms": max(len(study.arms), 1 if not study.arms else 0) - tuned}
 
 
-def _counts(plans: Mapping[str, Plan | None], study: Study, personas: int) -> dict[str, float]:
+def _counts(plans: Mapping[str, Plan | None], study: Study, personas: int, rated: str) -> dict[str, float]:
     """Kind of stage -> how many of what its cost is for the plans have."""
     sessions = plans.get("sessions")
-    ratings = [plan for stage, plan in plans.items() if stage.startswith("ratings.") and plan is not None]
+    ratings = plans.get(f"ratings.{rated}")
     seeds = [len(job.seeds) for job in study.tune_jobs.values()]
     return {
         "personas": float(max(personas, 1)),
         "sessions": float(max(sessions.units if sessions else 0, 1)),
-        "ratings": float(max(sum(plan.units for plan in ratings), 1)),
+        f"ratings.{rated}": float(max(ratings.units if ratings else 0, 1)),
         "tune": float(max([1, *seeds])),
         "corpus": 1.0,
     }
@@ -112,8 +114,9 @@ def _by_kind(costs: Mapping[CallCost, float], counts: Mapping[str, float], **arm
     sums = dict.fromkeys(counts, 0.0)
     for cost, amount in costs.items():
         kind = cost.stage.partition(".")[0]
-        sums[kind] = sums.get(kind, 0.0) + amount
-    one = {kind: sums[kind] / count for kind, count in counts.items()}
+        of = cost.stage if cost.stage in sums else "sessions" if kind == "ratings" else kind  # other sets: by session
+        sums[of] = sums.get(of, 0.0) + amount
+    one = {kind.partition(".")[0]: sums[kind] / count for kind, count in counts.items()}
     return UnitCosts(one["personas"], one["sessions"], one["ratings"], one["tune"], one["corpus"], **arms)
 
 
@@ -122,11 +125,14 @@ def _usd(cost: CallCost, *, batches: bool) -> float | None:
     return other.usd if batches and other is not None and not cost.batched else cost.usd
 
 
-def _rating_in_batches(costs: list[CallCost], counts: Mapping[str, float], *, batches: bool) -> float | None:
-    rated = [one for one in costs if one.stage.startswith("ratings.")]
-    if batches or not any(one.other is not None and not one.batched for one in rated):
+def _rating_in_batches(
+    costs: list[CallCost], counts: Mapping[str, float], rated: str, *, batches: bool
+) -> float | None:
+    stage = f"ratings.{rated}"
+    of_set = [one for one in costs if one.stage == stage]
+    if batches or not any(one.other is not None and not one.batched for one in of_set):
         return None
-    return sum(_usd(one, batches=True) or 0.0 for one in rated) / counts["ratings"]
+    return sum(_usd(one, batches=True) or 0.0 for one in of_set) / counts[stage]
 
 
 def _hours(
@@ -163,9 +169,16 @@ def _with_hours(units: UnitCosts, hours: UnitCosts, price: float) -> UnitCosts:
 
 
 def _notes(
-    costs: list[CallCost], money: list[float | None], hours: UnitCosts, buying: Buying, currency: str
+    study: Study,
+    costs: list[CallCost],
+    money: list[float | None],
+    hours: UnitCosts,
+    buying: Buying,
+    currency: str,
 ) -> list[str]:
-    unpriced = sorted({one.model for one, usd in zip(costs, money, strict=True) if usd is None})
+    unpriced = sorted(
+        {one.model for one, usd in zip(costs, money, strict=True) if usd is None and _served(study, one.model)}
+    )
     told = []
     if currency == CALLS:
         told.append(
@@ -178,5 +191,14 @@ def _notes(
         told.append("weights on own GPUs cost nothing here: --gpu-hour USD counts them")
     if local:
         told.append(f"GPU hours are of one {buying.machine}, by cbtrun's measured speeds (`cbtrun plan`)")
-    told += dict.fromkeys(line for one in costs for line in one.assumed)
+    priced = [one for one, usd in zip(costs, money, strict=True) if usd is not None]
+    told += dict.fromkeys(
+        line for one in priced for line in one.assumed if "takes" not in line
+    )  # of time, not of money
     return told
+
+
+def _served(study: Study, model: str) -> bool:
+    """Whether somebody else's machine answers for a model."""
+    block = study.models.get(study.base_of(model))
+    return block is not None and bool(block.options.get("base_url"))
