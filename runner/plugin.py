@@ -92,7 +92,7 @@ HOMES: Mapping[str, str] = {
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
     "cbtrun.power.d_study": "Frontier Priced",
-    "cbtrun.power.designs": "ArmContrast Design Precision",
+    "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
     "cbtrun.power.planned": (
         "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "

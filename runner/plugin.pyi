@@ -204,6 +204,7 @@ from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
 from cbtrun.power.d_study import Frontier as Frontier
 from cbtrun.power.d_study import Priced as Priced
+from cbtrun.power.designs import PARTS as PARTS
 from cbtrun.power.designs import ArmContrast as ArmContrast
 from cbtrun.power.designs import Design as Design
 from cbtrun.power.designs import Precision as Precision

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import (
     PAIRS,
+    PARTS,
     AnalysisTable,
     ArmContrast,
     Comparison,
@@ -31,6 +32,7 @@ from cbtrun.plugin import (
     smallest_effect,
     which_rating,
 )
+from cbtrun.plugins.analyses.mixed_terms import DEFAULT, ENOUGH_RATERS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -53,13 +55,15 @@ def simulated_power(context: PowerContext, facets: StudyFacets, pairs: int, comp
     compare: makes the analysis of a table. Effects are in dz, the SD of personas' differences.
     """
     personas = context.personas or 0
+    fixed = _fixed(context, facets)
+    facets = replace(facets, components={name: one for name, one in facets.components.items() if name not in fixed})
     contrast = _contrast(facets)
     design = _design(facets, personas)
     unit = _of_one_persona(contrast, design)
 
     @cache
     def studies() -> list[tuple[float, float, float]]:
-        return _studies(context, facets, contrast.components, personas, compare)
+        return _studies(context, facets, {**facets.components, **contrast.components}, personas, compare)
 
     def power(level: float) -> Callable[[int, float], float]:
         from scipy.special import stdtr
@@ -87,9 +91,24 @@ def simulated_power(context: PowerContext, facets: StudyFacets, pairs: int, comp
         f"simulated with the model's own fit at n = {personas}, {facets.studies:,} studies; at other n by the closed form of "
         "crossed designs, set to agree with them",
         FROM_PILOT if facets.components else ASSUMED,
+        *(
+            [f"too few to show how they differ by arm, so that the claim is about these: {', '.join(fixed)}"]
+            if fixed
+            else []
+        ),
     )
     made = planned_test(context, kind, power, pairs, told)
     return replace(made, points=unit) if facets.components else made
+
+
+def _fixed(context: PowerContext, facets: StudyFacets) -> list[str]:
+    """Facets of which the study has too few for the model to hold how they differ by arm, if it is not told to."""
+    wanted = context.options.get("random") or DEFAULT
+    asked = () if tuple(wanted) == DEFAULT else tuple(wanted)
+    counts = {"rater": facets.raters, "wording": facets.wordings}
+    found = [name for name, count in counts.items() if count < (2 if f"{name}:level" in asked else ENOUGH_RATERS)]
+    tunings = [{*those} - {None} for those in facets.levels.values()]
+    return [*found, *(["seed"] if any(tunings) and max(map(len, tunings)) < 2 else [])]
 
 
 def _design(facets: StudyFacets, personas: int) -> Design:
@@ -104,7 +123,7 @@ def _contrast(facets: StudyFacets) -> ArmContrast:
     first, second = list(facets.levels.values())[:2]
     shared = {*first} & {*second} - {None}
     tuned = tuple(bool({*tunings} - {None}) and not shared for tunings in (first, second))
-    components = dict(facets.components)
+    components = {name: value for name, value in facets.components.items() if name in PARTS}
     if not components:
         design = _design(facets, 2)
         each = design.sessions * design.seeds

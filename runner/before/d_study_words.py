@@ -202,8 +202,10 @@ def _notes(found: DStudy) -> Iterator[str]:
     ]
     if spent:
         yield f"GPU hours of one: {', '.join(spent)}"
-    if found.held:
-        kept = ", ".join(f"{name} {count}" for name, count in found.held.items())
+    layout = found.pilot.layout
+    untuned = not any(layout.seeds_of(arm) for arm in layout.arms)
+    if known := {name: count for name, count in found.held.items() if name != "seeds" or not untuned}:
+        kept = ", ".join(f"{name} {count}" for name, count in known.items())
         yield f"as in the pilot in every design, since it cannot tell what more would buy: {kept}"
     yield (
         f"t test at {precision.alpha:g}, two-sided, power {precision.power:g}, of one contrast that is not adjusted; degrees of freedom after "

@@ -99,8 +99,8 @@ def power(
         raise click.UsageError(f"{said}: of a pilot alone, --from RUN without a study")
     study, registry = load(spec, sets, allow_local_plugins)
     wanted = Wanted(power, effect or USUAL_EFFECT, sd or published_sd(study), correlation, points)
-    if points is not None and wanted.sd is None:
-        raise StatisticsError("--points needs an SD: give --sd, or state one under `compare_with`")
+    if points is not None and wanted.sd is None and designs["pilot"] is None:
+        raise StatisticsError("--points needs an SD: give --sd or --from, or state one under `compare_with`")
     if not study.analyses:
         raise StatisticsError(f"{spec}: the study declares no analysis: there is nothing to plan for")
     simulated = Simulated(studies, pilot_parts(designs["pilot"], allow_local=allow_local_plugins))

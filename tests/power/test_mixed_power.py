@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from cbtrun.analysis.study_power import Simulated, planned_tests
+from cbtrun.before.plan import plan_study
 from cbtrun.power.designs import ArmContrast, Design, Precision
 from cbtrun.power.formulas import power_of_pairs, power_of_t, smallest_effect
+from cbtrun.power.planned import PlannedTest
+from cbtrun.registry import load_registry
 from cbtrun.statistics.mixed import fit_mixed, mixed_contrast
+from cbtrun.study.load import load_study
 from cbtrun.testing.projects import StudyProject
 
 MakeProject = Callable[[Mapping[str, str]], StudyProject]
@@ -152,3 +157,16 @@ def test_power_of_a_study_simulates_its_mixed_model(study_project: MakeProject) 
         "as a paired t test" in project.run("plan", "study.yaml").out
         or "pairs find dz 0.81" in project.run("plan", "study.yaml").out
     )
+
+
+def test_a_pilot_gives_points_and_one_wording_is_about_itself(study_project: MakeProject) -> None:
+    project = study_project({"study.yaml": STUDY})
+    registry = load_registry()
+    study = load_study(project.folder / "study.yaml", registry=registry)
+    parts = {"persona": 2.0, "session": 6.0, "wording": 5.0, "rater": 3.0, "persona alone": 4.0}
+    (one,) = planned_tests(study, registry, plan_study(study, registry), simulated=Simulated(20, parts))
+    assert isinstance(one, PlannedTest)
+    assert one.points == pytest.approx(4.0)  # root of 2 (2 + 6): neither the one rater nor the one wording is in it
+    assert any("the claim is about these: rater, wording" in note for note in one.notes)
+    assert 0.5 < one.power_at(14, 1.0) <= 1
+    assert one.power_at(60, 1.0) > 0.99

@@ -217,7 +217,10 @@ def test_the_plan_says_what_the_analyses_can_find(study_project: MakeProject) ->
 
 def test_points_without_an_sd_are_refused(study_project: MakeProject) -> None:
     done = study_project({"study.yaml": STUDY}).run("power", "study.yaml", "--points", "5")
-    assert (done.code, done.err) == (2, "--points needs an SD: give --sd, or state one under `compare_with`\n")
+    assert (done.code, done.err) == (
+        2,
+        "--points needs an SD: give --sd or --from, or state one under `compare_with`\n",
+    )
 
 
 def test_sessions_of_a_file_are_planned_in_equal_groups() -> None:
