@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import Frontier, Priced, write_atomically
 from cbtrun.plugins.report.figure_style import INK, MUTED, NARROW, Plate, group_colour, group_marker, save_figure
@@ -44,7 +44,7 @@ def draw_frontier(frontier: Frontier, width: int) -> Figure:
         )
     for order, (label, one) in enumerate(_marks(frontier), start=1):
         if one is not None and one.cost > 0 and one.detectable < float("inf"):
-            style = {"color": group_colour(order), "marker": group_marker(order), "ms": 9, "ls": "none"}
+            style: dict[str, Any] = {"color": group_colour(order), "marker": group_marker(order), "ms": 9, "ls": "none"}
             axes.plot([one.cost], [one.detectable], label=f"{label}: {one.design.words()}", **style)
     if frontier.effect is not None:
         axes.axhline(frontier.effect, color=INK, lw=1, ls=(0, (4, 3)))

@@ -15,6 +15,8 @@ from cbtrun.errors import StatisticsError
 from cbtrun.power.designs import PARTS, ArmContrast, Design
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cbtrun.statistics.components import Balanced
     from cbtrun.statistics.samples import Array
 
@@ -99,8 +101,8 @@ def _without_gaps(table: Array | None) -> tuple[Array | None, list[str]]:
 
     if table is None:
         return None, []
-    rated = np.isfinite(table).any(axis=(4, 5, 6))  # (arm, persona, seed, session)
-    whole = rated.all(axis=(0, 2, 3))
+    rated: NDArray[Any] = np.asarray(np.isfinite(table).any(axis=(4, 5, 6)))  # (arm, persona, seed, session)
+    whole: NDArray[Any] = np.asarray(rated.all(axis=(0, 2, 3)))
     kept = table[:, whole]
     gaps = float(np.isnan(kept).mean()) if kept.size else 1.0
     if whole.sum() < max(2, KEPT_PERSONAS * whole.size) or gaps > MOST_GAPS:

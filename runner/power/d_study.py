@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtrun.power.designs import FACETS, ArmContrast, Design, Precision
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cbtrun.statistics.samples import Array
 
 MOST: Mapping[str, int] = {"seeds": 8, "sessions": 6, "raters": 8, "repeats": 5, "wordings": 6}
@@ -171,7 +173,7 @@ def needed_personas(
     return int(sizes[enough[0]]) if enough.size else None
 
 
-def _first(of: Array, by: Array, then: Array) -> int:
+def _first(of: NDArray[Any], by: Array, then: Array) -> int:
     """The place, among those given, that is lowest by one measure, then by another."""
     import numpy as np
 
