@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
     from cbtrun.contract.stand_in import StandIn
     from cbtrun.errors import Problem
-    from cbtrun.power.d_study import Frontier
+    from cbtrun.power.design_search import Frontier
     from cbtrun.power.planned import PlannedTest, PowerContext
     from cbtrun.power.words import Wanted
     from cbtrun.ratings.rubric import Rubric

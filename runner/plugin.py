@@ -91,7 +91,7 @@ HOMES: Mapping[str, str] = {
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
-    "cbtrun.power.d_study": "Frontier Priced",
+    "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
     "cbtrun.power.planned": (

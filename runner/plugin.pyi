@@ -202,8 +202,8 @@ from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
-from cbtrun.power.d_study import Frontier as Frontier
-from cbtrun.power.d_study import Priced as Priced
+from cbtrun.power.design_search import Frontier as Frontier
+from cbtrun.power.design_search import Priced as Priced
 from cbtrun.power.designs import PARTS as PARTS
 from cbtrun.power.designs import ArmContrast as ArmContrast
 from cbtrun.power.designs import Design as Design

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AXES = ("arm", "persona", "seed", "session", "rater", "wording", "repeat")
 
 
-class Seen(NamedTuple):
+class SeenRating(NamedTuple):
     """One rating."""
 
     value: float
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
 class Layout:
     """The ratings of the compared arms."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenRating, ...]
     arms: tuple[str, ...]
     compared: tuple[str, str]
     """The two arms whose difference is planned for."""
@@ -129,12 +129,12 @@ def layout_of(table: AnalysisTable, factor: str, levels: Sequence[str]) -> Layou
     return Layout(tuple(seen), tuple(levels), (levels[0], levels[1]))
 
 
-def _of_row(level: str, row: Row) -> list[Seen]:
+def _of_row(level: str, row: Row) -> list[SeenRating]:
     persona = row.persona if row.persona is not None else f"session {row.session}"
     own = (level, persona, row.tuning or "", row.session)
     if row.ratings:
         return [
-            Seen(value, *own, rater, wording_of(which), repeat_of(which))
+            SeenRating(value, *own, rater, wording_of(which), repeat_of(which))
             for (rater, which), value in sorted(row.ratings.items())
         ]
-    return [] if row.value is None else [Seen(row.value, *own, "", "", 1)]
+    return [] if row.value is None else [SeenRating(row.value, *own, "", "", 1)]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import derive_seed
-from cbtrun.power.d_study import Frontier, Priced, Searched, needed_personas, search
+from cbtrun.power.design_search import Frontier, Priced, Searched, needed_personas, search
 from cbtrun.power.designs import FACETS, ArmContrast, Design, Precision
 
 if TYPE_CHECKING:
     from cbtrun.analysis.pilot_components import PilotComponents
     from cbtrun.before.pilot_run import Pilot
-    from cbtrun.before.unit_costs import Buying, StudyCosts
+    from cbtrun.before.unit_costs import Bought, StudyCosts
 
 INTERVAL_DRAWS = 500
 BEYOND = 5.0
@@ -24,7 +24,7 @@ FACET_OF["wordings"] = "wording"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Aim:
     """What the plan is for."""
 
     effect: float | None = None
@@ -56,7 +56,7 @@ class DStudy:
     contrast: ArmContrast
     held: Mapping[str, int]
     costs: StudyCosts
-    asked: Asked
+    asked: Aim
     frontier: Frontier
     needed: tuple[int, int | None] | None
     """Interval of the personas that the cheapest design needs, by what the components may be as well; none: past the most."""
@@ -65,7 +65,7 @@ class DStudy:
     items: ItemComponents | None
 
 
-def d_study(pilot: Pilot, asked: Asked, buying: Buying) -> DStudy:
+def d_study(pilot: Pilot, asked: Aim, buying: Bought) -> DStudy:
     """Components, costs and designs. Raises StatisticsError where the pilot cannot tell, or a budget has no currency."""
     from cbtrun.analysis.pilot_components import pilot_components
     from cbtrun.before.unit_costs import CALLS, study_costs
@@ -143,14 +143,14 @@ def component_words(name: str, *, crossed: bool = True) -> str:
     return known.get(name, name)
 
 
-def _cheapest(searched: Searched, asked: Asked) -> Priced | None:
+def _cheapest(searched: Searched, asked: Aim) -> Priced | None:
     if asked.half_width is not None:
         return searched.cheapest(half_width=asked.half_width)
     return searched.cheapest(effect=asked.effect) if asked.effect is not None else None
 
 
 def _needed(
-    found: PilotComponents, contrast: ArmContrast, asked: Asked, cheapest: Priced | None
+    found: PilotComponents, contrast: ArmContrast, asked: Aim, cheapest: Priced | None
 ) -> tuple[tuple[int, int | None] | None, float]:
     """Interval of the personas needed, and how often none is enough."""
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cbtrun.before.d_study import DStudy, component_words
 from cbtrun.before.unit_costs import DOLLARS
-from cbtrun.power.d_study import MOST_PERSONAS, Priced
+from cbtrun.power.design_search import MOST_PERSONAS, Priced
 from cbtrun.power.designs import FACETS, PARTS
 from cbtrun.power.words import aligned
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.before.hours import BILLIONS as MEASURED_BILLIONS
 from cbtrun.before.hours import is_local, size_of, speeds_of_machines, training_work
-from cbtrun.power.d_study import UnitCosts
+from cbtrun.power.design_search import UnitCosts
 
 if TYPE_CHECKING:
     from cbtrun.before.plan_costs import CallCost
@@ -24,7 +24,7 @@ DOLLARS, CALLS = "US dollars", "model calls"
 
 
 @dataclass(frozen=True)
-class Buying:
+class Bought:
     """How a study would be bought."""
 
     gpu_hour: float | None = None
@@ -49,7 +49,7 @@ class StudyCosts:
 
 
 def study_costs(
-    study: Study, registry: Registry, folder: RunFolder, buying: Buying, personas: int, rated: str
+    study: Study, registry: Registry, folder: RunFolder, buying: Bought, personas: int, rated: str
 ) -> StudyCosts:
     """personas: of each arm in the run, crossed or not. rated: the rating set whose ratings a design counts."""
     from cbtrun.before.plan import plan_study
@@ -140,7 +140,7 @@ def _hours(
     registry: Registry,
     plans: Mapping[str, Plan | None],
     costs: list[CallCost],
-    buying: Buying,
+    buying: Bought,
     counts: Mapping[str, float],
 ) -> UnitCosts:
     speeds: dict[str, Any] = speeds_of_machines()[buying.machine]
@@ -173,7 +173,7 @@ def _notes(
     costs: list[CallCost],
     money: list[float | None],
     hours: UnitCosts,
-    buying: Buying,
+    buying: Bought,
     currency: str,
 ) -> list[str]:
     unpriced = sorted(

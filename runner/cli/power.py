@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cbtrun.cli.d_study import design_options, pilot_parts, tell_designs
+from cbtrun.cli.power_from_pilot import design_options, pilot_parts, tell_designs
 from cbtrun.cli.study_names import study_file
 
 USUAL_EFFECT = 0.5

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cbtrun.reliability.icc import Table
 
 Kind = Literal["total", "subscale", "item"]
-Place = tuple[str, str, Which]
+RatingPlace = tuple[str, str, Which]
 """Session, rater, and which of that rater's ratings: its repeat, with the wording where the set has several."""
-Singles = Mapping[Place, float | None]
+Singles = Mapping[RatingPlace, float | None]
 """The single ratings' points, none where one has no value."""
 
 MISSING = "ICCs rest on the sessions with a score in every column; alpha and limits of agreement on every two scores of a session"

@@ -10,7 +10,7 @@ from cbtrun.contract.records import Rating
 from cbtrun.contract.worded import which_rating
 from cbtrun.ratings.rating_tally import RatingTally, tally_of
 from cbtrun.ratings.rubric_facts import RubricFacts, rubric_facts
-from cbtrun.reliability.of_ratings import Place, Singles
+from cbtrun.reliability.of_ratings import RatingPlace, Singles
 from cbtrun.scores.missing_scores import Filled, filled_in
 from cbtrun.scores.score import Score
 from cbtrun.scores.score_table import ScoreTable
@@ -46,7 +46,7 @@ def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
     reasons: dict[str, dict[str, str]] = {}
     singles: dict[str, Singles] = {}
     filled: dict[str, Mapping[str, Mapping[str, float | None]]] = {}
-    keys: dict[Place, Place] = {}  # outcomes share them: there are thousands
+    keys: dict[RatingPlace, RatingPlace] = {}  # outcomes share them: there are thousands
     for outcome in table.outcomes:
         scores = table.of(outcome)
         values[outcome] = {id: score.value for id, score in scores.items()}
@@ -58,7 +58,9 @@ def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
     return RatedSet(rubric_facts(table.rubric), ratings, values, reasons, singles, filled, ends)
 
 
-def single_values(scores: Iterable[Score], keys: dict[Place, Place] | None = None) -> dict[Place, float | None]:
+def single_values(
+    scores: Iterable[Score], keys: dict[RatingPlace, RatingPlace] | None = None
+) -> dict[RatingPlace, float | None]:
     """(session, rater, which) -> what that single rating gave, of scores on one outcome.
 
     keys: those that are known, so that outcomes share them; new ones are added.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cbtrun.analysis.pilot_components import PilotComponents, pilot_components
-from cbtrun.analysis.pilot_layout import Layout, Seen
+from cbtrun.analysis.pilot_layout import Layout, SeenRating
 from cbtrun.errors import StatisticsError
 
 TRUE = {"persona": 2.0, "seed": 1.5, "session": 3.0, "rater": 1.0, "wording": 0.5, "rater-session": 1.0}
@@ -41,7 +41,7 @@ def pilot(rng: np.random.Generator, *, seeds: tuple[int, int] = (0, 0), crossed:
                     tuning = f"{name}@{seed}" if seeds[arm] else ""
                     for at in np.ndindex(shape):
                         place = (name, who, tuning, f"{name}/{person}/{seed}/{session}")
-                        seen.append(Seen(float(values[at]), *place, f"r{at[0]}", f"w{at[1]}", at[2] + 1))
+                        seen.append(SeenRating(float(values[at]), *place, f"r{at[0]}", f"w{at[1]}", at[2] + 1))
     return Layout(tuple(seen), ("A", "B"), ("A", "B"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cbtrun.before.plan import plan_study
 from cbtrun.before.plan_costs import call_costs
-from cbtrun.before.unit_costs import CALLS, DOLLARS, Buying, StudyCosts, study_costs
+from cbtrun.before.unit_costs import CALLS, DOLLARS, Bought, StudyCosts, study_costs
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.power.designs import Design
 from cbtrun.registry import load_registry
@@ -34,7 +34,7 @@ ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater], wordings: [{name:
 API = "{using: openai, model: m, base_url: 'https://api.openai.com/v1', api_key_env: K, prices: {input: 1, output: 4}}"
 
 
-def costs(path: Path, tmp_path: Path, buying: Buying, personas: int = 6) -> StudyCosts:
+def costs(path: Path, tmp_path: Path, buying: Bought, personas: int = 6) -> StudyCosts:
     registry = load_registry()
     study = load_study(path, registry=registry)
     return study_costs(study, registry, RunFolder(tmp_path / "none"), buying, personas, "ctrs")
@@ -45,9 +45,9 @@ def test_a_design_like_the_study_costs_what_its_plan_says(tmp_path: Path) -> Non
     registry = load_registry()
     study = load_study(path, registry=registry)
     planned = call_costs(plan_study(study, registry), study, registry, RunFolder(tmp_path / "none"))
-    found = costs(path, tmp_path, Buying(), personas=120)
+    found = costs(path, tmp_path, Bought(), personas=120)
     assert float(found.units.of(Design(120, 1, 1, 1, 1, 1))) == pytest.approx(sum(one.usd or 0 for one in planned))
-    paid = costs(path, tmp_path, Buying(gpu_hour=10.0), personas=120)
+    paid = costs(path, tmp_path, Bought(gpu_hour=10.0), personas=120)
     more = float(paid.units.of(Design(120, 1, 1, 1, 1, 1))) - float(found.units.of(Design(120, 1, 1, 1, 1, 1)))
     assert more == pytest.approx(10 * float(found.hours.of(Design(120, 1, 1, 1, 1, 1))))
     assert found.hours.seed == pytest.approx(0.498, abs=0.001)  # 30 of the plan's 31 minutes; the rest is starting
@@ -55,15 +55,15 @@ def test_a_design_like_the_study_costs_what_its_plan_says(tmp_path: Path) -> Non
 
 def test_a_rating_in_batches_is_half_the_price(study_project: MakeProject, tmp_path: Path) -> None:
     project = study_project({"study.yaml": STUDY.replace("RATER", API)})
-    single = costs(project.folder / "study.yaml", tmp_path, Buying())
+    single = costs(project.folder / "study.yaml", tmp_path, Bought())
     assert single.currency == DOLLARS
     assert single.rating_in_batches == pytest.approx(single.units.rating / 2)
-    batched = costs(project.folder / "study.yaml", tmp_path, Buying(batches=True))
+    batched = costs(project.folder / "study.yaml", tmp_path, Bought(batches=True))
     assert batched.units.rating == pytest.approx(single.units.rating / 2)
 
 
 def test_without_prices_calls_are_counted(study_project: MakeProject, tmp_path: Path) -> None:
     project = study_project({"study.yaml": STUDY.replace("RATER", "{using: lexical-rater}")})
-    found = costs(project.folder / "study.yaml", tmp_path, Buying())
+    found = costs(project.folder / "study.yaml", tmp_path, Bought())
     assert (found.currency, found.units.rating, found.units.session) == (CALLS, 1.0, 8.0)
     assert "no model of the study has a price" in found.notes[0]

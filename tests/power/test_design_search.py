@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cbtrun.power.d_study import UnitCosts, needed_personas, search
+from cbtrun.power.design_search import UnitCosts, needed_personas, search
 from cbtrun.power.designs import ArmContrast, Design, Precision
 
 PARTS = {"persona": 2.0, "seed": 1.5, "session": 3.0, "rater": 1.0, "wording": 0.5, "rater-session": 1.0}

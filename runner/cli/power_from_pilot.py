@@ -84,17 +84,17 @@ def tell_designs(options: dict[str, Any], wanted: dict[str, Any], folder: Path |
 
     options: those of `design_options`. wanted: effect in points, alpha, power.
     """
-    from cbtrun.before.d_study import Asked, d_study
+    from cbtrun.before.d_study import Aim, d_study
     from cbtrun.before.d_study_words import d_study_lines
     from cbtrun.before.pilot_run import pilot_of
-    from cbtrun.before.unit_costs import Buying
+    from cbtrun.before.unit_costs import Bought
     from cbtrun.errors import StatisticsError
     from cbtrun.power.designs import Precision
 
     if wanted["effect"] is not None and options["half_width"] is not None:
         raise StatisticsError("--effect or --half-width: one of them")
     pilot = pilot_of(options["pilot"], options["analysis"], allow_local=allow_local)
-    asked = Asked(
+    asked = Aim(
         wanted["effect"],
         options["half_width"],
         options["budget"],
@@ -102,7 +102,7 @@ def tell_designs(options: dict[str, Any], wanted: dict[str, Any], folder: Path |
         options["most_personas"],
         Precision(wanted["alpha"], wanted["power"]),
     )
-    found = d_study(pilot, asked, Buying(options["gpu_hour"], options["machine"], options["batches"]))
+    found = d_study(pilot, asked, Bought(options["gpu_hour"], options["machine"], options["batches"]))
     for line in d_study_lines(found):
         click.echo(line)
     if folder is not None:
