@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cbtrun.contract.records import Adapter, Comparison, Json, Persona, Rating, Session, Transcript
     from cbtrun.contract.stand_in import StandIn
     from cbtrun.errors import Problem
+    from cbtrun.power.design_search import Frontier
     from cbtrun.power.planned import PlannedTest, PowerContext
     from cbtrun.power.words import Wanted
     from cbtrun.ratings.rubric import Rubric
@@ -184,6 +185,11 @@ def rehearsal_server(rubrics: Mapping[str, Rubric]) -> AbstractContextManager[st
 @hookspec(firstresult=True)
 def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> list[Path] | None:
     """Write curves of power into a folder; give the files."""
+
+
+@hookspec(firstresult=True)
+def draw_frontier(frontier: Frontier, folder: Path) -> list[Path] | None:
+    """Write the designs of a D study, cost against what they find, into a folder; give the files."""
 
 
 @hookspec(firstresult=True)

@@ -53,6 +53,7 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Correction Effect Failure FullPersona Interval ItemScore Json Measured "
         "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
+    "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
     # Digests and seeds
@@ -72,6 +73,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
     "cbtrun.ratings.windows": "joined_scores window_flags",
+    "cbtrun.ratings.wordings": "count_wordings Wording wording_faults wordings_of",
     "cbtrun.scores.score_table": "ScoreTable",
     "cbtrun.scores.totals": "Aggregate rating_total",
     # Analyses: tables, options, checks, power
@@ -91,10 +93,12 @@ HOMES: Mapping[str, str] = {
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
-    "cbtrun.power.formulas": "power_of_equivalence power_of_f",
+    "cbtrun.power.design_search": "Frontier Priced",
+    "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
+    "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
     "cbtrun.power.planned": (
         "equal_groups GROUPS Kind PAIRS PEOPLE planned_test PlannedTest power_between_groups "
-        "power_in_pairs PowerContext"
+        "power_in_pairs PowerContext StudyFacets"
     ),
     "cbtrun.power.ranks": "mann_whitney_power odds_power PowerAt wilcoxon_power",
     "cbtrun.power.words": "effect_curve planned_alike size_curve Wanted",

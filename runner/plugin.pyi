@@ -148,6 +148,10 @@ from cbtrun.contract.thinking import Said as Said
 from cbtrun.contract.thinking import opened_thinking as opened_thinking
 from cbtrun.contract.thinking import without_thinking as without_thinking
 from cbtrun.contract.thinking_option import thinking_room as thinking_room
+from cbtrun.contract.worded import Which as Which
+from cbtrun.contract.worded import repeat_of as repeat_of
+from cbtrun.contract.worded import which_rating as which_rating
+from cbtrun.contract.worded import wording_of as wording_of
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates
@@ -202,14 +206,22 @@ from cbtrun.keys.addresses import server_of as server_of
 from cbtrun.keys.secrets import HUB_KEYS as HUB_KEYS
 from cbtrun.keys.secrets import Secret as Secret
 from cbtrun.keys.secrets import environment_without_keys as environment_without_keys
+from cbtrun.power.design_search import Frontier as Frontier
+from cbtrun.power.design_search import Priced as Priced
+from cbtrun.power.designs import PARTS as PARTS
+from cbtrun.power.designs import ArmContrast as ArmContrast
+from cbtrun.power.designs import Design as Design
+from cbtrun.power.designs import Precision as Precision
 from cbtrun.power.formulas import power_of_equivalence as power_of_equivalence
 from cbtrun.power.formulas import power_of_f as power_of_f
+from cbtrun.power.formulas import smallest_effect as smallest_effect
 from cbtrun.power.planned import GROUPS as GROUPS
 from cbtrun.power.planned import PAIRS as PAIRS
 from cbtrun.power.planned import PEOPLE as PEOPLE
 from cbtrun.power.planned import Kind as Kind
 from cbtrun.power.planned import PlannedTest as PlannedTest
 from cbtrun.power.planned import PowerContext as PowerContext
+from cbtrun.power.planned import StudyFacets as StudyFacets
 from cbtrun.power.planned import equal_groups as equal_groups
 from cbtrun.power.planned import planned_test as planned_test
 from cbtrun.power.planned import power_between_groups as power_between_groups
@@ -262,6 +274,10 @@ from cbtrun.ratings.rubric_signals import Signal as Signal
 from cbtrun.ratings.rubric_signals import Words as Words
 from cbtrun.ratings.windows import joined_scores as joined_scores
 from cbtrun.ratings.windows import window_flags as window_flags
+from cbtrun.ratings.wordings import Wording as Wording
+from cbtrun.ratings.wordings import count_wordings as count_wordings
+from cbtrun.ratings.wordings import wording_faults as wording_faults
+from cbtrun.ratings.wordings import wordings_of as wordings_of
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe

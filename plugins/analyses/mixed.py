@@ -52,7 +52,7 @@ FEW = 5
 ALIKE = "all ratings of a session are the same: each session counts once, and nothing is known of the raters' noise"
 AS_PAIRED = (
     "planned as a paired t test of personas’ means: what raters and tuning seeds add is not known before, and few of them "
-    "leave few degrees of freedom, however many personas there are"
+    "leave few degrees of freedom, however many personas there are; `cbtrun power` simulates it"
 )
 
 
@@ -68,7 +68,7 @@ def options_schema(stage: str) -> Json | None:
         "uniqueItems": True,
         "default": list(DEFAULT),
         "description": "Random intercepts. `seed` is the tuning run (tune job and seed; an untuned arm has none); "
-        "`rater:level`, `persona:level` and `seed:level` let raters, personas and tunings favour a level. What the design "
+        "`rater:level`, `wording:level`, `persona:level` and `seed:level` let raters, wordings, personas and tunings favour a level. What the design "
         "cannot tell apart is left out with a note, by default also `rater:level` where there are fewer than three "
         "raters; `session` and `persona:level` are added where sessions have several ratings, or personas several "
         "sessions at a level.",
@@ -84,11 +84,15 @@ def check_block(context: BlockContext) -> list[Problem]:
 
 @hookimpl
 def plan_power(context: PowerContext) -> list[PlannedTest]:
-    """Planned as a paired t test of personas' means."""
+    """Simulated with the model's own fit where somebody waits for that; in a plan a paired t test of personas' means."""
     from cbtrun.plugin import PAIRS, Kind, planned_test, power_in_pairs
 
     levels = len(context.options["levels"])
     pairs = levels * (levels - 1) // 2
+    if context.facets is not None and context.personas is not None and all(context.facets.levels.values()):
+        from cbtrun.plugins.analyses.mixed_power import simulated_power
+
+        return [simulated_power(context, context.facets, pairs, compare_mixed)]
     kind = Kind("each pair" if pairs > 1 else "", "t", "dz", PAIRS, context.personas)
     return [planned_test(context, kind, power_in_pairs, pairs, (AS_PAIRED,))]
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cbtrun.plugin import Row
+from cbtrun.plugin import Row, Which, wording_of
 
-RANDOM = ("persona", "rater", "seed", "patient", "persona:level", "rater:level", "seed:level", "session")
+RANDOM = (
+    *("persona", "rater", "wording", "seed", "patient"),
+    *("persona:level", "rater:level", "wording:level", "seed:level", "session"),
+)
 DEFAULT = ("persona", "rater", "seed", "patient", "persona:level", "rater:level")
+OF_WORDINGS = ("wording", "wording:level")
+"""Added to DEFAULT where ratings were asked for in several wordings."""
 ENOUGH_RATERS = 3
-"""From so many raters on `rater:level` is in the model by default: two leave it a single degree of freedom."""
+"""From so many raters on `rater:level` is in the model by default, and from so many wordings on `wording:level`: two leave it
+a single degree of freedom."""
 
 LEFT_OUT = "random `{}` left out: {}"
 TWO_RATERS = "random `rater:level` left out: two raters cannot show how raters differ; results hold for these two"
+TWO_WORDINGS = (
+    "random `wording:level` left out: two wordings cannot show how wordings differ; results hold for these two"
+)
 CONFOUNDED = "each compared level has one of its own, which cannot be told from the level"
 
 
@@ -40,7 +49,7 @@ def observations(level: str, rows: Sequence[Row], alike: bool = False) -> list[O
     """
     made = []
     for row in sorted(rows, key=lambda row: row.session):
-        ratings = dict(row.ratings)
+        ratings: dict[tuple[str, Which], float] = dict(row.ratings)
         if alike and ratings:
             ratings = {("", 1): next(iter(ratings.values()))}
         elif not ratings and row.value is not None:
@@ -55,8 +64,11 @@ def observations(level: str, rows: Sequence[Row], alike: bool = False) -> list[O
             "persona:level": f"{persona} {level}",
             "seed:level": None if tuning is None else f"{tuning} {level}",
         }
-        for (rater, _), value in sorted(ratings.items()):
-            made.append(Observation(level, value, {**own, "rater": rater, "rater:level": f"{rater} {level}"}))
+        for (rater, which), value in sorted(ratings.items()):
+            asked = {"rater": rater, "rater:level": f"{rater} {level}"}
+            if wording := wording_of(which):
+                asked |= {"wording": wording, "wording:level": f"{wording} {level}"}
+            made.append(Observation(level, value, {**own, "wording": None, "wording:level": None, **asked}))
     return made
 
 
@@ -71,6 +83,8 @@ def _tuning(row: Row, level: str) -> str | None:
 def random_terms(seen: Sequence[Observation], wanted: Sequence[str]) -> tuple[list[str], list[str]]:
     """Random terms that can be told from the levels, the residual and each other; why others are left out or added."""
     by_default = tuple(wanted) == DEFAULT
+    if by_default and len(levels_of_term(seen, "wording")) > 1:
+        wanted = [*wanted, *OF_WORDINGS]
     terms: list[str] = []
     notes: list[str] = []
     for term in wanted:
@@ -95,14 +109,20 @@ def _why_not(seen: Sequence[Observation], term: str, by_default: bool) -> str | 
     if count < 2:
         if term in ("persona", "session"):
             return LEFT_OUT.format(term, "only one")
-        named = term == "rater" or (term == "patient" and levels_of_term(seen, term) != {""})
+        named = (
+            term == "rater"
+            or (term == "wording" and count == 1)
+            or (term == "patient" and levels_of_term(seen, term) != {""})
+        )
         return f"n = 1 {term}: results do not reach beyond it" if named else ""
     if count == len(seen):
         return LEFT_OUT.format(term, "each has one value") if term in ("persona", "session") else ""
     if all(len({one.terms[term] for one in seen if one.level == level}) == 1 for level in {one.level for one in seen}):
-        return LEFT_OUT.format(term, CONFOUNDED) if term in ("rater", "seed", "patient") else ""
+        return LEFT_OUT.format(term, CONFOUNDED) if term in ("rater", "wording", "seed", "patient") else ""
     if term == "rater:level" and by_default and len(levels_of_term(seen, "rater")) < ENOUGH_RATERS:
         return TWO_RATERS
+    if term == "wording:level" and by_default and len(levels_of_term(seen, "wording")) < ENOUGH_RATERS:
+        return TWO_WORDINGS
     return None
 
 
@@ -137,14 +157,14 @@ def crosses(seen: Sequence[Observation], term: str) -> bool:
 
 
 def covered(seen: Sequence[Observation], terms: Sequence[str]) -> tuple[str, ...]:
-    """What the model's interval reaches beyond: `persona`, `rater`, `seed`, `patient`.
+    """What the model's interval reaches beyond: `persona`, `rater`, `wording`, `seed`, `patient`.
 
     A term whose levels occur at several of the compared levels (the same raters everywhere) drops out of their
     difference; how differently its levels take to them is in the interval through its `:level` term alone. Personas are
     the units, so that the residual holds theirs where they have no such term.
     """
     made = ["persona"] if {"persona", "persona:level", "session"} & {*terms} or not crosses(seen, "persona") else []
-    for term in ("rater", "seed", "patient"):
+    for term in ("rater", "wording", "seed", "patient"):
         if f"{term}:level" in terms or (term in terms and not crosses(seen, term)):
             made.append(term)
     return tuple(made)

@@ -1,4 +1,4 @@
-"""What people look at beside a report: power curves, two runs side by side, runs in a browser."""
+"""What people look at beside a report: power curves, designs and their prices, two runs side by side, runs in a browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from http.server import HTTPServer
     from pathlib import Path
 
-    from cbtrun.plugin import PlannedTest, Wanted
+    from cbtrun.plugin import Frontier, PlannedTest, Wanted
 
 
 @hookimpl
@@ -20,6 +20,14 @@ def draw_power(tests: Sequence[PlannedTest], wanted: Wanted, folder: Path) -> li
     from cbtrun.plugins.report.power_curve import write_curves
 
     return write_curves(tests, wanted, folder)
+
+
+@hookimpl
+def draw_frontier(frontier: Frontier, folder: Path) -> list[Path]:
+    """d-study.csv with every design that is told, and the figure as SVG, PDF and PNG."""
+    from cbtrun.plugins.report.frontier_curve import write_frontier
+
+    return write_frontier(frontier, folder)
 
 
 @hookimpl

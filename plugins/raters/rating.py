@@ -27,6 +27,7 @@ from cbtrun.plugin import (
     StageError,
     TurnsSearched,
     Window,
+    Wording,
     answer_form,
     ask,
     asking_place,
@@ -42,6 +43,7 @@ from cbtrun.plugin import (
     why_unreadable,
     window_flags,
     windows,
+    wordings_of,
 )
 from cbtrun.plugin import rating_request as rendered
 
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 CALL_FAILED = "no answer from the model"
 NO_TURNS = "the session has no turns"
 DECIDING = (
-    *(f"cbtrun.ratings.{name}" for name in ("request", "answer", "windows", "evidence")),
+    *(f"cbtrun.ratings.{name}" for name in ("request", "answer", "windows", "evidence", "wordings")),
     "cbtrun.calls.structured",
     "cbtrun.ratings.languages",
     "cbtrun.ratings.unblinding",
@@ -66,6 +68,8 @@ class Unit:
     session: Session
     rater: str
     repeat: int
+    wording: int = 0
+    """Number of the wording that is asked with, from 0."""
 
     def __str__(self) -> str:
         return f"{self.session.id}, rater {self.rater}, repeat {self.repeat}"
@@ -79,10 +83,11 @@ class Place:
     """Of the session, from 0."""
     rater: str
     repeat: int
+    wording: int = 0
 
     def unit(self, sessions: Sequence[Session]) -> Unit:
         """The rating, with its session."""
-        return Unit(sessions[self.number], self.rater, self.repeat)
+        return Unit(sessions[self.number], self.rater, self.repeat, self.wording)
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,12 @@ class RatingWork:
     digest: str
     questions: tuple[Question, ...]
     options: Mapping[str, Any]
+    wordings: tuple[Wording, ...] = (Wording("", ""),)
+    """One without a name in a set that declares none."""
 
 
 def rate_all(context: StageContext) -> Sequence[Rating]:
-    """One rating for each session, rater and repeat, in that order."""
+    """One rating for each session, rater, wording and repeat, in that order."""
     work = rating_work(context.name, context.rubric(context.options["rubric"]), context.options)
     sessions = context.sessions()
     refuse_long(sessions, work)
@@ -116,7 +123,7 @@ def rating_work(name: str, rubric: Rubric, options: Mapping[str, Any]) -> Rating
     """The rubric with the answers that it wants, made once for all ratings."""
     groups = [rubric.items] if options["ask"] == "all" else [(item,) for item in rubric.items]
     questions = tuple(Question(rating_brief(rubric, items), answer_form(items)) for items in groups)
-    return RatingWork(name, rubric, rubric_digest(rubric), questions, options)
+    return RatingWork(name, rubric, rubric_digest(rubric), questions, options, wordings_of(options))
 
 
 def refuse_long(sessions: Sequence[Session], work: RatingWork) -> None:
@@ -143,7 +150,13 @@ def _too_long(turns: Sequence[ShownTurn], options: Mapping[str, Any]) -> str:
 async def _rate_all(context: StageContext, work: RatingWork, sessions: Sequence[Session]) -> Sequence[Rating]:
     raters = list(work.options["raters"])
     repeats = range(1, work.options["repeats"] + 1)
-    places = [Place(number, rater, repeat) for number in range(len(sessions)) for rater in raters for repeat in repeats]
+    ways = [(rater, wording) for rater in raters for wording in range(len(work.wordings))]
+    places = [
+        Place(number, rater, repeat, wording)
+        for number in range(len(sessions))
+        for rater, wording in ways
+        for repeat in repeats
+    ]
 
     async with AsyncExitStack() as stack:
         calls = {rater: await stack.enter_async_context(context.model(rater)) for rater in raters}
@@ -195,7 +208,7 @@ async def _ask_form(
     item = form.items[0].id if work.options["ask"] == "item" else ""
     draw = Draw("rater", unit.session.draw, repeat=unit.repeat, turn=part, item=item)
     searched = TurnsSearched(window.turns)
-    request = rendered(question.brief, window, draw)
+    request = rendered(work.wordings[unit.wording].of(question.brief), window, draw)
     answered = await ask(
         calls,
         replace(request, label=unit.session.arm or "", about=unit.session.id),  # for our own books: no rater hears it
@@ -230,6 +243,7 @@ def _rating(unit: Unit, work: RatingWork, scores: Sequence[ItemScore], flags: Se
         rubric_digest=work.digest,
         rater=unit.rater,
         repeat=unit.repeat,
+        wording=work.wordings[unit.wording].name,
         scores=tuple(scores),
         flags=(*unblinding_flags(unit.session), *flags),
     )

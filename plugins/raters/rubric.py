@@ -13,7 +13,7 @@ from cbtrun.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.plugin import Json, Plan, PlanContext, Rating, StageContext
+    from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, Problem, Rating, StageContext
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
@@ -53,6 +53,40 @@ OPTIONS: Json = {
             "x-rehearsal": {"most": 2},
             "description": "How often each rater rates each session.",
         },
+        "wordings": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 20,
+            "description": "Ways to ask each rater, as a facet beside raters and repeats: every session is rated with each. A "
+            "wording stands in place of the first two lines of the rater's system message; the rubric, the rules and the "
+            "form of the answer stay. Without it the shipped words are used.",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "description": "One wording, named; with neither `text` nor `file` it is the shipped one.",
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+                        "x-expected": "a name of letters, digits, - and _, at most 40 characters",
+                        "description": "What ratings, results and tables call it.",
+                    },
+                    "text": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 20000,
+                        "description": "The words, taken as they stand.",
+                    },
+                    "file": {
+                        "type": "string",
+                        "x-names": "file",
+                        "x-words": False,
+                        "description": "A text file that holds the words, beside the study.",
+                    },
+                },
+            },
+        },
         "item_labels": {
             "type": "object",
             "additionalProperties": {
@@ -69,7 +103,7 @@ OPTIONS: Json = {
         "aggregate": {
             "enum": ["mean", "median"],
             "default": "mean",
-            "description": "How the ratings of one session become one value: over each rater's repeats, then raters.",
+            "description": "How the ratings of one session become one value: over each rater's ratings, then raters.",
         },
         "ask": {
             "enum": ["all", "item"],
@@ -114,9 +148,19 @@ OPTIONS: Json = {
 
 
 @hookimpl
+def check_block(context: BlockContext) -> list[Problem]:
+    """Refuses wordings that have one name, or the same words, and files that hold none."""
+    from cbtrun.plugin import wording_faults
+
+    if context.stage != "ratings":
+        return []
+    return [context.problem(what, "wordings", at) for at, what in wording_faults(context.options)]
+
+
+@hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
-    """One call for each session, rater and repeat (and item, if asked one by one)."""
-    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls
+    """One call for each session, rater, wording and repeat (and item, if asked one by one)."""
+    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls, count_wordings
 
     if context.stage != "ratings":
         return None
@@ -128,7 +172,7 @@ def plan_block(context: PlanContext) -> Plan | None:
     ]
     if options.get("ask", "all") == "item":
         assumed.append(f"ratings.{context.name} asks for each item in a call of its own: calls are times the items")
-    count = sessions * repeats
+    count = sessions * repeats * count_wordings(options)
     turns = context.study.sessions.max_turns or PLANNED_TURNS
     tokens_in, tokens_out = count * (PLANNED_IN + turns * TURN_TOKENS), count * PLANNED_OUT
     calls = tuple(PlannedCalls(rater, count, tokens_in, tokens_out) for rater in options["raters"])
@@ -137,7 +181,7 @@ def plan_block(context: PlanContext) -> Plan | None:
 
 @hookimpl
 def rate_sessions(context: StageContext) -> Sequence[Rating]:
-    """One rating for each session, rater and repeat, in that order."""
+    """One rating for each session, rater, wording and repeat, in that order."""
     from cbtrun.plugins.raters.rating import rate_all
 
     return rate_all(context)

@@ -97,9 +97,10 @@ def _ratings(given: ReportInput) -> list[str]:
     for name, rated in given.results.ratings.items():
         facts = rated.rubric
         many = f"{rated.repeats} times each " if rated.repeats > 1 else ""
+        worded = f", asked in {len(rated.wordings)} wordings ({', '.join(rated.wordings)})" if rated.wordings else ""
         raters = f"by {len(rated.raters)} rater{'s' if len(rated.raters) != 1 else ''} ({', '.join(rated.raters)})"
         told.append(
-            f"Every session was rated {many}{raters} on the {facts.title} ({facts.name} version {facts.version}, "
+            f"Every session was rated {many}{raters}{worded} on the {facts.title} ({facts.name} version {facts.version}, "
             f"digest {facts.digest[:12]}; rating set {name}), {facts.validation}."
         )
     return (

@@ -92,6 +92,7 @@ def _shown(session: Session, ratings: Sequence[tuple[str, Rating]], words: bool)
                 "set": name,
                 "rater": plain(rating.rater),
                 "repeat": rating.repeat,
+                **({"wording": rating.wording} if rating.wording else {}),
                 "scores": [_score(score, words) for score in rating.scores],
             }
             for name, rating in ratings

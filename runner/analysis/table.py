@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cbtrun.contract.records import Group, Session
+from cbtrun.contract.worded import Which, which_rating
 from cbtrun.errors import StatisticsError
 from cbtrun.scores.score import Score
 from cbtrun.statistics.samples import describe
@@ -62,7 +63,7 @@ class Row(NamedTuple):
     """The value, or the lowest that a missing one could have been; none where the scale has no end."""
     highest: float | None = None
     """The value, or the highest that a missing one could have been."""
-    ratings: Mapping[tuple[str, int], float] = MappingProxyType({})
+    ratings: Mapping[tuple[str, Which], float] = MappingProxyType({})
     """(rater, repeat) -> points: the single ratings with a value, also where one without leaves the session without."""
     tuning: str | None = None
     """Tune job and seed of its therapist, `job@seed`; none where it was not tuned, or nobody knows."""
@@ -150,9 +151,13 @@ def _row(
     if value is not None and not math.isfinite(value):
         raise StatisticsError(f"{outcome}: session {session.id} has the value {value}; NaN and infinities are refused")
     key = (session.id, session.arm, session.persona, session.repeat, session.levels)
-    singles: dict[tuple[str, int], float] = {}
+    singles: dict[tuple[str, Which], float] = {}
     if several and score is not None:
-        singles = {(one.rater, one.repeat): one.value for one in score.singles if one.value is not None}
+        singles = {
+            (one.rater, which_rating(one.repeat, one.wording)): one.value
+            for one in score.singles
+            if one.value is not None
+        }
     if score is None or value is None:
         reason = NOT_RATED if score is None else score.reason or "no reason given"
         lowest = ends[0] if score is None or score.lowest is None else score.lowest

@@ -36,8 +36,8 @@ def machine_lines(study: Study, registry: Registry, plans: Mapping[str, Plan | N
     """Time on each known machine that can do it; nothing for a study without weights from the hub."""
     training = sum(training_work(study, name, plans) for name in study.tune_jobs)
     calls = [one for plan in plans.values() if plan is not None for one in plan.calls]
-    local = [one for one in calls if _is_local(study, registry, one.model)]
-    speaking = sum(one.tokens_out * _size(study, one.model) / BILLIONS for one in local)
+    local = [one for one in calls if is_local(study, registry, one.model)]
+    speaking = sum(one.tokens_out * size_of(study, one.model) / BILLIONS for one in local)
     if not training and not speaking:
         return
     turns = sum(one.calls for one in local)
@@ -71,7 +71,7 @@ def training_work(study: Study, name: str, plans: Mapping[str, Plan | None]) -> 
         if options.get("max_steps")
         else _corpus_tokens(job.corpus, plans) * options.get("epochs", 1)
     )
-    return float(seen) * len(job.seeds) * _size(study, job.base) / BILLIONS
+    return float(seen) * len(job.seeds) * size_of(study, job.base) / BILLIONS
 
 
 def _corpus_tokens(corpus: str, plans: Mapping[str, Plan | None]) -> float:
@@ -86,7 +86,7 @@ def _row_tokens(options: Mapping[str, Any]) -> int:
     return int(options.get("batch_tokens") or rows * options.get("max_length", 1024))
 
 
-def _is_local(study: Study, registry: Registry, name: str) -> bool:
+def is_local(study: Study, registry: Registry, name: str) -> bool:
     """Whether a model, or the base of a tune job, has its weights on this machine and is no toy."""
     base = study.base_of(name)
     if base not in study.models or study.models[base].ships:
@@ -94,7 +94,7 @@ def _is_local(study: Study, registry: Registry, name: str) -> bool:
     return loads_weights(registry.schema("models", study.models[base].using))
 
 
-def _size(study: Study, name: str) -> float:
+def size_of(study: Study, name: str) -> float:
     """Billions of parameters by the name that the study's file gives the model; the measured size where it says none."""
     base = study.base_of(name)
     named = study.named_weights.get(base, {}).get("model", study.models[base].model)

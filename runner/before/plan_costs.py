@@ -88,7 +88,7 @@ def call_costs(
     plans: Mapping[str, Plan | None], study: StudyView, registry: Registry, folder: RunFolder
 ) -> list[CallCost]:
     """The cost of every planned kind of call, in the order of the stages."""
-    kept = _kept(folder)
+    kept = kept_calls(folder)
     return [
         replace(
             _cost(stage, planned, study, registry, kept.get((stage, planned.model), Kept())), in_a_row=plan.in_a_row
@@ -188,7 +188,8 @@ def _assumed(
     return tuple(found)
 
 
-def _kept(folder: RunFolder) -> dict[tuple[str, str], Kept]:
+def kept_calls(folder: RunFolder) -> dict[tuple[str, str], Kept]:
+    """(stage, model) -> what the journal of a run holds of its calls."""
     if not folder.journal.exists():
         return {}
     connection = connect_to_read(folder.journal)

@@ -21,6 +21,13 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+def without_empty(dumped: dict[str, Any], name: str) -> dict[str, Any]:
+    """A dumped record without a field that came later and has nothing: older studies keep their bytes."""
+    if not dumped.get(name):
+        dumped.pop(name, None)
+    return dumped
+
+
 class Situation(Record):
     """One concrete episode of a persona's life, in the shape of a thought record."""
 
@@ -251,10 +258,16 @@ class Rating(Record):
     """Name of the rater model in the study, or a human rater's id."""
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Which repeat by the same rater, from 1."""
+    wording: str = ""
+    """Which of the set's `wordings` the rater was asked with; not written in a set that has none."""
     scores: tuple[ItemScore, ...]
     """One per item, in the rubric's order."""
     flags: tuple[str, ...] = ()
     """What a reader must know, each `name` or `name: detail`: text that unblinds, windows of a long session ..."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_wording(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(dump(self), "wording")
 
 
 class Interval(Record):

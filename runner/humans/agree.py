@@ -10,7 +10,7 @@ from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Interval, Rating, Record
 from cbtrun.errors import StatisticsError
 from cbtrun.ratings.rubric import rubric_digest
-from cbtrun.reliability.of_ratings import Kind, agreement
+from cbtrun.reliability.of_ratings import Kind, RatingPlace, agreement
 from cbtrun.reliability.records import Reliability, Severity
 from cbtrun.results.spoken import scale_words
 from cbtrun.scores.making import scores_of
@@ -151,7 +151,7 @@ def agreement_report(
     theirs = [score for score in models if score.session in rated]
     if not theirs:
         raise StatisticsError(f"no session that people rated has a rating in ratings.{name}")
-    singles: dict[str, dict[tuple[str, str, int], float | None]] = {}
+    singles: dict[str, dict[RatingPlace, float | None]] = {}
     for score in (*scores_of(name, humans, rubric), *theirs):
         singles.setdefault(score.outcome, {}).update(single_values([score]))
     _take_sums(singles, sums or {})
@@ -195,7 +195,7 @@ def under_labels(report: AgreementReport, labels: Mapping[str, str]) -> Agreemen
 
 
 def _take_sums(
-    singles: Mapping[str, dict[tuple[str, str, int], float | None]], sums: Mapping[tuple[str, str, str], float]
+    singles: Mapping[str, dict[RatingPlace, float | None]], sums: Mapping[tuple[str, str, str], float]
 ) -> None:
     """Put what people gave as sums beside what their items come to."""
     for (session, person, outcome), points in sums.items():
@@ -217,7 +217,7 @@ def _titles(rubric: Rubric) -> dict[str, tuple[Kind, str]]:
     return titles | {item.id: ("item", item.title) for item in rubric.items}
 
 
-def _table(values: Mapping[tuple[str, str, int], float | None], sessions: list[str], raters: list[str]) -> Table:
+def _table(values: Mapping[RatingPlace, float | None], sessions: list[str], raters: list[str]) -> Table:
     """Sessions x raters: each cell the mean of that rater's repeats, NaN where one of them has no value."""
     import numpy as np
 

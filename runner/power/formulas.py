@@ -16,13 +16,13 @@ LARGEST_EFFECT = 64.0
 
 def power_of_pairs(n: int, dz: float, alpha: float = 0.05) -> float:
     """Power of the two-sided paired t test with n pairs; exact for normal differences."""
-    return _power_of_t(n - 1, abs(dz) * n**0.5, alpha) if n >= 2 else 0.0
+    return power_of_t(n - 1, abs(dz) * n**0.5, alpha) if n >= 2 else 0.0
 
 
 def power_of_groups(n: tuple[int, int], d: float, alpha: float = 0.05) -> float:
     """Power of the two-sided t test of two groups with equal variances; exact for normal values."""
     first, second = n
-    return _power_of_t(sum(n) - 2, abs(d) * (first * second / sum(n)) ** 0.5, alpha) if min(n) >= 2 else 0.0
+    return power_of_t(sum(n) - 2, abs(d) * (first * second / sum(n)) ** 0.5, alpha) if min(n) >= 2 else 0.0
 
 
 def power_of_f(df: tuple[float, float], noncentrality: float, alpha: float = 0.05) -> float:
@@ -52,7 +52,8 @@ def power_of_equivalence(units: float, df: float, margin: float, alpha: float = 
     return float(np.mean(np.clip(2 * ndtr(reach) - 1, 0, None)))
 
 
-def _power_of_t(df: float, noncentrality: float, alpha: float) -> float:
+def power_of_t(df: float, noncentrality: float, alpha: float) -> float:
+    """Power of a two-sided t test."""
     from math import isnan
 
     from scipy.special import nctdtr, stdtrit

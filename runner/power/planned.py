@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cbtrun.errors import StatisticsError
@@ -39,6 +39,8 @@ class PlannedTest:
     power_at: PowerAt
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    points: float | None = None
+    """Points of one unit of the effect, where a pilot tells; else an SD that somebody names."""
     comparisons: int = 1
     """Comparisons that the analysis makes of one outcome and that are adjusted together."""
 
@@ -61,6 +63,24 @@ class PlannedTest:
             return smallest_n(lambda n: self.power_at(n, effect), power, largest)
         except StatisticsError:
             return None
+
+
+@dataclass(frozen=True)
+class StudyFacets:
+    """What of each facet a study will have, for an analysis that is simulated with its own fit."""
+
+    levels: Mapping[str, tuple[str | None, ...]]
+    """Level -> the tuning behind each of its sets of sessions; none where the therapist is not tuned."""
+    sessions: int
+    """Of each persona in such a set."""
+    raters: int
+    wordings: int
+    repeats: int
+    """Ratings by each rater of each session with each wording."""
+    studies: int = 200
+    """That are simulated: a power of 0.8 is then known to 0.03 (standard error)."""
+    components: Mapping[str, float] = field(default_factory=dict)
+    """From a pilot, squared points by the names of `power.designs.PARTS` and those that cancel; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +108,8 @@ class PowerContext:
     """Primary comparisons of all the study's analyses that are one family; 0: only this analysis's own are known."""
     primary_pairs: int = 0
     """Pairs of levels of primary outcomes, over all analyses: a family of their own."""
+    facets: StudyFacets | None = None
+    """Where whoever asks waits for a simulation; none for a plan, which has to be quick."""
 
     @property
     def family(self) -> str:

@@ -41,6 +41,8 @@ class Wanted:
 
     def unit_points(self, one: PlannedTest) -> float | None:
         """How many points one unit of the effect is; none without an SD, or for an effect that has no points."""
+        if one.points is not None:
+            return one.points
         if self.sd is None or one.effect not in ("dz", "d", "margin"):
             return None
         within = one.effect == "dz" or (one.effect == "margin" and one.unit == "pairs")
@@ -74,7 +76,7 @@ def power_lines(name: str, tests: Sequence[PlannedTest | str], wanted: Wanted) -
     yield ""
     rows: list[tuple[str, ...]] = [("analysis", "design", "test", "n", "alpha", "family", "finds at least", "n needed")]
     rows += [_row(one, wanted) for one in planned]
-    yield from _aligned(rows)
+    yield from aligned(rows)
     yield from curve_lines(planned, wanted)
     notes = [f"{_name(one)}: {note}" for one in planned for note in one.notes]
     notes += [one for one in tests if isinstance(one, str)]
@@ -100,10 +102,10 @@ def curve_lines(planned: Sequence[PlannedTest], wanted: Wanted) -> Iterator[str]
         if points:
             yield f"power of {names} with n = {one.n} {one.unit}, by effect"
             sizes_row = (one.effect, *(f"{_shown(one, effect):.2f}" for effect, _ in points))
-            yield from _aligned([sizes_row, ("power", *(f"{power:.2f}" for _, power in points))])
+            yield from aligned([sizes_row, ("power", *(f"{power:.2f}" for _, power in points))])
         yield f"power of {names} for {effect_words(one, wanted.size(one), wanted)}, by n ({one.unit})"
         sizes = size_curve(one, wanted)
-        yield from _aligned([("n", *(str(n) for n, _ in sizes)), ("power", *(f"{power:.2f}" for _, power in sizes))])
+        yield from aligned([("n", *(str(n) for n, _ in sizes)), ("power", *(f"{power:.2f}" for _, power in sizes))])
 
 
 def planned_alike(tests: Sequence[PlannedTest]) -> list[tuple[list[str], PlannedTest]]:
@@ -170,7 +172,8 @@ def _row(one: PlannedTest, wanted: Wanted) -> tuple[str, ...]:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of a table for a terminal, two spaces in."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
         yield ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()

@@ -28,6 +28,8 @@ class RatingTally:
     raters: set[str] = field(default_factory=set)
     repeats: int = 0
     """Most repeats by one rater of one session."""
+    wordings: set[str] = field(default_factory=set)
+    """None of a set that has none."""
     scores: int = 0
     """Item scores that were asked for."""
     unscored: Counter[str] = field(default_factory=Counter)
@@ -46,6 +48,8 @@ def tally_of(ratings: Iterable[Rating], pointed: Collection[str]) -> RatingTally
     for rating in ratings:
         tally.raters.add(rating.rater)
         tally.repeats = max(tally.repeats, rating.repeat)
+        if rating.wording:
+            tally.wordings.add(rating.wording)
         tally.scores += len(rating.scores)
         missing = (score for score in rating.scores if score.score is None and not score.label)
         tally.unscored.update(reason_kind(score.reason or "") for score in missing)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Interval
+from cbtrun.contract.worded import Which, repeat_of, wording_of
 from cbtrun.reliability.records import Coefficient, Limits, Reliability, Severity
 from cbtrun.statistics.samples import Estimated, stored_float
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from cbtrun.reliability.icc import Table
 
 Kind = Literal["total", "subscale", "item"]
-Singles = Mapping[tuple[str, str, int], float | None]
-"""(session, rater, repeat) -> points, none where that rating has no value."""
+RatingPlace = tuple[str, str, Which]
+"""Session, rater, and which of that rater's ratings: its repeat, with the wording where the set has several."""
+Singles = Mapping[RatingPlace, float | None]
+"""The single ratings' points, none where one has no value."""
 
 MISSING = "ICCs rest on the sessions with a score in every column; alpha and limits of agreement on every two scores of a session"
 
@@ -30,7 +33,7 @@ def is_rated_repeatedly(singles: Mapping[str, Singles]) -> bool:
 def reliability_of(
     name: str, titles: Mapping[str, tuple[Kind, str]], singles: Mapping[str, Singles], seed: int
 ) -> tuple[Reliability, ...]:
-    """Every outcome's reliability between raters (means of their repeats) and between the repeats of each rater.
+    """Every outcome's reliability between raters (means of their repeats) and, of each, between its wordings and its repeats.
 
     name: of the rating set. titles: outcome -> its kind and title, in the order of the results. Empty where no session
     has two ratings.
@@ -47,11 +50,23 @@ def reliability_of(
             made.append(agreement(columns, table, derive_seed(seed, what["outcome"], "raters"), what, notes=notes))
         for rater in raters:
             of_rater = {key: value for key, value in values.items() if key[1] == rater}
-            if len({repeat for _, _, repeat in of_rater}) > 1:
-                columns, table = _by_repeat(of_rater)
-                between = f"repeats of {rater}"
+            for between, columns, table in _of_one_rater(rater, of_rater):
                 made.append(agreement(columns, table, derive_seed(seed, what["outcome"], between), what, between))
     return tuple(made)
+
+
+def _of_one_rater(rater: str, values: Singles) -> Iterator[tuple[str, list[str], Table]]:
+    """What of a rater's ratings can be compared, with the table: its wordings, then with each wording its repeats."""
+    wordings = sorted({wording_of(which) for _, _, which in values})
+    if len(wordings) > 1:
+        by_wording = {(session, wording_of(which), which): value for (session, _, which), value in values.items()}
+        columns, table, _ = _by_rater(by_wording, wordings)
+        yield f"wordings of {rater}", list(columns), table
+    for wording in wordings:
+        alike = {key: value for key, value in values.items() if wording_of(key[2]) == wording}
+        if len({repeat_of(which) for _, _, which in alike}) > 1:
+            asked = f" with wording {wording}" if wording else ""
+            yield f"repeats of {rater}{asked}", *_by_repeat(alike)
 
 
 def agreement(
@@ -130,10 +145,10 @@ def _by_repeat(values: Singles) -> tuple[list[str], Table]:
     import numpy as np
 
     rows = {session: at for at, session in enumerate(dict.fromkeys(session for session, _, _ in values))}
-    repeats = sorted({repeat for _, _, repeat in values})
+    repeats = sorted({repeat_of(which) for _, _, which in values})
     table = np.full((len(rows), len(repeats)), np.nan)
-    for (session, _, repeat), value in values.items():
-        table[rows[session], repeats.index(repeat)] = np.nan if value is None else value
+    for (session, _, which), value in values.items():
+        table[rows[session], repeats.index(repeat_of(which))] = np.nan if value is None else value
     return [f"repeat {repeat}" for repeat in repeats], table
 
 

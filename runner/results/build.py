@@ -88,6 +88,7 @@ def _set_results(
         rubric=rated.rubric,
         raters=tuple(sorted(rated.tally.raters)),
         repeats=rated.tally.repeats,
+        wordings=tuple(sorted(rated.tally.wordings)),
         outcomes=tuple(
             OutcomeSummary(
                 outcome=f"{name}.{outcome}",

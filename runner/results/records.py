@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from cbtrun.contract.records import Comparison, Group, Interval, Record
+from cbtrun.contract.records import Comparison, Group, Interval, Record, without_empty
 from cbtrun.errors import StageError
 from cbtrun.files.record_list import not_as_written
 from cbtrun.ratings.rubric_facts import RubricFacts
@@ -73,6 +73,8 @@ class RatingSetResults(Record):
     raters: tuple[str, ...]
     repeats: int
     """Most repeats by one rater of one session."""
+    wordings: tuple[str, ...] = ()
+    """Wordings that raters were asked with; not written where the set has none."""
     outcomes: tuple[OutcomeSummary, ...]
     """The total, then subscales, then items."""
     reliability: tuple[Reliability, ...] = ()
@@ -125,6 +127,7 @@ class Results(Record):
 def results_bytes(results: Results) -> bytes:
     """results.json: sorted keys, floats as Python writes them, a newline at the end. Refuses NaN and infinities."""
     document = results.model_dump(mode="json")
+    document["ratings"] = {name: without_empty(rated, "wordings") for name, rated in document["ratings"].items()}
     return (json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.records import Session
+from cbtrun.contract.worded import Which, repeat_of
 from cbtrun.ratings.order import asking_place
 from cbtrun.scores.rated_sets import RatedSet
 
@@ -24,16 +25,16 @@ class SessionFacts:
     turns: int
     words: int
     """Of the therapist."""
-    places: Mapping[tuple[str, int], tuple[int, str]]
-    """Rating set and repeat -> place in the order of asking."""
+    places: Mapping[tuple[str, Which], tuple[int, str]]
+    """Rating set and which rating -> place in the order of asking."""
 
 
 def session_facts(sessions: Iterable[Session], rated: Mapping[str, RatedSet], seed: int) -> list[SessionFacts]:
     """The facts of every session, each read once. seed: the study's."""
     asked = {
-        (name, repeat): derive_seed(seed, f"ratings.{name}")
+        (name, which): derive_seed(seed, f"ratings.{name}")
         for name, one in rated.items()
-        for repeat in sorted({repeat for _, _, repeat in next(iter(one.singles.values()), {})})
+        for which in dict.fromkeys(which for _, _, which in next(iter(one.singles.values()), {}))
     }
     return [
         SessionFacts(
@@ -45,7 +46,7 @@ def session_facts(sessions: Iterable[Session], rated: Mapping[str, RatedSet], se
             session.labels,
             len(session.turns),
             sum(len(turn.text.split()) for turn in session.turns if turn.speaker == "therapist"),
-            {(name, repeat): asking_place(session, repeat, of_set) for (name, repeat), of_set in asked.items()},
+            {(name, which): asking_place(session, repeat_of(which), of_set) for (name, which), of_set in asked.items()},
         )
         for session in sessions
     ]

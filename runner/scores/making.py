@@ -1,7 +1,7 @@
 """Scores are made here and nowhere else: every outcome of a rating set, in one pass over its ratings.
 
-A session with several ratings (raters x repeats) has the mean or median of each rater's repeats, then of the raters; if
-one of its ratings has no value, neither has the session.
+A session with several ratings (raters x wordings x repeats) has the mean or median of each rater's ratings, then of the
+raters; if one of its ratings has no value, neither has the session.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class _Single(NamedTuple):
 
     rater: str
     repeat: int
+    wording: str
     points: tuple[_Points, ...]
     """One for each outcome."""
 
@@ -65,13 +66,16 @@ def scores_of(name: str, ratings: Iterable[Rating], rubric: Rubric, aggregate: A
     for rating in ratings:
         _same_rubric(rating, rubric, digest)
         of_rating = (_points(rating, rubric, outcome) for outcome in outcomes)
-        single = _Single(rating.rater, rating.repeat, tuple(same.setdefault(one, one) for one in of_rating))
+        single = _Single(
+            rating.rater, rating.repeat, rating.wording, tuple(same.setdefault(one, one) for one in of_rating)
+        )
         by_session.setdefault(rating.session, []).append(single)
     for at, outcome in enumerate(outcomes):
         ends = (None, None) if is_summed(rubric, outcome) else rubric.item(outcome).bounds
         for session, group in by_session.items():
             singles = tuple(
-                SingleScore(rater=one.rater, repeat=one.repeat, **one.points[at]._asdict()) for one in group
+                SingleScore(rater=one.rater, repeat=one.repeat, wording=one.wording, **one.points[at]._asdict())
+                for one in group
             )
             points = _aggregated(singles, aggregate)
             if points.value is None:  # an item that is not scored may have any score of its scale

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cbtrun.contract.records import Rating
+from cbtrun.contract.worded import which_rating
 from cbtrun.ratings.rating_tally import RatingTally, tally_of
 from cbtrun.ratings.rubric_facts import RubricFacts, rubric_facts
-from cbtrun.reliability.of_ratings import Singles
+from cbtrun.reliability.of_ratings import RatingPlace, Singles
 from cbtrun.scores.missing_scores import Filled, filled_in
 from cbtrun.scores.score import Score
 from cbtrun.scores.score_table import ScoreTable
@@ -27,7 +28,7 @@ class RatedSet:
     reasons: Mapping[str, Mapping[str, str]]
     """Outcome -> session id -> why its value is missing."""
     singles: Mapping[str, Singles] = field(default_factory=dict)
-    """Outcome -> (session, rater, repeat) -> points of that single rating."""
+    """Outcome -> (session, rater, which) -> points of that single rating."""
     filled: Filled = field(default_factory=dict)
     """Totals with unscored items filled in, where there are any."""
     ends: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -45,7 +46,7 @@ def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
     reasons: dict[str, dict[str, str]] = {}
     singles: dict[str, Singles] = {}
     filled: dict[str, Mapping[str, Mapping[str, float | None]]] = {}
-    keys: dict[tuple[str, str, int], tuple[str, str, int]] = {}  # outcomes share them: there are thousands
+    keys: dict[RatingPlace, RatingPlace] = {}  # outcomes share them: there are thousands
     for outcome in table.outcomes:
         scores = table.of(outcome)
         values[outcome] = {id: score.value for id, score in scores.items()}
@@ -58,9 +59,9 @@ def rated_set(ratings: Sequence[Rating], table: ScoreTable) -> RatedSet:
 
 
 def single_values(
-    scores: Iterable[Score], keys: dict[tuple[str, str, int], tuple[str, str, int]] | None = None
-) -> dict[tuple[str, str, int], float | None]:
-    """(session, rater, repeat) -> what that single rating gave, of scores on one outcome.
+    scores: Iterable[Score], keys: dict[RatingPlace, RatingPlace] | None = None
+) -> dict[RatingPlace, float | None]:
+    """(session, rater, which) -> what that single rating gave, of scores on one outcome.
 
     keys: those that are known, so that outcomes share them; new ones are added.
     """
@@ -68,6 +69,6 @@ def single_values(
     found = {}
     for score in scores:
         for one in score.singles:
-            key = (score.session, one.rater, one.repeat)
+            key = (score.session, one.rater, which_rating(one.repeat, one.wording))
             found[known.setdefault(key, key)] = one.value
     return found

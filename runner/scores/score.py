@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from cbtrun.contract.records import Record
+from cbtrun.contract.records import Record, without_empty
 
 
 class SingleScore(Record):
@@ -16,6 +16,8 @@ class SingleScore(Record):
     """Name of the rater model in the study, or a human rater's id."""
     repeat: Annotated[int, Field(ge=1)] = 1
     """Which repeat by the same rater, from 1."""
+    wording: str = ""
+    """Which of the set's `wordings`; not written in a set that has none."""
     value: float | None
     """Points on the rubric; none when an item that it needs is unscored."""
     reason: str | None = None
@@ -26,6 +28,10 @@ class SingleScore(Record):
     """Were the unscored items at their lowest; none for an item without a score."""
     highest: float | None = None
     """Were the unscored items at their highest; none for an item without a score, and where there is no upper bound."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_wording(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty(dump(self), "wording")
 
 
 class Score(Record):

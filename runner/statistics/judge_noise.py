@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cbtrun.contract.records import Effect, Interval
+from cbtrun.contract.worded import Which, wording_of
 from cbtrun.statistics.samples import as_sample
 
 
@@ -15,8 +16,8 @@ class RatedSession:
     """The ratings of one session, and the group (level of a factor) that it belongs to."""
 
     group: str
-    ratings: Mapping[tuple[str, int], float]
-    """(rater, repeat) -> points."""
+    ratings: Mapping[tuple[str, Which], float]
+    """(rater, which of its ratings) -> points."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,20 @@ def judge_noise(sessions: Sequence[RatedSession]) -> JudgeNoise | None:
     return JudgeNoise(max(0.0, _between(sessions, means) - within / ratings), None, within, ratings)
 
 
-def _balanced(sessions: Sequence[RatedSession], columns: Sequence[tuple[str, int]]) -> JudgeNoise:
-    """Sessions x (rater, repeat) without gaps."""
+def _balanced(sessions: Sequence[RatedSession], columns: Sequence[tuple[str, Which]]) -> JudgeNoise:
+    """Sessions x (rater, repeat) without gaps. A wording moves all groups alike, as a rater does."""
     import numpy as np
 
     table = np.array([[session.ratings[column] for column in columns] for session in sessions])  # (sessions, ratings)
     n, k = table.shape
     raters = sorted({rater for rater, _ in columns})
+    asked = [(rater, wording_of(which)) for rater, which in columns]
+    ways = sorted(set(asked))  # a rater's wordings, each with a severity of its own
     centred = table - table.mean(axis=1, keepdims=True)
-    severity = np.array([centred[:, [column[0] == rater for column in columns]].mean() for rater in raters])
-    of_column = np.array([severity[raters.index(rater)] for rater, _ in columns])
-    residual = float(((centred - of_column) ** 2).sum()) / (n * (k - 1) - (len(raters) - 1))
+    severe = np.array([centred[:, [column == way for column in asked]].mean() for way in ways])
+    of_column = np.array([severe[ways.index(column)] for column in asked])
+    residual = float(((centred - of_column) ** 2).sum()) / (n * (k - 1) - (len(ways) - 1))
+    severity = np.array([severe[[way[0] == rater for way in ways]].mean() for rater in raters])
     between = _between(sessions, [float(mean) for mean in table.mean(axis=1)])
     rater = None
     if len(raters) > 1:

@@ -33,7 +33,9 @@ def size_problems(study: StudyView) -> Iterator[tuple[tuple[str, ...], str]]:
         )
     for name, rated in study.rating_sets.items():
         raters, repeats = rated.options.get("raters") or (), rated.options.get("repeats") or 1
+        wordings = len(rated.options.get("wordings") or ()) or 1
         asked = {"sessions": min(sessions, MOST_UNITS), "raters": max(1, len(raters)), "repeats": repeats}
+        asked["wordings"] = wordings
         if prod(asked.values()) > MOST_UNITS and sessions <= MOST_UNITS:
             yield ("ratings", name, "repeats"), _too_many("ratings", asked, MOST_UNITS)
 

@@ -238,6 +238,11 @@ def test_hook_draw_power(tmp_path: Path) -> None:
     assert registry.ask("draw_power", tests=[], wanted=None, folder=tmp_path) == [tmp_path / "mine.svg"]
 
 
+def test_hook_draw_frontier(tmp_path: Path) -> None:
+    registry = offering(draw_frontier=lambda frontier, folder: [folder / "designs.svg"])
+    assert registry.ask("draw_frontier", frontier=None, folder=tmp_path) == [tmp_path / "designs.svg"]
+
+
 def test_hook_compare_runs(tmp_path: Path) -> None:
     registry = offering(compare_runs=lambda first, second, form: f"{first.name} and {second.name} as {form}")
     assert registry.ask("compare_runs", first=tmp_path / "a", second=tmp_path / "b", form="text") == "a and b as text"

@@ -181,7 +181,7 @@ def test_points_follow_from_the_sd_and_the_correlation(study_project: MakeProjec
 
 def test_the_command_says_what_can_be_found_and_draws_it(study_project: MakeProject) -> None:
     project = study_project({"study.yaml": STUDY})
-    done = project.run("power", "study.yaml", "--points", "5", "--sd", "10", "--to", "out")
+    done = project.run("power", "study.yaml", "--points", "5", "--sd", "10", "--to", "out", "--studies", "20")
     assert done.code == 0, done.err
     row = next(line for line in done.out.splitlines() if line.startswith("  t  "))
     assert row.split()[1:] == [
@@ -217,7 +217,10 @@ def test_the_plan_says_what_the_analyses_can_find(study_project: MakeProject) ->
 
 def test_points_without_an_sd_are_refused(study_project: MakeProject) -> None:
     done = study_project({"study.yaml": STUDY}).run("power", "study.yaml", "--points", "5")
-    assert (done.code, done.err) == (2, "--points needs an SD: give --sd, or state one under `compare_with`\n")
+    assert (done.code, done.err) == (
+        2,
+        "--points needs an SD: give --sd or --from, or state one under `compare_with`\n",
+    )
 
 
 def test_sessions_of_a_file_are_planned_in_equal_groups() -> None:
