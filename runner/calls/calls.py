@@ -76,6 +76,8 @@ class CallDesk:
     """Whether a model's calls in this stage are to be handed in by batches."""
     before_asking: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing to look at, whatever the name
     """Looked at before a new call of a model: raises what ends the run when it may not be made."""
+    still_ours: Callable[[], None] = lambda: None
+    """Looked at before each try: raises StopRun where another process has taken the run over, however long this one waited."""
     answered: Callable[[str, Model, str], None] = lambda name, model, code: None  # noqa: ARG005 - nobody listens
     """Told with each reply who gave it: name, model, digest of the code."""
     _breakers: dict[str, Breaker] = field(default_factory=dict)
@@ -219,6 +221,7 @@ class CallDesk:
         """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""
         if self._stopping:  # the run ends: what was not sent yet is not sent any more
             raise StopRun("the run is stopping")
+        self.still_ours()
         try:
             return fresh(keepable(await model.reply(request)), request)
         except (CbtrunError, ServerTrouble) as error:

@@ -317,7 +317,8 @@ class StagesAtWork:
                 self._break(stage, context.failures)
 
     def _write(self, stage: Stage, result: Any) -> None:
-        """Write what a plugin gave."""
+        """Write what a plugin gave. Raises StopRun where another process has the folder by now."""
+        self.folder.check_hold()
         if stage.block == "report":
             self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
@@ -355,6 +356,7 @@ class StagesAtWork:
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         desk.before_asking = self._before_asking
+        desk.still_ours = self.folder.check_hold
         desk.batched = lambda name, model: by_batch(self.study, stage, name, model)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
