@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cbtrun.errors import StageError, StopRun
@@ -86,7 +86,7 @@ class Driver:
 
 
 def this_driver() -> Driver:
-    """This process, with a new run id."""
+    """The driver that this process is, with a new run id."""
     return Driver(platform.node(), os.getpid(), _line(BOOT), _link(PIDS), secrets.token_hex(16))
 
 
@@ -212,7 +212,9 @@ class Lease:
         while _read(_content(self.path))[0].run == self._me.run:
             if numbers(self._folder)[-1:] <= [self._number]:
                 return ""
-            if waited == LOOKS_AT_A_CLAIM:  # who made the next one died over it, and whoever comes next goes by that one
+            if (
+                waited == LOOKS_AT_A_CLAIM
+            ):  # who made the next one died over it, and whoever comes next goes by that one
                 break
             waited += 1  # in a moment that one is withdrawn, since we live, or our own is taken away
             self._clock.sleep(LOOK_SECONDS / LOOKS_AT_A_CLAIM)
@@ -249,7 +251,7 @@ def held(folder: Path, who: str) -> StageError:
 def numbers(folder: Path) -> list[int]:
     """Numbers of the leases in a folder, the newest last."""
     with suppress(FileNotFoundError):
-        return sorted(int(found[1]) for name in os.listdir(folder) if (found := NAME.fullmatch(name)))
+        return sorted(int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name)))
     return []
 
 
@@ -309,5 +311,5 @@ def _line(path: Path) -> str:
 
 def _link(path: Path) -> str:
     with suppress(OSError):
-        return os.readlink(path)
+        return str(path.readlink())
     return ""

@@ -131,13 +131,17 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 def _read_otherwise(path: Path) -> sqlite3.Connection:
     """A connection where SQLite would have to write before it reads. Raises sqlite3.Error where nothing else can be done."""
-    if _size(path, "-journal"):  # half a commit: of a driver that was killed, or of one at work whose locks end at its machine
+    if _size(
+        path, "-journal"
+    ):  # half a commit: of a driver that was killed, or of one at work whose locks end at its machine
         return _undone_copy(path)
     if _size(path, "-wal"):  # what is in it would be missed
         connection = _read_only(path, "mode=ro")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return connection
-    return _read_only(path, "immutable=1")  # there is no room for SQLite's shared memory, and nobody writes: it can do without
+    return _read_only(
+        path, "immutable=1"
+    )  # there is no room for SQLite's shared memory, and nobody writes: it can do without
 
 
 def _undone_copy(path: Path) -> sqlite3.Connection:

@@ -356,7 +356,7 @@ class StagesAtWork:
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         desk.before_asking = self._before_asking
-        desk.still_ours = self.folder.check_hold
+        desk.still_ours, desk.say = self.folder.check_hold, self._say
         desk.batched = lambda name, model: by_batch(self.study, stage, name, model)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
@@ -401,6 +401,13 @@ class StagesAtWork:
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
         return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
+    def _say(self, line: str) -> None:
+        """Tell what a user should know while a stage goes on."""
+        with self._books:
+            if self.telling.log is not None:
+                self.telling.log.say(line)
+            self.options.announce(line)
 
     def _before_asking(self, model: str) -> None:
         """Look whether the folder is still ours, and the one that calls are to be paid in."""

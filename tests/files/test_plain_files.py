@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import StageError
-from cbtrun.files.plain_files import inside, open_plain, write_parts
 from cbtrun.files.folder_hold import Holder
+from cbtrun.files.plain_files import inside, open_plain, write_parts
 from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.imported_study import STUDY, TRANSCRIPTS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import signal
@@ -48,7 +47,9 @@ def a_call(at: int) -> Call:
 def test_what_was_committed_survives_a_kill_at_any_moment(tmp_path: Path) -> None:
     chance = random.Random(4)
     for _ in range(4):
-        process = subprocess.Popen([sys.executable, "-P", "-c", WRITES], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", WRITES], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         told = [int(process.stdout.readline()) for _ in range(chance.randint(1, 60))]
         process.send_signal(signal.SIGKILL)
@@ -113,4 +114,4 @@ def test_a_driver_that_lost_its_lease_commits_nothing(tmp_path: Path, from_look:
         with pytest.raises(StopRun, match="node3 has taken this run over"):
             asyncio.run(journal.keep(a_call(1)))
         assert journal.count() == 0
-    assert os.path.getsize(tmp_path / "journal.sqlite-journal") == 0
+    assert (tmp_path / "journal.sqlite-journal").stat().st_size == 0
