@@ -21,8 +21,9 @@ from cbtrun.plugins.mock_server.answers import default_answer
 from cbtrun.plugins.mock_server.protocols import Body
 from cbtrun.plugins.mock_server.server import MockServer
 from tests.helpers.chat_calls import KEY
-from tests.helpers.network_studies import ALLOW, CALLS, STUDY, listening
+from tests.helpers.network_studies import ALLOW, STUDY, listening
 
+TALKS, CALLS = STUDY.partition("ratings:")[0], 2 * 3 * 4
 DRIVER = """
 import platform, sys
 from pathlib import Path
@@ -85,36 +86,26 @@ def kept(folder: Path) -> int:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The results of a run that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "study.yaml").write_text(STUDY)
+    (folder / "study.yaml").write_text(TALKS)
     with listening(MockServer()) as server, on_node("node1", folder, server, silent=60) as run:
         assert run.wait() == 0
         assert server.calls == CALLS
     return (folder / "runs/calls/results.json").read_bytes()
 
 
-def test_a_second_driver_elsewhere_is_refused_while_the_first_lives(tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text(STUDY)
-    server = Holding()
-    server.hold_from(4)
-    with listening(server), on_node("node1", tmp_path, server, silent=60) as first:
-        until(lambda: server.calls >= 4)
-        with on_node("node2", tmp_path, server, silent=60) as second:
-            _, told = second.communicate()
-        assert second.returncode == 2, told
-        assert f"another cbtrun (process {first.pid} on node1) is running in this folder" in told
-        server.free.set()
-        assert first.wait() == 0
-        assert server.calls == CALLS
-
-
-def test_a_paused_driver_whose_run_was_taken_over_wakes_and_neither_calls_nor_writes(
+def test_a_second_driver_is_refused_while_the_first_lives_and_a_paused_one_that_lost_its_run_calls_and_writes_nothing(
     tmp_path: Path, undisturbed: bytes
 ) -> None:
-    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "study.yaml").write_text(TALKS)
     server, run = Holding(), tmp_path / "runs/calls"
     server.hold_from(8)
     with listening(server), on_node("node1", tmp_path, server, silent=60) as first:
         until(lambda: server.under_way == 2 * 3)  # every session waits for an answer: nothing is about to be sent
+        with on_node("node2", tmp_path, server, silent=60) as refused:
+            _, told = refused.communicate()
+        assert refused.returncode == 2, told
+        assert f"another cbtrun (process {first.pid} on node1) is running in this folder" in told
+        assert server.under_way == 2 * 3
         first.send_signal(signal.SIGSTOP)
         lost = server.calls - kept(tmp_path)
         server.free.set()  # answers reach the paused one, which has not read them
@@ -134,8 +125,9 @@ def test_a_paused_driver_whose_run_was_taken_over_wakes_and_neither_calls_nor_wr
         assert tree_digest([path for path in run.rglob("*") if path.is_file()], run) == before
 
 
+@pytest.mark.slow
 def test_a_driver_that_was_killed_is_gone_on_from_elsewhere(tmp_path: Path, undisturbed: bytes) -> None:
-    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "study.yaml").write_text(TALKS)
     server = Holding()
     server.hold_from(10)
     with listening(server), on_node("node1", tmp_path, server, silent=60) as first:
