@@ -238,6 +238,7 @@ class CallDesk:
             )
         finally:
             self.tally.waits[f"servers of {name}"] = servers.words(model.servers)
+            self.tally.by_server[name] = servers.counted(model.servers)
         return priced(reply, server.terms.prices)
 
     async def _served(self, model: Replies, request: Request) -> Reply:

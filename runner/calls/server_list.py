@@ -129,12 +129,16 @@ class ServerList:
             return reply, server
 
     def words(self, servers: Sequence[Server]) -> str:
-        """`2 of 3 servers (http://b:8001 is left out), 12 calls moved; a 120 calls, b 80`."""
+        """`tiny: 2 of 3 servers (http://b:8001 left out), 12 calls moved`."""
         out = [one.terms.server for one in servers if self._state(one).left_out]
         there = f"{len(servers) - len(out)} of {len(servers)} servers"
         left = f" ({', '.join(out)} left out)" if out else ""
-        calls = ", ".join(f"{one.terms.server} {self.answered[one.terms.server]:,} calls" for one in servers)
-        return f"{self.name}: {there}{left}, {self.moved:,} calls moved; {calls}"
+        return f"{self.name}: {there}{left}, {self.moved:,} calls moved"
+
+    def counted(self, servers: Sequence[Server]) -> str:
+        """`calls of tiny: http://a:8001 120, http://b:8001 80; 12 moved`."""
+        calls = ", ".join(f"{one.terms.server} {self.answered[one.terms.server]:,}" for one in servers)
+        return f"calls of {self.name}: {calls}; {self.moved:,} moved"
 
     async def _tried(
         self, server: Server, ask: Callable[[Server], Awaitable[Reply]], on_retry: Callable[[ServerTrouble], None]

@@ -330,6 +330,9 @@ class StagesAtWork:
 
     def _finish(self, stage: Stage, now: StageMark, context: StageContext, tally: Tally, units: int) -> None:
         """Mark a stage as done, if nothing failed."""
+        for line in tally.by_server.values():
+            if self.telling.log is not None:
+                self.telling.log.say(f"{stage.id}: {line}")
         self.outcome.done.append(stage.id)
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)

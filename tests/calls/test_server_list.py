@@ -108,9 +108,8 @@ def test_a_session_stays_with_its_server_and_new_ones_go_where_there_is_most_roo
     where = asyncio.run(talks())
     assert [len(one) for one in where] == [1] * 12
     assert Counter(name for one in where for name in one) == {"a": 4, "b": 4, "c": 4}
-    assert listed.list.words(listed.desks) == (
-        "tiny: 3 of 3 servers, 0 calls moved; a 20 calls, b 20 calls, c 20 calls"
-    )
+    assert listed.list.words(listed.desks) == "tiny: 3 of 3 servers, 0 calls moved"
+    assert listed.list.counted(listed.desks) == "calls of tiny: a 20, b 20, c 20; 0 moved"
 
 
 def test_all_ratings_of_a_session_go_to_one_server() -> None:
@@ -239,6 +238,7 @@ def test_a_study_on_three_servers_of_which_one_dies_has_the_same_results_and_pay
     assert sum(server.calls for server in dying) == CALLS + lost
     log = (project.folder / "runs/calls/run.log").read_text()
     assert re.search(r"therapist: 2 of 3 servers \(http://\S+ left out\), \d+ calls moved", log)
+    assert re.search(r"sessions: calls of therapist: (http://\S+ \d+, ){2}http://\S+ \d+; \d+ moved", log)
     assert "retries: " in project.run("status", "runs/calls").out
 
 
