@@ -48,7 +48,7 @@ LANDING_SECONDS = 60.0
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
 
 
-class Replies(Protocol):
+class Answering(Protocol):
     """A model, or a model at one of its servers."""
 
     async def reply(self, request: Request) -> Reply:
@@ -241,7 +241,7 @@ class CallDesk:
             self.tally.by_server[name] = servers.counted(model.servers)
         return priced(reply, server.terms.prices)
 
-    async def _served(self, model: Replies, request: Request) -> Reply:
+    async def _served(self, model: Answering, request: Request) -> Reply:
         """One try at a server, its time counted."""
         began = time.perf_counter()
         try:
@@ -249,7 +249,7 @@ class CallDesk:
         finally:
             self.tally.served += time.perf_counter() - began
 
-    async def _sent(self, model: Replies, request: Request) -> Reply:
+    async def _sent(self, model: Answering, request: Request) -> Reply:
         """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""
         if self._stopping:  # the run ends: what was not sent yet is not sent any more
             raise StopRun("the run is stopping")

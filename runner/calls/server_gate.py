@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cbtrun.calls.server_list import ServerState
 from cbtrun.calls.server_terms import ServerLimits, ServerTerms, strictest
 from cbtrun.contract.digests import derive_seed
 from cbtrun.contract.models import Reply
@@ -218,6 +217,18 @@ class ServerGate:
         """Seconds to wait after so many tries: a random part of the doubled wait, so that calls that failed together do not come together again."""
         longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2.0 ** min(tries - 1, 30))
         return longest * self.jitter.uniform(0.5, 1.0)
+
+
+@dataclass
+class ServerState:
+    """What a run knows of one server."""
+
+    left_out: str = ""
+    """Why no call goes there now; empty while calls do."""
+    faults: int = 0
+    """In a row, over all calls."""
+    look_at: float = 0.0
+    looks: int = 0
 
 
 @dataclass

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from cbtrun.calls.server_gate import ServerGates, ServerState
 from cbtrun.errors import NotSent, ServerFault, ServerTrouble, StopRun
 
 if TYPE_CHECKING:
-    from cbtrun.calls.server_gate import ServerGates
     from cbtrun.calls.server_terms import ServerTerms
     from cbtrun.contract.models import Draw, Model, Reply
 
@@ -63,18 +63,6 @@ class HasOtherIdentities(Protocol):
 def other_identities_of(model: Model) -> Sequence[Mapping[str, Any]]:
     """The identities, besides its own, that a model's kept replies may have."""
     return model.other_identities if isinstance(model, HasOtherIdentities) else ()
-
-
-@dataclass
-class ServerState:
-    """What a run knows of one server."""
-
-    left_out: str = ""
-    """Why no call goes there now; empty while calls do."""
-    faults: int = 0
-    """In a row, over all calls."""
-    look_at: float = 0.0
-    looks: int = 0
 
 
 class Moved(ServerFault):
