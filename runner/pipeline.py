@@ -57,12 +57,12 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     """
     stages = ordered_stages(study)
     _check_redo(options.redo, stages)
-    with folder.locked():
+    with folder.locked(options.announce):
         lock = lock_of(folder)
         before = lock.get("resolved")
         write_lock(folder, study, registry, take_over=options.take_over)
         keep_registration(study, folder)
-        with Journal(folder.journal) as journal, told(folder.journal):
+        with Journal(folder.journal, folder.check_lease) as journal, told(folder.journal):
             journal.check()
             journal.start_run()
             journal.batches.discard_unsent()
@@ -81,8 +81,8 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
             except BaseException as error:
                 if folder.is_held():
                     log.ended(error)
-                if isinstance(error, OSError):
-                    folder.check_hold()  # the folder is gone: that, and not the file in it, is to be told
+                if isinstance(error, OSError | KeyboardInterrupt):
+                    folder.check_hold()  # the folder is gone, or another's: that, and not what came of it, is to be told
                 raise
             finally:
                 if folder.is_held():

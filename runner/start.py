@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cbtrun.before.ready import ready
 from cbtrun.before.rehearsal.run import rehearsal
+from cbtrun.endings import ending_code
 from cbtrun.errors import SpecError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.pipeline import run_study
@@ -47,4 +48,4 @@ def start(
         try:
             return run_study(study, registry, folder, options), study
         except KeyboardInterrupt:
-            raise interrupted(folder) from None
+            raise interrupted(folder, ending_code()) from None

@@ -21,6 +21,7 @@ from cbtrun.plugin import (
     Request,
     ServerAnswer,
     ServerTerms,
+    ServerTrouble,
     hookimpl,
 )
 from cbtrun.plugins.remote_models.extra_body import extra_body_problems
@@ -28,6 +29,7 @@ from cbtrun.plugins.remote_models.openai_batches import OpenAIBatches
 from cbtrun.plugins.remote_models.openai_body import CHOSEN_HERE, request_body
 from cbtrun.plugins.remote_models.openai_options import SCHEMA
 from cbtrun.plugins.remote_models.openai_reply import error_text, raise_refusal, read_reply
+from cbtrun.plugins.remote_models.openai_servers import ChatServers, without_address
 from cbtrun.plugins.remote_models.roles import FOUND, PROBE_TOKENS, REFUSED_ROLES, TOLD, probes, shapes
 from cbtrun.plugins.remote_models.server_door import ServerDoor
 from cbtrun.plugins.remote_models.thinking_fields import thinking_fields
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 PATH = "/chat/completions"
 MINDS_ROLES = (400, 422, 500)
 """What servers answer to a conversation that their template cannot render."""
+NOTHING_BEHIND = (500, 502, 503, 504)
+"""What a gateway without a server, or a server without its engine, answers."""
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 IDENTITY = ("base_url", "model", "temperature", "top_p", "max_tokens", "seed", "stop", "extra_body", "json_object")
 IDENTITY_OF_THINKING = ("thinking", "thinking_field")
@@ -55,13 +59,19 @@ def check_block(context: BlockContext) -> list[Problem]:
     """Extra fields that would overrule what cbtrun itself sends, or have the server do more than answer."""
     if context.stage != "models":
         return []
-    return [*extra_body_problems(context, CHOSEN_HERE), *_thinking_problems(context)]
+    several = isinstance(context.options["base_url"], list)
+    batched = several and (context.options.get("limits") or {}).get("batch")
+    refused = [context.problem("batches are collected where they were handed in: name one address", "limits", "batch")]
+    return [*extra_body_problems(context, CHOSEN_HERE), *_thinking_problems(context), *(refused if batched else ())]
 
 
 def _thinking_problems(context: BlockContext) -> list[Problem]:
     """A setting that the server or the model does not take, as far as the study tells."""
+    written = context.options["base_url"]
+    fields: dict[str, Any] = {}
     try:
-        fields = thinking_fields(context.options, context.options["base_url"])
+        for address in written if isinstance(written, list) else [written]:
+            fields |= thinking_fields(context.options, address)
     except ModelError as error:
         return [context.problem(str(error), "thinking")]
     twice = [name for name in fields if name in (context.options.get("extra_body") or {})]
@@ -69,9 +79,9 @@ def _thinking_problems(context: BlockContext) -> list[Problem]:
 
 
 @hookimpl
-def open_model(context: ModelContext) -> ChatServer:
+def open_model(context: ModelContext) -> ChatServer | ChatServers:
     """The model, without a word to its server yet. Raises ModelError for an address or a key that may not be used."""
-    return ChatServer(context)
+    return ChatServers(context, ChatServer) if isinstance(context.options["base_url"], list) else ChatServer(context)
 
 
 class ChatServer:
@@ -82,6 +92,8 @@ class ChatServer:
         chosen = {name: options[name] for name in IDENTITY if options.get(name) not in (None, [], {})}
         asked = {name: options[name] for name in IDENTITY_OF_THINKING} if options.get("thinking") else {}
         self.identity: Mapping[str, Any] = {"plugin": "openai", "constrain": options["constrain"], **chosen, **asked}
+        self.other_identities = (without_address(self.identity),)
+        """Replies of one of several servers are this one's too, when a study goes on with it alone."""
         self.answer_mode: AnswerMode | None = options.get("answers")
         self._door = ServerDoor(context, _key_headers)
         self._shared, self._place = context.shared, f"roles {options['base_url']} {options['model']}"
@@ -110,6 +122,14 @@ class ChatServer:
                 return answer
             refused = refused or answer
         return refused or answer
+
+    async def answers(self) -> bool:
+        """Whether the server is there, by its list of models: whatever it says, but that there is nothing behind it."""
+        try:
+            answer = await self._door.glance("/models")
+        except ServerTrouble:
+            return False
+        return answer.status not in NOTHING_BEHIND
 
     async def roles(self) -> str:
         """What roles the server takes, by a call of a few tokens, or as many as it refuses. Raises as `reply`."""

@@ -7,6 +7,7 @@ from cbtrun.plugins.remote_models.openai_batches import OpenAIBatches
 from cbtrun.plugins.remote_models.thinking_fields import THINKING_FIELD
 from cbtrun.plugins.thinking.option import THINKING
 
+ADDRESS: Json = {"type": "string", "minLength": 1, "x-env": True}
 SCHEMA: Json = {
     "type": "object",
     "description": "A model behind a server that speaks OpenAI's chat completions.",
@@ -16,10 +17,11 @@ SCHEMA: Json = {
     "x-batches": OpenAIBatches.own_host,
     "properties": {
         "base_url": {
-            "type": "string",
-            "minLength": 1,
-            "x-env": True,
-            "description": "Address up to /chat/completions: https://api.deepseek.com/v1, http://localhost:8000/v1, "
+            "anyOf": [
+                ADDRESS,
+                {"type": "array", "items": ADDRESS, "minItems": 1, "maxItems": 1000, "uniqueItems": True},
+            ],
+            "description": "Address, or a list of those of servers that serve the model alike (one `vllm serve` a node), up to /chat/completions: https://api.deepseek.com/v1, http://localhost:8000/v1, "
             "${VLLM_URL}. The last word of a variable's name is URL, BASE, ENDPOINT or ADDRESS (it begins the address), HOST or PORT.",
         },
         "model": {"type": "string", "minLength": 1, "description": "The model's name, as the server knows it."},

@@ -9,9 +9,11 @@ from cbtrun.plugin import Patience, ServerTerms, Transport, server_of, terms_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cbtrun.plugin import ModelContext, Secret
+    from cbtrun.plugin import ModelContext, Secret, ServerAnswer
 
 
+GLANCE_SECONDS = 5.0
+"""How long it is waited for a server that may be gone."""
 BULK_SECONDS, BULK_MIB = 1800.0, 1024.0
 """Longest and largest that the answers of one batch may be: 50,000 requests with 20 KiB each."""
 
@@ -62,6 +64,15 @@ class ServerDoor:
             patience = Patience(BULK_SECONDS, one.patience.connect_seconds, BULK_MIB)
             self._bulk = Transport(one.url, one.key_headers, patience, one.proxy, one.connections)
         return self._bulk
+
+    async def glance(self, path: str) -> ServerAnswer:
+        """The answer to a question that a server which is there answers at once. Raises ServerTrouble where it does not."""
+        one = self.transport
+        short = Transport(one.url, one.key_headers, Patience(GLANCE_SECONDS, GLANCE_SECONDS), one.proxy, 1)
+        try:
+            return await short.ask("GET", one.url + path, {})
+        finally:
+            await short.close()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -56,7 +56,7 @@ def models_told(given: ReportInput) -> list[ModelTold]:
     for name, block in study.models.items():
         options = block.options
         sampling = ", ".join(_setting(key, options[key]) for key in SAMPLING if options.get(key) is not None)
-        host = _host(block.base_url)
+        host = ", ".join(dict.fromkeys(filter(None, map(_host, block.base_urls))))
         answered = sorted(
             {one.name for one in given.environment.served if one.model == name and one.name} - {block.model}
         )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cbtrun.calls.server_terms import Prices, prices_of
 from cbtrun.contract.marks import batch_host
 from cbtrun.contract.stage_kinds import STAGES
+from cbtrun.contract.study_blocks import addresses_of
 from cbtrun.contract.thinking_option import thinking_room
 from cbtrun.journal.tables import connect_to_read
 from cbtrun.run.batched import wanted_of
@@ -147,7 +148,7 @@ def _buying(stage: str, using: str, block: Mapping[str, Any], study: StudyView, 
     host = batch_host(registry.schema("models", using))
     if host is None or STAGES[stage.partition(".")[0]].turns:
         return Buying()
-    wanted, own = wanted_of(block), urlsplit(str(block.get("base_url") or "")).hostname == host
+    wanted, own = wanted_of(block), urlsplit(next(iter(addresses_of(block)), "")).hostname == host
     batched = (own and study.limits.get("batch") is True) if wanted is None else wanted
     return Buying(possible=own or batched, batched=batched)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.pace import seconds_left
+from cbtrun.contract.study_blocks import addresses_of
 
 if TYPE_CHECKING:
     from cbtrun.before.plan_costs import CallCost
@@ -46,7 +47,7 @@ def _by_server(costs: Sequence[CallCost], study: StudyView) -> dict[str, list[Ca
     found: dict[str, list[CallCost]] = {}
     for one in costs:
         if one.call_seconds is not None and one.left:
-            found.setdefault(str(_block(one, study).get("base_url")), []).append(one)
+            found.setdefault(" ".join(addresses_of(_block(one, study))), []).append(one)
     return found
 
 
@@ -60,7 +61,8 @@ def _steps_a_second(costs: Sequence[CallCost], left: int, study: StudyView) -> f
     rates = [at_once / each if each else float("inf")]
     rates += [one["requests_per_minute"] / 60 for one in limits if one.get("requests_per_minute")]
     rates += [one["tokens_per_minute"] / 60 / tokens for one in limits if one.get("tokens_per_minute") and tokens]
-    return min(rates) * left / calls
+    servers = min(len(addresses_of(_block(one, study))) for one in costs)  # limits are of each
+    return min(rates) * max(1, servers) * left / calls
 
 
 def _block(cost: CallCost, study: StudyView) -> Mapping[str, Any]:

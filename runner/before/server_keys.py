@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 def key_problems(study: Study, keys: KeyRing) -> Iterator[Problem]:
     """Each address that cannot be called, and each key that is missing or would go elsewhere; none is ever shown."""
     for name, model in study.models.items():
-        if not model.base_url:
-            continue
-        step = "base_url"
-        try:
-            url = keys.address(model.base_url)
-            step = "api_key_env"
-            keys.key(model.api_key_env or None, url)
-        except ModelError as error:
-            yield Problem(study.place("models", name, step), f"models/{name}/{step}", str(error))
+        for address in model.base_urls:
+            step = "base_url"
+            try:
+                url = keys.address(address)
+                step = "api_key_env"
+                keys.key(model.api_key_env or None, url)
+            except ModelError as error:
+                yield Problem(study.place("models", name, step), f"models/{name}/{step}", str(error))

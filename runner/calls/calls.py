@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 from cbtrun.calls.absent_model import AbsentModel, not_kept
 from cbtrun.calls.batched_calls import BatchedCalls
@@ -20,6 +21,7 @@ from cbtrun.calls.budget import Budget, Reserve
 from cbtrun.calls.kept_replies import keepable, without_keys
 from cbtrun.calls.keys import call_key, messages_digest
 from cbtrun.calls.server_gate import ServerGates
+from cbtrun.calls.server_list import HasServers, Moved, ServerList, other_identities_of
 from cbtrun.calls.server_terms import HasTerms, ServerTerms, priced
 from cbtrun.calls.spoken import fresh, refuse_unspoken, refuse_withheld, spoken
 from cbtrun.calls.tally import Tally
@@ -44,6 +46,13 @@ LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
 
 __all__ = ["CallDesk", "Calls", "OpenModels", "Tally", "call_key"]
+
+
+class Answering(Protocol):
+    """A model, or a model at one of its servers."""
+
+    async def reply(self, request: Request) -> Reply:
+        """As of a model."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,13 @@ class CallDesk:
     """Whether a model's calls in this stage are to be handed in by batches."""
     before_asking: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing to look at, whatever the name
     """Looked at before a new call of a model: raises what ends the run when it may not be made."""
+    still_ours: Callable[[], None] = lambda: None
+    """Looked at before each try: raises StopRun where another process has taken the run over, however long this one waited."""
     answered: Callable[[str, Model, str], None] = lambda name, model, code: None  # noqa: ARG005 - nobody listens
     """Told with each reply who gave it: name, model, digest of the code."""
+    say: Callable[[str], None] = lambda line: None  # noqa: ARG005 - nobody listens
+    """Told what a user should know while the stage goes on: a server that is left out."""
+    _lists: dict[str, ServerList] = field(default_factory=dict)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _stopping: bool = False
@@ -87,15 +101,19 @@ class CallDesk:
         """Where draws that are bought in batches go."""
         return BatchedCalls(self.journal, self.stage, self.tally, self.gates, self.budget, self.before_asking)
 
-    async def reply(self, name: str, model: Model, identity: str, request: Request, code: str = "") -> Reply:
+    async def reply(
+        self, name: str, model: Model, identity: str, request: Request, code: str = "", others: Sequence[str] = ()
+    ) -> Reply:
         """The kept reply, or the model's, committed before it is given.
 
-        code: digest of the code that answers, where it is ours. A reply of other code is not replayed; the seed of the
+        others: identities under which a reply may have been kept, too. code: digest of the code that answers, where it is ours. A reply of other code is not replayed; the seed of the
         draw does not depend on it, so that a mended line gives another answer only where it matters.
         """
         draw = call_key(identity, request, self.seed)
         key = digest([code, draw]) if code else draw
         kept = self.journal.find(key)
+        for other in () if kept is not None else others:
+            kept = kept or self.journal.find(call_key(other, request, self.seed))
         if kept is not None:
             self.tally.replayed += 1
             self.answered(name, model, code)
@@ -197,17 +215,33 @@ class CallDesk:
         def again(trouble: ServerTrouble) -> None:
             nonlocal put_off
             breaker.let_all()
-            limited = isinstance(trouble, RateLimited)
+            limited, moved = isinstance(trouble, RateLimited), isinstance(trouble, Moved)
             put_off = put_off + 1 if limited else 0
             self.tally.retries[fault.label] += 1
-            kind = "limited" if limited else "fault"  # a run of "wait" is one row with its count
+            kind = "limited" if limited else "moved" if moved else "fault"  # a run of "wait" is one row with its count
             self.journal.keep_fault(replace(fault, error=str(trouble), kind=kind, tries=max(1, put_off)))
 
+        if isinstance(model, HasServers):
+            return await breaker.call(lambda: self._asked_somewhere(model, fault.model, request, again))
         gate = self.gates.gate(terms)
         reply = await breaker.call(lambda: gate.call(lambda: self._served(model, request), again))
         return priced(reply, terms.prices)
 
-    async def _served(self, model: Model, request: Request) -> Reply:
+    async def _asked_somewhere(
+        self, model: HasServers, name: str, request: Request, again: Callable[[ServerTrouble], None]
+    ) -> Reply:
+        """The reply of one of a model's servers."""
+        servers = self._lists.setdefault(name, ServerList(name, self.gates, self.say))
+        try:
+            reply, server = await servers.call(
+                model.servers, request.draw, lambda server: self._served(server, request), again
+            )
+        finally:
+            self.tally.waits[f"servers of {name}"] = servers.words(model.servers)
+            self.tally.by_server[name] = servers.counted(model.servers)
+        return priced(reply, server.terms.prices)
+
+    async def _served(self, model: Answering, request: Request) -> Reply:
         """One try at a server, its time counted."""
         began = time.perf_counter()
         try:
@@ -215,10 +249,11 @@ class CallDesk:
         finally:
             self.tally.served += time.perf_counter() - began
 
-    async def _sent(self, model: Model, request: Request) -> Reply:
+    async def _sent(self, model: Answering, request: Request) -> Reply:
         """One try. What comes back, words or an error, is from here on without keys, and such as a file can hold."""
         if self._stopping:  # the run ends: what was not sent yet is not sent any more
             raise StopRun("the run is stopping")
+        self.still_ours()
         try:
             return fresh(keepable(await model.reply(request)), request)
         except (CbtrunError, ServerTrouble) as error:
@@ -237,10 +272,12 @@ class Calls:
     """Digest of the model's identity."""
     code: str = ""
     """Digest of the code that answers, for a model of ours; empty for one that answers elsewhere."""
+    others: tuple[str, ...] = ()
+    """Digests of the identities under which its replies may have been kept, too."""
 
     async def reply(self, request: Request) -> Reply:
         """The reply to a request; asking the same again gives the same. A new try needs a new `draw.attempt`."""
-        return await self.desk.reply(self.name, self.model, self.identity, request, self.code)
+        return await self.desk.reply(self.name, self.model, self.identity, request, self.code, self.others)
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int | None:
         """Tokens of a prompt, as the model counts them, or counted them where it is not here; none for one that does not."""
@@ -296,4 +333,5 @@ class OpenModels:
 
     def _opened(self, name: str) -> Calls:
         model = self._open_model(name)
-        return Calls(name, model, self._desk, *self._key_of(name, model))
+        others = tuple(map(digest, other_identities_of(model)))
+        return Calls(name, model, self._desk, *self._key_of(name, model), others)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cbtrun.contract.study_blocks import addresses_of
+
 if TYPE_CHECKING:
     from cbtrun.calls.server_terms import Prices
 
@@ -20,7 +22,7 @@ _DAY = re.compile(r"-(20\d{6}|20\d\d-\d\d-\d\d)$")
 
 def listed_prices(options: Mapping[str, Any]) -> Prices | None:
     """The prices of a model's block by the list; none where its server or its model does not stand there."""
-    address = str(options.get("base_url") or "")
+    address = next(iter(addresses_of(options)), "")
     if not address.startswith("https://"):
         return None  # on a machine of one's own nothing is paid
     host = urlsplit(address).hostname or ""

@@ -71,6 +71,11 @@ class ServerGate:
         """Calls that may be under way at once now."""
         return max(1, int(self._allowed))
 
+    @property
+    def load(self) -> int:
+        """Calls under way and calls that wait for a place."""
+        return self._under_way + len(self._waiting)
+
     def tighten(self, limits: ServerLimits) -> None:
         """Keep to another model's limits too."""
         self.kept.add(limits)
@@ -172,7 +177,7 @@ class ServerGate:
             self._slowed_at = now
             self._limited_in_a_row += 1
             self._allowed = max(1.0, self._allowed / 2)
-        wait = max(limit.retry_after or 0.0, self._wait(max(1, self._limited_in_a_row)))
+        wait = max(limit.retry_after or 0.0, self.wait_after(max(1, self._limited_in_a_row)))
         self._closed_until = max(self._closed_until, now + wait)
         if now + wait - began > self.limits.patience_seconds:
             raise StopRun(
@@ -184,7 +189,7 @@ class ServerGate:
         """Seconds to wait before the next try. Raises when there is none."""
         self._faults_in_a_row += 1
         if faults < self.limits.tries:
-            return self._wait(faults)
+            return self.wait_after(faults)
         if self._faults_in_a_row >= self.limits.faults_to_stop and self._answered == answered_before:
             raise StopRun(
                 f"{self.name} seems to be down: {self._faults_in_a_row} tries in a row failed; last: {fault}. What is done "
@@ -208,10 +213,22 @@ class ServerGate:
         if self._allowed < self.limits.concurrency:
             self._allowed = min(float(self.limits.concurrency), self._allowed + 1 / self._allowed)
 
-    def _wait(self, tries: int) -> float:
-        """A random part of the doubled wait, so that calls that failed together do not come together again."""
+    def wait_after(self, tries: int) -> float:
+        """Seconds to wait after so many tries: a random part of the doubled wait, so that calls that failed together do not come together again."""
         longest = min(self.limits.longest_wait_seconds, self.limits.first_wait_seconds * 2.0 ** min(tries - 1, 30))
         return longest * self.jitter.uniform(0.5, 1.0)
+
+
+@dataclass
+class ServerState:
+    """What a run knows of one server."""
+
+    left_out: str = ""
+    """Why no call goes there now; empty while calls do."""
+    faults: int = 0
+    """In a row, over all calls."""
+    look_at: float = 0.0
+    looks: int = 0
 
 
 @dataclass
@@ -220,6 +237,8 @@ class ServerGates:
 
     seed: int = 0
     """The study's: waits are drawn from it, and from no other chance."""
+    states: dict[str, ServerState] = field(default_factory=dict)
+    """Server -> what is known of it, of those that share a model with others."""
     _gates: dict[str, ServerGate] = field(default_factory=dict)
 
     def gate(self, terms: ServerTerms) -> ServerGate:

@@ -21,6 +21,8 @@ class Tally:
     """Tries that failed and were made again, by the request's label."""
     waits: dict[str, str] = field(default_factory=dict)
     """Batch -> how far it is, in words, for each that is waited for."""
+    by_server: dict[str, str] = field(default_factory=dict)
+    """Model with several servers -> how many calls each answered, in words."""
     served: float = 0.0
     """Seconds that servers took, added up over all tries: their own time, without the wait for a place."""
 

@@ -27,6 +27,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Run": {
         "run": "Run what is not done yet: `cbtrun STUDY.yaml` does too.",
+        "slurm": "Run it as a job of Slurm, requeued until it is done.",
         "status": "Say how far a run is, also while it runs; list runs.",
     },
     "Look": {

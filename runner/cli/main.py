@@ -35,6 +35,7 @@ from cbtrun.cli.shared import (
     set_option,
     spec_argument,
 )
+from cbtrun.cli.slurm import slurm
 from cbtrun.cli.status import status
 from cbtrun.cli.study_names import is_a_study, no_such_command
 from cbtrun.cli.validate import validate
@@ -94,8 +95,8 @@ def cli() -> None:
 
     \b
     Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
-    failed units, or with nothing scored somewhere; 4 stopped by a limit or a
-    server that is down; 130 interrupted.
+    failed units, or with nothing scored somewhere; 4 stopped by a limit, by
+    SIGTERM, or a server that is down; 130 interrupted.
     """
 
 
@@ -198,6 +199,7 @@ cli.add_command(new)
 cli.add_command(validate)
 cli.add_command(sheet)
 cli.add_command(rate)
+cli.add_command(slurm)
 cli.add_command(agree)
 cli.add_command(power)
 cli.add_command(preregister)
@@ -268,6 +270,7 @@ def _with_what_was_not_said(code: int) -> int:
 
 def exit_code_of(arguments: list[str] | None) -> int:
     """Run a command and tell its error; gives its exit code. Raises what is a bug of ours."""
+    from cbtrun.endings import ending_code
     from cbtrun.errors import CbtrunError
 
     told: BaseException
@@ -278,7 +281,7 @@ def exit_code_of(arguments: list[str] | None) -> int:
         code, told = error.exit_code, error
     except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\nInterrupted; what is done is kept. The same command goes on from here.", err=True)
-        code, told = 130, error
+        code, told = ending_code(), error
     except CbtrunError as error:
         begin = "\n" if error.exit_code == 130 and sys.stderr.isatty() else ""  # after the terminal's ^C
         click.echo(f"{begin}{_words_of(error)}", err=True)

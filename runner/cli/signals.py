@@ -1,4 +1,7 @@
-"""What a cluster, a container or a terminal that is closed sends ends a run as Ctrl-C does: calls under way are kept."""
+"""What a cluster, a container or a terminal that is closed sends ends a run as Ctrl-C does: calls under way are kept.
+
+SIGTERM is a scheduler's word that the time is over: exit 4, as of any limit, since the same command goes on.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from cbtrun.endings import SENT
 
 ENDING = ("SIGTERM", "SIGHUP")
 
@@ -34,7 +39,8 @@ def ended_like_ctrl_c() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _like_ctrl_c(_: int, frame: FrameType | None) -> None:
+def _like_ctrl_c(number: int, frame: FrameType | None) -> None:
+    SENT.append(number)
     handler = signal.getsignal(signal.SIGINT)  # asyncio's own while a stage talks to models: it lets calls land
     if not callable(handler):
         raise KeyboardInterrupt

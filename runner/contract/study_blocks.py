@@ -20,10 +20,12 @@ class ModelBlock:
     model: str
     """The model as its maker or the hub calls it; empty where the plugin has no such option."""
     base_url: str
-    """Address of its server, variables unexpanded; empty for a model that has none."""
+    """Address of its server, or of the first of several, variables unexpanded; empty for a model that has none."""
     api_key_env: str
     """Variable that holds its key; empty where it needs none."""
     options: Mapping[str, Any]
+    base_urls: tuple[str, ...] = ()
+    """Addresses of all its servers, where it has several."""
 
     @property
     def ships(self) -> bool:
@@ -168,9 +170,25 @@ class ReportBlock:
 
 def model_of(name: str, block: Mapping[str, Any]) -> ModelBlock:
     """The model of a block under `models`."""
+    urls = addresses_of(block)
+    first = next(iter(urls), "")
     return ModelBlock(
-        name, text(block, "using"), text(block, "model"), text(block, "base_url"), text(block, "api_key_env"), block
+        name, text(block, "using"), text(block, "model"), first, text(block, "api_key_env"), block, tuple(urls)
     )
+
+
+def addresses_of(block: Mapping[str, Any]) -> list[str]:
+    """The addresses in `base_url` of a model's block: one, several, or none."""
+    written = block.get("base_url")
+    listed = written if isinstance(written, list | tuple) else [written]
+    return [one for one in listed if isinstance(one, str) and one]
+
+
+def where_it_runs_left_out(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A model's block without a list of servers, which are alike: which of them answers is no part of a study."""
+    if not isinstance(block.get("base_url"), list | tuple):
+        return block
+    return {name: value for name, value in block.items() if name != "base_url"}
 
 
 def persona_set_of(name: str, block: Mapping[str, Any]) -> PersonaSet:

@@ -36,6 +36,7 @@ from cbtrun.contract.study_blocks import (
     sessions_of,
     text,
     tune_job_of,
+    where_it_runs_left_out,
 )
 
 B = TypeVar("B")
@@ -206,6 +207,17 @@ class StudyView(Mapping[str, Any]):
 def without_statements(study: Mapping[str, Any]) -> dict[str, Any]:
     """What a study does: all that it says but for its authors' statements. What every digest of a study is made over."""
     return {name: part for name, part in study.items() if name != "statements"}
+
+
+def without_places(study: Mapping[str, Any]) -> dict[str, Any]:
+    """A study without the lists of servers that answer alike: where it runs is no part of what it does."""
+    models = study.get("models")
+    if not isinstance(models, Mapping):
+        return dict(study)
+    left = {
+        name: where_it_runs_left_out(block) if isinstance(block, Mapping) else block for name, block in models.items()
+    }
+    return {**study, "models": left}
 
 
 def view_of(study: Mapping[str, Any]) -> StudyView:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cbtrun.errors import StageError
 
-JOURNAL = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
+JOURNAL = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal")
 FILES = frozenset(
     {
         *(
@@ -46,7 +46,7 @@ FOLDERS = frozenset(
         *("sheets", "agreement", "exports", "rated"),
     }
 )
-IN_PLACE = frozenset({"running.pid", "run.log", "speed.jsonl", "journal.sqlite-journal", *JOURNAL})
+IN_PLACE = frozenset({"running.pid", "run.log", "speed.jsonl", *JOURNAL})
 """Written where they are, not replaced by a new file: a second name of one would be written along with it."""
 PART = re.compile(r"\.[0-9a-f]{16}\.part$")
 KINDS = (

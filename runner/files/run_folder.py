@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cbtrun.contract.records import Record
 from cbtrun.errors import StageError, StopRun
-from cbtrun.files.folder_hold import Hold, holder_of
+from cbtrun.files.folder_hold import Hold, Holder, holder_of
 from cbtrun.files.plain_files import inside, refuse_strange_files, remove_parts, write_parts
 from cbtrun.files.record_list import bounded_lines, lines_of, not_as_written
 
@@ -74,13 +74,13 @@ class RunFolder:
         return [inside(self.path, name) for name in names]
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for this process.
+    def locked(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+        """Hold the folder for this process. tell: hears of a wait, where a driver elsewhere may or may not be at work.
 
         Raises StageError when another cbtrun holds it, or when the disk knows no locks.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        self._hold = Hold(self.path)
+        self._hold = Hold(self.path, tell)
         try:
             remove_parts(self.path)
             yield
@@ -89,9 +89,14 @@ class RunFolder:
             self._hold = None
 
     def check_hold(self) -> None:
-        """Raises StopRun when the folder that this process holds is no longer the one at its path."""
+        """Raises StopRun when the folder at its path is no longer the one that this process holds, or is another's by now."""
         if self._hold is not None:
             self._hold.check()
+
+    def check_lease(self) -> None:
+        """Raises StopRun when another process has taken over the folder that this one held; looks now, before a commit."""
+        if self._hold is not None:
+            self._hold.check_lease()
 
     def is_held(self) -> bool:
         """Whether what is written at its path goes into the folder that this process holds."""
@@ -101,8 +106,8 @@ class RunFolder:
             return False
         return True
 
-    def held_by(self) -> int | None:
-        """Process id of the cbtrun that is running in this folder, 0 where it is not told, or none."""
+    def held_by(self) -> Holder | None:
+        """The cbtrun that is running in this folder, or none. One that is silent held it when last heard of."""
         return holder_of(self.path)
 
 

@@ -1,6 +1,6 @@
 """The journal: every reply that was paid for, committed before it is used, and which stages are done.
 
-One SQLite file in WAL mode. Replies that arrive together share one transaction and one fsync. One thread of one process
+One SQLite file, in WAL mode where its disk is this machine's own. Replies that arrive together share one transaction and one fsync. One thread of one process
 writes; any process may read while it runs.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,11 +131,14 @@ class Spent:
 class Journal:
     """An open journal. Use as a context manager; `keep` may be awaited from any number of coroutines."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the journal at `path`. Raises StageError when it is damaged or of another format."""
+    def __init__(self, path: Path, still_ours: Callable[[], None] = lambda: None) -> None:
+        """Open or make the journal at `path`. still_ours: raises StopRun when this process may write no more.
+
+        Raises StageError when it is damaged or of another format.
+        """
         self._path = path
         self._reader = connect(path)
-        self._writer = JournalWriter(path)
+        self._writer = JournalWriter(path, still_ours)
         self.batches = BatchBook(path, self._reader, self._writer)
         """What was handed to vendors in batches and is not in `calls` yet."""
 

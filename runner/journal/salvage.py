@@ -106,9 +106,9 @@ def salvage_rows(journal: Path, fields: Sequence[str]) -> tuple[list[tuple[objec
     with TemporaryDirectory() as made:
         copy = Path(made) / "journal.sqlite"
         shutil.copyfile(journal, copy)
-        wal = Path(f"{journal}-wal")
-        if wal.is_file():
-            shutil.copyfile(wal, f"{copy}-wal")
+        for end in ("-wal", "-journal"):
+            if Path(f"{journal}{end}").is_file():
+                shutil.copyfile(f"{journal}{end}", f"{copy}{end}")
         for path in (copy, with_a_first_page(journal, Path(made))):
             if path is None or best[0]:
                 continue

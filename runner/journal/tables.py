@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from cbtrun.errors import StageError
+from cbtrun.files.disks import disk_of
 from cbtrun.files.plain_files import strange
 from cbtrun.journal.trouble import DAMAGE, code_of, damaged, told
 
@@ -87,14 +91,21 @@ EMPTY, LACKING = "''", dict.fromkeys(("at", "cached", "written", "thought"), "0"
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to the journal at `path`, made or brought to this format if need be.
 
-    WAL with `synchronous=FULL`: each commit is on the disk before it returns, also through a power cut. Raises
-    StageError when the file is damaged, of a later format or holds what no journal does, StopRun when the disk refuses.
+    WAL with `synchronous=FULL`: each commit is on the disk before it returns, also through a power cut. On a disk that
+    several machines write, a rollback journal instead: WAL rests on memory of one machine. Raises StageError when the file is damaged, of a later format or holds what no journal does, StopRun when the disk refuses.
     """
     refuse_strange_journal(path)
     with told(path):
         connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+        shared = disk_of(path).shared
+        if shared:  # a journal that is in WAL yet is opened without the shared memory
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         _trust_nothing(connection, path)
-        connection.execute("PRAGMA journal_mode=WAL")
+        # TRUNCATE and not DELETE: that a file is short is synced, that it is gone is not.
+        connection.execute(f"PRAGMA journal_mode={'TRUNCATE' if shared else 'WAL'}")
+        if shared:
+            connection.execute("PRAGMA locking_mode=NORMAL")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # lets go of the lock
         connection.execute("PRAGMA synchronous=FULL")
         _upgrade(connection, path)
     return connection
@@ -111,14 +122,46 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError:
-            wal = Path(f"{path}-wal")
-            if wal.exists() and wal.stat().st_size:
-                raise  # what is in it would be missed
-            connection.close()  # there is no room for SQLite's shared memory, and nobody writes: it can do without
-            connection = _read_only(path, "immutable=1")
+            connection.close()
+            connection = _read_otherwise(path)
         _trust_nothing(connection, path)
         connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def _read_otherwise(path: Path) -> sqlite3.Connection:
+    """A connection where SQLite would have to write before it reads. Raises sqlite3.Error where nothing else can be done."""
+    if _size(
+        path, "-journal"
+    ):  # half a commit: of a driver that was killed, or of one at work whose locks end at its machine
+        return _undone_copy(path)
+    if _size(path, "-wal"):  # what is in it would be missed
+        connection = _read_only(path, "mode=ro")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return connection
+    return _read_only(
+        path, "immutable=1"
+    )  # there is no room for SQLite's shared memory, and nobody writes: it can do without
+
+
+def _undone_copy(path: Path) -> sqlite3.Connection:
+    """The journal as it was before half a commit, in memory: only the driver may undo it in the file itself."""
+    connection = sqlite3.connect(":memory:")
+    with TemporaryDirectory() as made:
+        copy = Path(made) / path.name
+        for end in ("", "-journal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        with closing(sqlite3.connect(copy)) as undone:
+            undone.backup(connection)
+    return connection
+
+
+def _size(path: Path, end: str) -> int:
+    try:
+        return Path(f"{path}{end}").stat().st_size
+    except OSError:
+        return 0
 
 
 def columns_there(connection: sqlite3.Connection, columns: Sequence[str]) -> list[str]:

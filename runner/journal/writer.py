@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,9 +59,10 @@ class Unwritable(StopRun):
 class JournalWriter:
     """Commits entries in the order in which they come, as many at once as wait."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises as `connect` does."""
+    def __init__(self, path: Path, still_ours: Callable[[], None] = lambda: None) -> None:
+        """still_ours: raises StopRun when this process may write no more. Raises as `connect` does."""
         self._connection = connect(path)
+        self._still_ours = still_ours
         self._queue: queue.SimpleQueue[CallRow | Change | None] = queue.SimpleQueue()
         self._run: float | None = None
         self._ended: StopRun | None = None
@@ -151,6 +152,7 @@ class JournalWriter:
     def _commit(self, batch: Sequence[CallRow | Change]) -> StopRun | None:
         connection = self._connection
         try:
+            self._still_ours()
             with connection:
                 _insert_calls(connection, [entry.row for entry in batch if isinstance(entry, CallRow)])
                 if about := [
@@ -166,6 +168,9 @@ class JournalWriter:
                             connection.executemany(entry.also, entry.rows)
                 if self._run is not None:
                     connection.execute("UPDATE runs SET last = ? WHERE started = ?", (time.time(), self._run))
+                self._still_ours()  # now that the file is locked: whoever takes over waits for it, and reads what we wrote
+        except StopRun as lost:
+            return lost
         except (UnicodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as refused:
             return Unwritable(f"the journal cannot hold what a model gave ({type(refused).__name__}: {refused})")
         except sqlite3.Error as refused:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cbtrun.contract.batches import HasBatches
 from cbtrun.contract.stage_kinds import STAGES
+from cbtrun.contract.study_blocks import addresses_of
 from cbtrun.run.fingerprints import models_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def by_batch(study: Study, stage: Stage, name: str, model: Model) -> bool:
     wanted = wanted_of(block)
     if wanted is not None:
         return wanted
-    service, address = model.batch_service(), block.get("base_url") or ""
-    return study.limits.get("batch") is True and urlsplit(str(address)).hostname == service.own_host
+    service, address = model.batch_service(), next(iter(addresses_of(block)), "")
+    return study.limits.get("batch") is True and urlsplit(address).hostname == service.own_host
 
 
 def wanted_of(block: Mapping[str, Any]) -> bool | None:

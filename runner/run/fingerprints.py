@@ -15,7 +15,8 @@ from cbtrun.contract.digests import digest
 from cbtrun.contract.labels import without_labels
 from cbtrun.contract.plugin_digest import path_digest
 from cbtrun.contract.sources import code_digest
-from cbtrun.contract.study_view import without_statements
+from cbtrun.contract.study_blocks import where_it_runs_left_out
+from cbtrun.contract.study_view import without_places, without_statements
 from cbtrun.study.graph import Stage
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def stage_fingerprint(
         order = [*study.analyses]  # a digest knows no order of keys, and the first analysis may be the headline
         return digest(
             {
-                "study": without_labels(without_statements(study.data)),
+                "study": without_labels(without_places(without_statements(study.data))),
                 "order": order,
                 "reads": dict(outputs),
                 "libraries": _libraries(),
@@ -64,12 +65,12 @@ def said_for(
         **({"people": people} if people else {}),
         "block": unlabelled[stage.block][stage.name] if stage.name else unlabelled[stage.block],
         "arms": unlabelled.get("arms", {}) if stage.block == "sessions" else None,
-        "study": study.data if stage.block == "report" else None,
+        "study": without_places(study.data) if stage.block == "report" else None,
         "seed": study.seed,
         "reads": {need: outputs.get(need) for need in stage.needs},
         "results": outputs.get(RESULTS.id) if stage.block == "report" else None,
         "aggregates": _aggregates(stage, study),
-        "models": {name: study.block("models", name) for name in models_of(stage, study)},
+        "models": {name: where_it_runs_left_out(study.block("models", name)) for name in models_of(stage, study)},
         "rubrics": {one.name: rubric_digest(rubrics[one.name]) for one in references if one.kind == "rubrics"},
         "files": {one.name: path_digest(one.path) for one in references if one.path is not None},
         "libraries": _libraries() if stage.block == "analysis" else None,

@@ -67,7 +67,9 @@ def run_state(path: Path) -> RunState:
     try:
         folder = RunFolder(path)
         done, to_do = stages_of(folder)
-        state = "running" if folder.held_by() is not None else "not finished" if to_do else "finished"
+        holder = folder.held_by()
+        at_work = holder is not None and not holder.is_silent
+        state = "running" if at_work else "not finished" if to_do else "finished"
         return RunState(path, state, done, tuple(to_do), _changed(path))
     except CbtrunError:
         return RunState(path, "cannot be read", {}, (), _changed(path))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from cbtrun.errors import StageError
+from cbtrun.files.disks import disk_of
+from cbtrun.files.folder_hold import Holder
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.batch_book import BATCH
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
@@ -27,15 +29,26 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     if not folder.journal.exists():
         raise StageError(f"{folder.path}: no run folder of cbtrun (there is no {folder.journal.name} in it)")
     lock = lock_of(folder)
-    pid = folder.held_by()
-    state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
-    yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
-    if pid is not None:
+    holder = folder.held_by()
+    at_work = holder is not None and not holder.is_silent
+    yield f"{lock.get('study', folder.path.name)}: {_state(holder)}; last started {lock.get('started', 'never')}"
+    if (disk := disk_of(folder.path)).shared:
+        yield f"  folder on {disk.words}: journal without WAL, held by a lease"
+    if at_work:
         yield from _now_lines(in_progress(folder.progress, time.time()))
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
-            yield from _stage_lines(folder, working=pid is not None)
+            yield from _stage_lines(folder, working=at_work)
             yield from _journal_lines(connection)
+
+
+def _state(holder: Holder | None) -> str:
+    if holder is None:
+        return "not running"
+    if holder.is_silent:
+        return f"not running: {holder.words} held it and was not heard of for {duration(holder.silent_seconds)}"
+    heard = f", last heard of {duration(holder.silent_seconds)} ago" if holder.host else ""
+    return f"running ({holder.words}{heard})"
 
 
 def _now_lines(told: InProgress) -> Iterator[str]:

@@ -14,12 +14,16 @@ from cbtrun.run.run_list import stages_of
 class Interrupted(CbtrunError):
     """Ctrl-C, or a signal that is like it."""
 
-    exit_code = 130
+    def __init__(self, what: str, exit_code: int) -> None:
+        super().__init__(what)
+        self.exit_code = exit_code
 
 
-def interrupted(folder: RunFolder) -> Interrupted:
+def interrupted(folder: RunFolder, exit_code: int) -> Interrupted:
     """What to tell: what is kept, and how to go on."""
-    return Interrupted(f"Stopped. Kept in {folder.path}: {_kept(folder)}. The same command goes on from here.")
+    return Interrupted(
+        f"Stopped. Kept in {folder.path}: {_kept(folder)}. The same command goes on from here.", exit_code
+    )
 
 
 def _kept(folder: RunFolder) -> str:

@@ -318,7 +318,8 @@ class StagesAtWork:
                 self._break(stage, context.failures)
 
     def _write(self, stage: Stage, result: Any) -> None:
-        """Write what a plugin gave."""
+        """Write what a plugin gave. Raises StopRun where another process has the folder by now."""
+        self.folder.check_hold()
         if stage.block == "report":
             self.outcome.report = next(iter(result), None)
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
@@ -330,6 +331,9 @@ class StagesAtWork:
 
     def _finish(self, stage: Stage, now: StageMark, context: StageContext, tally: Tally, units: int) -> None:
         """Mark a stage as done, if nothing failed."""
+        for line in tally.by_server.values():
+            if self.telling.log is not None:
+                self.telling.log.say(f"{stage.id}: {line}")
         self.outcome.done.append(stage.id)
         self.outcome.failures += context.failures
         self.outcome.tally.add(tally)
@@ -356,6 +360,7 @@ class StagesAtWork:
     def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
         desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
         desk.before_asking = self._before_asking
+        desk.still_ours, desk.say = self.folder.check_hold, self._say
         desk.batched = lambda name, model: by_batch(self.study, stage, name, model)
         if stage.id in self._theirs and not self.options.consent_remote:
             desk.withheld = partial(self._withheld, stage.id)
@@ -400,6 +405,13 @@ class StagesAtWork:
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
         return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+
+    def _say(self, line: str) -> None:
+        """Tell what a user should know while a stage goes on."""
+        with self._books:
+            if self.telling.log is not None:
+                self.telling.log.say(line)
+            self.options.announce(line)
 
     def _before_asking(self, model: str) -> None:
         """Look whether the folder is still ours, and the one that calls are to be paid in."""

@@ -135,9 +135,10 @@ def _addresses(study: Study) -> Mapping[str, str]:
     """Digests alone: the address of a server in a closed network is nobody else's business."""
     found = {}
     for name, model in study.models.items():
-        if "${" in model.base_url:
+        if any("${" in address for address in model.base_urls):
             try:
-                found[name] = f"SHA-256 {bytes_digest(expand_address(model.base_url, os.environ).encode())}"
+                whole = "\n".join(expand_address(address, os.environ) for address in model.base_urls)
+                found[name] = f"SHA-256 {bytes_digest(whole.encode())}"
             except ModelError:
                 found[name] = NOT_SET
     return found

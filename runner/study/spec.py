@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtrun.contract.labels import without_labels
 from cbtrun.contract.stage_kinds import block_path, is_named
-from cbtrun.contract.study_view import StudyView, without_statements
+from cbtrun.contract.study_view import StudyView, without_places, without_statements
 from cbtrun.documents.yaml_source import Located, Node
 from cbtrun.errors import Place
 from cbtrun.study.references import Reference
@@ -51,7 +51,7 @@ class Study(StudyView):
         from cbtrun.contract.digests import digest
         from cbtrun.study.weights import as_named
 
-        return digest(without_labels(without_statements(as_named(self.data, self.named_weights))))
+        return digest(without_labels(without_places(without_statements(as_named(self.data, self.named_weights)))))
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where a path of the study was written."""

@@ -61,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("typed", "incomplete", "offered"),
     [
         ((), "slow", {("plain", "slow.yaml")}),
-        ((), "s", {("plain", name) for name in ("schema", "sheet", "status", "slow.yaml")}),
+        ((), "s", {("plain", name) for name in ("schema", "sheet", "slurm", "status", "slow.yaml")}),
         ((), "no", {("file", "no")}),
         ((), "../x", {("file", "../x")}),
         (("slow.yaml",), "--off", {("plain", "--offline")}),

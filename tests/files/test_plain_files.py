@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cbtrun.errors import StageError
+from cbtrun.files.folder_hold import Holder
 from cbtrun.files.plain_files import inside, open_plain, write_parts
 from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.testing.projects import StudyProject
@@ -216,7 +217,7 @@ def test_a_lock_file_with_anything_in_it_names_no_process(tmp_path: Path) -> Non
     (tmp_path / "running.pid").write_text("¹ junk\n")
     with (tmp_path / "running.pid").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert RunFolder(tmp_path).held_by() == 0
+        assert RunFolder(tmp_path).held_by() == Holder(pid=0)
 
 
 def test_files_keep_the_rights_that_the_users_umask_gives(tmp_path: Path) -> None:

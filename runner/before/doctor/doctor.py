@@ -16,6 +16,8 @@ from cbtrun.before.doctor.this_machine import (
 )
 from cbtrun.before.ready import ready
 from cbtrun.contract.check import Check
+from cbtrun.files.disks import Disk, disk_of
+from cbtrun.files.lease import BEAT_SECONDS, SILENT_SECONDS
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.run.options import RunOptions
 
@@ -52,11 +54,29 @@ def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *
 
 
 def _run_folder(folder: RunFolder) -> Iterator[Check]:
-    pid = folder.held_by()
-    if pid is not None:
+    yield Check("ok", "run folder", _how_it_is_held(disk_of(folder.path)))
+    holder = folder.held_by()
+    if holder is not None and not holder.is_silent:
         yield Check(
             "stop",
             "run folder",
-            f"process {pid} is running in {folder.path}",
+            f"{holder.words} is running in {folder.path}",
             "wait for it, or give the study another name (--set study=NAME)",
         )
+    elif holder is not None:
+        yield Check(
+            "note",
+            "run folder",
+            f"{holder.words} held {folder.path} and was not heard of for {holder.silent_seconds:,.0f} s",
+            "a run watches it for a while and takes over",
+        )
+
+
+def _how_it_is_held(disk: Disk) -> str:
+    """One driver alone pays and writes: by what, on this disk."""
+    if not disk.shared:
+        return f"on {disk.words}: journal in WAL, held by a lock"
+    return (
+        f"on {disk.words}: journal without WAL, held by a lease with a sign of life every {BEAT_SECONDS:.0f} s; another machine "
+        f"goes on {SILENT_SECONDS:.0f} s after the last one, and what is committed is never lost"
+    )

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -41,22 +42,30 @@ def server_checks(study: Study, registry: Registry, keys: KeyRing, *, online: bo
         if not model.base_url:
             yield Check("note", f"server of {name}", f"'{model.using}' has no option `base_url`: it was not looked at")
             continue
-        try:
-            url = keys.address(model.base_url)
-            secret = keys.key(model.api_key_env or None, url)
-            proxy = keys.proxy(model.api_key_env or None, url)
-        except ModelError as error:
-            yield Check("stop", f"key of {name}", str(error))
-            continue
-        held = f"{model.api_key_env} is set and may go to {url}" if secret else f"none is needed for {url}"
-        yield Check("ok", f"key of {name}", held)
-        if online:
-            asked = ServerContext(url, model.model, secret.reveal() if secret else "")
-            question = registry.question(model.using, asked) or _usual_question(asked)
-            found = list(_asked(model, question.address, Transport(url, question.headers, PATIENCE, proxy)))
-            yield from found
-            if all(check.state != "stop" for check in found):
-                yield from _roles(study, registry, keys, name)
+        for address in model.base_urls:
+            yield from _server_checks(study, registry, keys, replace(model, base_url=address), online=online)
+
+
+def _server_checks(
+    study: Study, registry: Registry, keys: KeyRing, model: ModelBlock, *, online: bool
+) -> Iterator[Check]:
+    """The lines for one server, the block's `base_url`."""
+    try:
+        url = keys.address(model.base_url)
+        secret = keys.key(model.api_key_env or None, url)
+        proxy = keys.proxy(model.api_key_env or None, url)
+    except ModelError as error:
+        yield Check("stop", f"key of {model.name}", str(error))
+        return
+    held = f"{model.api_key_env} is set and may go to {url}" if secret else f"none is needed for {url}"
+    yield Check("ok", f"key of {model.name}", held)
+    if online:
+        asked = ServerContext(url, model.model, secret.reveal() if secret else "")
+        question = registry.question(model.using, asked) or _usual_question(asked)
+        found = list(_asked(model, question.address, Transport(url, question.headers, PATIENCE, proxy)))
+        yield from found
+        if all(check.state != "stop" for check in found):
+            yield from _roles(study, registry, keys, model)
 
 
 def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Check]:
@@ -84,13 +93,13 @@ def _asked(block: ModelBlock, address: str, transport: Transport) -> Iterator[Ch
     yield from _clock(answer)
 
 
-def _roles(study: Study, registry: Registry, keys: KeyRing, name: str) -> Iterator[Check]:
+def _roles(study: Study, registry: Registry, keys: KeyRing, block: ModelBlock) -> Iterator[Check]:
     """Which roles the server takes, where its protocol leaves that to the model's template: by one call of a few tokens."""
-    context = ModelContext(name, study.options("models", name), keys=keys)
-    model: Model = registry.run("models", study.models[name].using, context)
+    options = {**study.options("models", block.name), "base_url": block.base_url}
+    model: Model = registry.run("models", block.using, ModelContext(block.name, options, keys=keys))
     if not isinstance(model, TellsRoles):
         return
-    subject = f"roles of {name}"
+    subject = f"roles of {block.name}"
     try:
         yield Check("ok", subject, f"its server {asyncio.run(_told_roles(model, model.roles))}")
     except (CbtrunError, ServerTrouble) as error:

@@ -15,6 +15,7 @@ from cbtrun.before.rehearsal.scaling import Change, scale
 from cbtrun.contract.marks import is_remote, loads_weights
 from cbtrun.contract.models import ModelContext
 from cbtrun.contract.stage_kinds import block_path
+from cbtrun.contract.study_blocks import addresses_of
 from cbtrun.documents.schema import with_defaults
 from cbtrun.documents.yaml_source import Located
 from cbtrun.errors import Place, PluginError
@@ -60,7 +61,7 @@ def _stand_in(block: dict[str, Any], registry: Registry) -> str:
                 f"nothing can stand in for models of '{block['using']}' in a rehearsal: its models are remote (`x-remote`) "
                 "and have no option `base_url` that could lead them to the mock server"
             )
-        block["base_url"] = f"${{{URL}}}{_path(str(block['base_url']))}"
+        block["base_url"] = f"${{{URL}}}{_path(addresses_of(block)[0])}"
         for limit in ("requests_per_minute", "tokens_per_minute"):
             (block.get("limits") or {}).pop(limit, None)
         return f"{block.get('model', 'the model')}: embedded models behind a mock server, asked by `{block['using']}`"
