@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,15 +27,7 @@ NOT_VERIFIED = 3
 @click.option(
     "--words-with-consent", is_flag=True, help="Put words of real people in: they have consented to their publication."
 )
-def package(
-    run_folder: Path,
-    runs: Path,
-    to: Path | None,
-    adapters: bool,
-    authors: tuple[str, ...],
-    licence: str,
-    words_with_consent: bool,
-) -> None:
+def package(run_folder: Path, runs: Path, to: Path | None, **wanted: Any) -> None:
     """Write RUN as one archive: study, registration, replies, tables, figures, report, described by RO-Crate and Croissant.
 
     `cbtrun verify` derives every number of it again, on any machine. Words of real people are left out, unless they have
@@ -48,11 +41,11 @@ def package(
     folder = RunFolder(run_folder)
     target = to or Path(f"{run_folder.resolve().name}.zip")
     registry = load_registry(local_plugins_of(folder)) if local_plugins_of(folder) else load_registry()
-    made = write_package(folder, target, Wanted(words_with_consent, adapters, authors, licence), registry)
+    made = write_package(folder, target, Wanted(**wanted), registry)
     click.echo(f"{made.file}: {made.files:,} files, {made.file.stat().st_size / 1e6:,.1f} MB, SHA-256 {made.digest}")
     for line in made.left_out:
         click.echo(f"  not in it: {line}")
-    if not licence:
+    if not wanted["licence"]:
         click.echo("  no licence is stated: nobody may use it; --licence CC-BY-4.0 would let them")
     click.echo(f"check it as others will: cbtrun verify {made.file}")
 

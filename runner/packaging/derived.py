@@ -12,13 +12,15 @@ from pathlib import Path
 import yaml
 
 from cbtrun.documents.plain_yaml import read_plain_yaml
-from cbtrun.errors import SpecError
-from cbtrun.files.run_folder import write_atomically
+from cbtrun.errors import SpecError, StageError
+from cbtrun.files.run_folder import RunFolder, write_atomically
+from cbtrun.journal.exchange import import_journal
 from cbtrun.packaging.opened import Opened
 from cbtrun.packaging.parts import JOURNAL, RUN
 
 DONE = (0, 3)
 """Exit codes of a run that came to its end, 3 with units that had failed before too."""
+BROKEN = 2
 OF_THE_MACHINE = ("started", "finished", "cbtrun", "python", "platform", "packages", "hardware")
 PASSED_ON = (
     "PATH",
@@ -52,9 +54,10 @@ def derive(opened: Opened, runs: Path, *, allow_local_plugins: bool) -> Derived:
     """Run a package's study from its journal alone."""
     name = _study_name(opened)
     folder = runs / name
-    imported = _cbtrun(["journal", "import", str(folder), str(opened.folder / JOURNAL)], opened.folder)
-    if imported.returncode:
-        return Derived(folder, imported.returncode, _told(imported))
+    try:
+        import_journal(RunFolder(folder), opened.folder / JOURNAL)
+    except StageError as broken:
+        return Derived(folder, BROKEN, str(broken))
     sets = [word for one in opened.about.set for word in ("--set", one)]
     more = ["--allow-local-plugins"] if allow_local_plugins else []
     ran = _cbtrun(

@@ -109,26 +109,32 @@ def parts_of(
 
 
 def _study_parts(written: WrittenStudy, *, bare: bool) -> Iterator[Part]:
+    stated = _stated(written)
     for place, path in enumerate(written.texts):
         yield Part(
-            f"{STUDY}/{written.inside(path)}", path, "study" if place == 0 else "file of the study", _stated(path)
+            f"{STUDY}/{written.inside(path)}",
+            path,
+            "study" if place == 0 else "file of the study",
+            stated.get(str(path), ""),
         )
     for path in written.files:
         if not bare or path.suffix in PLAIN:  # whose words a file of data holds is not asked file by file
-            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", _stated(path))
+            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", stated.get(str(path), ""))
     promise = registration_beside(written.study)
     if promise.is_file():
         yield Part(f"{STUDY}/{written.inside(promise)}", promise, "registration, made before the data")
 
 
 def _run_parts(folder: RunFolder, written: WrittenStudy, *, bare: bool) -> Iterator[Part]:
+    stated = _stated(written)
     yield Part(f"{RUN}/study.lock.yaml", _public_lock(folder, written), ROLES["study.lock.yaml"])
     for name in NO_WORDS if bare else (*NO_WORDS, *WORDS):
         if (path := folder.path / name).is_file():
             yield Part(f"{RUN}/{name}", path, ROLES[name])
     for name in NO_WORDS_FOLDERS if bare else (*NO_WORDS_FOLDERS, *WORDS_FOLDERS):
         for path in _files_below(folder.path / name):
-            yield Part(f"{RUN}/{path.relative_to(folder.path).as_posix()}", path, ROLES[name])
+            inside = f"{RUN}/{path.relative_to(folder.path).as_posix()}"
+            yield Part(inside, path, ROLES[name], stated.get(inside, ""))
 
 
 def _adapter_parts(folder: RunFolder, written: WrittenStudy) -> Iterator[Part]:
@@ -150,12 +156,11 @@ def _public_lock(folder: RunFolder, written: WrittenStudy) -> bytes:
     return yaml.safe_dump(lock, sort_keys=False, allow_unicode=True).encode()
 
 
-def _stated(path: Path) -> str:
-    """The licence that a YAML file states of itself."""
-    from cbtrun.documents.plain_yaml import read_plain_yaml
-
-    if path.suffix not in (".yaml", ".yml"):
-        return ""
-    content = read_plain_yaml(path)
-    found = content.get("licence") if isinstance(content, dict) else None
-    return found if isinstance(found, str) else ""
+def _stated(written: WrittenStudy) -> dict[str, str]:
+    """File -> the terms that the study or its rubrics state: of rubrics, and of corpora."""
+    rubrics, study = written.study.rubrics(), written.study
+    found = {str(path): rubrics[name].licence for name, path in study.rubric_files.items()}
+    for name, block in study.corpora.items():
+        if isinstance(block.options.get("licence"), str):
+            found[f"{RUN}/corpus/{name}.jsonl"] = block.options["licence"]
+    return found

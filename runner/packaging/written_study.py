@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.digests import bytes_digest
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.run.study_lock import lock_of, study_of_run
@@ -49,7 +50,7 @@ def written_study(folder: RunFolder, registry: Registry) -> WrittenStudy:
     study = study_of_run(folder, registry)
     lock = lock_of(folder)
     spec = Path(lock["spec"]["file"])
-    texts = _texts(spec, lock["spec"]["sources"], folder)
+    texts = _texts(spec, study, lock["spec"]["sources"], folder)
     files = [*_files(study), *(study.folder / name for name in study.plugins)]
     own = [path for path in [*texts, *files] if not _ships(path, study.folder)]
     if _ships(spec, study.folder):
@@ -88,7 +89,7 @@ def _ships(path: Path, folder: Path) -> bool:
     return file_name(path, folder).startswith("cbtrun")
 
 
-def _texts(spec: Path, kept: Mapping[str, str], folder: RunFolder) -> list[Path]:
+def _texts(spec: Path, study: Study, kept: Mapping[str, str], folder: RunFolder) -> list[Path]:
     """The study's file and what its words came from beside it. Raises StageError for one that is not as it was.
 
     kept: as the lock file has it: file, as it was shown then, and its SHA-256.
@@ -97,14 +98,17 @@ def _texts(spec: Path, kept: Mapping[str, str], folder: RunFolder) -> list[Path]
 
     if not spec.is_file():
         raise StageError(f"{spec}: {folder.path} was made from it, and it is gone; put it back")
-    found = read_study(spec, ()).sources
+    found = {
+        **read_study(spec, ()).sources,
+        **{str(path): bytes_digest(path.read_bytes()) for path in study.rubric_files.values()},
+    }
     for name, digest in found.items():
         if digest not in kept.values():
             raise StageError(
                 f"{name}: was changed since {folder.path} was made from it, so that its results would not come out of it; "
                 "put it back as it was, or run the study again"
             )
-    return [spec, *(Path(os.path.abspath(name)) for name in [*found][1:])]
+    return [spec, *(Path(os.path.normpath(Path(name).absolute())) for name in [*found][1:])]
 
 
 def _refuse_absolute(study: Study, folder: RunFolder) -> None:
