@@ -39,6 +39,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "agree": "Compare people's ratings with the models'.",
     },
     "Share": {
+        "package": "Write a run as one archive that anybody can check.",
+        "verify": "Derive everything that a package says again.",
         "export": "Write a tuned adapter or a merged model.",
         "journal": "Pass on, check or shrink a run's replies.",
         "forget": "Take the words of one person out of a run.",

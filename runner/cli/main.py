@@ -20,6 +20,7 @@ from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
 from cbtrun.cli.migrate import migrate
 from cbtrun.cli.new import new
+from cbtrun.cli.packages import package, verify
 from cbtrun.cli.power import power
 from cbtrun.cli.preregister import preregister
 from cbtrun.cli.rate import rate
@@ -201,6 +202,8 @@ cli.add_command(sheet)
 cli.add_command(rate)
 cli.add_command(slurm)
 cli.add_command(agree)
+cli.add_command(package)
+cli.add_command(verify)
 cli.add_command(power)
 cli.add_command(preregister)
 cli.add_command(report)
