@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -94,7 +94,7 @@ def drawn_units(units: Sequence[Unit], count: int, kept: Sequence[str], secret: 
     return chosen
 
 
-def chances(units: Sequence[Unit], drawn: Sequence[str]) -> dict[str, tuple[Fraction, int]]:
+def chances(units: Sequence[Unit], drawn: Collection[str]) -> dict[str, tuple[Fraction, int]]:
     """Stratum -> the chance of each of its units, and how many they are. drawn: names of the units on the sheet."""
     sizes: dict[str, int] = {}
     taken: dict[str, int] = {}
