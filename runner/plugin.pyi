@@ -62,6 +62,9 @@ from cbtrun.calls.transport import Patience as Patience
 from cbtrun.calls.transport import Transport as Transport
 
 # Hooks, and what they are given and give
+from cbtrun.cluster.sent_files import files_digest as files_digest
+from cbtrun.cluster.sent_files import files_in as files_in
+from cbtrun.cluster.sent_files import write_files as write_files
 from cbtrun.contexts import BlockContext as BlockContext
 from cbtrun.contexts import Promise as Promise
 from cbtrun.contexts import RunFacts as RunFacts
@@ -106,10 +109,12 @@ from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
 from cbtrun.contract.models import HasCode as HasCode
 from cbtrun.contract.models import HasLanguages as HasLanguages
 from cbtrun.contract.models import HasRoom as HasRoom
+from cbtrun.contract.models import HasTakes as HasTakes
 from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext
 from cbtrun.contract.models import Reply as Reply
 from cbtrun.contract.models import Request as Request
+from cbtrun.contract.models import Takes as Takes
 from cbtrun.contract.plans import TURN_TOKENS as TURN_TOKENS
 from cbtrun.contract.plans import Plan as Plan
 from cbtrun.contract.plans import PlanContext as PlanContext
@@ -144,6 +149,16 @@ from cbtrun.contract.thinking import Said as Said
 from cbtrun.contract.thinking import opened_thinking as opened_thinking
 from cbtrun.contract.thinking import without_thinking as without_thinking
 from cbtrun.contract.thinking_option import thinking_room as thinking_room
+from cbtrun.contract.workplace import SEATED as SEATED
+from cbtrun.contract.workplace import Engines as Engines
+from cbtrun.contract.workplace import Files as Files
+from cbtrun.contract.workplace import Node as Node
+from cbtrun.contract.workplace import OpenedBy as OpenedBy
+from cbtrun.contract.workplace import SentFolder as SentFolder
+from cbtrun.contract.workplace import Training as Training
+from cbtrun.contract.workplace import Worked as Worked
+from cbtrun.contract.workplace import Workplace as Workplace
+from cbtrun.contract.workplace import machines_elsewhere as machines_elsewhere
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates

@@ -95,7 +95,8 @@ def lacking_here(context: BlockContext) -> list[str]:
 @hookimpl
 def engine_of(context: ModelContext) -> EngineShare:
     """The engine that serves a block, and what it takes of the GPU."""
-    return EngineShare(engine_key(context.options), float(context.options["gpu_memory_utilization"]))
+    options = context.options
+    return EngineShare(engine_key(options), float(options["gpu_memory_utilization"]), options["tensor_parallel_size"])
 
 
 @hookimpl

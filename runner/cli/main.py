@@ -28,6 +28,7 @@ from cbtrun.cli.shared import (
     RUN_FOLDER,
     allow_host_option,
     load,
+    on_option,
     plugins_option,
     rehearse_option,
     runs_option,
@@ -123,6 +124,7 @@ def cli() -> None:
 )
 @allow_host_option
 @rehearse_option
+@on_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no word at the end but what went wrong.")
 @json_option
 def run(
@@ -132,12 +134,14 @@ def run(
     allow_local_plugins: bool,
     allow_hosts: tuple[str, ...],
     rehearse: bool,
+    on: str,
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.before.ready import ready
     from cbtrun.before.rehearsal.run import rehearsal
     from cbtrun.cli.run_end import outcome_values, say_outcome
+    from cbtrun.cluster.where import where_of
     from cbtrun.errors import SpecError
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import key_ring
@@ -146,6 +150,7 @@ def run(
     from cbtrun.run.progress import progress_for
     from cbtrun.run.stopped import interrupted
 
+    where = where_of(on)
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     watching = progress_for(quiet=quiet)
     offline = bool(options["offline"])
@@ -157,6 +162,10 @@ def run(
             study, keys = stack.enter_context(rehearsal(study, registry))
             options["consent_remote"] = True  # nothing leaves this machine
         redo = frozenset(options.pop("redo"))
+        if not where.is_local and not offline:
+            from cbtrun.cluster.connection import cluster_of
+
+            options["cluster"] = stack.enter_context(cluster_of(where))
         run_options = RunOptions(
             keys=keys, redo=redo, announce=_silence if quiet else partial(click.echo, err=True), **options
         )
