@@ -22,6 +22,12 @@ def device_elsewhere(options: Mapping[str, Any]) -> str:
     return "cuda" if options["device"] != "cpu" and there else "cpu"
 
 
+def named_elsewhere(model: str) -> str:
+    """A model's folder by its whole path, which other machines may have too; what ships and what is on the hub by its name."""
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if not model.startswith("cbtrun:") and folder.exists() else model
+
+
 def adapter_folder(folder: str) -> SentFolder:
     """An adapter, as it travels."""
     return SentFolder(str(Path(folder).absolute()), TRAVELS)
@@ -32,7 +38,8 @@ def takes_of(context: ModelContext, device: str) -> Takes:
     folders = {}
     if context.adapter and context.adapter_digest:
         folders[context.adapter_digest] = adapter_folder(context.adapter)
-    return Takes(1 if device == "cuda" else 0, float(context.options["threads"]), folders)
+    named = {"model": named_elsewhere(context.options["model"])}
+    return Takes(1 if device == "cuda" else 0, float(context.options["threads"]), folders, named)
 
 
 class ModelElsewhere:

@@ -33,6 +33,7 @@ from cbtrun.plugin import (
     machines_elsewhere,
     write_files,
 )
+from cbtrun.plugins.local_models.elsewhere import named_elsewhere
 from cbtrun.plugins.local_models.gpus import visible_gpus
 from cbtrun.plugins.local_models.model_files import ModelFiles, find_model
 from cbtrun.plugins.tuning.adapter_folder import COMPLETE, keep_only, last_checkpoint
@@ -73,14 +74,14 @@ def trained_elsewhere(place: Workplace, plan: WorkPlan, named: str, folder: Path
     def asked() -> Json:
         return {
             "plan": json.loads(json.dumps(asdict(plan))),
-            "named": named,
+            "named": named_elsewhere(named),
             "rows": rows,
             "checkpoint": next(iter(newest()), None),
             "seconds": place.checkpoint_seconds,
         }
 
     label = f"{folder.parent.name} ({folder.name})"
-    opened_by = OpenedBy(OPENER, {}, key=f"training {label}", label=label, gpus=gpus, cpus=cpus)
+    opened_by = OpenedBy(OPENER, {}, key=f"training {label}", label=label, gpus=gpus, cpus=cpus, waits_for_cpus=not gpus)
     training = Training(opened_by, asked, lambda: {rows: SentFolder(str(work), (ROWS, HELD_OUT)), **newest()})
     told: Json = place.train(training, _taker(folder, checkpoints, tell), lambda: False)
     shutil.rmtree(work)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FACTS_SECONDS = 120.0
 LOOK_SECONDS = 0.2
+SHARED_CPUS = 0.001
+"""Cores that Ray counts an engine with, so that any number of them opens, and none on a machine that gives no cores."""
 SENT_KEPT = 64
 """Sets of files that stay in the cluster's memory for the next machine that asks for them."""
 
@@ -75,8 +77,14 @@ class Cluster:
     def share_out(self, work: Mapping[str, int]) -> None:
         """Say how much is to be asked of each engine; those that are open grow where there is room now."""
         self._work = {key: count for key, count in work.items() if count > 0}
+        self.fit()
+
+    def fit(self) -> None:
+        """Have every engine as often as its share asks for: those that have more let go of what others wait for."""
         for pool in list(self._pools):
-            if pool.there:
+            pool.shrink()
+        for pool in list(self._pools):
+            if pool.there or pool.opening:
                 pool.grow()
 
     @property
@@ -99,11 +107,12 @@ class Cluster:
         from cbtrun.cluster.node import EngineProcess
 
         most = max((machine.cpus for machine in self.machines), default=1.0)
+        cpus = min(opened_by.cpus, most) if opened_by.waits_for_cpus else SHARED_CPUS
         actor = (
             self.ray.remote(EngineProcess)
             .options(
                 num_gpus=opened_by.gpus,
-                num_cpus=min(opened_by.cpus, most),
+                num_cpus=cpus,
                 max_restarts=0,
                 max_task_retries=0,
                 max_concurrency=1000,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cbtrun.cluster.where import Where
 
 EXTRA = "--on ray needs Ray; pip install 'cbtrun[ray]'"
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_DEDUP_LOGS": "0"}
-"""Nothing is told to Ray's makers; a process that asked for no GPU sees none."""
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_worker_niceness": "0"}
+"""Nothing is told to Ray's makers; a process that asked for no GPU sees none; those of a Ray that is started here work like this one."""
 CLOCK_SECONDS = 60.0
 """A machine whose clock is so far from the driver's is told of."""
 

@@ -58,18 +58,22 @@ def session_of(request: Request) -> str:
 
 def hosted_model(using: str, own: Model, context: ModelContext, workplace: Workplace) -> HostedModel:
     """A model on the cluster. using: its plugin, which must be installed there."""
+    return HostedModel(own, workplace.engines(opened_by(using, own, context)))
+
+
+def opened_by(using: str, own: Model, context: ModelContext) -> OpenedBy:
+    """How a model is opened there. own: the same model opened here."""
     takes = own.takes if isinstance(own, HasTakes) else Takes()
     arguments: Json = {
         "using": using,
         "name": context.name,
-        "options": dict(context.options),
+        "options": {**context.options, **takes.options},
         "rubrics": [rubric.model_dump(mode="json") for rubric in context.rubrics.values()],
         "adapter": context.adapter_digest if context.adapter_digest in takes.folders else None,
         "identity": digest(own.identity),
     }
     key = digest([using, context.options, context.adapter_digest])
-    opened_by = OpenedBy(OPENER, arguments, key, context.name, takes.gpus, takes.cpus, takes.folders)
-    return HostedModel(own, workplace.engines(opened_by))
+    return OpenedBy(OPENER, arguments, key, context.name, takes.gpus, takes.cpus, folders=takes.folders)
 
 
 def open_hosted(arguments: Json, node: Node) -> Hosted:

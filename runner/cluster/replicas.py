@@ -52,6 +52,7 @@ class Replicas:
         self.room = ContextRoom()
         self.there: list[Replica] = []
         self._opening: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
         self._again = OpenedLately(cluster.where.new_engines_an_hour)
         self._kept: OrderedDict[str, Replica] = OrderedDict()
         self._changed: asyncio.Condition | None = None
@@ -103,7 +104,7 @@ class Replicas:
         self._cluster.forget(self)
         for task in self._opening:
             task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        await asyncio.gather(*self._opening, *self._retiring, return_exceptions=True)
         await asyncio.gather(*(one.close() for one in self.there), return_exceptions=True)
         self.there.clear()
 
@@ -114,11 +115,27 @@ class Replicas:
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
+    def shrink(self) -> None:
+        """Let go of replicas beyond the share, those with least to do first; what they were asked they still answer."""
+        while len(self.there) > self._cluster.replicas_of(self._opened_by):
+            least = min(self.there, key=lambda one: one.load)
+            self.there.remove(least)
+            self._set_rooms()
+            task = asyncio.ensure_future(self._retire(least))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, replica: Replica) -> None:
+        while replica.load and not replica.gone:
+            await asyncio.sleep(0.1)
+        await replica.close()
+
     async def _replica(self, session: str) -> Replica:
         """The one that a session is kept in, or the one with most room. Raises StopRun where none is left."""
         if self._changed is None:
             self._changed = asyncio.Condition()
             self.grow()
+            self._cluster.fit()
         if not self.there:
             async with self._changed:
                 await self._changed.wait_for(lambda: self.there or self._refused or not self._opening)
@@ -133,7 +150,7 @@ class Replicas:
         seats = [*SEATED.get().values()]
         seated = next((one for one in self.there if any(one.room is room for room in seats)), None)
         found = seated or self._kept.get(session)
-        if found is None or found.gone:
+        if found is None or found not in self.there:
             found = min(self.there, key=lambda one: one.load)
         if session:
             self._kept[session] = found

@@ -187,6 +187,8 @@ class Takes:
     cpus: float = 0.1
     folders: Mapping[str, Any] = field(default_factory=dict)
     """Name -> `SentFolder` that it must have there, such as an adapter."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that say there what the study's say here: a folder by its whole path."""
 
 
 @runtime_checkable

@@ -47,7 +47,9 @@ class OpenedBy:
     gpus: int = 0
     """GPUs of one machine that it takes for itself."""
     cpus: float = 1.0
-    """CPU cores that it is counted with."""
+    """CPU cores that it keeps busy."""
+    waits_for_cpus: bool = False
+    """Whether it is begun only where so many cores are free: a training, which ends. Engines on CPUs share the cores."""
     folders: Mapping[str, SentFolder] = field(default_factory=dict)
     """Name (a digest) -> folder that it must have there before it is opened."""
 

@@ -56,10 +56,20 @@ class StudyModels:
     def engine_of(self, name: str) -> EngineShare | None:
         """The engine that must be open for a model, if it has one."""
         context = self._context(name)
-        share = self.registry.engine(context.options["using"], context)
-        if share is None or context.workplace is None:
+        using = context.options["using"]
+        share = self.registry.engine(using, context)
+        if context.workplace is None:
             return share
-        return replace(share, memory=context.workplace.engine_share(share.gpus))
+        if share is None and elsewhere(self.registry.schema("models", using)) == "model":
+            share = self._whole(using, context)
+        return replace(share, memory=context.workplace.engine_share(share.gpus)) if share is not None else None
+
+    def _whole(self, using: str, context: ModelContext) -> EngineShare | None:
+        """What a model takes that is opened whole on another machine, where it takes a GPU there."""
+        from cbtrun.cluster.hosted_model import opened_by
+
+        there = opened_by(using, self.registry.run("models", using, context), context)
+        return EngineShare(there.key, 0.0, there.gpus) if there.gpus else None
 
     def code_of(self, name: str, model: Model) -> str:
         """Digest of the code that answers for a model: its own word, or its plugin's code where it ships with cbtrun."""
