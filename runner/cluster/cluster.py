@@ -229,6 +229,8 @@ class Cluster:
             try:
                 facts = self.ray.get(waiting[node["NodeID"]], timeout=FACTS_SECONDS)
             except Exception as error:
+                if node["NodeID"] not in {one["NodeID"] for one in self.ray.nodes() if one["Alive"]}:
+                    continue  # it was lost meanwhile
                 first = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 raise StopRun(f"the machine {node['NodeManagerAddress']} of the cluster does not answer: {first[:300]}") from error
             gpus, cpus = int(resources.get("GPU", 0)), float(resources["CPU"])

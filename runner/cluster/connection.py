@@ -84,8 +84,8 @@ def _connect(ray: Any, where: Where) -> None:
             return
         ray.init(address="local", include_dashboard=False, **common)
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise StopRun(f"the cluster at {where.on} is not reached: {first[:300]}") from error
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise StopRun(f"the cluster at {where.on} is not reached: {words[:400]}") from error
 
 
 def version_problems(cluster: Cluster) -> list[str]:
