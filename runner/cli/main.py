@@ -41,7 +41,11 @@ from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
+    from cbtrun.cluster.cluster import Cluster
     from cbtrun.errors import CbtrunError
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
 
 
 class StudyGroup(GroupedCommands):
@@ -191,23 +195,37 @@ def _silence(line: str) -> None:
 @set_option
 @runs_option
 @plugins_option
+@on_option
 @json_option
-def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, as_json: bool) -> None:
-    """Say what a run would do, and what is already done. Runs nothing and needs no network."""
-    from cbtrun.before.plan import plan_lines
-    from cbtrun.before.ready import ready
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, on: str, as_json: bool) -> None:
+    """Say what a run would do, and what is already done. Runs nothing and needs no network (but that to the cluster of --on)."""
+    from cbtrun.cluster.connection import looked_at
+    from cbtrun.cluster.where import where_of
     from cbtrun.files.run_folder import RunFolder
-    from cbtrun.run.options import RunOptions
 
+    where = where_of(on)
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
-    if as_json:
-        from cbtrun.before.plan import plan_values
+    with ExitStack() as stack:
+        cluster = None if where.is_local else stack.enter_context(looked_at(where))
+        _plan(study, registry, folder, cluster, as_json=as_json)
 
-        print_answer({"command": "plan", "exit_code": 0, **plan_values(study, registry, folder)})
+
+def _plan(study: Study, registry: Registry, folder: RunFolder, cluster: Cluster | None, *, as_json: bool) -> None:
+    from cbtrun.before.plan import plan_lines, plan_values
+    from cbtrun.before.plan_machines import machines_lines
+    from cbtrun.before.ready import ready
+    from cbtrun.run.options import RunOptions
+
+    there = [*machines_lines(study, registry, cluster)] if cluster is not None else []
+    if as_json:
+        values = plan_values(study, registry, folder)
+        print_answer({"command": "plan", "exit_code": 0, **values, **({"machines": there} if there else {})})
         return
     for line in plan_lines(study, registry, folder):
         click.echo(line)
+    for line in there:
+        click.echo(f"  {line}")
     for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 

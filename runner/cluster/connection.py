@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -39,10 +39,17 @@ def cluster_of(where: Where) -> Iterator[Cluster | None]:
     if where.is_local:
         yield None
         return
-    with connected(where) as cluster:
-        cluster.ask_machines()
+    with looked_at(where) as cluster:
         if problems := version_problems(cluster):
             raise StageError("\n".join(problems))
+        yield cluster
+
+
+@contextmanager
+def looked_at(where: Where, models: Sequence[str] = ()) -> Iterator[Cluster]:
+    """The cluster, whatever its machines are like; what is said of GPUs and packages is said of them. models: looked for there."""
+    with connected(where) as cluster:
+        cluster.ask_machines(models)
         use_machines(cluster.seen)
         try:
             yield cluster
@@ -52,7 +59,7 @@ def cluster_of(where: Where) -> Iterator[Cluster | None]:
 
 @contextmanager
 def connected(where: Where) -> Iterator[Cluster]:
-    """The cluster, whatever its machines are like."""
+    """The cluster; its machines are not asked yet."""
     if find_spec("ray") is None:
         raise StageError(EXTRA)
     # It stays until the end: a Ray that is started here stands in it.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any
 
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.batch_book import BATCH
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
-from cbtrun.journal.journal import retries_in
+from cbtrun.journal.journal import moved_in, retries_in
 from cbtrun.journal.pending import pending_batches, pending_words
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
@@ -30,12 +31,22 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     pid = folder.held_by()
     state = "not running" if pid is None else f"running (process {pid or 'unknown'})"
     yield f"{lock.get('study', folder.path.name)}: {state}; last started {lock.get('started', 'never')}"
+    yield from _where_lines(lock.get("where") or {})
     if pid is not None:
         yield from _now_lines(in_progress(folder.progress, time.time()))
     with closing(connect_to_read(folder.journal)) as connection, told(folder.journal):
         if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stages'").fetchone()[0]:
             yield from _stage_lines(folder, working=pid is not None)
             yield from _journal_lines(connection)
+
+
+def _where_lines(where: Mapping[str, Any]) -> Iterator[str]:
+    """Where it runs, or ran last, where that is not this machine alone."""
+    machines = where.get("machines")
+    if isinstance(machines, list):
+        gpus = sum(one.get("gpus", 0) for one in machines if isinstance(one, dict) and isinstance(one.get("gpus"), int))
+        there = ", ".join(f"{one.get('host')}" for one in machines[:8] if isinstance(one, dict))
+        yield f"  on {where.get('on')}: {len(machines)} machine{'s' * (len(machines) != 1)} ({there}), {gpus} GPUs"
 
 
 def _now_lines(told: InProgress) -> Iterator[str]:
@@ -69,6 +80,9 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
+    for stage, arms in moved_in(connection).items():
+        counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
+        yield f"  {stage:<28} calls moved to another engine: {counted}"
     for drift in drifts(served_in(connection)):
         yield f"  warning: {drift.sentence}"
     # The first format noted what failed for good alone, and not how long runs lasted.
