@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cbtrun.study.spec import Study
 
 PACKAGES = (
-    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm"),
+    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm", "ray"),
     *("instructor", "openai", "pydantic", "jsonschema", "pluggy"),
     *("numpy", "scipy", "statsmodels", "pandas", "matplotlib"),
 )
