@@ -110,11 +110,27 @@ def _dialogue(patient: str, turns: int) -> dict[str, Any]:
 def run(study: dict[str, Any], asked: argparse.Namespace, scratch: Path, concurrency: int) -> dict[str, Any]:
     """Run a study by the command, anew; gives its seconds, stage by stage, and its rates."""
     name = f"{study['study']}-{asked.on.partition(':')[0]}-{asked.replicas}"
-    spec, where, runs = (scratch / f"{name}.yaml", scratch / f"{name}-where.yaml", scratch / f"runs-{name}-{time.time():.0f}")
+    spec, where, runs = (
+        scratch / f"{name}.yaml",
+        scratch / f"{name}-where.yaml",
+        scratch / f"runs-{name}-{time.time():.0f}",
+    )
     spec.write_text(yaml.safe_dump(study))
-    where.write_text(yaml.safe_dump({"on": asked.on, **({"replicas": asked.replicas} if asked.section == "engines" else {})}))
+    where.write_text(
+        yaml.safe_dump({"on": asked.on, **({"replicas": asked.replicas} if asked.section == "engines" else {})})
+    )
     place = ["--on", str(where)] if asked.on != "local" else []
-    command = [sys.executable, "-m", "cbtrun.cli.main", str(spec), "--runs", str(runs), "--concurrency", str(concurrency), *place]
+    command = [
+        sys.executable,
+        "-m",
+        "cbtrun.cli.main",
+        str(spec),
+        "--runs",
+        str(runs),
+        "--concurrency",
+        str(concurrency),
+        *place,
+    ]
     began = time.perf_counter()
     code = subprocess.run(command, check=False).returncode
     seconds = time.perf_counter() - began

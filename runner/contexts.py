@@ -16,8 +16,8 @@ from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem
 
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
-    from cbtrun.contract.workplace import Workplace
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.contract.workplace import Workplace
     from cbtrun.journal.journal import Usage
     from cbtrun.journal.served import Served
     from cbtrun.ratings.rubric import Rubric

@@ -76,7 +76,9 @@ class Admission:
         try:
             self._let_in()
             await let_in
-            SEATED.set(seat.rooms)  # of this session's task alone; calls go to the engines that its dialogues are kept in
+            SEATED.set(
+                seat.rooms
+            )  # of this session's task alone; calls go to the engines that its dialogues are kept in
             yield seat
         finally:
             if seat in self._seats:

@@ -81,7 +81,9 @@ def trained_elsewhere(place: Workplace, plan: WorkPlan, named: str, folder: Path
         }
 
     label = f"{folder.parent.name} ({folder.name})"
-    opened_by = OpenedBy(OPENER, {}, key=f"training {label}", label=label, gpus=gpus, cpus=cpus, waits_for_cpus=not gpus)
+    opened_by = OpenedBy(
+        OPENER, {}, key=f"training {label}", label=label, gpus=gpus, cpus=cpus, waits_for_cpus=not gpus
+    )
     training = Training(opened_by, asked, lambda: {rows: SentFolder(str(work), (ROWS, HELD_OUT)), **newest()})
     told: Json = place.train(training, _taker(folder, checkpoints, tell), lambda: False)
     shutil.rmtree(work)
@@ -96,7 +98,9 @@ def _taker(folder: Path, checkpoints: Path, tell: Tell) -> Callable[[Json, Files
             tell(word["step"], word["steps"], word["words"])
             return
         if files_digest(files) != word["digest"]:
-            raise StageError(f"what came back of the training in {folder} is not what was sent; the same command goes on")
+            raise StageError(
+                f"what came back of the training in {folder} is not what was sent; the same command goes on"
+            )
         if "checkpoint" in word:
             _keep_checkpoint(checkpoints / word["checkpoint"], files)
         else:
@@ -171,7 +175,9 @@ def _plan_here(asked: Json, work: Path) -> WorkPlan:
     told = WorkPlan(**{**asked["plan"], "files": ModelFiles(**asked["plan"]["files"])})
     here = find_model(asked["named"], told.files.revision)
     if here.digest != told.files.digest:
-        raise ModelError(f"the weights of '{asked['named']}' on this machine are not those of the machine that runs the study")
+        raise ModelError(
+            f"the weights of '{asked['named']}' on this machine are not those of the machine that runs the study"
+        )
     return replace(told, files=here, checkpoints=str(work / "checkpoints"))
 
 

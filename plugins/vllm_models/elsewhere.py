@@ -21,7 +21,9 @@ OPENER = "cbtrun.plugins.vllm_models.elsewhere:open_engine"
 class EngineElsewhere:
     """Engines of one kind on machines of a workplace, asked as one (`Engine`)."""
 
-    def __init__(self, place: Workplace, key: str, options: Mapping[str, Any], digest: str | None, room: AdapterRoom) -> None:
+    def __init__(
+        self, place: Workplace, key: str, options: Mapping[str, Any], digest: str | None, room: AdapterRoom
+    ) -> None:
         """digest: of the weights here; none for a model on the hub, whose commit the block names."""
         gpus = int(options["tensor_parallel_size"])
         arguments: Json = {
@@ -68,7 +70,9 @@ def open_engine(arguments: Json, node: Node) -> EngineThere:
     options = arguments["options"]
     files = find_model(weights_named(options), options.get("revision"), weights=options["load_format"] != "dummy")
     if arguments["digest"] not in (None, files.digest):
-        raise ModelError(f"the weights of '{options['model']}' on this machine are not those of the machine that runs the study")
+        raise ModelError(
+            f"the weights of '{options['model']}' on this machine are not those of the machine that runs the study"
+        )
     told = arguments["adapters"]
     room = AdapterRoom(told["count"], told["rank"], None if told["layers"] is None else tuple(told["layers"]))
     # Within Ray's allotment vLLM would have Ray start its workers anew, each with GPUs that are not there any more.

@@ -43,7 +43,9 @@ def engine_replies(study: Study, base: str, calls: list[PlannedCalls]) -> float:
     """Replies a second of one engine, by measured speeds and the model's size."""
     speeds = speeds_of_machines()[MEASURED_ON]
     size = billions_in(study.named_weights.get(base, {}).get("model", study.models[base].model)) or BILLIONS
-    return float(min(speeds["session_tokens_per_second"] * BILLIONS / size / _tokens(calls), speeds["turns_per_second"]))
+    return float(
+        min(speeds["session_tokens_per_second"] * BILLIONS / size / _tokens(calls), speeds["turns_per_second"])
+    )
 
 
 def _tokens(calls: list[PlannedCalls]) -> float:
@@ -57,7 +59,7 @@ def _calls_by_base(study: Study, registry: Registry) -> dict[str, list[PlannedCa
     for plan in plan_study(study, registry).values():
         for calls in plan.calls if plan is not None else ():
             base = study.base_of(calls.model)
-            if base in study.models and (schema := registry.schema("models", study.models[base].using)):
-                if elsewhere(schema) and needs_gpu(schema):
-                    found.setdefault(base, []).append(calls)
+            schema = registry.schema("models", study.models[base].using) if base in study.models else {}
+            if elsewhere(schema) and needs_gpu(schema):
+                found.setdefault(base, []).append(calls)
     return found

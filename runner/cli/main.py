@@ -138,7 +138,6 @@ def run(
     allow_local_plugins: bool,
     allow_hosts: tuple[str, ...],
     rehearse: bool,
-    on: str,
     **options: Any,
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
@@ -154,7 +153,7 @@ def run(
     from cbtrun.run.progress import progress_for
     from cbtrun.run.stopped import interrupted
 
-    where = where_of(on)
+    where = where_of(options.pop("on"))
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     watching = progress_for(quiet=quiet)
     offline = bool(options["offline"])

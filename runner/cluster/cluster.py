@@ -179,7 +179,9 @@ class Cluster:
         gpus = sum(machine.gpus for machine in self.machines)
         busy = sum(pool.gpus * (len(pool.there) + pool.opening) for pool in self._pools)
         self._spoken.append((time.monotonic(), sum(one.made for one in there)))
-        parts = [f"{len(there)} engine{'s' * (len(there) != 1)} on {len(self.machines)} machine{'s' * (len(self.machines) != 1)}"]
+        parts = [
+            f"{len(there)} engine{'s' * (len(there) != 1)} on {len(self.machines)} machine{'s' * (len(self.machines) != 1)}"
+        ]
         parts += [f"{opening} opening"] if opening else []
         parts += [f"{busy} of {gpus} GPUs at work"] if gpus else []
         parts += [f"{rate:.1f} replies/s an engine"] if there and (rate := self._rate() / len(there)) else []
@@ -232,7 +234,9 @@ class Cluster:
                 if node["NodeID"] not in {one["NodeID"] for one in self.ray.nodes() if one["Alive"]}:
                     continue  # it was lost meanwhile
                 first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-                raise StopRun(f"the machine {node['NodeManagerAddress']} of the cluster does not answer: {first[:300]}") from error
+                raise StopRun(
+                    f"the machine {node['NodeManagerAddress']} of the cluster does not answer: {first[:300]}"
+                ) from error
             gpus, cpus = int(resources.get("GPU", 0)), float(resources["CPU"])
             found.append(Machine(node["NodeID"], node["NodeManagerAddress"], json.loads(json.dumps(facts)), gpus, cpus))
         self.machines = tuple(sorted(found, key=lambda machine: (machine.facts["host"], machine.node)))
@@ -242,7 +246,9 @@ class Cluster:
         """Have trainings that are under way return."""
         self._ending.set()
 
-    async def _train(self, training: Training, tell: Callable[[Json, Files], None], stopped: Callable[[], bool]) -> Json:
+    async def _train(
+        self, training: Training, tell: Callable[[Json, Files], None], stopped: Callable[[], bool]
+    ) -> Json:
         again, label = OpenedLately(self.where.new_engines_an_hour), training.opened_by.label
         while True:
             replica = self.start(training.opened_by)
@@ -253,7 +259,9 @@ class Cluster:
                 if stopped() or self._ending.is_set():
                     raise StopRun("the run is stopping") from None
                 if not again.may_open():
-                    raise StopRun(f"training '{label}' lost its machine too often within an hour; the last time {gone}") from gone
+                    raise StopRun(
+                        f"training '{label}' lost its machine too often within an hour; the last time {gone}"
+                    ) from gone
             finally:
                 replica.give_up("the training is over")
 

@@ -13,7 +13,18 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from cbtrun.contract.digests import digest
-from cbtrun.contract.models import AnswerMode, ChatMessage, CountsTokens, Draw, HasTakes, Model, ModelContext, Reply, Request, Takes
+from cbtrun.contract.models import (
+    AnswerMode,
+    ChatMessage,
+    CountsTokens,
+    Draw,
+    HasTakes,
+    Model,
+    ModelContext,
+    Reply,
+    Request,
+    Takes,
+)
 from cbtrun.contract.records import Json
 from cbtrun.contract.workplace import Engines, Files, Node, OpenedBy, Workplace
 from cbtrun.errors import ModelError
@@ -85,7 +96,9 @@ def open_hosted(arguments: Json, node: Node) -> Hosted:
     by_digest = {rubric_digest(rubric): rubric for rubric in rubrics}
     adapter = arguments["adapter"]
     folder = node.folder_of(adapter) if adapter else None
-    model = registry.run("models", arguments["using"], ModelContext(arguments["name"], arguments["options"], by_digest, folder, adapter))
+    model = registry.run(
+        "models", arguments["using"], ModelContext(arguments["name"], arguments["options"], by_digest, folder, adapter)
+    )
     if digest(model.identity) != arguments["identity"]:
         raise ModelError(
             f"model '{arguments['name']}' is another one on {platform.node()} than here (its weights, its adapter or the device): "

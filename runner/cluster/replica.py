@@ -234,4 +234,3 @@ def _error(told: Json) -> Exception:
         kind: type[CbtrunError] = getattr(errors, told["kind"]) if told["kind"] in RAISED else ModelError
         return ModelError(told["words"]) if kind is errors.SpecError else kind(told["words"])
     return RuntimeError(f"{told['words']}\nOn the machine of the cluster:\n{told['traceback']}")
-

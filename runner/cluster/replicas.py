@@ -92,7 +92,9 @@ class Replicas:
                 self._lost(replica, str(gone))
                 if (told := MOVED.get()) is not None:
                     told(f"{self.label}: {gone}")
-        raise StopRun(f"model '{self.label}': {MOVES} engines were lost while they answered one call; the last: {self._last_loss}")
+        raise StopRun(
+            f"model '{self.label}': {MOVES} engines were lost while they answered one call; the last: {self._last_loss}"
+        )
 
     async def facts(self) -> Json:
         """What the first of them says of itself; opens it."""

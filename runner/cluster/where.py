@@ -93,7 +93,9 @@ def where_of(said: str) -> Where:
         return Where(on=_checked(said, "--on"))
     path = Path(said)
     if path.suffix not in (".yaml", ".yml"):
-        raise SpecError.at("--on", f"'{said}' is no place to run; known: local, ray, ray://HOST:PORT, or a YAML file of yours")
+        raise SpecError.at(
+            "--on", f"'{said}' is no place to run; known: local, ray, ray://HOST:PORT, or a YAML file of yours"
+        )
     if not path.is_file():
         raise SpecError.at("--on", f"{path}: no such file")
     return _read(path)

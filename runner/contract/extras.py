@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from cbtrun.contract.workplace import machines_elsewhere
 
+
 def lacking_packages(extra: str, *modules: str) -> list[str]:
     """What to say where modules are not installed, in words; empty where all are. Cheap: none of them is imported.
 

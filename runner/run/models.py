@@ -113,9 +113,7 @@ class StudyModels:
         """Plugins whose replies may be made on another machine: those of the study's own files are not there."""
         using = {block.using for block in self.study.models.values()}
         return frozenset(
-            one
-            for one in using
-            if elsewhere(self.registry.schema("models", one)) and not self.registry.is_local(one)
+            one for one in using if elsewhere(self.registry.schema("models", one)) and not self.registry.is_local(one)
         )
 
     def _tuned(self) -> list[TunedAdapter]:

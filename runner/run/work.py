@@ -49,8 +49,8 @@ from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
-    from cbtrun.contract.workplace import Workplace
     from cbtrun.contract.records import Comparison
+    from cbtrun.contract.workplace import Workplace
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.results.records import Results

@@ -27,8 +27,10 @@ SAME = ("sessions.jsonl", "ratings/ctrs.jsonl", "results.json", "analysis/main.j
 
 def start(folder: Path, nodes: Nodes) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "--on", "where.yaml", "--concurrency", "8"]
-    log = (folder / "log.txt").open("ab")
-    return subprocess.Popen(command, cwd=folder, env=os.environ | {"RAY_ADDRESS": nodes.address}, stdout=log, stderr=log)
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            command, cwd=folder, env=os.environ | {"RAY_ADDRESS": nodes.address}, stdout=log, stderr=log
+        )
 
 
 def committed(folder: Path) -> dict[str, tuple[float, str]]:
@@ -36,47 +38,59 @@ def committed(folder: Path) -> dict[str, tuple[float, str]]:
     path = folder / "runs/s/journal.sqlite"
     if not path.exists():
         return {}
-    with closing(sqlite3.connect(path)) as journal:
-        with suppress(sqlite3.OperationalError):  # before its tables are made
-            return {key: (at, text) for key, at, text in journal.execute("SELECT key, at, text FROM calls")}
+    with closing(sqlite3.connect(path)) as journal, suppress(sqlite3.OperationalError):  # before its tables are made
+        return {key: (at, text) for key, at, text in journal.execute("SELECT key, at, text FROM calls")}
     return {}
 
 
-def study(name: str = "s") -> str:
-    return two_controls(name, personas=40, turns=10)
+def strike(what: str, nodes: Nodes, run: subprocess.Popen[bytes], draw: random.Random) -> bool:
+    """Whether there was something to strike."""
+    if what == "worker":
+        engines = nodes.engines()
+        with suppress(ProcessLookupError, IndexError):
+            os.kill(draw.choice(engines), signal.SIGKILL)
+            return True
+        return False
+    if what == "node":
+        nodes.lose()
+        nodes.add()
+    else:
+        run.kill()
+        run.wait()
+    return True
+
+
+def struck_run(folder: Path, nodes: Nodes, draw: random.Random, strikes: list[str]) -> None:
+    """A run to its end, begun again whenever its driver is gone, with strikes while there are any left."""
+    run = start(folder, nodes)
+    while run.poll() != 0:
+        if run.poll() is not None:  # the driver was struck, or its own machine was: the same command goes on
+            run = start(folder, nodes)
+        time.sleep(draw.uniform(0.2, 2.5))
+        if len(strikes) < MOMENTS and run.poll() is None:
+            before = committed(folder)
+            what = draw.choice(["worker", "worker", "worker", "node", "driver"])
+            strikes += [what] if strike(what, nodes, run, draw) else []
+            after = committed(folder)
+            assert {key: after[key] for key in before} == before  # what was committed stays as it was answered
 
 
 def test_whoever_is_killed_whenever_the_bytes_are_the_same_and_nothing_is_asked_twice(tmp_path: Path) -> None:
-    draw = random.Random(2412)
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        folder.mkdir()
-        (folder / "study.yaml").write_text(study())
-        (folder / "where.yaml").write_text(WHERE)
+    draw, strikes = random.Random(2412), list[str]()
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "study.yaml").write_text(two_controls("s", personas=40, turns=10))
     subprocess.run([sys.executable, "-m", "cbtrun.cli.main", "study.yaml", "-q"], cwd=here, check=True)
-    struck = []
     with ray_nodes(3) as nodes:
-        run = start(there, nodes)
-        for _ in range(MOMENTS):
-            time.sleep(draw.uniform(0.2, 2.5))
-            if run.poll() is not None:  # it is over: what would be struck is there no more
+        for number in range(MOMENTS):
+            if len(strikes) == MOMENTS:
                 break
-            what = draw.choice(["worker", "worker", "worker", "node", "driver"])
-            struck.append(what)
-            before = committed(there)
-            if what == "worker" and (engines := nodes.engines()):
-                with suppress(ProcessLookupError):
-                    os.kill(draw.choice(engines), signal.SIGKILL)
-            elif what == "node":
-                nodes.lose()
-                nodes.add()
-            elif what == "driver":
-                run.kill()
-                run.wait()
-                run = start(there, nodes)
-            after = committed(there)
-            assert {key: after[key] for key in before} == before
-        assert run.wait(timeout=400) == 0, (there / "log.txt").read_text()[-3000:]
-    assert len(struck) >= 5, struck
-    for name in SAME:
-        assert (there / "runs/s" / name).read_bytes() == (here / "runs/s" / name).read_bytes(), name
+            there = tmp_path / f"there-{number}"
+            there.mkdir()
+            (there / "study.yaml").write_text(two_controls("s", personas=40, turns=10))
+            (there / "where.yaml").write_text(WHERE)
+            struck_run(there, nodes, draw, strikes)
+            for name in SAME:
+                assert (there / "runs/s" / name).read_bytes() == (here / "runs/s" / name).read_bytes(), name
+    assert len(strikes) == MOMENTS, strikes
+    assert {*strikes} == {"worker", "node", "driver"}

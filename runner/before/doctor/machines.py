@@ -54,19 +54,31 @@ def machine_checks(study: Study, registry: Registry, cluster: Cluster) -> Iterat
                 "note" if on_hub else "stop",
                 f"machine {machine.facts['host']}",
                 f"weights of {models[name]} ({name}) are not there",
-                "it will fetch them from the hub" if on_hub else "put them where every machine finds them under this path",
+                "it will fetch them from the hub"
+                if on_hub
+                else "put them where every machine finds them under this path",
             )
 
 
 def _one(machine: Machine, off: float, allowed: float) -> Iterator[Check]:
     facts, name = machine.facts, f"machine {machine.facts['host']}"
-    gpus = f"{len(facts['gpus'])} GPUs of {min(facts['gpus']):.0f} GiB, driver {facts['gpu_driver']}" if facts["gpus"] else "no GPU"
-    packages = ", ".join(f"{one} {version}" for one, version in facts["versions"].items() if one in ("torch", "vllm", "ray"))
-    yield Check("ok", name, f"{machine.cpus:.0f} cores, {gpus}, Python {facts['python']}, cbtrun {facts['cbtrun']}, {packages}")
+    gpus = (
+        f"{len(facts['gpus'])} GPUs of {min(facts['gpus']):.0f} GiB, driver {facts['gpu_driver']}"
+        if facts["gpus"]
+        else "no GPU"
+    )
+    packages = ", ".join(
+        f"{one} {version}" for one, version in facts["versions"].items() if one in ("torch", "vllm", "ray")
+    )
+    yield Check(
+        "ok", name, f"{machine.cpus:.0f} cores, {gpus}, Python {facts['python']}, cbtrun {facts['cbtrun']}, {packages}"
+    )
     if machine.gpus > len(facts["gpus"]):
         yield Check("note", name, f"Ray gives {machine.gpus} GPUs away, and the driver shows {len(facts['gpus'])}")
     if facts["disk_gib"] < LEAST_DISK_GIB:
-        yield Check("stop", name, f"{facts['disk_gib']:.1f} GiB of disk are free", f"free some: {LEAST_DISK_GIB:.0f} are needed")
+        yield Check(
+            "stop", name, f"{facts['disk_gib']:.1f} GiB of disk are free", f"free some: {LEAST_DISK_GIB:.0f} are needed"
+        )
     if off > allowed:
         yield Check("note", name, f"its clock is {off:,.0f} s off", "set it: logs of machines are read side by side")
 
