@@ -25,6 +25,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cbtrun.hookspecs import hookimpl
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 TURNS = 20
@@ -210,20 +212,25 @@ class FakeCluster:
 def simulated(asked: argparse.Namespace) -> dict[str, Any]:
     """Replies a second of whole runs of sessions: here, on replicas that answer at once, and on those of measured speed."""
     few = max(200, asked.sessions // 10)
+    run(None, 20, asked.turns)  # what is imported once is no turn's
     local = run(None, few, asked.turns)
     limit = run(FakeCluster(8, 0.0), few, asked.turns)
-    found: dict[str, Any] = {"local": local, "limit": limit, "limit_of_local": round(limit / local, 2)}
+    found: dict[str, Any] = {"local": local, "limit": limit, "limit_of_local": round(limit["a_cpu_second"] / local["a_cpu_second"], 2)}
     print(json.dumps(found), flush=True)
     for replicas in asked.replicas:
         wanted = replicas * AT_ONCE / REPLY_SECONDS
         made = run(FakeCluster(replicas, REPLY_SECONDS), asked.sessions, asked.turns)
-        found[str(replicas)] = {"engines_could": round(wanted), "replies_per_second": made, "of_limit": round(made / limit, 2)}
+        of_local = round(made["a_cpu_second"] / local["a_cpu_second"], 2)
+        found[str(replicas)] = {"engines_could": round(wanted), **made, "of_local": of_local}
         print(json.dumps({str(replicas): found[str(replicas)]}), flush=True)
     return found
 
 
-def run(cluster: FakeCluster | None, sessions: int, turns: int) -> float:
-    """Replies a second of a study of so many sessions: all its turns over the time of the whole run."""
+def run(cluster: FakeCluster | None, sessions: int, turns: int) -> dict[str, float]:
+    """Replies a second, and for each second of CPU that this process took: what it could do on a core of its own.
+
+    Of a whole study of so many sessions, its start and its checks included.
+    """
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.pipeline import run_study
     from cbtrun.registry import load_registry
@@ -236,11 +243,11 @@ def run(cluster: FakeCluster | None, sessions: int, turns: int) -> float:
         spec.write_text(STUDY.format(count=sessions, turns=turns))
         study = load_study(spec, registry=registry)
         options = RunOptions(concurrency=20_000, cluster=cluster)  # type: ignore[arg-type]
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         outcome = run_study(study, registry, RunFolder(Path(scratch) / "runs"), options)
-        wall = time.perf_counter() - began
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     assert not outcome.failures, outcome.failures[:2]
-    return round(sessions * turns / wall, 1)
+    return {"a_second": round(sessions * turns / wall, 1), "a_cpu_second": round(sessions * turns / cpu, 1)}
 
 
 STUDY = """
@@ -258,18 +265,14 @@ sessions: {{using: dialogue, patient: quick, personas: eval, max_turns: {turns},
 class Quick:
     """`quick`: a model that answers at once, here or wherever it is opened."""
 
-    __name__ = "quick"
-
-    def __init__(self) -> None:
-        from cbtrun.hookspecs import hookimpl
-
-        self.options_schema = hookimpl(self._schema, specname="options_schema")
-        self.open_model = hookimpl(self._open, specname="open_model")
-
-    def _schema(self, stage: str) -> dict[str, Any] | None:
+    @hookimpl
+    def options_schema(self, stage: str) -> dict[str, Any] | None:
+        """No options."""
         return {"type": "object", "x-elsewhere": "model", "properties": {}} if stage == "models" else None
 
-    def _open(self, context: Any) -> Any:
+    @hookimpl
+    def open_model(self, context: Any) -> Any:
+        """The model."""
         return QuickModel()
 
 
