@@ -81,7 +81,9 @@ def driver(calls: int) -> None:
 async def _asked(cluster: Any, calls: int) -> dict[str, float]:
     from cbtrun.contract.workplace import OpenedBy
 
-    engines = cluster.engines(OpenedBy("cbtrun.cluster.hosted_model:open_hosted", _arguments(), "bench", "bench", cpus=0.5))
+    engines = cluster.engines(
+        OpenedBy("cbtrun.cluster.hosted_model:open_hosted", _arguments(), "bench", "bench", cpus=0.5)
+    )
     request = _request()
     await engines.make(request)
     while len(engines.there) < cluster.replicas_of(engines._opened_by):
@@ -95,7 +97,11 @@ async def _asked(cluster: Any, calls: int) -> dict[str, float]:
 
     await asyncio.gather(*(one(place) for place in range(calls)))
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    found = {"engines": float(len(engines.there)), "replies_per_second": round(calls / wall, 1), "driver_cpu_ms": round(1000 * cpu / calls, 3)}
+    found = {
+        "engines": float(len(engines.there)),
+        "replies_per_second": round(calls / wall, 1),
+        "driver_cpu_ms": round(1000 * cpu / calls, 3),
+    }
     await engines.close()
     return found
 
@@ -105,7 +111,14 @@ def _arguments() -> dict[str, Any]:
     from cbtrun.plugins.controls.script import ScriptedTherapist
 
     identity = digest(ScriptedTherapist("careful").identity)
-    return {"using": "careful-control", "name": "bench", "options": {}, "rubrics": [], "adapter": None, "identity": identity}
+    return {
+        "using": "careful-control",
+        "name": "bench",
+        "options": {},
+        "rubrics": [],
+        "adapter": None,
+        "identity": identity,
+    }
 
 
 def _request() -> dict[str, Any]:
@@ -215,7 +228,11 @@ def simulated(asked: argparse.Namespace) -> dict[str, Any]:
     run(None, 20, asked.turns)  # what is imported once is no turn's
     local = run(None, few, asked.turns)
     limit = run(FakeCluster(8, 0.0), few, asked.turns)
-    found: dict[str, Any] = {"local": local, "limit": limit, "limit_of_local": round(limit["a_cpu_second"] / local["a_cpu_second"], 2)}
+    found: dict[str, Any] = {
+        "local": local,
+        "limit": limit,
+        "limit_of_local": round(limit["a_cpu_second"] / local["a_cpu_second"], 2),
+    }
     print(json.dumps(found), flush=True)
     for replicas in asked.replicas:
         wanted = replicas * AT_ONCE / REPLY_SECONDS
@@ -279,8 +296,8 @@ class Quick:
 class QuickModel:
     """A line, at once."""
 
-    identity = {"model": "quick"}
-    made = 0
+    def __init__(self) -> None:
+        self.identity, self.made = {"model": "quick"}, 0
 
     async def reply(self, request: Any) -> Any:
         """The line."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
-DRIVER_REPLIES = 400.0
+DRIVER_REPLIES = 280.0
 """Replies a second that one driver hands out: benchmarks/cluster.py, figures in docs/cluster.md."""
 MEASURED_ON = "H100"
 """The machine of speeds.yaml that an engine is taken to be on."""

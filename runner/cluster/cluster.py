@@ -58,6 +58,8 @@ class Cluster:
     machines: tuple[Machine, ...] = ()
     losses: Counter[str] = field(default_factory=Counter)
     """What was lost -> how often."""
+    trainings: Counter[str] = field(default_factory=Counter)
+    """Trainings that are under way."""
     _work: dict[str, int] = field(default_factory=dict)
     _pools: list[Replicas] = field(default_factory=list)
     _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
@@ -179,7 +181,10 @@ class Cluster:
         gpus = sum(machine.gpus for machine in self.machines)
         busy = sum(pool.gpus * (len(pool.there) + pool.opening) for pool in self._pools)
         self._spoken.append((time.monotonic(), sum(one.made for one in there)))
-        parts = [
+        trainings = dict(self.trainings)
+        busy += sum(trainings.values())
+        parts = [f"{len(trainings)} training{'s' * (len(trainings) != 1)}"] if trainings else []
+        parts += [
             f"{len(there)} engine{'s' * (len(there) != 1)} on {len(self.machines)} machine{'s' * (len(self.machines) != 1)}"
         ]
         parts += [f"{opening} opening"] if opening else []
@@ -252,6 +257,7 @@ class Cluster:
         again, label = OpenedLately(self.where.new_engines_an_hour), training.opened_by.label
         while True:
             replica = self.start(training.opened_by)
+            self.trainings[label] = training.opened_by.gpus
             try:
                 return await self._trained_by(replica, training, tell, stopped)
             except EngineGone as gone:
@@ -263,6 +269,7 @@ class Cluster:
                         f"training '{label}' lost its machine too often within an hour; the last time {gone}"
                     ) from gone
             finally:
+                self.trainings.pop(label, None)
                 replica.give_up("the training is over")
 
     async def _trained_by(

@@ -23,7 +23,11 @@ from cbtrun.testing.projects import StudyProject
 from tests.helpers.two_controls import two_controls
 
 
-def cluster(change: Callable[[dict[str, Any]], None] = lambda facts: None, where: Where | None = None) -> Cluster:
+def unchanged(_: dict[str, Any]) -> None:
+    """A machine like this one."""
+
+
+def cluster(change: Callable[[dict[str, Any]], None] = unchanged, where: Where | None = None) -> Cluster:
     facts = copy.deepcopy(facts_of_this_machine())
     other = copy.deepcopy(facts) | {"host": "other"}
     change(other)
@@ -101,7 +105,7 @@ def test_an_engine_for_a_gpu_takes_whole_gpus_and_ray_repeats_nothing() -> None:
     from cbtrun.contract.workplace import OpenedBy
 
     there = cluster()
-    there.ray = SimpleNamespace(remote=lambda actor: Remote())
+    there.ray = SimpleNamespace(remote=lambda _: Remote())
     there.start(OpenedBy("a:b", {}, "k", "l", gpus=2))
     assert (options["num_gpus"], options["max_restarts"], options["max_task_retries"]) == (2, 0, 0)
     there.start(OpenedBy("a:b", {}, "k", "l", cpus=8.0, waits_for_cpus=True))

@@ -93,7 +93,9 @@ def test_a_study_that_tunes_and_talks_gives_the_same_bytes(nodes: Nodes, tmp_pat
     here, there = here_and_there(tmp_path, tuned)
     assert start(there, nodes).wait(timeout=400) == 0, (there / "log.txt").read_text()[-3000:]
     adapters = tuple(
-        f"adapters/good/seed-{seed}/{name}" for seed in (1, 2) for name in ("adapter_model.safetensors", "adapter_config.json")
+        f"adapters/good/seed-{seed}/{name}"
+        for seed in (1, 2)
+        for name in ("adapter_model.safetensors", "adapter_config.json")
     )
     check_same(here, there, (*MADE, *adapters))
     assert "'on': ray" in (there / "runs/s/study.lock.yaml").read_text()

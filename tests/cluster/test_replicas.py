@@ -16,7 +16,9 @@ def test_calls_of_one_session_go_to_one_engine() -> None:
     async def ask() -> list[set[int]]:
         pool = FakeCluster(3).replicas()
         await asyncio.gather(*(pool.make({"call": 0}, f"s{number}") for number in range(3)))
-        said = [{(await pool.make({"call": turn}, session))["by"] for turn in range(5)} for session in ("s0", "s1", "s2")]
+        said = [
+            {(await pool.make({"call": turn}, session))["by"] for turn in range(5)} for session in ("s0", "s1", "s2")
+        ]
         await pool.close()
         return said
 
@@ -58,7 +60,9 @@ def test_where_no_engine_is_left_the_run_stops_with_its_reason() -> None:
         cluster.dying = {*range(100)}
         await cluster.replicas().make({"call": 1})
 
-    with pytest.raises(StopRun, match="no engine is left on the cluster and 2 were opened again within an hour; .*it died"):
+    with pytest.raises(
+        StopRun, match=r"no engine is left on the cluster and 2 were opened again within an hour; .*it died"
+    ):
         asyncio.run(ask())
 
 
@@ -120,5 +124,7 @@ def test_so_many_engines_an_hour_are_opened_again() -> None:
         ({}, 3, {}),
     ],
 )
-def test_engines_are_shared_out_by_what_is_asked_of_them(work: dict[str, int], seats: int, found: dict[str, int]) -> None:
+def test_engines_are_shared_out_by_what_is_asked_of_them(
+    work: dict[str, int], seats: int, found: dict[str, int]
+) -> None:
     assert shared_out(work, seats) == found
