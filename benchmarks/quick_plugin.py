@@ -42,7 +42,7 @@ class QuickEngine:
     room: ContextRoom = field(default_factory=lambda: ContextRoom(10**9))
     users: int = 1
 
-    async def make(self, asked: Asked) -> Made:
+    async def make(self, asked: Asked, session: str = "") -> Made:
         """A line, by the prompt's length."""
         line = LINES[(len(asked.prompt) + asked.seed) % len(LINES)]
         tokens = self.tokenizer(line, add_special_tokens=False)["input_ids"]

@@ -18,6 +18,7 @@ from cbtrun.event_loop import run_to_end
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.contract.workplace import Workplace
     from cbtrun.journal.journal import Usage
     from cbtrun.journal.served import Served
     from cbtrun.people.source import PeopleSource
@@ -114,6 +115,8 @@ class RunFacts:
     """Units of all stages that could not be finished in this run."""
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> arm (empty where there is none) -> failed tries that were made again, over all runs."""
+    moved: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stage -> arm (empty where there is none) -> calls that lost their engine and were asked again on another, over all runs."""
     served: Sequence[Served] = ()
     """Who answered, as the replies state it, by model, fingerprint and arm, over all runs."""
     embedded: Sequence[str] = ()
@@ -185,6 +188,8 @@ class StageContext:
     models: OpenModels
     tell: Callable[[int, int | None, str], None]
     """Called with units done, units in all and a detail for the progress display."""
+    workplace: Workplace | None = None
+    """Machines that a training may go to; none where it is done here."""
     concurrency: int = 256
     """Units that may be under way at once."""
     failures: list[Failure] = field(default_factory=list)

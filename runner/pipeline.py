@@ -60,7 +60,8 @@ def run_study(study: Study, registry: Registry, folder: RunFolder, options: RunO
     with folder.locked(options.announce):
         lock = lock_of(folder)
         before = lock.get("resolved")
-        write_lock(folder, study, registry, take_over=options.take_over)
+        where = options.cluster.told() if options.cluster is not None else None
+        write_lock(folder, study, registry, take_over=options.take_over, where=where)
         keep_registration(study, folder)
         with Journal(folder.journal, folder.check_lease) as journal, told(folder.journal):
             journal.check()

@@ -12,6 +12,7 @@ from typing import Any
 
 HOMES: Mapping[str, str] = {
     # Hooks, and what they are given and give
+    "cbtrun.cluster.sent_files": "files_digest files_in write_files",
     "cbtrun.contexts": "BlockContext Promise RunFacts StageContext StageNote",
     "cbtrun.contract.batches": (
         "BatchItem BatchSeen BatchService CANCELLED EXPIRED FoundBatch HasBatches ItemAnswer Standing "
@@ -27,6 +28,9 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.study_view": "StudyView view_of",
     "cbtrun.contract.thinking": "opened_thinking Said without_thinking",
     "cbtrun.contract.thinking_option": "thinking_room",
+    "cbtrun.contract.workplace": (
+        "Engines Files machines_elsewhere Node OpenedBy SEATED SentFolder Training Worked Workplace"
+    ),
     "cbtrun.hookspecs": "hookimpl",
     # Errors, each with the words that a user can act on
     "cbtrun.errors": (
@@ -36,7 +40,7 @@ HOMES: Mapping[str, str] = {
     # Models: what they are asked, what they answer, what else they may have
     "cbtrun.contract.models": (
         "AnswerMode ChatMessage ContextRoom CountsTokens Draw EngineShare HasAnswerMode HasCode "
-        "HasLanguages HasRoom Model ModelContext Reply Request"
+        "HasLanguages HasRoom HasTakes Model ModelContext Reply Request Takes"
     ),
     # Servers and calls: addresses, keys, limits, answers that follow a schema
     "cbtrun.calls.calls": "Calls",

@@ -63,6 +63,9 @@ from cbtrun.calls.transport import Patience as Patience
 from cbtrun.calls.transport import Transport as Transport
 
 # Hooks, and what they are given and give
+from cbtrun.cluster.sent_files import files_digest as files_digest
+from cbtrun.cluster.sent_files import files_in as files_in
+from cbtrun.cluster.sent_files import write_files as write_files
 from cbtrun.contexts import BlockContext as BlockContext
 from cbtrun.contexts import Promise as Promise
 from cbtrun.contexts import RunFacts as RunFacts
@@ -108,10 +111,12 @@ from cbtrun.contract.models import HasAnswerMode as HasAnswerMode
 from cbtrun.contract.models import HasCode as HasCode
 from cbtrun.contract.models import HasLanguages as HasLanguages
 from cbtrun.contract.models import HasRoom as HasRoom
+from cbtrun.contract.models import HasTakes as HasTakes
 from cbtrun.contract.models import Model as Model
 from cbtrun.contract.models import ModelContext as ModelContext
 from cbtrun.contract.models import Reply as Reply
 from cbtrun.contract.models import Request as Request
+from cbtrun.contract.models import Takes as Takes
 from cbtrun.contract.plans import TURN_TOKENS as TURN_TOKENS
 from cbtrun.contract.plans import Plan as Plan
 from cbtrun.contract.plans import PlanContext as PlanContext
@@ -152,6 +157,16 @@ from cbtrun.contract.worded import Which as Which
 from cbtrun.contract.worded import repeat_of as repeat_of
 from cbtrun.contract.worded import which_rating as which_rating
 from cbtrun.contract.worded import wording_of as wording_of
+from cbtrun.contract.workplace import SEATED as SEATED
+from cbtrun.contract.workplace import Engines as Engines
+from cbtrun.contract.workplace import Files as Files
+from cbtrun.contract.workplace import Node as Node
+from cbtrun.contract.workplace import OpenedBy as OpenedBy
+from cbtrun.contract.workplace import SentFolder as SentFolder
+from cbtrun.contract.workplace import Training as Training
+from cbtrun.contract.workplace import Worked as Worked
+from cbtrun.contract.workplace import Workplace as Workplace
+from cbtrun.contract.workplace import machines_elsewhere as machines_elsewhere
 from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 
 # Files that people write: YAML with places, tables, patterns, templates

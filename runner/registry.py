@@ -184,6 +184,10 @@ class Registry:
     def _files(self, using: str) -> list[Path]:
         return list(self._ask("fingerprint_files", using) or ())
 
+    def is_local(self, using: str) -> bool:
+        """Whether a plugin is a file of the study's own, which is installed nowhere."""
+        return bool(getattr(self.plugin(using), "__name__", "").startswith(LOCAL))
+
     def installed_by_others(self) -> list[str]:
         """Names of the plugins that are neither ours nor files of the study, sorted: each may do a stage or wrap one."""
         from cbtrun.contract.plugin_digest import module_of

@@ -16,7 +16,13 @@ def options_schema(stage: str) -> Json | None:
     """No options: what it says stands in plugins/controls/careful.yaml."""
     if stage != "models":
         return None
-    return {"type": "object", "x-embedded": True, "properties": {}, "additionalProperties": False}
+    return {
+        "type": "object",
+        "x-embedded": True,
+        "x-elsewhere": "model",
+        "properties": {},
+        "additionalProperties": False,
+    }
 
 
 @hookimpl

@@ -19,7 +19,13 @@ def options_schema(stage: str) -> Json | None:
     """No options: what it says stands in plugins/controls/harmful.yaml."""
     if stage != "models":
         return None
-    return {"type": "object", "x-embedded": True, "properties": {}, "additionalProperties": False}
+    return {
+        "type": "object",
+        "x-embedded": True,
+        "x-elsewhere": "model",
+        "properties": {},
+        "additionalProperties": False,
+    }
 
 
 @hookimpl

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cbtrun.plugin import ContextRoom, Reply, Speaker
+from cbtrun.plugin import SEATED, ContextRoom, Reply, Speaker
 
 USED = 0.97
 """Share of a memory that is filled: the last block of every dialogue is filled in part."""
@@ -34,11 +34,17 @@ TEMPLATE_TOKENS = 6
 class Seat:
     """A session under way."""
 
-    rooms: Mapping[Speaker, ContextRoom]
-    """Where each side's dialogue is kept; a side without memory is not in it."""
+    rooms: dict[Speaker, ContextRoom]
+    """Where each side's dialogue is kept; a side without memory is not in it. Of several engines it is the memory of one."""
     sizes: dict[Speaker, int]
     """Tokens of each side's dialogue so far."""
     turns: int = 0
+    whole: dict[Speaker, ContextRoom] = field(default_factory=dict)
+    """The memory of all engines of a side's model together; of a single engine it is `rooms`."""
+
+    def __post_init__(self) -> None:
+        """Before any engine is chosen the two are the same."""
+        self.whole = dict(self.rooms)
 
     def tokens(self, room: ContextRoom) -> int:
         """Tokens that it has in a memory."""
@@ -64,12 +70,15 @@ class Admission:
     @asynccontextmanager
     async def seat(self, rooms: Mapping[Speaker, ContextRoom], starts: Mapping[Speaker, int]) -> AsyncIterator[Seat]:
         """A seat for one session, once there is room. starts: tokens of each side's instruction."""
-        seat = Seat(rooms, dict(starts))
+        seat = Seat(dict(rooms), dict(starts))
         let_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((seat, let_in))
         try:
             self._let_in()
             await let_in
+            SEATED.set(
+                seat.rooms
+            )  # of this session's task alone; calls go to the engines that its dialogues are kept in
             yield seat
         finally:
             if seat in self._seats:
@@ -96,7 +105,9 @@ class Admission:
 
     def _let_in(self) -> None:
         full: set[ContextRoom] = set()
+        self._settle()
         for seat, let_in in list(self._waiting):
+            seat.rooms.update(self._roomiest(seat))
             rooms = set(seat.rooms.values())
             if rooms & full:  # nobody overtakes within a room
                 continue
@@ -108,6 +119,30 @@ class Admission:
             self._seats.append(seat)
             if not let_in.done():
                 let_in.set_result(None)
+
+    def _settle(self) -> None:
+        """Give sessions under way a memory of one engine: theirs was lost, or they began before any was open."""
+        for seat in self._seats:
+            gone = any(room not in whole.replicas for room, whole in self._split(seat))
+            if gone:
+                seat.rooms.update(self._roomiest(seat))
+
+    @staticmethod
+    def _split(seat: Seat) -> list[tuple[ContextRoom, ContextRoom]]:
+        """Where each side is kept, and all memories that it might be kept in, where there are several."""
+        return [(seat.rooms[side], whole) for side, whole in seat.whole.items() if whole.replicas]
+
+    def _roomiest(self, seat: Seat) -> dict[Speaker, ContextRoom]:
+        """For each side that several engines could serve, the memory with most room; both sides of one model in the same."""
+        chosen: dict[int, ContextRoom] = {}
+        for whole in seat.whole.values():
+            if whole.replicas and id(whole) not in chosen:
+                chosen[id(whole)] = max(whole.replicas, key=self._free)
+        return {side: chosen[id(whole)] for side, whole in seat.whole.items() if id(whole) in chosen}
+
+    def _free(self, room: ContextRoom) -> float:
+        inside = [one for one in self._seats if one.sides(room)]
+        return (room.tokens or 0) - self._peak(inside, room)
 
     def _fits(self, room: ContextRoom, seat: Seat) -> bool:
         inside = [one for one in self._seats if one.sides(room)]

@@ -57,6 +57,12 @@ class Rooms:
         self._arms_open: set[str] = set()
         self._arms_at_once = context.options.get("arms_at_once") or max(len(self._arms_left), 1)
         self._changed = asyncio.Condition()
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Tell the machines how many sessions each engine still has: it is opened as often as its share asks for."""
+        if self._context.workplace is not None:
+            self._context.workplace.share_out({place: self._left[place] for place in {*self._place.values()}})
 
     @asynccontextmanager
     async def room(self, course: Waiting) -> AsyncIterator[tuple[Calls, Calls]]:
@@ -117,9 +123,11 @@ class Rooms:
                 self._busy.subtract(places)
             self._left.subtract(places)
             self._arms_left[therapist.label] -= 1
-            for place in places:
-                if not self._left[place]:
-                    await self._shut(place)
+            ended = [place for place in places if not self._left[place]]
+            for place in ended:
+                await self._shut(place)
+            if ended:
+                self._share_out()
             if not self._arms_left[therapist.label]:
                 self._arms_open.discard(therapist.label)
             self._changed.notify_all()

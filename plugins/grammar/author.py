@@ -39,7 +39,13 @@ def options_schema(stage: str) -> Json | None:
     if stage != "models":
         return None
     practice = practice_option("A practice whose sessions it can write too; a corpus asks for it as its `register`.")
-    return {"type": "object", "x-embedded": True, "properties": {"practice": practice}, "additionalProperties": False}
+    return {
+        "type": "object",
+        "x-embedded": True,
+        "x-elsewhere": "model",
+        "properties": {"practice": practice},
+        "additionalProperties": False,
+    }
 
 
 @hookimpl

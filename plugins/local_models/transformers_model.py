@@ -39,6 +39,7 @@ from cbtrun.plugins.thinking.option import THINKING
 
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Json, Problem
+    from cbtrun.plugins.local_models.elsewhere import ModelElsewhere
     from cbtrun.plugins.local_models.fixed_shape import Generator
 
 SCHEMA: Json = {
@@ -46,6 +47,7 @@ SCHEMA: Json = {
     "required": ["model"],
     "additionalProperties": False,
     "x-weights": True,
+    "x-elsewhere": "model",
     "properties": {
         "model": {
             "type": "string",
@@ -177,9 +179,11 @@ def lacking_here(context: BlockContext) -> list[str]:
 
 
 @hookimpl
-def open_model(context: ModelContext) -> LocalModel:
+def open_model(context: ModelContext) -> LocalModel | ModelElsewhere:
     """A local model, read from its files. Raises ModelError when they are not there or do not fit."""
     options = context.options
+    if context.workplace is not None:
+        return _elsewhere(context)
     files = find_model(weights_named(options), options.get("revision"))
     device = torch_device(options["device"])
     if device == "cuda":
@@ -192,7 +196,7 @@ def open_model(context: ModelContext) -> LocalModel:
         from cbtrun.plugins.local_models.tuned_model import tuned_model
 
         model = tuned_model(model, tokenizer, Path(context.adapter), context.name, PIECE)
-    identity = _identity(context, files, model, device)
+    identity = _identity(context, files, getattr(model.config, "_commit_hash", None), device)
     return LocalModel(model.to(device).eval(), tokenizer, options, identity, tuned=context.adapter is not None)
 
 
@@ -202,10 +206,25 @@ def _check_attention(config: Any, max_length: int) -> None:
         raise ModelError(f"this model attends to {window} tokens at a time; set max_length to {window} or less")
 
 
-def _identity(context: ModelContext, files: ModelFiles, model: Any, device: str) -> dict[str, Any]:
+def _elsewhere(context: ModelContext) -> ModelElsewhere:
+    """What is here of a model whose replies are made on another machine: nothing but its tokenizer."""
+    from cbtrun.plugins.local_models.elsewhere import ModelElsewhere, device_elsewhere, takes_of
+    from cbtrun.plugins.local_models.trained_prompt import refuse_another_template
+
+    options, device = context.options, device_elsewhere(context.options)
+    files = find_model(weights_named(options), options.get("revision"))
+    tokenizer = load_tokenizer(files)
+    if context.adapter:
+        refuse_another_template(tokenizer, Path(context.adapter))
+    identity = _identity(context, files, tokenizer.init_kwargs.get("_commit_hash"), device)
+    return ModelElsewhere(identity, _code(), tokenizer, options, takes_of(context, device))
+
+
+def _identity(context: ModelContext, files: ModelFiles, loaded: str | None, device: str) -> dict[str, Any]:
+    """loaded: commit of what was loaded from the hub."""
     options = context.options
     drawn = ("dtype", "group", "max_length", "max_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
-    commit = files.digest or getattr(model.config, "_commit_hash", None) or files.revision
+    commit = files.digest or loaded or files.revision
     return {
         "plugin": "transformers",
         "model": files.public_name,

@@ -40,7 +40,13 @@ def options_schema(stage: str) -> Json | None:
     if stage != "models":
         return None
     practice = practice_option("A practice whose questions the patient understands and answers in its words.")
-    return {"type": "object", "x-embedded": True, "properties": {"practice": practice}, "additionalProperties": False}
+    return {
+        "type": "object",
+        "x-embedded": True,
+        "x-elsewhere": "model",
+        "properties": {"practice": practice},
+        "additionalProperties": False,
+    }
 
 
 @hookimpl

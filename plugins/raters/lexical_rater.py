@@ -31,6 +31,7 @@ def options_schema(stage: str) -> Json | None:
     return {
         "type": "object",
         "x-embedded": True,
+        "x-elsewhere": "model",
         "description": "Rates by counting the signals that the rubric's YAML names: English words, in all that ship.",
         "properties": {
             "languages": {

@@ -197,6 +197,7 @@ def run_environment(facts: RunFacts) -> Environment:
             for one in facts.usage
         ),
         retries=facts.retries,
+        moved=facts.moved,
         served=tuple(facts.served),
         made_by=facts.made_by,
         kept=facts.kept,

@@ -71,6 +71,8 @@ class Environment:
     started: str = ""
     finished: str = ""
     stages: tuple[StageCost, ...] = ()
+    moved: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stage -> arm -> calls that lost their engine and were asked again on another."""
     retries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Stage -> whom they are counted for (an arm, empty where there is none) -> tries that failed and were made again."""
     served: tuple[Served, ...] = ()

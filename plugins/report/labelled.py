@@ -28,6 +28,10 @@ def labelled(given: ReportInput, labels: Labels) -> ReportInput:
         stage: {labels.level(ARM, arm): count for arm, count in by_arm.items()}
         for stage, by_arm in environment.retries.items()
     }
+    moved = {
+        stage: {labels.level(ARM, arm): count for arm, count in by_arm.items()}
+        for stage, by_arm in environment.moved.items()
+    }
     served = tuple(replace(one, arm=labels.level(ARM, one.arm)) for one in environment.served)
     facts = {name: rated.rubric for name, rated in results.ratings.items()}
     return replace(
@@ -37,7 +41,7 @@ def labelled(given: ReportInput, labels: Labels) -> ReportInput:
         sessions=tuple(labelled_session(one, labels) for one in given.sessions),
         rated={name: replace(one, rubric=facts.get(name, one.rubric)) for name, one in given.rated.items()},
         unscored=nothing_scored(results, study),
-        environment=replace(environment, retries=retries, served=served),
+        environment=replace(environment, retries=retries, moved=moved, served=served),
         labelled_outcomes=frozenset(labels.items),
         by_name=given,
     )

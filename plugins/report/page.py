@@ -46,7 +46,7 @@ from cbtrun.plugins.report.rehearsal import rehearsal_table
 from cbtrun.plugins.report.reliability import agreement_table, reliability_table
 from cbtrun.plugins.report.result_tables import caveats, comparisons_table, groups_table, items_table, titles_by_outcome
 from cbtrun.plugins.report.results_told import results_text
-from cbtrun.plugins.report.retries import retries_table
+from cbtrun.plugins.report.retries import moved_table, retries_table
 from cbtrun.plugins.report.scales import scale_label
 from cbtrun.plugins.report.served import changed_notices, served_table
 from cbtrun.plugins.report.session_list import list_sessions
@@ -128,6 +128,7 @@ def make_tables(given: ReportInput) -> Tables:
                 balance_table(given),
                 corpora_table(given),
                 retries_table(given),
+                moved_table(given),
                 people_table(given),
                 standing_in_table(given),
                 flow_table(given),

@@ -15,6 +15,19 @@ NOTE = (
 )
 
 
+MOVED = (
+    "Calls whose engine was lost (it died, hung, or had no memory left) and that were asked again on another, over all runs. On another "
+    "card the same draw may give other words, so arms should not differ: whatever was committed was asked once."
+)
+
+
+def moved_table(given: ReportInput) -> Table | None:
+    """Every arm of a stage in which a call was moved to another engine; none where none was."""
+    rows = [row for stage, counts in given.environment.moved.items() for row in _rows(given, stage, counts)]
+    columns = ("Stage", "Arm", "Sessions", "Moved calls", "A session")
+    return Table("moved-calls", "Calls moved to another engine", columns, tuple(rows), 2, 2, (MOVED,)) if rows else None
+
+
 def retries_table(given: ReportInput) -> Table | None:
     """Every arm of a stage in which any try was made again; none where none was."""
     rows = [row for stage, counts in given.environment.retries.items() for row in _rows(given, stage, counts)]

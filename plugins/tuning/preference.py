@@ -137,7 +137,8 @@ def _job(context: StageContext) -> Job:
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
     files = find_model(weights_named(base.options), base.options.get("revision"))
-    engine_early(base.using, files.source, base.options)
+    if context.workplace is None:
+        engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     pairs, held_out = (
@@ -157,7 +158,7 @@ def _job(context: StageContext) -> Job:
     data = digest(transcripts)
     told = _told(data, pairs, held_out, sorted(apart))
     prompt = trained_prompt(tokenizer, transcripts)
-    return Job(files, pairs.rows, held_out.rows, data, tokenizer, told, options, prompt)
+    return Job(files, pairs.rows, held_out.rows, data, tokenizer, told, options, weights_named(base.options), prompt)
 
 
 def _told(data: str, pairs: PreferenceRows, held_out: PreferenceRows, apart: list[str]) -> dict[str, Any]:

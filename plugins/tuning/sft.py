@@ -131,9 +131,9 @@ def stages_at_once(context: BlockContext) -> int | None:
     if context.stage != "tune":
         return None
     from cbtrun.plugins.local_models.device_pool import planned_devices
-    from cbtrun.plugins.local_models.gpus import visible_gpus
+    from cbtrun.plugins.tuning.elsewhere import seats_of
 
-    return max(1, len(visible_gpus(context.options)) // planned_devices(context.options))
+    return max(1, seats_of(context.options, planned_devices(context.options)))
 
 
 @hookimpl
@@ -180,7 +180,8 @@ def _job(context: StageContext) -> Job:
     transcripts = context.corpus(options["corpus"])
     base = context.study.models[options["base"]]
     files = find_model(weights_named(base.options), base.options.get("revision"))
-    engine_early(base.using, files.source, base.options)
+    if context.workplace is None:
+        engine_early(base.using, files.source, base.options)
     tokenizer = load_tokenizer(files)
     apart = held_out_personas(transcripts, options["held_out"]["share"], context.seed)
     data = digest(transcripts)
@@ -198,7 +199,7 @@ def _job(context: StageContext) -> Job:
         raise StageError(f"corpus '{options['corpus']}' holds no turn of a therapist: there is nothing to train on")
     told = _told(data, rows, held_out, sorted(apart))
     prompt = trained_prompt(tokenizer, transcripts)
-    return Job(files, rows.rows, held_out.rows, data, tokenizer, told, options, prompt)
+    return Job(files, rows.rows, held_out.rows, data, tokenizer, told, options, weights_named(base.options), prompt)
 
 
 def _told(data: str, rows: TrainingRows, held_out: TrainingRows, apart: list[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cbtrun.plugins.local_models.model_files import ModelFiles
 from cbtrun.plugins.local_models.trained_prompt import TrainedPrompt, write_prompt
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter, save_weights
 from cbtrun.plugins.tuning.disk_full import told_when_full
+from cbtrun.plugins.tuning.elsewhere import seats_of, trained_elsewhere
 from cbtrun.plugins.tuning.sft_base import check_disk, open_base
 from cbtrun.plugins.tuning.sft_options import NOT_DECIDING
 from cbtrun.plugins.tuning.tune_memory import check_memory
@@ -29,7 +30,7 @@ from cbtrun.plugins.tuning.warm_worker import alike, keep, may_follow, warm_work
 from cbtrun.plugins.tuning.worker_processes import end_all, run_together
 
 if TYPE_CHECKING:
-    from cbtrun.plugin import StageContext
+    from cbtrun.plugin import StageContext, Workplace
     from cbtrun.plugins.tuning.sft_watch import Tell
 
 IN_PROCESS = threading.Lock()
@@ -51,6 +52,8 @@ class Job:
     """About the data, for the lock file."""
     options: Mapping[str, Any]
     """The block's, and what its plugin fixes."""
+    named: str = ""
+    """The base as the study names it: another machine looks for it by this name."""
     prompt: TrainedPrompt | None = None
     """A prompt of the corpus, as it is rendered for training."""
 
@@ -72,7 +75,7 @@ def train_adapters(context: StageContext, job: Job) -> list[Adapter]:
     options = job.options
     context.advance(0, None, "loading libraries and the base model")
     devices, seeds = device_count(options), options["seeds"]
-    seats = min(len(seeds), len(visible_gpus(options)) // devices)
+    seats = min(len(seeds), seats_of(options, devices))
     progress = _Progress(context, len(seeds))
     if seats < 2:
         return [_adapter(context, job, seed, devices, progress.of(place)) for place, seed in enumerate(seeds)]
@@ -112,12 +115,13 @@ class _Progress:
 def _adapter(context: StageContext, job: Job, seed: int, devices: int, tell: Tell) -> Adapter:
     options = job.options
     folder = context.folder / f"seed-{seed}"
+    place = context.workplace
     folder.mkdir(parents=True, exist_ok=True)
     inputs = _inputs(options, job, seed)
     found = finished_adapter(folder, inputs)
     if found is None:
         with told_when_full(folder):
-            found = _train(options, job, seed, folder, inputs, devices, tell)
+            found = _train(options, job, seed, folder, inputs, devices, tell, place)
     several = len(options["seeds"]) > 1
     return Adapter(
         name=f"{context.name}@{seed}" if several else context.name,
@@ -142,14 +146,28 @@ def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key not in (*NOT_DECIDING, *unused)}
 
 
-def _train(options: Mapping[str, Any], job: Job, seed: int, folder: Path, inputs: str, devices: int, tell: Tell) -> str:
+def _train(
+    options: Mapping[str, Any],
+    job: Job,
+    seed: int,
+    folder: Path,
+    inputs: str,
+    devices: int,
+    tell: Tell,
+    place: Workplace | None,
+) -> str:
     checkpoints = folder / f"checkpoints-{inputs[:16]}"
     clear_stale(folder, keep=checkpoints)
-    check_memory(job.files.source, options, devices)
+    if place is None:
+        check_memory(job.files.source, options, devices)
     check_disk(folder, job.files.source, options)
     plan = WorkPlan(job.files, options, seed, devices, str(checkpoints))
     gpus = visible_gpus(options)
-    if devices == 1 and not gpus:
+    if place is not None:
+        write_plan(folder / "work", plan, job.rows, job.held_out)
+        trained = trained_elsewhere(place, plan, job.named, folder, tell)
+        made = Made(folder / "making", trained)
+    elif devices == 1 and not gpus:
         with IN_PROCESS:
             made = _made_here(plan, job, folder, tell)
     else:

@@ -140,10 +140,13 @@ class Engine:
         return LoRARequest(name, self._adapters.setdefault(name, len(self._adapters) + 1), adapter)
 
 
-def start_engine(source: str, options: Mapping[str, Any], adapters: AdapterRoom) -> Engine:
+def start_engine(
+    source: str, options: Mapping[str, Any], adapters: AdapterRoom, more: Mapping[str, Any] | None = None
+) -> Engine:
     """Open an engine; takes a minute or two. Raises ModelError when it cannot be opened.
 
-    source: folder or name of the weights. options: the block's. adapters: what it must have room for.
+    source: folder or name of the weights. options: the block's. adapters: what it must have room for. more: arguments of
+    vLLM that the machine decides.
     """
     make_room()
     with _opening, environment_of(options):  # the engine's process inherits the environment of this moment
@@ -153,6 +156,7 @@ def start_engine(source: str, options: Mapping[str, Any], adapters: AdapterRoom)
                 from vllm.v1.engine.async_llm import AsyncLLM
 
                 arguments = engine_arguments(source, options, adapters) | _untuned(AsyncEngineArgs, options)
+                arguments |= dict(more or {})
                 return Engine(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
         except (ValueError, RuntimeError, OSError, TypeError, TimeoutError) as error:
             raise ModelError(f"vLLM cannot open model '{source}': {error}") from error

@@ -51,6 +51,7 @@ SCHEMA: Json = {
     "additionalProperties": False,
     "x-weights": True,
     "x-gpu": True,
+    "x-elsewhere": "engine",
     "properties": {
         "model": {
             "type": "string",

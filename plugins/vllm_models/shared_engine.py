@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from cbtrun.plugin import CbtrunError, ContextRoom
 from cbtrun.plugins.local_models.turn_probes import agreement, note_agreement, read_probes, refuse_another_model
 from cbtrun.plugins.vllm_models import engine as vllm_engine
-from cbtrun.plugins.vllm_models.adapters import room_for
+from cbtrun.plugins.vllm_models.adapters import AdapterRoom, room_for
+from cbtrun.plugins.vllm_models.elsewhere import EngineElsewhere
 from cbtrun.plugins.vllm_models.engine import Asked, Engine, Made
 
 
@@ -25,24 +26,26 @@ class SharedEngine:
     source: str
     options: Mapping[str, Any]
     adapters: Sequence[str]
+    elsewhere: Callable[[AdapterRoom], EngineElsewhere] | None = None
+    """Gives the engines on other machines; none where the engine is opened here."""
     room: ContextRoom = field(default_factory=ContextRoom)
     """What its KV cache holds; not known before it is open."""
     users: int = 0
-    _engine: Engine | None = None
+    _engine: Engine | EngineElsewhere | None = None
     _error: CbtrunError | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _agreed: set[str] = field(default_factory=set)
     """Folders of adapters with which the engine is the model that was trained."""
 
-    async def make(self, asked: Asked) -> Made:
-        """One reply. Raises ModelError or StopRun."""
+    async def make(self, asked: Asked, session: str = "") -> Made:
+        """One reply. session: of several engines, calls of one session go to the same. Raises ModelError or StopRun."""
         engine = self._engine or await self._opened()
         if asked.adapter is not None and asked.adapter not in self._agreed:
             await self._check(engine, asked.adapter, asked.adapter_digest)
-        return await engine.make(asked)
+        return await (engine.make(asked, session) if self.elsewhere is not None else engine.make(asked))
 
-    async def _check(self, engine: Engine, adapter: str, digest: str | None) -> None:
+    async def _check(self, engine: Engine | EngineElsewhere, adapter: str, digest: str | None) -> None:
         """Raises WrongModel where the engine finds turns otherwise likely than the trainer of an adapter did."""
         async with self._checking:
             probes = read_probes(Path(adapter))
@@ -61,15 +64,18 @@ class SharedEngine:
         self.users -= 1
         if self.users == 0 and self._engine is not None:
             engine, self._engine, self.room.tokens = self._engine, None, None
+            self.room.replicas = []
             await engine.stop()
 
-    async def _opened(self) -> Engine:
+    async def _opened(self) -> Engine | EngineElsewhere:
         async with self._opening:
             if self._error is not None:  # what could not be opened once is not tried again for every reply
                 raise self._error
             if self._engine is None:
                 try:
                     room = room_for(self.adapters)
+                    if self.elsewhere is not None:
+                        return self._joined(self.elsewhere(room))
                     # In a thread: calls to servers go on meanwhile.
                     opened = await asyncio.to_thread(vllm_engine.start_engine, self.source, self.options, room)
                 except CbtrunError as error:
@@ -78,13 +84,24 @@ class SharedEngine:
                 self._engine, self.room.tokens = opened, opened.cache_tokens
             return self._engine
 
+    def _joined(self, engines: EngineElsewhere) -> EngineElsewhere:
+        """Engines on other machines: they open with their first call, and what they hold is known then."""
+        engines.share(self.room)
+        self._engine = engines
+        return engines
+
 
 def join_engine(
-    engines: MutableMapping[str, Any], key: str, source: str, options: Mapping[str, Any], adapters: Sequence[str]
+    engines: MutableMapping[str, Any],
+    key: str,
+    source: str,
+    options: Mapping[str, Any],
+    adapters: Sequence[str],
+    elsewhere: Callable[[AdapterRoom], EngineElsewhere] | None = None,
 ) -> SharedEngine:
     """The engine under a key, made where there is none; counts one user more."""
     shared = engines.get(key)
     if not isinstance(shared, SharedEngine) or shared.users == 0:
-        shared = engines[key] = SharedEngine(source, options, adapters)
+        shared = engines[key] = SharedEngine(source, options, adapters, elsewhere)
     shared.users += 1
     return shared

@@ -6,7 +6,7 @@ Prompts are rendered by the same code as in training, never by vLLM. Nothing tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,8 @@ def lacking_here(context: BlockContext) -> list[str]:
 @hookimpl
 def engine_of(context: ModelContext) -> EngineShare:
     """The engine that serves a block, and what it takes of the GPU."""
-    return EngineShare(engine_key(context.options), float(context.options["gpu_memory_utilization"]))
+    options = context.options
+    return EngineShare(engine_key(options), float(options["gpu_memory_utilization"]), options["tensor_parallel_size"])
 
 
 @hookimpl
@@ -114,7 +115,12 @@ def open_model(context: ModelContext) -> VllmModel:
     tokenizer = load_tokenizer(files)
     if context.adapter:
         refuse_another_template(tokenizer, Path(context.adapter))
-    shared = join_engine(context.shared, key, files.source, options, adapters)
+    elsewhere = None
+    if context.workplace is not None:
+        from cbtrun.plugins.vllm_models.elsewhere import EngineElsewhere
+
+        elsewhere = partial(EngineElsewhere, context.workplace, key, options, files.digest)
+    shared = join_engine(context.shared, key, files.source, options, adapters, elsewhere)
     return VllmModel(context, files, tokenizer, shared)
 
 
@@ -168,7 +174,8 @@ class VllmModel:
             adapter=self._adapter,
             adapter_digest=self._adapter_digest,
         )
-        made = await self._shared.make(asked)
+        draw = request.draw
+        made = await self._shared.make(asked, f"{draw.role}|{draw.subject}|{draw.repeat}|{self._adapter_digest or ''}")
         structured = request.schema is not None
         text = made.text if request.stop else reply_text(self._tokenizer, prompt, made.tokens, structured=structured)
         served = str(self.identity["model"])

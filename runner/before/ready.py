@@ -33,7 +33,7 @@ def ready(
     """
     found: list[Problem] = []
     if "consent" in sides and not options.consent_remote:
-        found += consent_problems(study, registry)
+        found += consent_problems(study, registry, options.cluster)
     # An offline run answers from the journal: it calls nobody and opens nothing.
     if "keys" in sides and not options.offline:
         found += key_problems(study, options.keys)

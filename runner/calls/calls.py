@@ -28,6 +28,7 @@ from cbtrun.calls.tally import Tally
 from cbtrun.contract.batches import HasBatches
 from cbtrun.contract.digests import derive_seed, digest
 from cbtrun.contract.models import ChatMessage, CountsTokens, EngineShare, HasCode, Model, Reply, Request
+from cbtrun.contract.workplace import MOVED, Workplace
 from cbtrun.errors import (
     CbtrunError,
     ConsentMissing,
@@ -159,6 +160,7 @@ class CallDesk:
         seeded = replace(request, seed=derive_seed(self.seed, asked.draw), label="", about="")
         fault = Fault(asked.key, self.stage, name, request.draw.role, "", request.label)
         started = time.perf_counter()
+        MOVED.set(lambda why: self._moved(fault, why))  # of this flight alone: each is a task of its own
         try:
             if isinstance(model, HasBatches) and (pending is not None or self.batched(name, model)):
                 reply = await self.batches.reply(model, seeded, request, fault, asked.identity)
@@ -177,6 +179,11 @@ class CallDesk:
         await self.journal.keep(call)
         self.tally.count(reply)
         return reply
+
+    def _moved(self, fault: Fault, why: str) -> None:
+        """Note that a call is asked again on another engine: another card may draw otherwise, so arms must not differ in it."""
+        self.tally.moved[fault.label] += 1
+        self.journal.keep_fault(replace(fault, error=why, kind="moved"))
 
     def _may_ask(self, name: str, model: Model, request: Request) -> None:
         """Raises what forbids a new call. The one place that every request leaves through: whatever a block or a plugin is
@@ -308,12 +315,15 @@ class OpenModels:
         open_model: Callable[[str], Model],
         engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
         key_of: Callable[[str, Model], tuple[str, str]] = own_key,
+        workplace: Workplace | None = None,
     ) -> None:
         self._desk = desk
         self._open_model = open_model
         self._key_of = key_of
         self.engine_of = engine_of
         """The engine that must be open for a model, if it has one."""
+        self.workplace = workplace
+        """Machines that replies are made on; none where that is this one."""
         self._open: dict[str, tuple[Calls, int]] = {}
 
     @asynccontextmanager

@@ -19,6 +19,8 @@ class Tally:
     usd: float = 0.0
     retries: Counter[str] = field(default_factory=Counter)
     """Tries that failed and were made again, by the request's label."""
+    moved: Counter[str] = field(default_factory=Counter)
+    """Calls that lost their engine and were asked again on another, by the request's label."""
     waits: dict[str, str] = field(default_factory=dict)
     """Batch -> how far it is, in words, for each that is waited for."""
     by_server: dict[str, str] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Tally:
         self.tokens_out += other.tokens_out
         self.usd += other.usd
         self.retries += other.retries
+        self.moved += other.moved
         self.served += other.served
 
     def count(self, reply: Reply) -> None:

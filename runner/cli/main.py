@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from cbtrun.cli.shared import (
     RUN_FOLDER,
     allow_host_option,
     load,
+    on_option,
     plugins_option,
     rehearse_option,
     runs_option,
@@ -43,7 +44,11 @@ from cbtrun.cli.validate import validate
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
+    from cbtrun.cluster.cluster import Cluster
     from cbtrun.errors import CbtrunError
+    from cbtrun.files.run_folder import RunFolder
+    from cbtrun.registry import Registry
+    from cbtrun.study.spec import Study
 
 
 class StudyGroup(GroupedCommands):
@@ -126,6 +131,7 @@ def cli() -> None:
 )
 @allow_host_option
 @rehearse_option
+@on_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no word at the end but what went wrong.")
 @json_option
 def run(
@@ -139,20 +145,27 @@ def run(
 ) -> int:
     """Run a study: everything in SPEC that is not done yet. This is the default command."""
     from cbtrun.cli.run_end import outcome_values, say_outcome
+    from cbtrun.cluster.where import where_of
     from cbtrun.keys.secrets import key_ring
     from cbtrun.run.options import RunOptions
     from cbtrun.run.progress import progress_for
     from cbtrun.start import start
 
+    where = where_of(options.pop("on"))
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     watching = progress_for(quiet=quiet)
     offline = bool(options["offline"])
     study, registry = load(spec, sets, allow_local_plugins, watching=watching, opens_models=not offline)
     redo = frozenset(options.pop("redo"))
     announce = _silence if quiet else partial(click.echo, err=True)
-    run_options = RunOptions(keys=key_ring(allow_hosts), redo=redo, announce=announce, **options)
     tell_folder = partial(click.get_current_context().meta.__setitem__, RUN_FOLDER)
-    with closing(watching):
+    with ExitStack() as stack:
+        stack.callback(watching.close)
+        if not where.is_local and not offline:
+            from cbtrun.cluster.connection import cluster_of
+
+            options["cluster"] = stack.enter_context(cluster_of(where))
+        run_options = RunOptions(keys=key_ring(allow_hosts), redo=redo, announce=announce, **options)
         outcome, study = start(study, registry, runs, run_options, rehearse=rehearse, found=tell_folder)
     code = say_outcome(outcome, study, quiet=quiet or as_json)
     if as_json:
@@ -169,23 +182,37 @@ def _silence(line: str) -> None:
 @set_option
 @runs_option
 @plugins_option
+@on_option
 @json_option
-def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, as_json: bool) -> None:
-    """Say what a run would do, and what is already done. Runs nothing and needs no network."""
-    from cbtrun.before.plan import plan_lines
-    from cbtrun.before.ready import ready
+def plan(spec: Path, sets: tuple[str, ...], runs: Path, allow_local_plugins: bool, on: str, as_json: bool) -> None:
+    """Say what a run would do, and what is already done. Runs nothing and needs no network (but that to the cluster of --on)."""
+    from cbtrun.cluster.connection import looked_at
+    from cbtrun.cluster.where import where_of
     from cbtrun.files.run_folder import RunFolder
-    from cbtrun.run.options import RunOptions
 
+    where = where_of(on)
     study, registry = load(spec, sets, allow_local_plugins)
     folder = RunFolder(runs / study.name)
-    if as_json:
-        from cbtrun.before.plan import plan_values
+    with ExitStack() as stack:
+        cluster = None if where.is_local else stack.enter_context(looked_at(where))
+        _plan(study, registry, folder, cluster, as_json=as_json)
 
-        print_answer({"command": "plan", "exit_code": 0, **plan_values(study, registry, folder)})
+
+def _plan(study: Study, registry: Registry, folder: RunFolder, cluster: Cluster | None, *, as_json: bool) -> None:
+    from cbtrun.before.plan import plan_lines, plan_values
+    from cbtrun.before.plan_machines import machines_lines
+    from cbtrun.before.ready import ready
+    from cbtrun.run.options import RunOptions
+
+    there = [*machines_lines(study, registry, cluster)] if cluster is not None else []
+    if as_json:
+        values = plan_values(study, registry, folder)
+        print_answer({"command": "plan", "exit_code": 0, **values, **({"machines": there} if there else {})})
         return
     for line in plan_lines(study, registry, folder):
         click.echo(line)
+    for line in there:
+        click.echo(f"  {line}")
     for problem in ready(study, registry, folder, RunOptions(), ("machine",)):
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 

@@ -66,6 +66,16 @@ allow_host_option = click.option(
 )
 
 
+on_option = click.option(
+    "--on",
+    "on",
+    default="local",
+    show_default=True,
+    metavar="PLACE",
+    help="Where models and trainings run: local, ray (a cluster this machine is in, or one it starts), ray://HOST:PORT, or a YAML file of yours.",
+)
+
+
 def pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """`ours=theirs` as a mapping."""
     found = {}

@@ -21,6 +21,8 @@ EXPECTED = "x-expected"
 """On anything: what stands there, in words for an error message."""
 INTERNAL = "x-internal"
 """On anything: known only so that it is refused with a reason of its own; no reference page shows it."""
+REFUSED = "x-refused"
+"""On a mapping: keys that somebody might look for there -> why they are not, in words."""
 REHEARSAL = "x-rehearsal"
 """On anything: what is enough for a rehearsal."""
 REMOTE = "x-remote"
@@ -33,8 +35,11 @@ GPU = "x-gpu"
 """On a model's whole schema: it runs on a GPU alone."""
 EMBEDDED = "x-embedded"
 """On a model's whole schema: it ships with cbtrun, and is a toy."""
+ELSEWHERE = "x-elsewhere"
+"""On a model's whole schema: its replies may be made on another machine. `model`: it is opened there whole, from its options
+alone, by the plugin that is installed there; `engine`: the plugin asks the context's workplace itself."""
 
-MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REHEARSAL, REMOTE, BATCHES, WEIGHTS, GPU, EMBEDDED)
+MARKS = (NAMES, WORDS, ENV, EXPECTED, INTERNAL, REFUSED, REHEARSAL, REMOTE, BATCHES, WEIGHTS, GPU, EMBEDDED, ELSEWHERE)
 
 
 def names_of(schema: Schema) -> tuple[str, ...]:
@@ -65,6 +70,11 @@ def is_internal(schema: Schema | bool) -> bool:
     return isinstance(schema, Mapping) and bool(schema.get(INTERNAL))
 
 
+def refused_keys(schema: Schema) -> Mapping[str, str]:
+    """Keys of a mapping that are refused with a reason of their own."""
+    return dict(schema.get(REFUSED) or {})
+
+
 def rehearsal_rule(schema: Schema) -> Mapping[str, Any] | None:
     """What a rehearsal makes of an option (rehearsal/scaling.py says how); None where it is left as it is."""
     rule: Mapping[str, Any] | None = schema.get(REHEARSAL)
@@ -90,6 +100,11 @@ def loads_weights(schema: Schema) -> bool:
 def needs_gpu(schema: Schema) -> bool:
     """Whether a model with this schema runs on a GPU alone."""
     return bool(schema.get(GPU))
+
+
+def elsewhere(schema: Schema) -> str:
+    """How a model's replies may be made on another machine: `model`, `engine`, or empty where they may not."""
+    return str(schema.get(ELSEWHERE) or "")
 
 
 def is_embedded(schema: Schema) -> bool:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from cbtrun.keys.secrets import KeyRing
+
+if TYPE_CHECKING:
+    from cbtrun.contract.workplace import Workplace
 
 Role = Literal["system", "user", "assistant"]
 AnswerMode = Literal["JSON", "TOOLS", "JSON_SCHEMA"]
@@ -172,6 +175,29 @@ class ContextRoom:
 
     tokens: int | None = None
     """Tokens of all dialogues together; none while nobody knows, which is until the model has made its first reply."""
+    replicas: list[ContextRoom] = field(default_factory=list)
+    """The memories of its own of each engine, where several serve the model: a session is kept in one of them."""
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What one replica of a model takes of a machine."""
+
+    gpus: int = 0
+    cpus: float = 0.1
+    folders: Mapping[str, Any] = field(default_factory=dict)
+    """Name -> `SentFolder` that it must have there, such as an adapter."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that say there what the study's say here: a folder by its whole path."""
+
+
+@runtime_checkable
+class HasTakes(Protocol):
+    """A model that may run whole on another machine, and takes more there than a program of a few lines."""
+
+    @property
+    def takes(self) -> Takes:
+        """What a replica of it takes."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +208,8 @@ class EngineShare:
     """The same for models that one engine serves."""
     memory: float
     """Share of the memory that it takes, 0 to 1: engines whose shares come to at most 1 are open at once."""
+    gpus: int = 1
+    """GPUs that one of it runs on, where there are several machines."""
 
 
 @dataclass(frozen=True)
@@ -212,3 +240,5 @@ class ModelContext:
     """All that the study has tuned so far, for an engine that has to make room for them when it opens."""
     shared: MutableMapping[str, Any] = field(default_factory=dict)
     """What the models of one run share, such as an engine; a plugin puts it there under a key of its own."""
+    workplace: Workplace | None = None
+    """The machines that its replies are made on; none where that is this one. What is opened here then loads no weights."""

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.contract.marks import expected_words, is_internal
+from cbtrun.contract.marks import expected_words, is_internal, refused_keys
 from cbtrun.documents.schema_words import did_you_mean, in_words, known_words, wrong_type
 from cbtrun.documents.yaml_source import PlaceOf, Steps
 from cbtrun.errors import Problem
@@ -169,7 +169,12 @@ def _unknown_keys(error: ValidationError, path: Steps, place_of: PlaceOf, at: St
             continue
         if error.validator_value is not False:
             continue
-        what = f"unknown key '{key}'{did_you_mean(key, known)}; allowed: {known_words(known)}"
+        why = refused_keys(error.schema).get(key)
+        what = (
+            f"'{key}' is no key here: {why}"
+            if why
+            else f"unknown key '{key}'{did_you_mean(key, known)}; allowed: {known_words(known)}"
+        )
         yield Problem(place_of(*path, key, key=True), _shown((*at, *path)), what)
 
 

@@ -76,7 +76,7 @@ class Fault:
     label: str = ""
     """Whom it is counted for, such as an arm."""
     kind: str = "refused"
-    """`fault` and `limited` were tried again; `refused` was not."""
+    """`fault` and `limited` were tried again, `moved` on another engine; `refused` was not."""
     tries: int = 1
     """Tries of one call, one after the other, that met the same."""
 
@@ -261,6 +261,11 @@ class Journal:
         with told(self._path):
             return retries_in(self._reader)
 
+    def moved(self) -> dict[str, dict[str, int]]:
+        """Stage -> label -> calls that were asked again on another engine, over all runs; sorted."""
+        with told(self._path):
+            return moved_in(self._reader)
+
     def first_run(self) -> float | None:
         """When the first run began, in seconds since 1970; none before it."""
         found: float | None = self._rows("SELECT min(CAST(started AS REAL)) FROM runs")[0][0]
@@ -285,7 +290,19 @@ def retries_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
         return {}  # of the first format, which kept what failed for good alone
     tries = sum_of("tries") if has_column(connection, "faults", "tries") else "count(*)"
     whose = ", ".join(map(cast_of, ("stage", "label")))
-    query = f"SELECT {whose}, {tries} FROM faults WHERE kind <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2"
+    query = f"SELECT {whose}, {tries} FROM faults WHERE kind NOT IN ('refused', 'moved') GROUP BY 1, 2 ORDER BY 1, 2"
+    found: dict[str, dict[str, int]] = {}
+    for stage, label, count in connection.execute(query):
+        found.setdefault(stage, {})[label] = count
+    return found
+
+
+def moved_in(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """Stage -> label -> calls that lost their engine and were asked again on another."""
+    if not has_column(connection, "faults", "kind"):
+        return {}
+    whose = ", ".join(map(cast_of, ("stage", "label")))
+    query = f"SELECT {whose}, count(*) FROM faults WHERE kind = 'moved' GROUP BY 1, 2 ORDER BY 1, 2"
     found: dict[str, dict[str, int]] = {}
     for stage, label, count in connection.execute(query):
         found.setdefault(stage, {})[label] = count

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.calls.calls import own_code
 from cbtrun.contract.digests import digest
+from cbtrun.contract.marks import elsewhere
 from cbtrun.contract.models import EngineShare, Model, ModelContext, TunedAdapter
 from cbtrun.files.plain_files import inside
 from cbtrun.ratings.rubric import rubric_digest
@@ -15,6 +17,7 @@ from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.study.model_kinds import is_embedded
 
 if TYPE_CHECKING:
+    from cbtrun.contract.workplace import Workplace
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import KeyRing
     from cbtrun.ratings.rubric import Rubric
@@ -36,17 +39,37 @@ class StudyModels:
     """Ids of stages that have failed: a failed tune job has no adapters."""
     shared: dict[str, Any] = field(default_factory=dict)
     """What the models of one run share, such as an engine."""
+    workplace: Workplace | None = None
+    """Machines that replies are made on; none where that is this one."""
 
     def open(self, name: str) -> Model:
         """A model of the study, or the model of a tune job (`job` or `job@seed`)."""
         context = self._context(name)
-        model: Model = self.registry.run("models", context.options["using"], context)
-        return model
+        using = context.options["using"]
+        model: Model = self.registry.run("models", using, context)
+        if context.workplace is None or elsewhere(self.registry.schema("models", using)) != "model":
+            return model
+        from cbtrun.cluster.hosted_model import hosted_model
+
+        return hosted_model(using, model, context, context.workplace)
 
     def engine_of(self, name: str) -> EngineShare | None:
         """The engine that must be open for a model, if it has one."""
         context = self._context(name)
-        return self.registry.engine(context.options["using"], context)
+        using = context.options["using"]
+        share = self.registry.engine(using, context)
+        if context.workplace is None:
+            return share
+        if share is None and elsewhere(self.registry.schema("models", using)) == "model":
+            share = self._whole(using, context)
+        return replace(share, memory=context.workplace.engine_share(share.gpus)) if share is not None else None
+
+    def _whole(self, using: str, context: ModelContext) -> EngineShare | None:
+        """What a model takes that is opened whole on another machine, where it takes a GPU there."""
+        from cbtrun.cluster.hosted_model import opened_by
+
+        there = opened_by(using, self.registry.run("models", using, context), context)
+        return EngineShare(there.key, 0.0, there.gpus) if there.gpus else None
 
     def code_of(self, name: str, model: Model) -> str:
         """Digest of the code that answers for a model: its own word, or its plugin's code where it ships with cbtrun."""
@@ -82,6 +105,15 @@ class StudyModels:
             self.keys,
             self._tuned(),
             self.shared,
+            self.workplace if self.study.models[name].using in self._elsewhere else None,
+        )
+
+    @cached_property
+    def _elsewhere(self) -> frozenset[str]:
+        """Plugins whose replies may be made on another machine: those of the study's own files are not there."""
+        using = {block.using for block in self.study.models.values()}
+        return frozenset(
+            one for one in using if elsewhere(self.registry.schema("models", one)) and not self.registry.is_local(one)
         )
 
     def _tuned(self) -> list[TunedAdapter]:

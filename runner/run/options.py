@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cbtrun.calls.calls import Tally
 from cbtrun.contexts import Promise
@@ -13,6 +14,9 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.recorded import KeptModel
 from cbtrun.keys.secrets import KeyRing
 from cbtrun.results.nothing_scored import NothingScored
+
+if TYPE_CHECKING:
+    from cbtrun.cluster.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class RunOptions:
     """Ids of stages that are done again by today's code, though that may cost calls or a training."""
     announce: Callable[[str], None] = lambda line: None  # noqa: ARG005 - nobody listens
     """Told what is done again, and why, before anything is."""
+    cluster: Cluster | None = None
+    """Machines that models and trainings run on; none where that is this one."""
     keys: KeyRing = field(default_factory=KeyRing)
     """Where keys of servers come from, and where each may go."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any
 
 from cbtrun.errors import StageError
 from cbtrun.files.disks import disk_of
@@ -13,7 +14,7 @@ from cbtrun.files.folder_hold import Holder
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.batch_book import BATCH
 from cbtrun.journal.columns import LAST_MOMENT, WORKED, cast_of, sum_of
-from cbtrun.journal.journal import retries_in
+from cbtrun.journal.journal import moved_in, retries_in
 from cbtrun.journal.pending import pending_batches, pending_words
 from cbtrun.journal.served import drifts, served_in
 from cbtrun.journal.tables import connect_to_read, has_column
@@ -32,6 +33,7 @@ def status_lines(folder: RunFolder) -> Iterator[str]:
     holder = folder.held_by()
     at_work = holder is not None and not holder.is_silent
     yield f"{lock.get('study', folder.path.name)}: {_state(holder)}; last started {lock.get('started', 'never')}"
+    yield from _where_lines(lock.get("where") or {})
     if (disk := disk_of(folder.path)).shared:
         yield f"  folder on {disk.words}: journal without WAL, held by a lease"
     if at_work:
@@ -49,6 +51,15 @@ def _state(holder: Holder | None) -> str:
         return f"not running: {holder.words} held it and was not heard of for {duration(holder.silent_seconds)}"
     heard = f", last heard of {duration(holder.silent_seconds)} ago" if holder.host else ""
     return f"running ({holder.words}{heard})"
+
+
+def _where_lines(where: Mapping[str, Any]) -> Iterator[str]:
+    """Where it runs, or ran last, where that is not this machine alone."""
+    machines = where.get("machines")
+    if isinstance(machines, list):
+        gpus = sum(one.get("gpus", 0) for one in machines if isinstance(one, dict) and isinstance(one.get("gpus"), int))
+        there = ", ".join(f"{one.get('host')}" for one in machines[:8] if isinstance(one, dict))
+        yield f"  on {where.get('on')}: {len(machines)} machine{'s' * (len(machines) != 1)} ({there}), {gpus} GPUs"
 
 
 def _now_lines(told: InProgress) -> Iterator[str]:
@@ -82,6 +93,9 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
     for stage, arms in retries_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
         yield f"  {stage:<28} retries: {counted}"
+    for stage, arms in moved_in(connection).items():
+        counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
+        yield f"  {stage:<28} calls moved to another engine: {counted}"
     for drift in drifts(served_in(connection)):
         yield f"  warning: {drift.sentence}"
     # The first format noted what failed for good alone, and not how long runs lasted.

@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cbtrun.study.spec import Study
 
 PACKAGES = (
-    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm"),
+    *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "safetensors", "vllm", "ray"),
     *("instructor", "openai", "pydantic", "jsonschema", "pluggy"),
     *("numpy", "scipy", "statsmodels", "pandas", "matplotlib"),
 )
@@ -61,12 +62,15 @@ class _Lock(BaseModel):
     packages: dict[str, str] = {}
     plugins: dict[str, str] = {}
     hardware: dict[str, Any] = {}
+    where: dict[str, Any] = {}
     resolved: dict[str, Any] = {}
     replayed: dict[str, Any] = {}
 
 
-def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over: bool) -> None:
-    """Write the lock file. Raises StageError when the folder was made by another spec file, unless `take_over`."""
+def write_lock(
+    folder: RunFolder, study: Study, registry: Registry, *, take_over: bool, where: Mapping[str, Any] | None = None
+) -> None:
+    """Write the lock file. where: on which machines it runs, where that is not this one alone. Raises StageError when the folder was made by another spec file, unless `take_over`."""
     lock = lock_of(folder)
     made_by = (lock.get("spec") or {}).get("file")
     here = str(study.path.resolve())
@@ -76,6 +80,7 @@ def write_lock(folder: RunFolder, study: Study, registry: Registry, *, take_over
             f"(--set study=NAME), or go on in it with --take-over if the file was only moved"
         )
     content = _content(study, registry)
+    content["where"] = dict(where or {"on": "local"})
     # A copy says where it comes from until the user has said that it is the one to go on in.
     content["place"] = lock["place"] if copied_from(folder) and not take_over else _place(folder)
     write_atomically(folder.lock_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

@@ -29,6 +29,8 @@ class Telling:
         """Where stages, warnings and failures are noted; none where nobody is to look them up."""
         self.to_come: dict[str, None] = {}
         """Ids of the stages that were not looked at yet, in their order."""
+        self.elsewhere: Callable[[], str] | None = None
+        """What is at work on other machines, in words; none where all is here."""
 
     def tell(self, note: StageNote, observer: str) -> None:
         """Say how far a stage is. observer: the hook that hears it."""
@@ -47,7 +49,9 @@ class Telling:
         steady = Counted()
 
         def advanced(done: int, total: int | None, detail: str) -> None:
-            note = note_of(stage, "running", done, tally, total, detail)
+            there = self.elsewhere() if self.elsewhere is not None and stage.block not in ("analysis", "report") else ""
+            told = "; ".join(part for part in (detail, there) if part)
+            note = note_of(stage, "running", done, tally, total, told)
             pace = context.pace
             counted, left = (pace.counted, pace.left()) if pace is not None else ("", steady.left(done, total))
             self.tell(replace(note, counted=counted, left=left), "stage_advanced")
@@ -58,7 +62,8 @@ class Telling:
 def note_of(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
     """How far a stage is, with what its calls came to."""
     tokens = tally.tokens_in + tally.tokens_out
-    detail = "; ".join(part for part in (detail, *tally.waits.values()) if part)
+    moved = f"{tally.moved.total()} calls moved to another engine" if tally.moved else ""
+    detail = "; ".join(part for part in (detail, moved, *tally.waits.values()) if part)
     return StageNote(
         stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()
     )

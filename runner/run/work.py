@@ -19,7 +19,7 @@ from cbtrun.contract.digests import derive_seed, digest, file_digest
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
-from cbtrun.errors import CbtrunError, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
+from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
 from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.recorded import KeptOutcome
@@ -44,12 +44,13 @@ from cbtrun.run.telling import Telling, note_of
 from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
 from cbtrun.run.up_to_date import CHANGED, REPLAYED, Asked, Due, as_offline, due, foreseen_line
 from cbtrun.study.graph import Stage
-from cbtrun.study.model_kinds import is_embedded, is_remote, refusal
+from cbtrun.study.model_kinds import is_embedded, is_remote, refusal, refusal_elsewhere, runs_elsewhere
 from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
+    from cbtrun.contract.workplace import Workplace
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.results.records import Results
@@ -67,6 +68,7 @@ class StagesAtWork:
         self._books = RLock()
         """Around everything but the plugins' work, which may go on in several threads."""
         self.telling = Telling(folder, registry, self._books, rehearsal=bool(study.stand_ins))
+        self.telling.elsewhere = options.cluster.words if options.cluster is not None else None
         self._stopping = Event()
         self.lost = Parts()
         """What a fault of ours cost: told when everything else is written."""
@@ -77,6 +79,7 @@ class StagesAtWork:
         self.broken: set[str] = set()
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
+        self.models.workplace = options.cluster
         self.kept = KeptModels(study, registry, journal, self.models.adapter_of)
         self._gates = ServerGates(study.seed)
         self._budget = budget_of(study.limits, journal.spent())
@@ -381,6 +384,7 @@ class StagesAtWork:
             models=self._models(stage, desk, wanted),
             tell=lambda *_: None,
             served=lambda: tally.served,
+            workplace=self._workplace(stage),
             concurrency=units_at_once(self.study, stage, self.options.concurrency),
             forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
             facts=self._facts() if reports else RunFacts(),
@@ -388,11 +392,23 @@ class StagesAtWork:
         context.tell = self.telling.teller(stage, tally, context)
         return context
 
+    def _workplace(self, stage: Stage) -> Workplace | None:
+        """The machines that a training goes to. Raises ConsentMissing for rows that hold real people's words."""
+        cluster = self.options.cluster
+        if cluster is None or self.options.offline:
+            return None
+        held = stage.block == "tune" and stage.id in self._theirs and not self.options.consent_remote
+        if held and not cluster.where.trusted:
+            what = refusal_elsewhere(f"the training '{stage.name}'", cluster.where.on, self._theirs[stage.id])
+            raise ConsentMissing([Problem(Place(stage.id), "", what)])
+        return cluster
+
     def _models(self, stage: Stage, desk: CallDesk, wanted: Due) -> OpenModels:
         """The models of a stage; offline, what the journal keeps of them stands for those that load weights."""
         if not self.options.offline:
             desk.answered = self.kept.note
-            return OpenModels(desk, self.models.open, self.models.engine_of, self.models.key_of)
+            opens = self.models.open, self.models.engine_of, self.models.key_of
+            return OpenModels(desk, *opens, workplace=self.options.cluster)
         used = self.outcome.unopened
         unopened = UnopenedModels(
             self.models,
@@ -404,7 +420,13 @@ class StagesAtWork:
 
     def _withheld(self, stage: str, model: str) -> str | None:
         """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
-        return refusal(model, self._theirs[stage]) if is_remote(self.study, self.registry, model) else None
+        why = self._theirs[stage]
+        if is_remote(self.study, self.registry, model):
+            return refusal(model, why)
+        cluster = self.options.cluster
+        if cluster is not None and not cluster.where.trusted and runs_elsewhere(self.study, self.registry, model):
+            return refusal_elsewhere(f"the model '{model}'", cluster.where.on, why)
+        return None
 
     def _say(self, line: str) -> None:
         """Tell what a user should know while a stage goes on."""
@@ -434,6 +456,7 @@ class StagesAtWork:
             usage=usage,
             failures=failures,
             retries=self.journal.retries(),
+            moved=self.journal.moved(),
             served=self.journal.served(),
             embedded=self.models.embedded(),
             promise=self.outcome.promise,
@@ -454,6 +477,8 @@ class StagesAtWork:
     def _stop(self) -> None:
         """Make the stages in other threads return; what they had not finished is for the next run."""
         self._stopping.set()
+        if self.options.cluster is not None:
+            self.options.cluster.end_trainings()
         self.registry.stop()
 
     def _output_digest(self, stage: Stage) -> str | None:

@@ -32,3 +32,22 @@ def refusal(model: str, why: str) -> str:
         f"would send words of real people to the remote model '{model}' ({why}); add --consent-remote if you may do "
         "that, or say `contains: none` in the file that names the data (or --set contains=none) if nobody real speaks in it"
     )
+
+
+def runs_elsewhere(study: Study, registry: Registry, model: str) -> bool:
+    """Whether a model's replies are made on the machines of a cluster, where a run has one.
+
+    model: a model of the study, or a tune job (`job`, `job@seed`), whose base is asked.
+    """
+    behind = [study.models[name] for name in study.models_behind(model)]
+    return any(
+        marks.elsewhere(registry.schema("models", one.using)) and not registry.is_local(one.using) for one in behind
+    )
+
+
+def refusal_elsewhere(what: str, on: str, why: str) -> str:
+    """Why something is not sent to a cluster, and what would let it."""
+    return (
+        f"would send words of real people to the machines of the cluster that --on names ({on}), for {what} ({why}); they count "
+        "as remote until a file of yours says `trusted: yes` (--on where.yaml); or add --consent-remote if you may do that"
+    )

@@ -46,6 +46,7 @@ class Tuning:
     transcripts: list[Transcript] = field(default_factory=lambda: [transcript(number) for number in range(12)])
     told: list[tuple[int, int, str]] = field(default_factory=list)
     name: str = "tuned"
+    workplace: None = None
 
     def __post_init__(self) -> None:
         small = {"base": "b", "corpus": "c", "max_steps": 6, "batch_size": 4, "threads": 1, "device": "cpu"}

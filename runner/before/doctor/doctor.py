@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.before.doctor.machines import machine_checks
 from cbtrun.before.doctor.servers import server_checks
 from cbtrun.before.doctor.this_machine import (
     block_checks,
@@ -22,16 +23,24 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.run.options import RunOptions
 
 if TYPE_CHECKING:
+    from cbtrun.cluster.cluster import Cluster
     from cbtrun.keys.secrets import KeyRing
     from cbtrun.registry import Registry
     from cbtrun.study.spec import Study
 
 
-def doctor_checks(study: Study, registry: Registry, keys: KeyRing, runs: Path, *, online: bool) -> Iterator[Check]:
-    """One line for each thing that a run of the study needs. online: also ask the servers, which costs a few tokens."""
+def doctor_checks(
+    study: Study, registry: Registry, keys: KeyRing, runs: Path, *, online: bool, cluster: Cluster | None = None
+) -> Iterator[Check]:
+    """One line for each thing that a run of the study needs. online: also ask the servers, which costs a few tokens.
+
+    cluster: the machines that it is to run on, where that is not this one.
+    """
     yield Check("ok", "study", f"'{study.name}' has no problems")
     yield from version_checks()
-    asked = RunOptions(keys=keys)
+    if cluster is not None:
+        yield from machine_checks(study, registry, cluster)
+    asked = RunOptions(keys=keys, cluster=cluster)
     for problem in ready(study, registry, None, asked, ("machine",)):
         yield Check("stop", problem.path.replace("/", "."), problem.what)
     for problem in ready(study, registry, None, asked, ("network",)) if online else ():
