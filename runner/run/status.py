@@ -85,7 +85,8 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
         f"""SELECT {cast_of("stage")}, {cast_of("model")}, count(*), {sums} FROM calls GROUP BY 1, 2 ORDER BY 1, 2"""
     )
     for stage, model, calls, tokens_in, tokens_out, usd in connection.execute(query):
-        yield f"  {stage:<28} {model}: {calls:,} call{'s' * (calls != 1)}, {tokens_in:,} tokens in, {tokens_out:,} out, ${usd:,.2f}"
+        cost = f", ${usd:,.2f}" if usd else ""  # nobody knows the price of a model without `prices`
+        yield f"  {stage:<28} {model}: {calls:,} call{'s' * (calls != 1)}, {tokens_in:,} tokens in, {tokens_out:,} out{cost}"
     if has_column(connection, "calls", "bought"):
         yield from _bought_lines(connection)
     for batch, left in pending_batches(connection):
