@@ -84,6 +84,9 @@ class RunFolder:
         try:
             remove_parts(self.path)
             yield
+        except KeyboardInterrupt:
+            self._hold.check()  # a hold that is lost interrupts whatever goes on: that is what is to be told
+            raise
         finally:
             self._hold.release()
             self._hold = None

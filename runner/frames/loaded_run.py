@@ -109,8 +109,10 @@ class Run(Generic[F]):
     @cached_property
     def results(self) -> dict[str, Any]:
         """results.json: all that was found, every test and effect size too; schemas/results.schema.json describes it."""
+        from cbtrun.results.records import results_document
+
         found: Results = self._of_folder("results").made_results()
-        return found.model_dump(mode="json")
+        return results_document(found)
 
     @property
     def report(self) -> Path | None:

@@ -124,10 +124,16 @@ class Results(Record):
     """Fidelity flag -> sessions that carry it."""
 
 
-def results_bytes(results: Results) -> bytes:
-    """results.json: sorted keys, floats as Python writes them, a newline at the end. Refuses NaN and infinities."""
+def results_document(results: Results) -> dict[str, Any]:
+    """The plain values of results.json; what only some studies have stands in theirs alone."""
     document = results.model_dump(mode="json")
     document["ratings"] = {name: without_empty(rated, "wordings") for name, rated in document["ratings"].items()}
+    return document
+
+
+def results_bytes(results: Results) -> bytes:
+    """results.json: sorted keys, floats as Python writes them, a newline at the end. Refuses NaN and infinities."""
+    document = results_document(results)
     return (json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 

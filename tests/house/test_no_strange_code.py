@@ -32,6 +32,8 @@ ALLOWED = {
     ("plugins/vllm_models/engine.py", "AsyncEngineArgs"): "arguments are a typed list, trust_remote_code is False",
     ("runner/__init__.py", "import_module"): "modules of a table of our own: the public names",
     ("runner/plugin.py", "import_module"): "modules of a table of our own: what plugins may import",
+    ("runner/cli/slurm.py", "subprocess"): "sbatch, its words as a list",
+    ("runner/packaging/derived.py", "subprocess"): "cbtrun itself, by this Python, without keys",
     ("runner/run/study_lock.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/local_models/gpus.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/tuning/worker_processes.py", "subprocess"): "our own module, by python_module",
