@@ -34,6 +34,15 @@ ALLOWED = {
     ("runner/plugin.py", "import_module"): "modules of a table of our own: what plugins may import",
     ("runner/cli/slurm.py", "subprocess"): "sbatch, its words as a list",
     ("runner/packaging/derived.py", "subprocess"): "cbtrun itself, by this Python, without keys",
+    ("runner/cluster/machine_facts.py", "subprocess"): "nvidia-smi, its words fixed",
+    (
+        "runner/cluster/machine_facts.py",
+        "import_module",
+    ): "packages of cbtrun by a list of our own, for their files' digest",
+    (
+        "runner/cluster/node.py",
+        "import_module",
+    ): "a plugin's function that the driver names: whoever reaches Ray can run code",
     ("runner/run/study_lock.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/local_models/gpus.py", "subprocess"): "nvidia-smi, its words fixed",
     ("plugins/tuning/worker_processes.py", "subprocess"): "our own module, by python_module",
