@@ -65,6 +65,26 @@ def test_what_is_exported_goes_through_agree_as_it_is(ran: StudyProject) -> None
         )
 
 
+ANALYSIS = """
+people: {ours: {file: [runs/mine/rated/ratings.csv], key: runs/mine/sheet-key.csv, ratings: two}}
+analysis: {main: {using: paired, outcome: two.total, factor: kind, levels: [fine-kind, other-kind], corrected_by: people.ours}}
+"""
+
+
+def test_what_is_exported_goes_into_an_analysis_as_it_is(ran: StudyProject) -> None:
+    rate_all(ran, {"ada": 0, "ben": 1})
+    assert ran.run("rate", "runs/mine", "--export", "--preferences", "4").code == 0
+    ran.write("study.yaml", ran.read("study.yaml") + ANALYSIS)
+    done = ran.run("study.yaml", "--take-over")  # the fixture's run is a copy
+    assert done.code == 0, done.err
+    (told,) = [
+        one for one in json.loads(ran.read("runs/mine/results.json"))["comparisons"] if one["outcome"] == "two.total"
+    ]
+    corrected = told["corrected"]
+    assert (corrected["raters"], corrected["sessions"], corrected["personas"]) == (2, 8, 4)
+    assert corrected["withheld"] == "4 labelled personas are too few: intervals hold their level from 8 on"
+
+
 def test_who_did_not_agree_to_the_consent_text_is_left_out(ran: StudyProject) -> None:
     rate_all(ran, {"ada": 0})
     rate_all(ran, {"ben": 0}, consent=False)
