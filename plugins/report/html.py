@@ -34,9 +34,9 @@ OPTIONS: Json = {
             "description": "Name of the analysis that the report opens with. If empty the study's first one or, where that averages several "
             "tunings, the one that makes the same contrast with tuning seeds as random.",
         },
+        # Without a default: it would change the digest of every study that was registered before there was a card.
         "card": {
             "type": "boolean",
-            "default": False,
             "description": "Whether card.png and card.svg are written: one picture for a slide, in the shape of 1200 x 630, with the title, the "
             "finding, the declared contrasts with n and interval, and what must be read with them. `cbtrun report RUN --card` writes it alone.",
         },

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cbtrun.cli.shared import load
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.places import ROOT, SPECS
 
@@ -27,6 +28,11 @@ def test_its_page_says_what_its_results_say() -> None:
         low, high = found["interval"]["low"], found["interval"]["high"]
         assert f"+{found['estimate']:.1f}" in page
         assert f"{low:.1f} to {high:.1f}" in page
+
+
+def test_no_option_that_came_later_changes_what_was_registered() -> None:
+    study, _ = load(SPECS / "smollm.yaml", (), False)
+    assert study.digest == json.loads((STUDIES / "smollm.results.json").read_text(encoding="utf-8"))["spec_digest"]
 
 
 @pytest.mark.slow
