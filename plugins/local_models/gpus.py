@@ -16,7 +16,7 @@ def gpu_memory() -> list[float]:
     Where the run uses machines of a cluster it is that of the machine with most of them.
     """
     if (machines := machines_elsewhere()) is not None:
-        return list(max(machines.gpus, key=len, default=()))
+        return max((list(one) for one in machines.gpus), key=len, default=[])
     try:
         asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
         said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout

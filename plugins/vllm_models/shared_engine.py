@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cbtrun.plugin import CbtrunError, ContextRoom
 from cbtrun.plugins.local_models.turn_probes import agreement, note_agreement, read_probes, refuse_another_model
@@ -43,7 +43,9 @@ class SharedEngine:
         engine = self._engine or await self._opened()
         if asked.adapter is not None and asked.adapter not in self._agreed:
             await self._check(engine, asked.adapter, asked.adapter_digest)
-        return await (engine.make(asked, session) if self.elsewhere is not None else engine.make(asked))
+        if self.elsewhere is not None:
+            return await cast("EngineElsewhere", engine).make(asked, session)
+        return await engine.make(asked)
 
     async def _check(self, engine: Engine | EngineElsewhere, adapter: str, digest: str | None) -> None:
         """Raises WrongModel where the engine finds turns otherwise likely than the trainer of an adapter did."""
