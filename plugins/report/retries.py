@@ -22,10 +22,14 @@ MOVED = (
 
 
 def moved_table(given: ReportInput) -> Table | None:
-    """Every arm of a stage in which a call was moved to another engine; none where none was."""
+    """Every arm of a stage in which a call was moved to another engine or server; none where none was."""
     rows = [row for stage, counts in given.environment.moved.items() for row in _rows(given, stage, counts)]
     columns = ("Stage", "Arm", "Sessions", "Moved calls", "A session")
-    return Table("moved-calls", "Calls moved to another engine", columns, tuple(rows), 2, 2, (MOVED,)) if rows else None
+    return (
+        Table("moved-calls", "Calls moved to another engine or server or server", columns, tuple(rows), 2, 2, (MOVED,))
+        if rows
+        else None
+    )
 
 
 def retries_table(given: ReportInput) -> Table | None:

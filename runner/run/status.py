@@ -96,7 +96,7 @@ def _journal_lines(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"  {stage:<28} retries: {counted}"
     for stage, arms in moved_in(connection).items():
         counted = ", ".join(f"{arm or 'no arm'} {count:,}" for arm, count in arms.items())
-        yield f"  {stage:<28} calls moved to another engine: {counted}"
+        yield f"  {stage:<28} calls moved to another engine or server: {counted}"
     for drift in drifts(served_in(connection)):
         yield f"  warning: {drift.sentence}"
     # The first format noted what failed for good alone, and not how long runs lasted.

@@ -62,7 +62,7 @@ class Telling:
 def note_of(stage: Stage, state: str, done: int, tally: Tally, total: int | None = None, detail: str = "") -> StageNote:
     """How far a stage is, with what its calls came to."""
     tokens = tally.tokens_in + tally.tokens_out
-    moved = f"{tally.moved.total()} calls moved to another engine" if tally.moved else ""
+    moved = f"{tally.moved.total()} calls moved to another engine or server" if tally.moved else ""
     detail = "; ".join(part for part in (detail, moved, *tally.waits.values()) if part)
     return StageNote(
         stage.id, state, done, total, detail, tally.made, tally.replayed, tokens, tally.usd, tally.retries.total()

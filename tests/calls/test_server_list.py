@@ -239,7 +239,7 @@ def test_a_study_on_three_servers_of_which_one_dies_has_the_same_results_and_pay
     log = (project.folder / "runs/calls/run.log").read_text()
     assert re.search(r"therapist: 2 of 3 servers \(http://\S+ left out\), \d+ calls moved", log)
     assert re.search(r"sessions: calls of therapist: (http://\S+ \d+, ){2}http://\S+ \d+; \d+ moved", log)
-    assert "retries: " in project.run("status", "runs/calls").out
+    assert "calls moved to another engine or server: " in project.run("status", "runs/calls").out
 
 
 def test_another_list_pays_for_nothing_again_and_changes_no_result(tmp_path: Path) -> None:

@@ -24,13 +24,14 @@ OTHER_RUBRIC = FIXTURES / "earlier-runs/format-2-first.tar.gz"
 EARLIER = sorted({*(FIXTURES / "earlier-runs").glob("*.tar.gz")} - {OTHER_RUBRIC})
 """A study with its table and its finished run folder, as the version wrote it whose journal has the format. Each but the
 first, which knew no server, has a rater that is paid."""
+DATA_ALONE = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python has it from 3.11.4 on
 REPORT = "report: {using: html, figures: [], tables: []}\n"
 
 
 def unpacked(packed: Path, project: StudyProject) -> Path:
     """The run folder, in a project's folder beside its study."""
     with tarfile.open(packed) as tar:
-        tar.extractall(project.folder, filter="data")
+        tar.extractall(project.folder, **DATA_ALONE)
     return project.folder / "runs/code"
 
 

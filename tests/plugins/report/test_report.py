@@ -418,7 +418,8 @@ def test_pack_is_cut_into_chunks_that_hold_every_session_once() -> None:
 
 def test_every_option_has_a_description_and_a_default_that_fits_it() -> None:
     jsonschema.Draft202012Validator.check_schema(OPTIONS)
-    defaults = {name: option["default"] for name, option in OPTIONS["properties"].items()}
+    later = {"card"}  # a default would change the digest of every study that was registered before it
+    defaults = {name: option["default"] for name, option in OPTIONS["properties"].items() if name not in later}
     jsonschema.validate(defaults, OPTIONS)
     assert all(option["description"].endswith(".") for option in OPTIONS["properties"].values())
 
