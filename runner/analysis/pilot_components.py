@@ -89,7 +89,8 @@ class PilotComponents:
 
 def pilot_components(layout: Layout, seed: int) -> PilotComponents:
     """Components with intervals. Raises StatisticsError where nothing can be told."""
-    if layout.design.personas < 2 or not all(any(one.arm == arm for one in layout.seen) for arm in layout.compared):
+    rated = all(any(one.arm == arm for one in layout.seen) for arm in layout.compared)
+    if not rated or layout.design.personas < 2:  # a design is counted from ratings: there may be none
         raise StatisticsError("components need two arms with at least two personas (or sessions) each")
     table, notes = _without_gaps(layout.table())
     return _by_reml(layout, seed) if table is None else _by_variance_analysis(layout, table, seed, notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,9 @@ def test_a_tuned_arm_beside_an_untuned_one_is_fitted_by_reml() -> None:
 def test_a_pilot_of_one_persona_is_refused() -> None:
     with pytest.raises(StatisticsError, match="at least two personas"):
         pilot_components(pilot(np.random.default_rng(8), personas=1), 1)
+
+
+def test_a_pilot_without_ratings_is_refused() -> None:
+    layout = replace(pilot(np.random.default_rng(8), personas=2), seen=())
+    with pytest.raises(StatisticsError, match="at least two personas"):
+        pilot_components(layout, 1)
