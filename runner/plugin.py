@@ -57,6 +57,7 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Correction Effect Failure FullPersona Interval ItemScore Json Measured "
         "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
+    "cbtrun.contract.reinforced": "ControlReward Rollout TrainingStep",
     "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
@@ -89,7 +90,8 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": (
-        "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
+        "block_schema compared_option corrected_option several_levels_options tests_option "
+        "two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",

@@ -144,6 +144,9 @@ from cbtrun.contract.records import Speaker as Speaker
 from cbtrun.contract.records import Test as Test
 from cbtrun.contract.records import Transcript as Transcript
 from cbtrun.contract.records import Turn as Turn
+from cbtrun.contract.reinforced import ControlReward as ControlReward
+from cbtrun.contract.reinforced import Rollout as Rollout
+from cbtrun.contract.reinforced import TrainingStep as TrainingStep
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
