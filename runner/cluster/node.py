@@ -13,11 +13,12 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+from cbtrun.cluster.messages import Outbox
 from cbtrun.cluster.sent_files import SentFiles
 from cbtrun.contract.records import Json
 from cbtrun.contract.workplace import Files, Worked
@@ -27,8 +28,6 @@ from cbtrun.keys.secrets import HUB_KEYS, environment_without_keys
 
 BROKEN = ("OutOfMemoryError", "MemoryError", "AcceleratorError", "StopRun")
 """Errors after which an engine is not asked again: it has no memory left, or has died."""
-MOST_AT_ONCE = 4096
-"""Words that one look gives at most."""
 
 
 def leave_keys_behind() -> None:
@@ -50,8 +49,7 @@ class EngineProcess:
         self._engine: Worked | None = None
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True, name="cbtrun-engine").start()
-        self._words: list[tuple[int, str, Any]] = []
-        self._sent: list[bytes] = []
+        self._words = Outbox()
         self._said = asyncio.Event()
         self._listener: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
@@ -95,9 +93,7 @@ class EngineProcess:
                 await asyncio.wait_for(self._said.wait(), seconds)
         self._said.clear()
         with self._lock:
-            words, sent = self._words[:MOST_AT_ONCE], self._sent
-            self._words, self._sent = self._words[MOST_AT_ONCE:], []
-        return json.dumps(words).encode(), sent
+            return self._words.take()
 
     async def alive(self) -> int:
         """The number of this process, once the engine's own loop has answered too."""
@@ -138,11 +134,7 @@ class EngineProcess:
 
     def _say(self, number: int, kind: str, values: Json, files: Files | None = None) -> None:
         with self._lock:
-            places: Mapping[str, int] = {}
-            if files:
-                places = {name: len(self._sent) + place for place, name in enumerate(files)}
-                self._sent.extend(files.values())
-            self._words.append((number, kind, {"values": values, "files": places} if kind == "told" else values))
+            self._words.add(number, kind, values, files)
         if self._listener is not None:
             self._listener.call_soon_threadsafe(self._said.set)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtrun import errors
+from cbtrun.cluster.messages import packed
 from cbtrun.contract.models import ContextRoom
 from cbtrun.contract.records import Json
 from cbtrun.contract.workplace import Files
@@ -140,10 +141,11 @@ class Replica:
         _unless_refused(json.loads(said))
 
     def _send(self) -> None:
-        """All that was asked at this moment goes in one message."""
+        """All that was asked at this moment goes together."""
         asked, self._outbox = self._outbox, []
         if not self.gone:
-            self._actor.submit.remote(json.dumps(asked).encode())  # whether it came is told by the answers
+            for message in packed(asked):
+                self._actor.submit.remote(message)  # whether it came is told by the answers
 
     async def _listen(self) -> None:
         try:
@@ -156,12 +158,14 @@ class Replica:
     def _silence(self) -> float:
         return LISTENING_SECONDS + self._patience.ping
 
-    def _take(self, words: bytes, sent: list[bytes]) -> None:
+    def _take(self, words: bytes, sent: Sequence[bytes]) -> None:
+        files = iter(sent)
         for number, kind, values in json.loads(words):
+            belonging = {name: next(files) for name in values["files"]} if kind == "told" else {}
             self._heard = asyncio.get_running_loop().time()
             waiting = self._waiting.get(number)
             if kind == "told" and waiting is not None and waiting.tell is not None:
-                self._tell(waiting, values["values"], {name: sent[at] for name, at in values["files"].items()})
+                self._tell(waiting, values["values"], belonging)
             elif kind == "made" and waiting is not None and not waiting.answer.done():
                 self.made += 1
                 waiting.answer.set_result(values)
