@@ -23,7 +23,7 @@ class Telling:
     """The voice of one run; several threads may speak."""
 
     def __init__(self, folder: RunFolder, registry: Registry, books: RLock, *, rehearsal: bool) -> None:
-        self._folder, self._registry, self._books, self._rehearsal = folder, registry, books, rehearsal
+        self._folder, self._registry, self.books, self._rehearsal = folder, registry, books, rehearsal
         self._progress = ProgressFile(folder.progress)
         self.log: RunLog | None = None
         """Where stages, warnings and failures are noted; none where nobody is to look them up."""
@@ -35,7 +35,7 @@ class Telling:
     def tell(self, note: StageNote, observer: str) -> None:
         """Say how far a stage is. observer: the hook that hears it."""
         self._folder.check_hold()  # before anything is written where the folder was
-        with self._books:
+        with self.books:
             self.to_come.pop(note.stage, None)
             note = replace(note, to_come=tuple(self.to_come), usd=0.0 if self._rehearsal else note.usd)
             self._registry.tell(observer, note)

@@ -11,15 +11,13 @@ from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.analysis.whole_study import whole_study
-from cbtrun.calls.budget import budget_of
-from cbtrun.calls.calls import CallDesk, OpenModels, Tally
-from cbtrun.calls.server_gate import ServerGates
-from cbtrun.contexts import RunFacts, StageContext, StageNote
-from cbtrun.contract.digests import derive_seed, digest, file_digest
+from cbtrun.calls.calls import Tally
+from cbtrun.contexts import StageContext, StageNote
+from cbtrun.contract.digests import digest, file_digest
 from cbtrun.contract.records import Failure
 from cbtrun.contract.stage_kinds import STAGES
 from cbtrun.contract.study_view import StudyView
-from cbtrun.errors import CbtrunError, ConsentMissing, CopiedRun, Place, Problem, SpecError, StopRun, WouldAsk, blame
+from cbtrun.errors import CbtrunError, SpecError, StopRun, WouldAsk, blame
 from cbtrun.files.run_folder import REPORT_FILES, RunFolder, write_atomically, write_records
 from cbtrun.journal.journal import Journal, StageMark
 from cbtrun.journal.recorded import KeptOutcome
@@ -29,28 +27,23 @@ from cbtrun.results.left_out import left_out
 from cbtrun.results.nothing_scored import nothing_scored
 from cbtrun.results.parts import Parts
 from cbtrun.results.records import results_bytes
-from cbtrun.run.batched import by_batch, units_at_once
 from cbtrun.run.failures import failures_of
 from cbtrun.run.fingerprints import RESULTS, models_of, stage_code, stage_fingerprint
 from cbtrun.run.inputs import Inputs, output_path
-from cbtrun.run.kept_models import KeptModels, UnopenedModels
 from cbtrun.run.kept_tunings import refuse_another, said_of_tuning
 from cbtrun.run.models import StudyModels
 from cbtrun.run.options import Outcome, RunOptions
 from cbtrun.run.promise import keep_promise, kept_promise, note_made, promise_of
 from cbtrun.run.side_by_side import Wave, run_side_by_side
-from cbtrun.run.study_lock import copied_from, lock_of
+from cbtrun.run.stage_contexts import StageContexts, made_by
 from cbtrun.run.telling import Telling, note_of
-from cbtrun.run.tombstones import stood_for, tombstones, without_forgotten
+from cbtrun.run.tombstones import stood_for, without_forgotten
 from cbtrun.run.up_to_date import CHANGED, REPLAYED, Asked, Due, as_offline, due, foreseen_line
 from cbtrun.study.graph import Stage
-from cbtrun.study.model_kinds import is_embedded, is_remote, refusal, refusal_elsewhere, runs_elsewhere
-from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
-    from cbtrun.contract.workplace import Workplace
     from cbtrun.ratings.rubric import Rubric
     from cbtrun.registry import Registry
     from cbtrun.results.records import Results
@@ -80,14 +73,8 @@ class StagesAtWork:
         self.outcome = Outcome(folder)
         self.models = StudyModels(study, registry, folder, self.inputs, self.rubrics, options.keys, self.broken)
         self.models.workplace = options.cluster
-        self.kept = KeptModels(study, registry, journal, self.models.adapter_of)
-        self._gates = ServerGates(study.seed)
-        self._budget = budget_of(study.limits, journal.spent())
-        self._stones = tombstones(folder)
-        self._failed: list[Failure] = []
-        """What failed in the run whose report is made again."""
-        self._theirs = real_people_in(study, registry)
-        self._copied_from = copied_from(folder)
+        parts = study, registry, folder, options, journal, self.inputs, self.models, self.outcome, self.telling
+        self.contexts = StageContexts(*parts)
         self.same_study = False
         """Whether the study says what it said when the folder was last used."""
 
@@ -196,8 +183,7 @@ class StagesAtWork:
     def report_alone(self, stage: Stage, options: Mapping[str, object]) -> list[Path]:
         """Make the report again from what the stages wrote, whether or not they are finished."""
         self.outcome.promise = kept_promise(self.folder)
-        self._failed = failures_of(self.folder)
-        context = self._context(stage, Tally(), Due("work"))
+        context = self.contexts.of(stage, Tally(), Due("work"), failures_of(self.folder))
         context.options = {**context.options, **options}
         self.telling.tell(StageNote(stage.id, "running"), "stage_started")
         state = "stopped"
@@ -219,7 +205,7 @@ class StagesAtWork:
         also = None
         if stage.block == "report":  # it names the promise, and the code of each stage
             promise = self.outcome.promise
-            also = [promise and asdict(promise), self._made_by(), self.outcome.kept, self.outcome.drifts]
+            also = [promise and asdict(promise), made_by(self.journal), self.outcome.kept, self.outcome.drifts]
         return StageMark(*self._prints(stage, also), code=stage_code(stage, self.study, self.registry))
 
     def _due(self, stage: Stage, now: StageMark) -> Due:
@@ -283,7 +269,7 @@ class StagesAtWork:
             self.journal.unmark_stage(stage.id)
         if stage.block == "tune" and stage.id in self.options.redo:  # a job goes on from what it finds in its folder
             shutil.rmtree(self.folder.path / "adapters" / stage.name, ignore_errors=True)
-        context = self._context(stage, tally, wanted)
+        context = self.contexts.of(stage, tally, wanted)
         context.folder.mkdir(parents=True, exist_ok=True)
         self.telling.tell(StageNote(stage.id, "running"), "stage_started")
         try:
@@ -328,7 +314,7 @@ class StagesAtWork:
             names = [path.relative_to(self.folder.path).as_posix() for path in result]
             write_atomically(self.folder.path / REPORT_FILES, "".join(f"{name}\n" for name in names))
         else:
-            kept = without_forgotten(self._stones, stage.block, result)
+            kept = without_forgotten(self.contexts.stones, stage.block, result)
             write_records(output_path(self.folder, stage.block, stage.name), kept)
             self.inputs.forget(stage.block, stage.name)
 
@@ -360,120 +346,6 @@ class StagesAtWork:
     def _mark(self, now: StageMark, output: str, units: int) -> StageMark:
         return StageMark(now.fingerprint, output, units, now.code, __version__)
 
-    def _context(self, stage: Stage, tally: Tally, wanted: Due) -> StageContext:
-        desk = CallDesk(self.journal, self.study.seed, stage.id, tally, self.options.offline, self._gates, self._budget)
-        desk.before_asking = self._before_asking
-        desk.still_ours, desk.say = self.folder.check_hold, self._say
-        desk.batched = lambda name, model: by_batch(self.study, stage, name, model)
-        if stage.id in self._theirs and not self.options.consent_remote:
-            desk.withheld = partial(self._withheld, stage.id)
-        if wanted.what == "replay" and self.options.offline:
-            desk.replays = lambda model: True  # noqa: ARG005 - an embedded model is not asked either
-        elif wanted.what == "replay" or self.options.embedded_alone:
-            desk.replays = self._costs
-        own_folder = self.folder.path / "adapters" / stage.name if stage.block == "tune" else self.folder.path
-        reports = stage.block == "report"
-        context = StageContext(
-            stage=stage.block,
-            name=stage.name,
-            options=self.study.options(stage.block, stage.name),
-            study=StudyView(self.study.data),
-            seed=derive_seed(self.study.seed, stage.id),
-            folder=own_folder,
-            inputs=self.inputs,
-            models=self._models(stage, desk, wanted),
-            tell=lambda *_: None,
-            served=lambda: tally.served,
-            workplace=self._workplace(stage),
-            concurrency=units_at_once(self.study, stage, self.options.concurrency),
-            forgotten=frozenset(one for stone in self._stones for one in stone.ids if not reports),
-            facts=self._facts() if reports else RunFacts(),
-        )
-        context.tell = self.telling.teller(stage, tally, context)
-        return context
-
-    def _workplace(self, stage: Stage) -> Workplace | None:
-        """The machines that a training goes to. Raises ConsentMissing for rows that hold real people's words."""
-        cluster = self.options.cluster
-        if cluster is None or self.options.offline:
-            return None
-        held = stage.block == "tune" and stage.id in self._theirs and not self.options.consent_remote
-        if held and not cluster.where.trusted:
-            what = refusal_elsewhere(f"the training '{stage.name}'", cluster.where.on, self._theirs[stage.id])
-            raise ConsentMissing([Problem(Place(stage.id), "", what)])
-        return cluster
-
-    def _models(self, stage: Stage, desk: CallDesk, wanted: Due) -> OpenModels:
-        """The models of a stage; offline, what the journal keeps of them stands for those that load weights."""
-        if not self.options.offline:
-            desk.answered = self.kept.note
-            opens = self.models.open, self.models.engine_of, self.models.key_of
-            return OpenModels(desk, *opens, workplace=self.options.cluster)
-        used = self.outcome.unopened
-        unopened = UnopenedModels(
-            self.models,
-            self.kept,
-            wanted.what == "replay",
-            lambda kept: used.setdefault(stage.id, {}).update({kept.name: kept}),
-        )
-        return OpenModels(desk, unopened.open, unopened.engine_of, unopened.key_of)
-
-    def _withheld(self, stage: str, model: str) -> str | None:
-        """Why a stage may not send what it says to a model, or none: words of real people stay here without consent."""
-        why = self._theirs[stage]
-        if is_remote(self.study, self.registry, model):
-            return refusal(model, why)
-        cluster = self.options.cluster
-        if cluster is not None and not cluster.where.trusted and runs_elsewhere(self.study, self.registry, model):
-            return refusal_elsewhere(f"the model '{model}'", cluster.where.on, why)
-        return None
-
-    def _say(self, line: str) -> None:
-        """Tell what a user should know while a stage goes on."""
-        with self._books:
-            if self.telling.log is not None:
-                self.telling.log.say(line)
-            self.options.announce(line)
-
-    def _before_asking(self, model: str) -> None:
-        """Look whether the folder is still ours, and the one that calls are to be paid in."""
-        self.folder.check_hold()
-        if self._copied_from and is_remote(self.study, self.registry, model):
-            what = (
-                f"{self.folder.path} is a copy of {self._copied_from}: calls that the original makes, or has made since, would "
-                "be paid for twice. If this is the one to go on in, say --take-over"
-            )
-            raise CopiedRun([Problem(Place(str(self.folder.path)), "", what)])
-
-    def _costs(self, model: str) -> bool:
-        """Whether a call costs money or a GPU's time: an embedded model is asked again for nothing."""
-        return not all(is_embedded(self.study, self.registry, base) for base in self.study.models_behind(model))
-
-    def _facts(self) -> RunFacts:
-        usage, failures = self.journal.usage(), tuple(self._failed or self.outcome.failures)
-        return RunFacts(
-            lock=lock_of(self.folder),
-            usage=usage,
-            failures=failures,
-            retries=self.journal.retries(),
-            moved=self.journal.moved(),
-            served=self.journal.served(),
-            embedded=self.models.embedded(),
-            promise=self.outcome.promise,
-            real_people="sessions" in self._theirs,
-            made_by=self._made_by(),
-            kept=dict(self.outcome.kept),
-        )
-
-    def _made_by(self) -> dict[str, str]:
-        """Stage -> version of cbtrun that made it, and the code that decided it."""
-        marks = self.journal.marks()
-        return {
-            stage: f"{mark.version} ({mark.code[:8]})"
-            for stage, mark in marks.items()
-            if mark.code and stage != "report"
-        }
-
     def _stop(self) -> None:
         """Make the stages in other threads return; what they had not finished is for the next run."""
         self._stopping.set()
@@ -486,7 +358,7 @@ class StagesAtWork:
         if stage.block != "report":
             path = output_path(self.folder, stage.block, stage.name)
             # A file without a person who was forgotten stands for the one it was: nothing that reads it is done again.
-            return stood_for(self._stones, file_digest(path)) if path.exists() else None
+            return stood_for(self.contexts.stones, file_digest(path)) if path.exists() else None
         files = self.folder.report_files()
         if files is None or not all(file.is_file() for file in files):
             return None
