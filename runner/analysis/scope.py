@@ -26,9 +26,11 @@ def scope_of(comparison: Comparison, study: StudyView, raters: Mapping[str, Sequ
 
     raters: rating set -> who rated in it.
     """
-    rated_by = raters.get(comparison.outcome.partition(".")[0], ())
+    rated = comparison.outcome.partition(".")[0]
     told = comparison.corrected
-    seen = seen_by(told) if told is not None and not told.withheld else _raters(comparison, rated_by)
+    seen = seen_by(told) if told is not None and not told.withheld else _raters(comparison, raters.get(rated, ()))
+    if seen and (ways := _wordings(rated, study)) > 1:
+        seen += f", asked in these {in_words(ways)} ways"
     parts = (_tunings(comparison, study), seen, _patients(comparison, study))
     return tuple(part for part in parts if part)
 
@@ -83,6 +85,12 @@ def _raters(comparison: Comparison, raters: Sequence[str]) -> str:
     if count > 1 and "rater" in comparison.covers:
         return f"as raters like these {in_words(count)} see it"
     return "as this one rater sees it" if count == 1 else f"as these {in_words(count)} raters see it"
+
+
+def _wordings(rated: str, study: StudyView) -> int:
+    """Ways in which each rater of a set was asked; no model has them as random."""
+    found = study.rating_sets.get(rated)
+    return len(found.options.get("wordings") or ()) if found is not None else 0
 
 
 def _patients(comparison: Comparison, study: StudyView) -> str:

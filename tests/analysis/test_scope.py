@@ -90,6 +90,20 @@ def test_raters_are_these_unless_the_model_lets_them_favour_levels() -> None:
     assert "as these 12 raters see it" in scope_of(a_comparison("cbt", "none"), a_study(), {"ctrs": ["x"] * 12})
 
 
+def test_wordings_that_raters_were_asked_with_are_told_where_there_are_several() -> None:
+    ways = {
+        "ctrs": {
+            "using": "rubric",
+            "rubric": "ctrs",
+            "wordings": [{"name": "shipped"}, {"name": "short", "text": "Rate."}],
+        }
+    }
+    told = scope_of(a_comparison("cbt", "none"), a_study(ratings=ways), ONE)
+    assert told[1] == "as this one rater sees it, asked in these two ways"
+    ways["ctrs"]["wordings"] = [{"name": "shipped"}]
+    assert scope_of(a_comparison("cbt", "none"), a_study(ratings=ways), ONE)[1] == "as this one rater sees it"
+
+
 def test_existing_sessions_have_people_where_their_file_tells_them_apart() -> None:
     study = a_study(sessions={"using": "import", "columns": {}}, tune={}, arms={})
     assert scope_of(a_comparison("high", "low", factor="quality"), study, ONE)[-1] == "in these sessions"
