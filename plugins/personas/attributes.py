@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from cbtrun.plugin import Located, Problem, SpecError, read_yaml, schema_problems
+from cbtrun.plugin import Located, Problem, SpecError, file_digest, read_yaml, schema_problems
 from cbtrun.plugins.wording.phrasing import parse
 
 Weights = Mapping[str, float]
@@ -122,9 +122,13 @@ def attributes_path(name: str, folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-@lru_cache(maxsize=8)
 def read_attributes(path: Path) -> Attributes:
     """An attributes file with its themes. Raises SpecError with every problem found."""
+    return _read(path, (file_digest(path), *map(file_digest, sorted((path.parent / "themes").glob("*.yaml")))))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, digests: tuple[str, ...]) -> Attributes:  # what is changed in a notebook's lifetime is read anew
     source = read_yaml(path)
     problems = schema_problems(source.value, _schema("attributes"), source.place)
     problems += _template_problems(source)
