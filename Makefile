@@ -55,6 +55,8 @@ lint: $(VENV)/.installed-dev build/typing
 
 schemas: $(VENV)/.installed
 	$(VENV)/bin/cbtrun schema --write
+	$(VENV)/bin/python tools/error_index.py
+	$(VENV)/bin/python tools/prompts_page.py
 
 constraints: $(VENV)/.installed-dev
 	head -2 constraints.txt > build/constraints.txt
