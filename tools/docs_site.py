@@ -42,6 +42,8 @@ LOADS = {
     "object": "data",
 }
 """Element -> attribute by which a page loads something."""
+WHOLE = re.compile(r"^\[[^\]]+\]\((cookbook/[\w-]+\.yaml)\)$", re.MULTILINE)
+"""A line that is a link to a study of the cookbook: on the site the study stands below it."""
 SHIM = "https://unpkg.com/iframe-worker/shim"
 NO_ASSET = {"canonical", "alternate", "next", "prev", "edit"}
 """Kinds of `<link>` by which a page loads nothing."""
@@ -64,10 +66,17 @@ def put_together(build: Path, *, versions: bool) -> Path:
     for file in wanted:
         (staged / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, staged / file)
+    cookbook = staged / "docs/cookbook.md"
+    cookbook.write_text(WHOLE.sub(_shown, cookbook.read_text(encoding="utf-8")), encoding="utf-8")
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     config = build / "mkdocs.yml"
     config.write_text(text + ("extra: {version: {provider: mike}}\n" if versions else ""), encoding="utf-8")
     return config
+
+
+def _shown(link: re.Match[str]) -> str:
+    study = (ROOT / "docs" / link[1]).read_text(encoding="utf-8")
+    return f"{link[0]}\n\n```yaml\n{study}```"
 
 
 def mend(site: Path) -> None:
