@@ -84,7 +84,7 @@ def test_links_of_the_readme_work_on_a_package_index(wheel: Path) -> None:
     assert len(own) > 20
     for link in own:
         _, kind, tag, path = link.split("/", 3)
-        assert (kind, tag) == ("raw" if path.endswith(".png") else "blob", f"v{__version__}")
+        assert (kind, tag) == ("raw" if path.endswith((".png", ".svg")) else "blob", f"v{__version__}")
         assert (ROOT / path.partition("#")[0]).is_file(), link
 
 
