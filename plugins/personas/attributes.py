@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -158,6 +159,7 @@ def _theme_path(path: Path, source: Located, name: str) -> Path:
 
 
 def _template_problems(source: Located) -> list[Problem]:
+    """Texts that cannot be read, or that nobody could ever say: a slot that no persona fills would leave them out in silence."""
     found: list[Problem] = []
 
     def look(value: Any, path: tuple[str | int, ...]) -> None:
@@ -166,6 +168,9 @@ def _template_problems(source: Located) -> list[Problem]:
                 parse(value)
             except ValueError as error:
                 found.append(Problem(source.place(*path), "/".join(map(str, path)), str(error)))
+            if unknown := [name for name in re.findall(r"\{(\w+)\}", value) if name not in People.model_fields]:
+                what = f"no slot {{{unknown[0]}}}; known: {', '.join(f'{{{name}}}' for name in People.model_fields)}"
+                found.append(Problem(source.place(*path), "/".join(map(str, path)), what))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 look(inner, (*path, key))

@@ -35,3 +35,19 @@ def test_attributes_whose_theme_was_changed_are_read_anew(tmp_path: Path) -> Non
     path.write_text("attributes: a\n", encoding="utf-8")
     with pytest.raises(SpecError, match="missing key"):
         read_attributes(path)
+
+
+def test_a_slot_that_nobody_fills_is_told_in_attributes_and_in_themes(tmp_path: Path) -> None:
+    path, theme = tmp_path / "a.yaml", tmp_path / "themes/work.yaml"
+    theme.parent.mkdir()
+    text = (SHIPPED / "depression.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("with my {partner}", "with my {patner}", 1), encoding="utf-8")
+    with pytest.raises(
+        SpecError, match=r"a\.yaml:\d+:\d+: living/\d+/value: no slot \{patner\}; known: \{friend\}, \{boss\}"
+    ):
+        read_attributes(path)
+    path.write_text(text, encoding="utf-8")
+    work = (SHIPPED / "themes/work.yaml").read_text(encoding="utf-8")
+    theme.write_text(work.replace("{boss}", "{chief}", 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"work\.yaml:\d+:\d+: .*no slot \{chief\}"):
+        read_attributes(path)
