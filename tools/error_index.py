@@ -50,6 +50,7 @@ def with_sentences(page: str) -> str:
     return f"{before}{BEGIN}\n{_list()}\n\n{END}{after}"
 
 
+@cache
 def sentences() -> list[Sentence]:
     """Every sentence of an error in the engine and the plugins that ship, each once, by heading and alphabet."""
     found = {sentence for file, tree in _source().items() for sentence in _in_file(file, tree)}

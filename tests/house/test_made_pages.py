@@ -22,8 +22,9 @@ EXPLAINED = re.findall(r"^\| `(.+?)` \| ", TOP, re.MULTILINE)
 
 
 @cache
-def _texts() -> tuple[str, ...]:
-    return tuple(error_index.texts())
+def _texts() -> str:
+    """Every text of the source that has words, a line each."""
+    return "\n".join(text for text in error_index.texts() if " " in text)
 
 
 def test_the_list_of_errors_is_fresh() -> None:
@@ -48,9 +49,8 @@ def test_an_error_in_the_source_is_found_with_what_varies_left_out() -> None:
 
 @pytest.mark.parametrize("quote", EXPLAINED)
 def test_an_error_that_is_explained_can_be_said(quote: str) -> None:
-    parts = [re.escape(part) for part in quote.replace("\\|", "|").split("…")]
-    wanted = re.compile(".*".join(parts), re.DOTALL)
-    assert any(wanted.search(text) for text in _texts()), f"nothing in the source says: {quote}"
+    parts = [re.escape(part) for part in quote.replace("\\|", "|").strip("…").split("…")]
+    assert re.search(".*".join(parts), _texts()), f"nothing in the source says: {quote}"
 
 
 def test_the_prompts_are_fresh() -> None:
