@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(i
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: quickstart test fuzz test-slow test-cluster test-browser editors coverage lint schemas constraints clean
+.PHONY: quickstart test fuzz test-slow test-cluster test-browser docs editors coverage lint schemas constraints clean
 
 quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
@@ -26,8 +26,13 @@ test-cluster: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m slow tests/cluster
 
 test-browser: $(VENV)/.installed-dev
-	$(PIP) -e ".[dev,tune,browser]"
+	$(PIP) -e ".[dev,tune,browser,docs]"
 	$(PYTEST) -m browser
+
+# The site in build/site; a link that leads nowhere fails. INTO=FOLDER puts it there as this version beside earlier ones.
+docs: $(VENV)/.installed-dev
+	$(PIP) -e ".[docs]"
+	$(VENV)/bin/python tools/docs_site.py $(if $(INTO),--into $(INTO))
 
 # A real yaml-language-server and Ajv against our schemas; needs node.
 editors: $(VENV)/.installed-dev
@@ -50,6 +55,8 @@ lint: $(VENV)/.installed-dev build/typing
 
 schemas: $(VENV)/.installed
 	$(VENV)/bin/cbtrun schema --write
+	$(VENV)/bin/python tools/error_index.py
+	$(VENV)/bin/python tools/prompts_page.py
 
 constraints: $(VENV)/.installed-dev
 	head -2 constraints.txt > build/constraints.txt

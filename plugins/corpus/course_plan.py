@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-from cbtrun.plugin import Record, SpecError, read_yaml, schema_problems
+from cbtrun.plugin import Record, SpecError, file_digest, read_yaml, schema_problems
 
 
 class CourseSession(Record):
@@ -43,9 +43,13 @@ def course_path(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-@lru_cache(maxsize=16)
 def read_course(path: Path) -> Course:
     """A course. Raises SpecError with every problem found."""
+    return _read(path, file_digest(path))
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, digest: str) -> Course:  # a file that is changed in a notebook's lifetime is read anew
     source = read_yaml(path)
     schema = json.loads((files("cbtrun.schemas") / "course.schema.json").read_text(encoding="utf-8"))
     if problems := schema_problems(source.value, schema, source.place):

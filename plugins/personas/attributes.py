@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from cbtrun.plugin import Located, Problem, SpecError, read_yaml, schema_problems
+from cbtrun.plugin import Located, Problem, SpecError, file_digest, read_yaml, schema_problems
 from cbtrun.plugins.wording.phrasing import parse
 
 Weights = Mapping[str, float]
@@ -122,9 +123,13 @@ def attributes_path(name: str, folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-@lru_cache(maxsize=8)
 def read_attributes(path: Path) -> Attributes:
     """An attributes file with its themes. Raises SpecError with every problem found."""
+    return _read(path, (file_digest(path), *map(file_digest, sorted((path.parent / "themes").glob("*.yaml")))))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, digests: tuple[str, ...]) -> Attributes:  # what is changed in a notebook's lifetime is read anew
     source = read_yaml(path)
     problems = schema_problems(source.value, _schema("attributes"), source.place)
     problems += _template_problems(source)
@@ -154,6 +159,7 @@ def _theme_path(path: Path, source: Located, name: str) -> Path:
 
 
 def _template_problems(source: Located) -> list[Problem]:
+    """Texts that cannot be read, or that nobody could ever say: a slot that no persona fills would leave them out in silence."""
     found: list[Problem] = []
 
     def look(value: Any, path: tuple[str | int, ...]) -> None:
@@ -162,6 +168,9 @@ def _template_problems(source: Located) -> list[Problem]:
                 parse(value)
             except ValueError as error:
                 found.append(Problem(source.place(*path), "/".join(map(str, path)), str(error)))
+            if unknown := [name for name in re.findall(r"\{(\w+)\}", value) if name not in People.model_fields]:
+                what = f"no slot {{{unknown[0]}}}; known: {', '.join(f'{{{name}}}' for name in People.model_fields)}"
+                found.append(Problem(source.place(*path), "/".join(map(str, path)), what))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 look(inner, (*path, key))

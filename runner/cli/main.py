@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from cbtrun.study.spec import Study
 
 
+NOT_HERE = "cbtrun runs on Linux and macOS, and not on Windows itself: use WSL 2 (wsl --install, then as on Linux) or a container"
+
+
 class StudyGroup(GroupedCommands):
     """A group in which `cbtrun SPEC` means `cbtrun run SPEC`."""
 
@@ -69,6 +72,8 @@ class StudyGroup(GroupedCommands):
         """A command, whose fault (a plugin's, or ours) is told in few words: the user is to see whose, not a page of calls."""
         from cbtrun.errors import CbtrunError
 
+        if sys.platform == "win32":  # no locks of POSIX: a traceback of an import would be all that is seen
+            raise CbtrunError(NOT_HERE)
         try:
             return super().invoke(ctx)
         except (CbtrunError, click.ClickException, click.exceptions.Exit, click.Abort):

@@ -1,20 +1,18 @@
-"""The reference pages in docs/reference/, from the study's schema and from the commands' own help."""
+"""The reference pages in docs/, from the study's schema, from the commands' own help and from what the program says."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cbtrun.cli.command_groups import PAGES, docs_address
-from cbtrun.contract import marks
+from cbtrun.cli.format_pages import filled_pages
+from cbtrun.cli.schema_tables import table
 
 if TYPE_CHECKING:
     import click
 
-    from cbtrun.contract.records import Json
     from cbtrun.registry import Registry
 
 WIDTH = 100  # of a command's help text, in characters
@@ -27,13 +25,13 @@ def reference_pages(registry: Registry, commands: click.Group) -> dict[str, str]
 
 
 def write_reference(docs: Path, registry: Registry, commands: click.Group) -> list[Path]:
-    """Write the pages under docs/reference/; gives the files."""
+    """Write the pages under docs/reference/, and what is made in other pages; gives the files."""
     folder = docs / "reference"
     folder.mkdir(exist_ok=True)
-    pages = reference_pages(registry, commands)
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in pages]
+    pages = {folder / name: text for name, text in reference_pages(registry, commands).items()} | filled_pages(docs)
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
+    return [*pages]
 
 
 def study_page(registry: Registry) -> str:
@@ -44,11 +42,11 @@ def study_page(registry: Registry) -> str:
     base = base_schema()
     lines = [MADE.format(source="the schemas"), "# The keys of a study", ""]
     lines += ["Required keys are in bold. A block that names a plugin with `using:` takes that plugin's options.", ""]
-    lines += [*_table(base), ""]
+    lines += [*table(base), ""]
     for key, schema in base["properties"].items():
         inside = schema if "properties" in schema else schema.get("additionalProperties")
         if isinstance(inside, dict) and "properties" in inside:
-            lines += [f"## `{key}`", "", schema["description"], "", *_table(inside), ""]
+            lines += [f"## `{key}`", "", schema["description"], "", *table(inside), ""]
         elif key in PLUGGED:
             lines += [f"## `{key}`", "", schema["description"], "", *_plugins(registry, key)]
     return "\n".join(lines).rstrip() + "\n"
@@ -62,65 +60,12 @@ def _plugins(registry: Registry, stage: str) -> Iterator[str]:
         options = registry.schema(stage, name)
         yield f"### `{stage}`: `using: {name}`"
         yield ""
-        yield from [*_table(options), ""] if options.get("properties") else ["No options.", ""]
+        yield from [*table(options), ""] if options.get("properties") else ["No options.", ""]
 
 
 def _ships(registry: Registry, name: str) -> bool:
     plugin = registry.plugin(name)
     return str(getattr(plugin, "__name__", "")).startswith("cbtrun.")
-
-
-def _table(schema: Json) -> Iterator[str]:
-    yield "| key | value | default | what it is |"
-    yield "| --- | --- | --- | --- |"
-    yield from _rows(schema, "")
-
-
-def _rows(schema: Json, before: str) -> Iterator[str]:
-    """One row a key; keys of inner mappings follow theirs."""
-    required = schema.get("required", ())
-    for key, option in schema.get("properties", {}).items():
-        if marks.is_internal(option):
-            continue  # known so that it is refused with a reason of its own
-        name = f"**`{before}{key}`**" if key in required else f"`{before}{key}`"
-        default = f"`{json.dumps(option['default'], ensure_ascii=False)}`" if "default" in option else ""
-        if len(default) > 60:
-            default = "a text of ours"
-        yield f"| {name} | {_cell(_value(option))} | {_cell(default)} | {_cell(option.get('description', ''))} |"
-        if "properties" in option:
-            yield from _rows(option, f"{before}{key}.")
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
-
-
-def _value(option: Mapping[str, Any]) -> str:
-    """What may stand there, in words."""
-    if "const" in option:
-        return f"`{option['const']}`"
-    if "enum" in option:
-        return ", ".join(f"`{json.dumps(one) if not isinstance(one, str) else one}`" for one in option["enum"])
-    if "anyOf" in option and "type" not in option:
-        return " or ".join(dict.fromkeys(_value(one) for one in option["anyOf"] if one.keys() - {"required"})) or ""
-    if names := marks.names_of(option):
-        return "name: " + " or ".join(names)
-    kind = option.get("type", "")
-    if kind == "array":
-        return f"list of {_value(option['items'])}" if option.get("items") else "list"
-    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
-    return words.get(kind, "keys and values") + _range(option)
-
-
-def _range(option: Mapping[str, Any]) -> str:
-    low, above = option.get("minimum"), option.get("exclusiveMinimum")
-    high, below = option.get("maximum"), option.get("exclusiveMaximum")
-    parts = [f"from {low:g}" if low is not None else "", f"above {above:g}" if above is not None else ""]
-    parts += [
-        f"to {high:g}" if high is not None and high < 1e15 else "",
-        f"below {below:g}" if below is not None else "",
-    ]
-    return "".join(f", {part}" for part in parts if part)
 
 
 def commands_page(commands: click.Group) -> str:

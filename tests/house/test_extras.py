@@ -19,7 +19,7 @@ from tests.helpers.imported_study import STUDY, TRANSCRIPTS
 from tests.helpers.places import ROOT
 
 CORE = "import tests.helpers.without_torch\nfrom cbtrun.cli.main import main\nmain()\n"
-NOT_FOR_USERS = ("dev", "serving", "browser")
+NOT_FOR_USERS = ("dev", "serving", "browser", "docs")
 MODULES = {"pyyaml": "yaml", "google_genai": "google", "python_docx": "docx"}
 """Package -> the name that Python imports, where the two differ."""
 BY_NAME = {"gguf", "accelerate", "safetensors", "bitsandbytes", "liger_kernel"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from cbtrun.version import __version__
 from tests.helpers.places import ROOT
 
 DATA = {".yaml", ".json", ".jsonl", ".csv", ".j2", ".css", ".js", ".safetensors", ".jinja", ".txt"}
@@ -65,3 +68,27 @@ for words in (["validate", "quickstart"], ["new", "study", "mine", "--like", "tr
     ended = subprocess.run([python, "-c", program], cwd=tmp_path / "empty", capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("no problems found") == 2
+
+
+def _as_an_index_shows_it(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        return archive.read(name).decode()
+
+
+def test_links_of_the_readme_work_on_a_package_index(wheel: Path) -> None:
+    source = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Source"]
+    links = re.findall(r"\]\(([^)\s]+)\)", _as_an_index_shows_it(wheel).partition("\n\n")[2])
+    own = [link.removeprefix(source) for link in links if link.startswith(f"{source}/")]
+    assert [link for link in links if not re.match(r"https?://|#", link)] == []
+    assert len(own) > 20
+    for link in own:
+        _, kind, tag, path = link.split("/", 3)
+        assert (kind, tag) == ("raw" if path.endswith((".png", ".svg")) else "blob", f"v{__version__}")
+        assert (ROOT / path.partition("#")[0]).is_file(), link
+
+
+def test_an_index_takes_the_description(wheel: Path) -> None:
+    checked = [sys.executable, "-m", "twine", "check", "--strict", str(wheel)]
+    said = subprocess.run(checked, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
