@@ -29,6 +29,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "run": "Run what is not done yet: `cbtrun STUDY.yaml` does too.",
         "slurm": "Run it as a job of Slurm, requeued until it is done.",
         "status": "Say how far a run is, also while it runs; list runs.",
+        "gate": "Run it and hold it to minimums, for CI.",
     },
     "Look": {
         "view": "Show runs in a browser on this machine.",

@@ -15,6 +15,7 @@ from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
+from cbtrun.cli.gate import gate
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
@@ -220,6 +221,7 @@ def _plan(study: Study, registry: Registry, folder: RunFolder, cluster: Cluster 
 cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)
+cli.add_command(gate)
 cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(migrate)
