@@ -103,7 +103,7 @@ def cli() -> None:
     \b
     Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
     failed units, or with nothing scored somewhere; 4 stopped by a limit, by
-    SIGTERM, or a server that is down; 130 interrupted.
+    SIGTERM, or a server that is down; 5 a gate failed; 130 interrupted.
     """
 
 

@@ -109,7 +109,7 @@ def _bound(criterion: Criterion, asked: Asked, sample: Sample) -> Verdict:
     else:
         state = "passed" if (judged >= criterion.points if least else judged <= criterion.points) else "failed"
         said += f"; judged by the {'mean alone' if asked.by == 'mean' else 'limit'}"
-    said = _with(said, _few(n[1]))
+    said = _with(said, _few(n[1], limit))
     return Verdict(criterion, state, _with(said, sample.told), *n, mean, limit, sample.missing)
 
 
@@ -142,7 +142,7 @@ def _no_worse(criterion: Criterion, asked: Asked, run: JudgedRun, other: JudgedR
     if shared:
         found = _paired(criterion, now, earlier, shared)
         if sample.missing == 0 and _same_words(criterion, run, other, shared):
-            found = replace(found, limit=Limit(0.0, ALIKE), how=f"{PAIRED}; they hold for these patients alone")
+            found = replace(found, limit=Limit(0.0, ALIKE), how=f"{PAIRED}; it holds for these patients alone")
     else:
         found = _apart(criterion, now, earlier)
     return _of_difference(criterion, asked, sample, found)
@@ -188,7 +188,7 @@ def _of_difference(criterion: Criterion, asked: Asked, sample: Sample, found: Di
     else:
         state = "passed" if judged >= -criterion.points else "failed"
         said += f"; judged by the {'mean alone' if asked.by == 'mean' else 'limit'}"
-    said = _with(said, "" if found.limit is not None and found.limit.method == ALIKE else _few(found.units))
+    said = _with(said, _few(found.units, found.limit))
     said = _with(_with(said, found.alone), sample.told)
     return Verdict(criterion, state, said, *n, found.points, found.limit, sample.missing)
 
@@ -212,8 +212,11 @@ def _margin(criterion: Criterion) -> str:
     return f"margin {criterion.points:g} points{undeclared}, {better} counts as better"
 
 
-def _few(units: int) -> str:
-    return f"fewer than {FEW} patients: where scores are skewed, up to 1 in 20 passes falsely" if units < FEW else ""
+def _few(units: int, limit: Limit | None) -> str:
+    """A word on limits that rest on t, where there are few patients; shares and the end of a scale need no such word."""
+    if units >= FEW or limit is None or not limit.method.startswith(("t", "Welch")):
+        return ""
+    return f"fewer than {FEW} patients: where scores are skewed, up to 1 in 20 passes falsely"
 
 
 def _limit_words(limit: Limit | None, side: str) -> str:
