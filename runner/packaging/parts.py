@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from cbtrun.contract.digests import bytes_digest
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.packaging.written_study import WrittenStudy
@@ -103,7 +104,7 @@ def parts_of(
     parts = [*_study_parts(written, bare=bare), *_run_parts(folder, written, bare=bare)]
     weights = [*_adapter_parts(folder, written)]
     if not adapters or bare:
-        left += [f"weights of {len(weights):,} files of adapters: their digests stand for them"] if weights else []
+        left += [f"{len(weights):,} files of adapters: the journal has their digests and what each training wrote of itself"] if weights else []  # fmt: skip
         weights = []
     return Chosen(tuple(sorted([*parts, *weights], key=lambda one: one.name)), tuple(left))
 
@@ -150,9 +151,9 @@ def _public_lock(folder: RunFolder, written: WrittenStudy) -> bytes:
     """The lock file without what tells of the machine's owner: paths, the host's name."""
     lock = {key: value for key, value in lock_of(folder).items() if key != "place"}
     spec = lock["spec"]
-    names = {str(path): f"{STUDY}/{written.inside(path)}" for path in written.texts}
-    sources = {names.get(name, Path(name).name): digest for name, digest in spec["sources"].items()}
-    lock["spec"] = {**spec, "file": names[spec["file"]], "sources": sources}
+    inside = {bytes_digest(path.read_bytes()): f"{STUDY}/{written.inside(path)}" for path in written.texts}
+    sources = {inside.get(digest, Path(name).name): digest for name, digest in spec["sources"].items()}
+    lock["spec"] = {**spec, "file": f"{STUDY}/{written.inside(written.texts[0])}", "sources": sources}
     return yaml.safe_dump(lock, sort_keys=False, allow_unicode=True).encode()
 
 

@@ -17,6 +17,7 @@ from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
 from cbtrun.packaging.descriptions import About, described
 from cbtrun.packaging.parts import JOURNAL, STUDY, Part, parts_of
+from cbtrun.packaging.strange_names import odd_names
 from cbtrun.packaging.written_study import written_study
 from cbtrun.results.records import results_in
 from cbtrun.run.study_lock import lock_of
@@ -74,6 +75,8 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
     about = _about(folder, written.study, wanted)
     parts += described(about, parts)
     parts.append(Part(README, _readme(about, target.name, bare=bare), "how to check it"))
+    for name, why in odd_names(one.name for one in parts):
+        raise StageError(f"{name}: {why}, so that not everybody could unpack it; give the file another name")
     parts = sorted(parts, key=lambda one: one.name)
     listed = "".join(f"{sha256(one.bytes).hexdigest()}  {one.name}\n" for one in parts).encode()
     digest = _write(target, [*parts, Part(MANIFEST, listed, "digests")])
