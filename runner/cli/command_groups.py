@@ -43,6 +43,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "package": "Write a run as one archive that anybody can check.",
         "verify": "Derive everything that a package says again.",
         "export": "Write a tuned adapter or a merged model.",
+        "card": "Print the card of a model, corpus, rubric or personas.",
         "journal": "Pass on, check or shrink a run's replies.",
         "forget": "Take the words of one person out of a run.",
     },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cbtrun.cli.answers import json_option, print_answer, print_error
+from cbtrun.cli.card import card
 from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
@@ -218,6 +219,7 @@ def _plan(study: Study, registry: Registry, folder: RunFolder, cluster: Cluster 
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 
+cli.add_command(card)
 cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cbtrun.contract.markdown_text import markdown_table, markdown_text
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold."""
-IN_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$@:-])")
-"""Signs that Markdown, or GitHub's (mentions, formulas), reads as more than themselves."""
 RESEARCH = "A research measure: it says nothing of use in care."
 STATES = {"passed": "passed", "failed": "FAILED", "not judged": "NOT JUDGED"}
 
@@ -69,14 +68,14 @@ def markdown(judged: Judged) -> str:
     rows = [(STATES[one.state], one.criterion.arm, one.criterion.name, one.says) for one in judged.verdicts]
     return "\n".join(
         [
-            f"## Gate of {_md(judged.study)}: {STATES[judged.state]}",
+            f"## Gate of {markdown_text(judged.study)}: {STATES[judged.state]}",
             "",
-            f"{_counts(judged)}.{f' Compared with {_md(judged.against)}.' if judged.against else ''}",
+            f"{_counts(judged)}.{f' Compared with {markdown_text(judged.against)}.' if judged.against else ''}",
             "",
-            *_table(("", "arm", "asked", "found"), rows),
+            *markdown_table(("", "arm", "asked", "found"), rows),
             "",
-            *(f"Compared despite {_md(str(one))}  " for one in judged.despite),
-            f"Holds for: {_md(judged.holds_for)}. {RESEARCH}",
+            *(f"Compared despite {markdown_text(str(one))}  " for one in judged.despite),
+            f"Holds for: {markdown_text(judged.holds_for)}. {RESEARCH}",
             "",
         ]
     )
@@ -84,27 +83,13 @@ def markdown(judged: Judged) -> str:
 
 def markdown_of_error(study: str, why: str) -> str:
     """A summary of a gate that could not be judged."""
-    told = "\n".join(f"> {_md(line)}  " for line in why.splitlines())
-    return f"## Gate of {_md(study)}: NOT JUDGED\n\n{told}\n"
+    told = "\n".join(f"> {markdown_text(line)}  " for line in why.splitlines())
+    return f"## Gate of {markdown_text(study)}: NOT JUDGED\n\n{told}\n"
 
 
 def _counts(judged: Judged) -> str:
     parts = [(judged.count("passed"), "passed"), (judged.count("failed"), "failed"), (judged.count("not judged"), "not judged")]  # fmt: skip
     return f"{', '.join(f'{n} {word}' for n, word in parts if n)} of {len(judged.verdicts)} criteria"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---' for _ in head)} |"
-    for row in rows:
-        yield f"| {' | '.join(_md(cell) for cell in row)} |"
-
-
-def _md(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no markup, no HTML, no mention of anybody."""
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return IN_MARKDOWN.sub(r"\\\1", plain)
 
 
 def _suite(name: str, tests: int, failures: int, errors: int, seconds: float) -> tuple[ET.Element, ET.Element]:

@@ -22,7 +22,7 @@ from cbtrun.study.origins import real_people_in
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
 
-STUDY, RUN, JOURNAL = "study", "run", "journal.jsonl.xz"
+STUDY, RUN, CARDS, JOURNAL = "study", "run", "cards", "journal.jsonl.xz"
 """Folders of a package, and its file of replies."""
 NO_WORDS = ("results.json",)
 """Files of a run folder in which nobody's words are."""

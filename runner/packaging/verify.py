@@ -18,6 +18,7 @@ from cbtrun.packaging.locks import LOCK, SHOWN, changed_sources, lock_places, ot
 from cbtrun.packaging.opened import Opened, open_package
 from cbtrun.packaging.parts import JOURNAL, RUN
 from cbtrun.packaging.strange_study import refuse_strange_study
+from cbtrun.packaging.verified_cards import other_cards
 from cbtrun.packaging.weights import other_weights
 from cbtrun.run.study_lock import package_versions
 from cbtrun.version import __version__
@@ -80,6 +81,7 @@ def _beside(
             *(FileFound(one, "differs", (OTHER_SOURCE,)) for one in changed_sources(opened.folder, told)),
             *found.files,
             *(_other_lock(told, made) if done else ()),
+            *(other_cards(opened, made.folder) if done else ()),
             *other_weights(opened.folder, made.folder),
         ),
     )

@@ -11,12 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.cards.of_run import cards_of_run
 from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
 from cbtrun.packaging.descriptions import About, described
-from cbtrun.packaging.parts import JOURNAL, STUDY, Part, parts_of
+from cbtrun.packaging.parts import CARDS, JOURNAL, STUDY, Part, parts_of
 from cbtrun.packaging.strange_names import odd_names
 from cbtrun.packaging.written_study import written_study
 from cbtrun.results.records import results_in
@@ -61,6 +62,8 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
     parts = [*chosen.parts]
     if not bare:
         parts.append(Part(JOURNAL, _journal(folder), "every reply of every model, to derive all else from"))
+    for name, text in cards_of_run(folder, written.study, registry, rubrics_alone=bare).items():
+        parts.append(Part(f"{CARDS}/{name}", text.encode(), "card of what is in it"))
     meta = {
         "cbtrun_package": FORMAT,
         "cbtrun": __version__,
@@ -128,7 +131,7 @@ def _readme(about: About, name: str, *, bare: bool) -> bytes:
     cbtrun verify {name}
 
 `study/` is the study as it was written, `run/` what came of it, `manifest-sha256.txt` the digest of each file
-(`sha256sum -c manifest-sha256.txt` checks them without cbtrun). `ro-crate-metadata.json` and `croissant.json` describe it for
+(`sha256sum -c manifest-sha256.txt` checks them without cbtrun). `cards/` says of each corpus, set of patients and rubric what it is. `ro-crate-metadata.json` and `croissant.json` describe it for
 machines, `CITATION.cff` says how it is cited.
 """.encode()
 
