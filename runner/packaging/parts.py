@@ -61,6 +61,8 @@ class Part:
     role: str
     licence: str = ""
     """Terms, where the study or its files state some."""
+    speaks: bool = False
+    """Whether somebody speaks in it: a patient, simulated or real."""
 
     @property
     def bytes(self) -> bytes:
@@ -120,7 +122,7 @@ def _study_parts(written: WrittenStudy, *, bare: bool) -> Iterator[Part]:
         )
     for path in written.files:
         if not bare or path.suffix in PLAIN:  # whose words a file of data holds is not asked file by file
-            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", stated.get(str(path), ""))
+            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", stated.get(str(path), ""), path.suffix not in PLAIN)  # fmt: skip
     promise = registration_beside(written.study)
     if promise.is_file():
         yield Part(f"{STUDY}/{written.inside(promise)}", promise, "registration, made before the data")
@@ -131,11 +133,11 @@ def _run_parts(folder: RunFolder, written: WrittenStudy, *, bare: bool) -> Itera
     yield Part(f"{RUN}/study.lock.yaml", _public_lock(folder, written), ROLES["study.lock.yaml"])
     for name in NO_WORDS if bare else (*NO_WORDS, *WORDS):
         if (path := folder.path / name).is_file():
-            yield Part(f"{RUN}/{name}", path, ROLES[name])
+            yield Part(f"{RUN}/{name}", path, ROLES[name], speaks=name in WORDS)
     for name in NO_WORDS_FOLDERS if bare else (*NO_WORDS_FOLDERS, *WORDS_FOLDERS):
         for path in _files_below(folder.path / name):
             inside = f"{RUN}/{path.relative_to(folder.path).as_posix()}"
-            yield Part(inside, path, ROLES[name], stated.get(inside, ""))
+            yield Part(inside, path, ROLES[name], stated.get(inside, ""), name in WORDS_FOLDERS)
 
 
 def _adapter_parts(folder: RunFolder, written: WrittenStudy) -> Iterator[Part]:

@@ -6,7 +6,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from cbtrun.packaging.strange_names import odd_names
 from cbtrun.packaging.written_study import written_study
 from cbtrun.results.records import results_in
 from cbtrun.run.study_lock import lock_of
+from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
     bare = any(one.startswith("words of real people") for one in chosen.left_out)
     parts = [*chosen.parts]
     if not bare:
-        parts.append(Part(JOURNAL, _journal(folder), "every reply of every model, to derive all else from"))
+        parts.append(
+            Part(JOURNAL, _journal(folder), "every reply of every model, to derive all else from", speaks=True)
+        )
     for name, text in cards_of_run(folder, written.study, registry, rubrics_alone=bare).items():
         parts.append(Part(f"{CARDS}/{name}", text.encode(), "card of what is in it"))
     meta = {
@@ -75,7 +78,7 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
         "left_out": list(chosen.left_out),
     }
     parts.append(Part(ABOUT, (json.dumps(meta, indent=1, ensure_ascii=False) + "\n").encode(), "what the package is"))
-    about = _about(folder, written.study, wanted)
+    about = replace(_about(folder, written.study, wanted), people=bool(real_people_in(written.study, registry)))
     parts += described(about, parts)
     parts.append(Part(README, _readme(about, target.name, bare=bare), "how to check it"))
     for name, why in odd_names(one.name for one in parts):
