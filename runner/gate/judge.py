@@ -102,6 +102,8 @@ def refuse_incomparable(
 
 def judge(asked: Asked, criteria: Sequence[Criterion], run: JudgedRun, other: JudgedRun | None) -> Judged:
     """Every criterion held against a finished run. Raises StageError where two runs cannot be compared."""
+    if rehearsed := next((one for one in (run, other) if one is not None and one.study.stand_ins), None):
+        raise StageError(f"{rehearsed.folder.path}: is a rehearsal with stand-ins, whose numbers say nothing")
     despite: list[Apart] = []
     compared = [one for one in criteria if one.kind == "no-worse"]
     if other is not None and compared:

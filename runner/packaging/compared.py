@@ -15,7 +15,7 @@ from cbtrun.packaging.parts import RUN
 from cbtrun.results.same_results import same_results
 
 State = Literal["same", "rounding", "differs", "lacking"]
-NOT_DERIVED = ("study.lock.yaml",)
+NOT_DERIVED = ("study.lock.yaml", "promise.json")
 """Of the machine and the hour: nothing tells whether they are true."""
 NOT_DERIVED_FOLDERS = ("adapters", "agreement")
 OF_TUNINGS = "adapters/"
@@ -23,6 +23,8 @@ OF_TUNINGS = "adapters/"
 MOST_PLACES = 5
 """Places of one file that are named."""
 LONGEST, LONGEST_FAULT, DEEPEST = 80, 300, 50
+BEFORE = 30
+"""Signs of a line that are shown before those that differ."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,14 @@ def _within(left: str, right: str, ending: str, header: Sequence[str]) -> Iterat
             if a != b:
                 yield f", {header[at] if at < len(header) else at + 1}: {_short(a)} in the package, {_short(b)} derived"
     else:
-        yield f": {_short(left)} in the package, {_short(right)} derived"
+        at = max(0, _apart_at(left, right) - BEFORE)
+        begin = "... " if at else ""
+        yield f": {begin}{_short(left[at:])} in the package, {begin}{_short(right[at:])} derived"
+
+
+def _apart_at(left: str, right: str) -> int:
+    """Where two lines part."""
+    return next((at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
 def _fields(one: Any, other: Any, path: str, deep: int = DEEPEST) -> Iterator[tuple[str, Any, Any]]:

@@ -17,6 +17,7 @@ from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.journal.exchange import import_journal
 from cbtrun.packaging.opened import Opened
 from cbtrun.packaging.parts import JOURNAL, RUN
+from cbtrun.packaging.promises import put_promise
 
 DONE = (0, 3)
 """Exit codes of a run that came to its end, 3 with units that had failed before too."""
@@ -73,6 +74,7 @@ def derive(opened: Opened, runs: Path, *, allow_local_plugins: bool) -> Derived:
 
 def _as_there(opened: Opened, folder: Path) -> None:
     """Say of the derived run when and on what the package's ran: its report then differs in nothing but what was found."""
+    put_promise(opened.folder, folder)
     here, there = folder / "study.lock.yaml", opened.folder / RUN / "study.lock.yaml"
     try:
         lock, said = read_plain_yaml(here), read_plain_yaml(there) if there.is_file() else {}

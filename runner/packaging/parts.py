@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 STUDY, RUN, CARDS, JOURNAL = "study", "run", "cards", "journal.jsonl.xz"
 """Folders of a package, and its file of replies."""
-NO_WORDS = ("results.json",)
+NO_WORDS = ("results.json", "promise.json")
 """Files of a run folder in which nobody's words are."""
 NO_WORDS_FOLDERS = ("tables", "figures", "analysis")
 WORDS = ("failures.jsonl", "sessions.jsonl", "forgotten.jsonl", "report.html")
 WORDS_FOLDERS = ("personas", "corpus", "ratings", "scores", "agreement", "report_transcripts")
 ROLES = {
     "results.json": "results, as data",
+    "promise.json": "how the run kept to its registration",
     "study.lock.yaml": "versions, machine and resolved study of the run",
     "sessions.jsonl": "sessions, turn by turn",
     "report.html": "report",

@@ -17,6 +17,7 @@ from cbtrun.packaging.derived import DONE, Derived, derive
 from cbtrun.packaging.locks import LOCK, SHOWN, changed_sources, lock_places, other_code
 from cbtrun.packaging.opened import Opened, open_package
 from cbtrun.packaging.parts import JOURNAL, RUN
+from cbtrun.packaging.promises import PROMISE, lacking_deviations
 from cbtrun.packaging.strange_study import refuse_strange_study
 from cbtrun.packaging.verified_cards import other_cards
 from cbtrun.packaging.weights import other_weights
@@ -82,10 +83,12 @@ def _beside(
             *found.files,
             *(_other_lock(told, made) if done else ()),
             *(other_cards(opened, made.folder) if done else ()),
+            *(lacking_deviations(opened.folder, made.folder) if done else ()),
             *other_weights(opened.folder, made.folder),
         ),
     )
     known += [f"{one}: the time and the machine in it, as it says itself" for one in found.not_derived if one == SHOWN]
+    known += [f"{one}: when it was registered and first run, and by which code, as it says itself" for one in found.not_derived if one == PROMISE]  # fmt: skip
     return Verified(str(path), files, opened.faults, done, "" if done else made.said, found, versions, tuple(known))
 
 
@@ -174,9 +177,8 @@ def _verdict(verified: Verified) -> str:
     apart = verified.found.of("differs", "lacking")
     if verified.derived and not verified.faults and all(one.name.endswith(LOOKS) for one in apart):
         other = "; drawn by other versions than there, which may be why" if verified.versions else ""
-        return (
-            f"Its numbers are verified. {len(apart):,} pages and figures are not as its numbers make them here{other}."
-        )
+        which = "1 page or figure is" if len(apart) == 1 else f"{len(apart):,} pages and figures are"
+        return f"Its numbers are verified. {which} not as its numbers make them here{other}."
     if verified.derived or verified.faults:
         return "Not verified: see the lines in capitals."
     return "Not verified: nothing could be derived."
