@@ -147,3 +147,10 @@ def test_plan_says_what_a_gate_would_spend(project: StudyProject, tmp_path: Path
     assert told["gate"]["usd_now"] == pytest.approx(told["usd"])
     assert told["gate"]["usd_of_another_therapist"] == pytest.approx(told["usd"])
     assert told["usd"] > 0
+
+
+def test_a_rehearsal_is_no_measure(project: StudyProject) -> None:
+    assert project.run("before.yaml", "-q", "--rehearse").code in (0, 3)
+    ended = project.run("gate", "runs/before-rehearsal", "--min", "ctrs.total=5")
+    assert ended.code == 2
+    assert "is a rehearsal with stand-ins" in ended.err
