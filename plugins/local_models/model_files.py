@@ -246,7 +246,7 @@ def without_known_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """No progress bars of transformers: the runner shows its own."""
     from transformers.utils import logging
 
@@ -263,7 +263,7 @@ def _from_pretrained(kind: Any, files: ModelFiles, **options: Any) -> Any:
     """An object of transformers from a model's files. What is wrong with those is a ModelError, however it is raised."""
     revision: Mapping[str, Any] = {"revision": files.revision} if files.revision else {}
     try:
-        with _quiet(), no_foreign_code():
+        with without_bars(), no_foreign_code():
             return kind.from_pretrained(files.source, **revision, **options)
     except Exception as error:  # a stranger's settings break transformers wherever they are first used
         at = f" at revision {files.revision}" if files.revision else ""

@@ -15,6 +15,7 @@ from cbtrun.plugins.local_models.model_files import (
     load_tokenizer,
     own_number_format,
     with_adapter,
+    without_bars,
 )
 from cbtrun.plugins.local_models.turn_probes import agreement, likelihoods, read_probes, refuse_another_model
 from cbtrun.plugins.tuning.adapter_folder import LOCK
@@ -46,7 +47,8 @@ def export_merged(source: Path, model: str, revision: str | None, target: Path) 
     merged = _merged(load_base(files, own_number_format(files)), source)
     making = target.parent / f".{target.name}.part"
     shutil.rmtree(making, ignore_errors=True)
-    merged.save_pretrained(str(making))
+    with without_bars():
+        merged.save_pretrained(str(making))
     load_tokenizer(files).save_pretrained(str(making))
     (making / LOCK).write_text(yaml.safe_dump({"merged": True, **lock}, sort_keys=False, allow_unicode=True))
     target.parent.mkdir(parents=True, exist_ok=True)

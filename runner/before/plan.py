@@ -34,7 +34,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
     """The plan as people read it: each stage with its calls, then the sums and what was assumed."""
     from cbtrun.before.doctor.this_machine import disk_words
     from cbtrun.before.hours import machine_lines
-    from cbtrun.before.plan_costs import call_costs, sum_lines
+    from cbtrun.before.plan_costs import call_costs, gate_cost, sum_lines
     from cbtrun.before.plan_time import waiting_by_stage
     from cbtrun.run.progress_line import duration
     from cbtrun.study.people_checks import people_words
@@ -54,6 +54,8 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
     yield from (f"  {line}" for line in done_again(study, registry, folder))
     yield from (f"  {line}" for line in people_words(study))
     yield from sum_lines(costs, study.limits, sum(waiting.values()) if waiting else None)
+    if study.rating_sets:
+        yield f"  {gate_cost(costs).words()}"
     yield from (f"  {line}" for line in machine_lines(study, registry, plans))
     yield f"  {disk_words(study, registry)}"
     for line in dict.fromkeys(line for plan in plans.values() if plan for line in plan.notes):
@@ -66,7 +68,7 @@ def plan_lines(study: Study, registry: Registry, folder: RunFolder) -> Iterator[
 
 def plan_values(study: Study, registry: Registry, folder: RunFolder) -> dict[str, Any]:
     """The plan for programs: each stage with its calls, the sums, and what was assumed."""
-    from cbtrun.before.plan_costs import call_costs
+    from cbtrun.before.plan_costs import call_costs, gate_cost
     from cbtrun.before.plan_time import waiting_by_stage
 
     plans = plan_study(study, registry)
@@ -92,6 +94,7 @@ def plan_values(study: Study, registry: Registry, folder: RunFolder) -> dict[str
         ],
         "calls": sum(one.calls for one in costs),
         "calls_to_make": sum(one.left for one in costs),
+        "gate": asdict(gate_cost(costs)),
         "usd": sum(one.usd or 0.0 for one in costs),
         "seconds_waiting": sum(waiting.values()) if waiting else None,
         "done_again": done_again(study, registry, folder),

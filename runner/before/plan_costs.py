@@ -67,6 +67,8 @@ class CallCost:
     assumed: tuple[str, ...]
     in_a_row: int = 1
     """Calls of one unit that follow each other, each in a batch of its own."""
+    usd_anew: float | None = None
+    """Of all its calls, had the journal none."""
 
     def words(self) -> str:
         """The line of a plan."""
@@ -116,6 +118,39 @@ def sum_lines(costs: Sequence[CallCost], limits: Mapping[str, Any], waiting: flo
         yield f"  assumed: {line}"
 
 
+@dataclass(frozen=True)
+class GateCost:
+    """What `cbtrun gate` would spend: judging asks nobody, so it is what the run before it takes."""
+
+    calls_now: int
+    """Calls that the study has yet to make."""
+    usd_now: float
+    calls_of_another_therapist: int
+    """Calls of all its sessions and ratings: what a model that is not in the journal takes."""
+    usd_of_another_therapist: float
+
+    def words(self) -> str:
+        """The line of a plan."""
+        now = f"{self.calls_now:,} calls to make{_dollars(self.usd_now)}" if self.calls_now else "nothing to spend"
+        anew = f"{self.calls_of_another_therapist:,} calls{_dollars(self.usd_of_another_therapist)}"
+        return f"gate: {now} as the journal is; for another therapist, all sessions and ratings anew: {anew}"
+
+
+def _dollars(usd: float) -> str:
+    return f" (~${usd:,.2f})" if usd else ""
+
+
+def gate_cost(costs: Sequence[CallCost]) -> GateCost:
+    """What a gate of the study would spend, now and once its therapist is another; models without prices cost nothing here."""
+    anew = [one for one in costs if one.stage.partition(".")[0] in ("sessions", "ratings")]
+    return GateCost(
+        sum(one.left for one in costs),
+        sum(one.usd or 0.0 for one in costs),
+        sum(one.calls for one in anew),
+        sum(one.usd_anew or 0.0 for one in anew),
+    )
+
+
 def _cost(stage: str, planned: PlannedCalls, study: StudyView, registry: Registry, kept: Kept) -> CallCost:
     model = study.models.get(planned.model)
     block = model.options if model else {}  # of an adapter nobody knows a price
@@ -130,8 +165,12 @@ def _cost(stage: str, planned: PlannedCalls, study: StudyView, registry: Registr
     each = kept.seconds / kept.calls if kept.calls else ASSUMED_SECONDS
     seconds = each if waits else None
     usd, other = _priced(prices, (tokens_in, tokens_out, left), buying)
+    whole = kept if kept.calls else planned
+    thought = 0 if kept.calls else planned.calls * thinking_room(block)
+    asked, said = (round(one / calls * planned.calls) for one in (whole.tokens_in, whole.tokens_out))
+    anew, _ = _priced(prices, (asked, said + thought, planned.calls), buying)
     done = min(planned.calls, kept.calls)
-    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left if seconds is not None else 0, left))  # fmt: skip
+    return CallCost(stage, planned.model, planned.calls, done, left, tokens_in, tokens_out, usd, other, buying.batched, seconds, _assumed(stage, planned, block, kept, left if seconds is not None else 0, left), usd_anew=anew)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "run": "Run what is not done yet: `cbtrun STUDY.yaml` does too.",
         "slurm": "Run it as a job of Slurm, requeued until it is done.",
         "status": "Say how far a run is, also while it runs; list runs.",
+        "gate": "Run it and hold it to minimums, for CI.",
     },
     "Look": {
         "view": "Show runs in a browser on this machine.",
@@ -42,6 +43,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "package": "Write a run as one archive that anybody can check.",
         "verify": "Derive everything that a package says again.",
         "export": "Write a tuned adapter or a merged model.",
+        "card": "Print the card of a model, corpus, rubric or personas.",
         "journal": "Pass on, check or shrink a run's replies.",
         "forget": "Take the words of one person out of a run.",
     },

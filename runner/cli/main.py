@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cbtrun.cli.answers import json_option, print_answer, print_error
+from cbtrun.cli.card import card
 from cbtrun.cli.command_groups import GroupedCommands
 from cbtrun.cli.doctor import doctor
 from cbtrun.cli.export import export
 from cbtrun.cli.forget import forget
+from cbtrun.cli.gate import gate
 from cbtrun.cli.humans import agree, sheet
 from cbtrun.cli.import_files import import_
 from cbtrun.cli.journal import journal
@@ -107,7 +109,7 @@ def cli() -> None:
     \b
     Exit codes: 0 done; 1 a bug of ours; 2 an error of yours; 3 finished with
     failed units, or with nothing scored somewhere; 4 stopped by a limit, by
-    SIGTERM, or a server that is down; 130 interrupted.
+    SIGTERM, or a server that is down; 5 a gate failed; 130 interrupted.
     """
 
 
@@ -222,9 +224,11 @@ def _plan(study: Study, registry: Registry, folder: RunFolder, cluster: Cluster 
         click.echo(f"  warning: {problem.path}: {problem.what}; a run here would stop before it starts")
 
 
+cli.add_command(card)
 cli.add_command(doctor)
 cli.add_command(export)
 cli.add_command(forget)
+cli.add_command(gate)
 cli.add_command(import_)
 cli.add_command(journal)
 cli.add_command(migrate)

@@ -24,11 +24,25 @@ def reference_pages(registry: Registry, commands: click.Group) -> dict[str, str]
     return {"study.md": study_page(registry), "commands.md": commands_page(commands)}
 
 
+def card_pages() -> dict[str, str]:
+    """File name below docs/reference/ -> the card of a rubric or of personas that ships, and a list of them all."""
+    from cbtrun.cards.shipped import shipped_cards
+
+    cards = shipped_cards()
+    titles = {name: text.splitlines()[0].removeprefix("# ") for name, text in cards.items()}
+    head = MADE.format(source="what ships")
+    index = [head, "# Cards of what ships", "", "What to know of it before you use it. `cbtrun card rubric NAME` and `cbtrun card personas NAME` print one, of your own files too.", ""]  # fmt: skip
+    index += [f"- [{title}]({name})" for name, title in titles.items()]
+    pages = {f"cards/{name}": f"{head}\n{text}" for name, text in cards.items()}
+    return {"cards/README.md": "\n".join(index) + "\n", **pages}
+
+
 def write_reference(docs: Path, registry: Registry, commands: click.Group) -> list[Path]:
     """Write the pages under docs/reference/, and what is made in other pages; gives the files."""
     folder = docs / "reference"
-    folder.mkdir(exist_ok=True)
-    pages = {folder / name: text for name, text in reference_pages(registry, commands).items()} | filled_pages(docs)
+    (folder / "cards").mkdir(parents=True, exist_ok=True)
+    made = reference_pages(registry, commands) | card_pages()
+    pages = {folder / name: text for name, text in made.items()} | filled_pages(docs)
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")
     return [*pages]

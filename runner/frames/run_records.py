@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from cbtrun.contract.digests import file_digest
 from cbtrun.contract.records import Failure, Persona, Rating, Record, Session
 from cbtrun.contract.stage_kinds import stage_id
 from cbtrun.errors import CbtrunError, Place, StageError
-from cbtrun.files.plain_files import inside
 from cbtrun.files.record_list import RecordList
 from cbtrun.results.records import Results, results_in
 from cbtrun.run.failures import failures_of
 from cbtrun.run.inputs import output_path
 from cbtrun.run.run_list import stages_of
 from cbtrun.run.study_lock import lock_of
+from cbtrun.scores.as_written import scores_as_written
 from cbtrun.scores.score import Score
 
 if TYPE_CHECKING:
@@ -126,9 +125,8 @@ class RunRecords:
         """The scores of a set as the run wrote them; made from its ratings where it has not, or somebody changed the file."""
         from cbtrun.scores.making import make_scores
 
-        path, mark = (inside(self.folder.path, f"scores/{name}.{ending}") for ending in ("jsonl", "made-from"))
-        if path.exists() and mark.exists() and mark.read_bytes()[:1000].endswith(f" {file_digest(path)}\n".encode()):
-            return RecordList.read(path, Score)
+        if (written := scores_as_written(self.folder, name)) is not None:
+            return written
         ratings = self.ratings(name)
         if not ratings:
             return []

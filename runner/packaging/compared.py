@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cbtrun.errors import StageError
 from cbtrun.packaging.parts import RUN
 from cbtrun.results.same_results import same_results
 
 State = Literal["same", "rounding", "differs", "lacking"]
-NOT_DERIVED = ("study.lock.yaml",)
+NOT_DERIVED = ("study.lock.yaml", "promise.json")
 """Of the machine and the hour: nothing tells whether they are true."""
 NOT_DERIVED_FOLDERS = ("adapters", "agreement")
+OF_TUNINGS = "adapters/"
+"""What trainings wrote of themselves is in the journal's export; weights are not."""
 MOST_PLACES = 5
 """Places of one file that are named."""
-LONGEST = 80
+LONGEST, LONGEST_FAULT, DEEPEST = 80, 300, 50
+BEFORE = 30
+"""Signs of a line that are shown before those that differ."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,12 @@ class Compared:
 def compared(package: Path, derived: Path) -> Compared:
     """Every file under `run/` of a package beside the derived one; and what is derived and not in the package."""
     here = {one.relative_to(package / RUN).as_posix() for one in (package / RUN).rglob("*") if one.is_file()}
-    made = {name for name in _names(derived) if _is_derived(name)}
-    told = sorted(one for one in here if _is_derived(one))
+    there = {*_names(derived)}
+    made = {name for name in there if _is_derived(name)}
+    told = sorted(one for one in here if _is_derived(one) or (one.startswith(OF_TUNINGS) and one in there))
     files = [_file(package / RUN / name, derived / name, name) for name in told]
     files += [FileFound(f"{RUN}/{name}", "lacking", ("derived, and not in the package",)) for name in sorted(made - here) if name in EXPECTED]  # fmt: skip
-    return Compared(tuple(files), tuple(sorted(f"{RUN}/{one}" for one in here if not _is_derived(one))))
+    return Compared(tuple(files), tuple(sorted(f"{RUN}/{one}" for one in here.difference(told))))
 
 
 EXPECTED = ("results.json", "sessions.jsonl")
@@ -76,7 +82,10 @@ def _file(told: Path, made: Path, name: str) -> FileFound:
     if told.read_bytes() == made.read_bytes():
         return FileFound(shown, "same")
     if name == "results.json":
-        return _results(told, made, shown)
+        try:
+            return _results(told, made, shown)
+        except StageError as error:  # no results at all
+            return FileFound(shown, "differs", (str(error).replace(str(told), shown)[:LONGEST_FAULT],))
     places = [*_places(told, made)]
     return FileFound(shown, "differs", tuple(places) or ("other bytes",))
 
@@ -117,24 +126,37 @@ def _within(left: str, right: str, ending: str, header: Sequence[str]) -> Iterat
             if a != b:
                 yield f", {header[at] if at < len(header) else at + 1}: {_short(a)} in the package, {_short(b)} derived"
     else:
-        yield f": {_short(left)} in the package, {_short(right)} derived"
+        at = max(0, _apart_at(left, right) - BEFORE)
+        begin = "... " if at else ""
+        yield f": {begin}{_short(left[at:])} in the package, {begin}{_short(right[at:])} derived"
 
 
-def _fields(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(one, dict) and isinstance(other, dict):
+def _apart_at(left: str, right: str) -> int:
+    """Where two lines part."""
+    return next((at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+
+
+def _fields(one: Any, other: Any, path: str, deep: int = DEEPEST) -> Iterator[tuple[str, Any, Any]]:
+    if deep and isinstance(one, dict) and isinstance(other, dict):
         for key in dict.fromkeys([*one, *other]):
-            yield from _fields(one.get(key), other.get(key), f"{path}/{key}" if path else str(key))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            yield from _fields(one.get(key), other.get(key), f"{path}/{key}" if path else str(key), deep - 1)
+    elif deep and isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for at, (a, b) in enumerate(zip(one, other, strict=True)):
-            yield from _fields(a, b, f"{path}/{at}")
-    elif one != other:
+            yield from _fields(a, b, f"{path}/{at}", deep - 1)
+    elif not deep or one != other:
         yield path or "all of it", one, other
 
 
 def _cells(line: str) -> list[str]:
-    return next(csv.reader(io.StringIO(line)), [])
+    try:
+        return next(csv.reader(io.StringIO(line)), [])
+    except csv.Error:  # a cell longer than any table has
+        return [line]
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        text = "nested deeper than can be shown"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."

@@ -17,6 +17,7 @@ from cbtrun.files.run_folder import RunFolder, write_atomically
 from cbtrun.journal.exchange import import_journal
 from cbtrun.packaging.opened import Opened
 from cbtrun.packaging.parts import JOURNAL, RUN
+from cbtrun.packaging.promises import put_promise
 
 DONE = (0, 3)
 """Exit codes of a run that came to its end, 3 with units that had failed before too."""
@@ -34,6 +35,8 @@ PASSED_ON = (
     "OMP_NUM_THREADS",
 )
 """Variables that a process of a stranger's study gets: none that could hold a key."""
+ALONE = "from cbtrun.packaging.without_network import shut_network; shut_network(); from cbtrun.cli.main import main; main()"
+"""The command line in a process that reaches nobody."""
 MOST_SECONDS = 6 * 3600
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LAST = 4000
@@ -71,8 +74,12 @@ def derive(opened: Opened, runs: Path, *, allow_local_plugins: bool) -> Derived:
 
 def _as_there(opened: Opened, folder: Path) -> None:
     """Say of the derived run when and on what the package's ran: its report then differs in nothing but what was found."""
+    put_promise(opened.folder, folder)
     here, there = folder / "study.lock.yaml", opened.folder / RUN / "study.lock.yaml"
-    lock, said = read_plain_yaml(here), read_plain_yaml(there) if there.is_file() else {}
+    try:
+        lock, said = read_plain_yaml(here), read_plain_yaml(there) if there.is_file() else {}
+    except SpecError:  # the package's is no lock file: its report has nothing to be the same as
+        return
     if isinstance(lock, dict) and isinstance(said, dict):
         told = {name: said[name] for name in OF_THE_MACHINE if name in said}
         write_atomically(here, yaml.safe_dump({**lock, **told}, sort_keys=False, allow_unicode=True))
@@ -91,7 +98,7 @@ def _study_name(opened: Opened) -> str:
 def _cbtrun(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     state = {"XDG_STATE_HOME": str(folder / ".state"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-P", "-m", "cbtrun.cli.main", *arguments]
+    command = [sys.executable, "-P", "-c", ALONE, *arguments]
     return subprocess.run(
         command, cwd=folder, env={**environment, **state}, capture_output=True, timeout=MOST_SECONDS, check=False
     )

@@ -20,6 +20,9 @@ from cbtrun.packaging.parts import RUN, Part
 from cbtrun.version import __version__
 
 NOT_FOR_CARE = "Research on language models. Nothing in it is for use with people in need of care."
+NO_LICENCE = "not stated"
+CONSENTED = "It may hold words of real people. They have consented to its publication, as whoever packaged it states."
+NOBODY = "No real person speaks in it, as the study says."
 CROISSANT_CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -74,6 +77,8 @@ class About:
     authors: tuple[str, ...]
     licence: str
     """An SPDX name or an address; empty where the authors state none."""
+    people: bool = False
+    """Whether real people speak in the study."""
 
     @property
     def description(self) -> str:
@@ -105,7 +110,9 @@ def ro_crate(about: About, parts: Sequence[Part]) -> dict[str, Any]:
         people = [crate.add_jsonld({"@id": f"#author-{at}", "@type": "Person", "name": one}) for at, one in enumerate(about.authors, 1)]  # fmt: skip
         crate.root_dataset["author"] = people
     for part in parts:
-        more = {"license": part.licence} if part.licence else {}
+        more = {"license": part.licence or about.licence or NO_LICENCE}
+        if part.speaks:
+            more["conditionsOfAccess"] = CONSENTED if about.people else NOBODY
         crate.add_jsonld(
             {
                 "@id": part.name,

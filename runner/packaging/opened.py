@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cbtrun.errors import SpecError
+from cbtrun.packaging.parts import JOURNAL, STUDY
+from cbtrun.packaging.strange_names import LONGEST_NAME, odd_names
 from cbtrun.packaging.write import ABOUT, FORMAT, MANIFEST
-from cbtrun.tables.archive import member_bytes, opened_archive
+from cbtrun.tables.archive import NESTED, member_bytes, opened_archive
 
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-SPECIAL = re.compile(r"[\x00-\x1f\x7f]")
-LONGEST_NAME, DEEPEST = 240, 20
+MOST_ABOUT, MOST_LISTED = 2**20, 2**23
+"""Bytes of `package.json` and of the list of digests."""
 
 
 class _About(BaseModel):
@@ -55,13 +58,13 @@ def open_package(path: Path, into: Path) -> Opened:
     found: dict[str, str] = {}
     listed: dict[str, str] = {}
     with opened_archive(path) as archive:
+        _refuse_members(path, archive)
         names = {one.filename for one in archive.infolist()}
         if MANIFEST not in names or ABOUT not in names:
             raise SpecError.at(path, f"no package of cbtrun: it has no {MANIFEST if MANIFEST not in names else ABOUT}")
         for info in archive.infolist():
             if info.is_dir():
                 continue
-            _refuse_name(path, info.filename)
             content = member_bytes(archive, info, path)
             if info.filename == MANIFEST:
                 listed = _listed(path, content)
@@ -77,10 +80,20 @@ def open_package(path: Path, into: Path) -> Opened:
     return Opened(into, about, tuple(_faults(found, listed)))
 
 
-def _refuse_name(path: Path, name: str) -> None:
-    parts = PurePosixPath(name).parts
-    if SPECIAL.search(name) or len(name) > LONGEST_NAME or len(parts) > DEEPEST or not parts:
-        raise SpecError.at(path, f"member {name[:80]!r} has a name that no package has")
+def _refuse_members(path: Path, archive: zipfile.ZipFile) -> None:
+    """Names that a disk could take for others, archives in it, and lists that are far too long."""
+    files = [one for one in archive.infolist() if not one.is_dir()]
+    for name, why in odd_names(one.filename for one in files):
+        raise SpecError.at(path, f"member {name[:80]!r} {why}")
+    for one in files:
+        nested = one.filename.lower().endswith((*NESTED, ".gz"))
+        if nested and one.filename != JOURNAL and not one.filename.startswith(f"{STUDY}/"):
+            raise SpecError.at(path, f"member '{one.filename[:80]}' is an archive inside an archive")
+        most = {ABOUT: MOST_ABOUT, MANIFEST: MOST_LISTED}.get(one.filename)
+        if most is not None and one.file_size > most:
+            raise SpecError.at(
+                path, f"member '{one.filename}' is longer than {most // 2**20} MiB, which cbtrun did not write"
+            )
 
 
 def _listed(path: Path, content: bytes) -> dict[str, str]:
@@ -89,6 +102,8 @@ def _listed(path: Path, content: bytes) -> dict[str, str]:
         told = LINE.fullmatch(line)
         if told is None:
             raise SpecError.at(path, f"{MANIFEST}:{number}: no digest and name of a file")
+        if told[2] in found:
+            raise SpecError.at(path, f"{MANIFEST}:{number}: lists '{told[2][:80]}' twice")
         found[told[2]] = told[1]
     return found
 

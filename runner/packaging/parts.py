@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from cbtrun.contract.digests import bytes_digest
 from cbtrun.errors import StageError
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.packaging.written_study import WrittenStudy
@@ -21,15 +22,16 @@ from cbtrun.study.origins import real_people_in
 if TYPE_CHECKING:
     from cbtrun.registry import Registry
 
-STUDY, RUN, JOURNAL = "study", "run", "journal.jsonl.xz"
+STUDY, RUN, CARDS, JOURNAL = "study", "run", "cards", "journal.jsonl.xz"
 """Folders of a package, and its file of replies."""
-NO_WORDS = ("results.json",)
+NO_WORDS = ("results.json", "promise.json")
 """Files of a run folder in which nobody's words are."""
 NO_WORDS_FOLDERS = ("tables", "figures", "analysis")
 WORDS = ("failures.jsonl", "sessions.jsonl", "forgotten.jsonl", "report.html")
 WORDS_FOLDERS = ("personas", "corpus", "ratings", "scores", "agreement", "report_transcripts")
 ROLES = {
     "results.json": "results, as data",
+    "promise.json": "how the run kept to its registration",
     "study.lock.yaml": "versions, machine and resolved study of the run",
     "sessions.jsonl": "sessions, turn by turn",
     "report.html": "report",
@@ -60,6 +62,8 @@ class Part:
     role: str
     licence: str = ""
     """Terms, where the study or its files state some."""
+    speaks: bool = False
+    """Whether somebody speaks in it: a patient, simulated or real."""
 
     @property
     def bytes(self) -> bytes:
@@ -103,7 +107,7 @@ def parts_of(
     parts = [*_study_parts(written, bare=bare), *_run_parts(folder, written, bare=bare)]
     weights = [*_adapter_parts(folder, written)]
     if not adapters or bare:
-        left += [f"weights of {len(weights):,} files of adapters: their digests stand for them"] if weights else []
+        left += [f"{len(weights):,} files of adapters: the journal has their digests and what each training wrote of itself"] if weights else []  # fmt: skip
         weights = []
     return Chosen(tuple(sorted([*parts, *weights], key=lambda one: one.name)), tuple(left))
 
@@ -119,7 +123,7 @@ def _study_parts(written: WrittenStudy, *, bare: bool) -> Iterator[Part]:
         )
     for path in written.files:
         if not bare or path.suffix in PLAIN:  # whose words a file of data holds is not asked file by file
-            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", stated.get(str(path), ""))
+            yield Part(f"{STUDY}/{written.inside(path)}", path, "file that the study reads", stated.get(str(path), ""), path.suffix not in PLAIN)  # fmt: skip
     promise = registration_beside(written.study)
     if promise.is_file():
         yield Part(f"{STUDY}/{written.inside(promise)}", promise, "registration, made before the data")
@@ -130,11 +134,11 @@ def _run_parts(folder: RunFolder, written: WrittenStudy, *, bare: bool) -> Itera
     yield Part(f"{RUN}/study.lock.yaml", _public_lock(folder, written), ROLES["study.lock.yaml"])
     for name in NO_WORDS if bare else (*NO_WORDS, *WORDS):
         if (path := folder.path / name).is_file():
-            yield Part(f"{RUN}/{name}", path, ROLES[name])
+            yield Part(f"{RUN}/{name}", path, ROLES[name], speaks=name in WORDS)
     for name in NO_WORDS_FOLDERS if bare else (*NO_WORDS_FOLDERS, *WORDS_FOLDERS):
         for path in _files_below(folder.path / name):
             inside = f"{RUN}/{path.relative_to(folder.path).as_posix()}"
-            yield Part(inside, path, ROLES[name], stated.get(inside, ""))
+            yield Part(inside, path, ROLES[name], stated.get(inside, ""), name in WORDS_FOLDERS)
 
 
 def _adapter_parts(folder: RunFolder, written: WrittenStudy) -> Iterator[Part]:
@@ -150,9 +154,9 @@ def _public_lock(folder: RunFolder, written: WrittenStudy) -> bytes:
     """The lock file without what tells of the machine's owner: paths, the host's name."""
     lock = {key: value for key, value in lock_of(folder).items() if key != "place"}
     spec = lock["spec"]
-    names = {str(path): f"{STUDY}/{written.inside(path)}" for path in written.texts}
-    sources = {names.get(name, Path(name).name): digest for name, digest in spec["sources"].items()}
-    lock["spec"] = {**spec, "file": names[spec["file"]], "sources": sources}
+    inside = {bytes_digest(path.read_bytes()): f"{STUDY}/{written.inside(path)}" for path in written.texts}
+    sources = {inside.get(digest, Path(name).name): digest for name, digest in spec["sources"].items()}
+    lock["spec"] = {**spec, "file": f"{STUDY}/{written.inside(written.texts[0])}", "sources": sources}
     return yaml.safe_dump(lock, sort_keys=False, allow_unicode=True).encode()
 
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from cbtrun.documents.plain_yaml import read_plain_yaml
-from cbtrun.errors import PluginError
+from cbtrun.errors import SpecError
 from cbtrun.packaging.compared import MOST_PLACES, Compared, FileFound, compared
 from cbtrun.packaging.derived import DONE, Derived, derive
+from cbtrun.packaging.locks import LOCK, SHOWN, changed_sources, lock_places, other_code
 from cbtrun.packaging.opened import Opened, open_package
 from cbtrun.packaging.parts import JOURNAL, RUN
+from cbtrun.packaging.promises import PROMISE, lacking_deviations
+from cbtrun.packaging.strange_study import refuse_strange_study
+from cbtrun.packaging.verified_cards import other_cards
+from cbtrun.packaging.weights import other_weights
 from cbtrun.run.study_lock import package_versions
 from cbtrun.version import __version__
 
 LOOKS = (".html", ".svg", ".pdf", ".png")
 """Endings of files that show numbers and hold none of their own."""
+
+
+OTHER_SOURCE = "not the file that the run was made from: run/study.lock.yaml has another digest of it"
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,7 @@ def verify_package(path: Path, *, allow_local_plugins: bool = False) -> Verified
     with tempfile.TemporaryDirectory(prefix="cbtrun-verify-") as there:
         opened = open_package(path, Path(there) / "package")
         files = sum(1 for one in opened.folder.rglob("*") if one.is_file())
-        if opened.about.plugins and not allow_local_plugins:
-            names = ", ".join(opened.about.plugins)
-            raise PluginError(
-                f"{path}: its study wants to run Python of its own ({names}); read it in study/, then add --allow-local-plugins"
-            )
+        refuse_strange_study(opened, path, allow_local_plugins=allow_local_plugins)
         known = [*_not_made_again(opened)]
         versions = tuple(_versions(opened))
         if not (opened.folder / JOURNAL).is_file():
@@ -71,8 +75,26 @@ def _beside(
 ) -> Verified:
     done = made.code in DONE and (made.folder / "results.json").is_file()
     found = compared(opened.folder, made.folder) if done else Compared(())
-    known += [f"{one}: the time and the machine of the run, as it says itself" for one in found.not_derived if one.endswith(".yaml")]  # fmt: skip
+    told = _lock(opened)
+    found = replace(
+        found,
+        files=(
+            *(FileFound(one, "differs", (OTHER_SOURCE,)) for one in changed_sources(opened.folder, told)),
+            *found.files,
+            *(_other_lock(told, made) if done else ()),
+            *(other_cards(opened, made.folder) if done else ()),
+            *(lacking_deviations(opened.folder, made.folder) if done else ()),
+            *other_weights(opened.folder, made.folder),
+        ),
+    )
+    known += [f"{one}: the time and the machine in it, as it says itself" for one in found.not_derived if one == SHOWN]
+    known += [f"{one}: when it was registered and first run, and by which code, as it says itself" for one in found.not_derived if one == PROMISE]  # fmt: skip
     return Verified(str(path), files, opened.faults, done, "" if done else made.said, found, versions, tuple(known))
+
+
+def _other_lock(told: dict[str, Any], made: Derived) -> Iterator[FileFound]:
+    if places := [*lock_places(told, read_plain_yaml(made.folder / LOCK))]:
+        yield FileFound(SHOWN, "differs", tuple(places))
 
 
 def _versions(opened: Opened) -> Iterator[str]:
@@ -86,10 +108,14 @@ def _versions(opened: Opened) -> Iterator[str]:
         "platform": platform.platform(),
         **package_versions(),
     }
-    there = {name: lock.get(name) for name in ("cbtrun", "python", "platform")} | dict(lock.get("packages") or {})
+    packages = lock.get("packages")
+    there = {name: lock.get(name) for name in ("cbtrun", "python", "platform")}
+    there |= packages if isinstance(packages, dict) else {}
     for name, version in there.items():
         if isinstance(version, str) and here.get(name) != version:
             yield f"{name}: {version} there, {here.get(name) or 'not installed'} here"
+    if code := other_code(lock):
+        yield f"cbtrun's own code of {', '.join(code)}, whatever its version says"
 
 
 def _not_made_again(opened: Opened) -> Iterator[str]:
@@ -97,7 +123,7 @@ def _not_made_again(opened: Opened) -> Iterator[str]:
     for path in sorted((opened.folder / RUN / "adapters").glob("**/adapter_model.safetensors")):
         name = path.parent.relative_to(opened.folder / RUN).as_posix()
         digest = sha256(path.read_bytes()).hexdigest()
-        yield f"{name}: a training, not done again; its weights are here (SHA-256 {digest[:16]})"
+        yield f"{name}: a training, not done again; its weights are here (SHA-256 {digest[:16]}), held against the journal's digest"
     for name in _tunings(opened):
         yield f"tuning {name}: not done again; its outcome and the digest of its weights are in the journal's export"
 
@@ -110,8 +136,10 @@ def _tunings(opened: Opened) -> list[str]:
 
 def _lock(opened: Opened) -> dict[str, Any]:
     path = opened.folder / RUN / "study.lock.yaml"
-    content = read_plain_yaml(path) if path.is_file() else {}
-    return content if isinstance(content, dict) else {}
+    try:
+        return read_plain_yaml(path) if path.is_file() else {}
+    except SpecError:  # changed into something else: the list of digests says so, or nobody listed the right one
+        return {}
 
 
 def told(verified: Verified) -> Iterator[str]:
@@ -149,9 +177,8 @@ def _verdict(verified: Verified) -> str:
     apart = verified.found.of("differs", "lacking")
     if verified.derived and not verified.faults and all(one.name.endswith(LOOKS) for one in apart):
         other = "; drawn by other versions than there, which may be why" if verified.versions else ""
-        return (
-            f"Its numbers are verified. {len(apart):,} pages and figures are not as its numbers make them here{other}."
-        )
+        which = "1 page or figure is" if len(apart) == 1 else f"{len(apart):,} pages and figures are"
+        return f"Its numbers are verified. {which} not as its numbers make them here{other}."
     if verified.derived or verified.faults:
         return "Not verified: see the lines in capitals."
     return "Not verified: nothing could be derived."

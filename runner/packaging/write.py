@@ -6,20 +6,23 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbtrun.cards.of_run import cards_of_run
 from cbtrun.errors import StageError
 from cbtrun.files.plain_files import write_parts
 from cbtrun.files.run_folder import RunFolder
 from cbtrun.journal.exchange import export_journal
 from cbtrun.packaging.descriptions import About, described
-from cbtrun.packaging.parts import JOURNAL, STUDY, Part, parts_of
+from cbtrun.packaging.parts import CARDS, JOURNAL, STUDY, Part, parts_of
+from cbtrun.packaging.strange_names import odd_names
 from cbtrun.packaging.written_study import written_study
 from cbtrun.results.records import results_in
 from cbtrun.run.study_lock import lock_of
+from cbtrun.study.origins import real_people_in
 from cbtrun.version import __version__
 
 if TYPE_CHECKING:
@@ -59,7 +62,11 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
     bare = any(one.startswith("words of real people") for one in chosen.left_out)
     parts = [*chosen.parts]
     if not bare:
-        parts.append(Part(JOURNAL, _journal(folder), "every reply of every model, to derive all else from"))
+        parts.append(
+            Part(JOURNAL, _journal(folder), "every reply of every model, to derive all else from", speaks=True)
+        )
+    for name, text in cards_of_run(folder, written.study, registry, rubrics_alone=bare).items():
+        parts.append(Part(f"{CARDS}/{name}", text.encode(), "card of what is in it"))
     meta = {
         "cbtrun_package": FORMAT,
         "cbtrun": __version__,
@@ -71,9 +78,11 @@ def write_package(folder: RunFolder, target: Path, wanted: Wanted, registry: Reg
         "left_out": list(chosen.left_out),
     }
     parts.append(Part(ABOUT, (json.dumps(meta, indent=1, ensure_ascii=False) + "\n").encode(), "what the package is"))
-    about = _about(folder, written.study, wanted)
+    about = replace(_about(folder, written.study, wanted), people=bool(real_people_in(written.study, registry)))
     parts += described(about, parts)
     parts.append(Part(README, _readme(about, target.name, bare=bare), "how to check it"))
+    for name, why in odd_names(one.name for one in parts):
+        raise StageError(f"{name}: {why}, so that not everybody could unpack it; give the file another name")
     parts = sorted(parts, key=lambda one: one.name)
     listed = "".join(f"{sha256(one.bytes).hexdigest()}  {one.name}\n" for one in parts).encode()
     digest = _write(target, [*parts, Part(MANIFEST, listed, "digests")])
@@ -125,7 +134,7 @@ def _readme(about: About, name: str, *, bare: bool) -> bytes:
     cbtrun verify {name}
 
 `study/` is the study as it was written, `run/` what came of it, `manifest-sha256.txt` the digest of each file
-(`sha256sum -c manifest-sha256.txt` checks them without cbtrun). `ro-crate-metadata.json` and `croissant.json` describe it for
+(`sha256sum -c manifest-sha256.txt` checks them without cbtrun). `cards/` says of each corpus, set of patients and rubric what it is. `ro-crate-metadata.json` and `croissant.json` describe it for
 machines, `CITATION.cff` says how it is cited.
 """.encode()
 

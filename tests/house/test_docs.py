@@ -95,6 +95,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    cards = "reference/cards/"  # named by a list of their own, which a test of theirs holds
+    pages = [page for page in pages if not page.startswith(cards) or page == f"{cards}README.md"]
     assert [page for page in pages if page != "README.md" and f"]({page})" not in index] == []
 
 

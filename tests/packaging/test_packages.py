@@ -72,7 +72,9 @@ def test_a_package_is_described_for_machines(packaged: StudyProject) -> None:
     entries = {one["@id"]: one for one in crate["@graph"]}
     assert {one for one in names if one.startswith(("run/", "study/"))} <= set(entries)
     assert entries["study/rubrics/own.yaml"]["license"].startswith("Structure after Young & Beck")
-    assert entries["./"]["license"] == "CC-BY-4.0"
+    assert entries["./"]["license"] == entries["run/sessions.jsonl"]["license"] == "CC-BY-4.0"
+    assert entries["run/sessions.jsonl"]["conditionsOfAccess"] == "No real person speaks in it, as the study says."
+    assert "conditionsOfAccess" not in entries["run/results.json"]
     assert "family-names: Lovelace" in citation
     assert {".zenodo.json", "osf.json", "croissant.json", "README.md"} <= names
 
@@ -179,6 +181,10 @@ def test_words_of_real_people_are_not_in_a_package_without_consent(
     assert with_words.code == 0, with_words.err
     assert SECRET.encode() not in _everything(project.folder / "people.zip")
     assert SECRET.encode() in _everything(project.folder / "whole.zip")
+    with zipfile.ZipFile(project.folder / "whole.zip") as archive:
+        crate = {one["@id"]: one for one in json.loads(archive.read("ro-crate-metadata.json"))["@graph"]}
+    assert "They have consented to its publication" in crate["study/talk.csv"]["conditionsOfAccess"]
+    assert crate["run/sessions.jsonl"]["license"] == "not stated"
     checked = project.run("verify", "people.zip")
     assert checked.code == 3
     assert "its numbers could not be derived again: words of real people" in checked.out

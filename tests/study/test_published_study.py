@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -35,12 +34,30 @@ def test_no_option_that_came_later_changes_what_was_registered() -> None:
     assert study.digest == json.loads((STUDIES / "smollm.results.json").read_text(encoding="utf-8"))["spec_digest"]
 
 
-@pytest.mark.slow
-def test_it_is_replayed_byte_for_byte_without_weights(tmp_path: Path) -> None:
-    project = StudyProject(tmp_path)
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> StudyProject:
+    """A folder with the run, made again from the published journal."""
+    project = StudyProject(tmp_path_factory.mktemp("smollm"))
     assert project.run("journal", "import", "runs/smollm", str(STUDIES / "smollm.jsonl.xz")).code == 0
-    replayed = project.run(str(SPECS / "smollm.yaml"), "--offline")
-    assert replayed.code == 3, replayed.err  # one session of the run had failed, and is missing in the replay too
-    compared = project.run("compare", "runs/smollm", str(STUDIES / "smollm.results.json"))
+    ended = project.run(str(SPECS / "smollm.yaml"), "--offline")
+    assert ended.code == 3, ended.err  # one session of the run had failed, and is missing in the replay too
+    return project
+
+
+@pytest.mark.slow
+def test_it_is_replayed_byte_for_byte_without_weights(replayed: StudyProject) -> None:
+    compared = replayed.run("compare", "runs/smollm", str(STUDIES / "smollm.results.json"))
     assert compared.code == 0, compared.out
-    assert (tmp_path / "runs/smollm/results.json").read_bytes() == (STUDIES / "smollm.results.json").read_bytes()
+    made = (replayed.folder / "runs/smollm/results.json").read_bytes()
+    assert made == (STUDIES / "smollm.results.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_its_package_is_verified_from_its_replies(replayed: StudyProject) -> None:
+    made = replayed.run("package", "runs/smollm", "--author", "The authors of cbtrun", "--licence", "Apache-2.0")
+    assert made.code == 0, made.err
+    checked = replayed.run("verify", "smollm.zip")
+    assert checked.code == 0, checked.out
+    assert "Verified: what it says comes out of its replies." in checked.out
+    for job in ("smol-cbt", "smol-supportive", "smol-shuffled"):
+        assert f"not derived  tuning {job}: not done again" in checked.out
