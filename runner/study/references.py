@@ -4,6 +4,8 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
 
     models personas corpus tune arms ratings     a block of that name; a tune job also as NAME@SEED
     analysis                                     a block of that name
+    judges judged                                a rating set (judged: SET.total or SET.ITEM) by whose raters and rubric the stage
+                                                 rates by itself: it reads none of the set's ratings, and does not wait for them
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ KINDS = {
     "files",
     "shipped",
     "outcome",
+    "judges",
+    "judged",
     "factors",
     "level",
     "levels",
@@ -52,7 +56,7 @@ class Reference:
     """One thing that a block names."""
 
     kind: str
-    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
+    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `judges`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
     name: str
     """Its name in the study; for a file, folder or rubric as the resolved study has it."""
     at: Steps
@@ -138,6 +142,13 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
         elif kind == "rubrics" and not is_path(name) and name in names.rubrics:
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
+            return
+        elif kind == "judges" and name in _mappings(names.data.get("ratings")):
+            found.append(Reference(kind, name, part.path))
+        elif kind == "judged" and not found:
+            yield from (
+                replace(one, kind="judges") if isinstance(one, Reference) else one for one in _outcome(part, names)
+            )
             return
         elif kind in ("outcome", "people"):
             yield from (_outcome if kind == "outcome" else _people)(part, names)
@@ -248,7 +259,7 @@ def _factor_beside(path: Steps, names: Names) -> str:
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
     """Why none of the kinds fits a name, and what would."""
     words = [
-        BLOCK_WORDS.get(kind, kind.removesuffix("s"))
+        BLOCK_WORDS["ratings"] if kind == "judges" else BLOCK_WORDS.get(kind, kind.removesuffix("s"))
         for kind in kinds
         if kind not in ("file", "folder", "files", "shipped")
     ]
@@ -263,6 +274,8 @@ def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str
 def _known(kind: str, names: Names) -> list[str]:
     if kind == "rubrics":
         return sorted(names.rubrics)
+    if kind == "judges":
+        return list(_mappings(names.data.get("ratings")))
     return list(names.levels) if kind == "factors" else list(_mappings(names.data.get(kind)))
 
 
