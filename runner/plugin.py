@@ -90,8 +90,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": (
-        "block_schema compared_option corrected_option several_levels_options tests_option "
-        "two_levels_options"
+        "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
@@ -126,6 +125,8 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
+    "cbtrun.reinforced.control_pairs": "KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.stops": "stop_reason",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
