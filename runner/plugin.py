@@ -125,6 +125,8 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
+    "cbtrun.reinforced.control_pairs": "KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.stops": "stop_reason",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",

@@ -296,6 +296,8 @@ from cbtrun.ratings.wordings import Wording as Wording
 from cbtrun.ratings.wordings import count_wordings as count_wordings
 from cbtrun.ratings.wordings import wording_faults as wording_faults
 from cbtrun.ratings.wordings import wordings_of as wordings_of
+from cbtrun.reinforced.control_pairs import KINDS as _CONTROL_KINDS
+from cbtrun.reinforced.stops import stop_reason as stop_reason
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
@@ -393,6 +395,7 @@ from cbtrun.templates.prompts import used_variables as used_variables
 
 ServerAnswer = _ServerAnswer
 PairwiseFigure = _PairwiseFigure
+CONTROL_KINDS = _CONTROL_KINDS
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 
