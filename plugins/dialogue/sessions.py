@@ -33,7 +33,8 @@ def check_block(context: BlockContext) -> list[Problem]:
     if context.stage != "sessions":
         return []
     personas = context.options.get("personas")
-    seen = [personas] if personas in context.study.training_sets() else []
+    written = {corpus.personas for corpus in context.study.corpora.values()}
+    seen = [personas] if personas and personas in written else []
     return [
         *(context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas") for name in seen),
         *template_problems(context),
@@ -96,7 +97,8 @@ def _turns(options: Mapping[str, Any]) -> int:
     return max(1, int(options["max_turns"]) - opened) * int(options.get("sessions", 1))
 
 
-def _turn_limit(options: Mapping[str, Any]) -> float:
+def turn_limit(options: Mapping[str, Any]) -> float:
+    """Most tokens of a turn, mean over both sides."""
     limits = options["max_tokens"]
     return (float(limits["therapist"]) + float(limits["patient"])) / 2
 

@@ -8,7 +8,7 @@ the therapist draws anew in each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,8 +159,7 @@ class HeldSessions:
         self._base, self._temperature = base, temperature
         self._policy: tuple[str, AsyncExitStack, Calls] | None = None
         self._others: AsyncExitStack = AsyncExitStack()
-        self._patient: Calls | None = None
-        self._judges: Judges | None = None
+        self._others_open: tuple[Calls, Judges] | None = None
         self._at_once = asyncio.Semaphore(context.concurrency)
         self._admission = Admission(talks.options["max_turns"], turn_limit(talks.options))
 
@@ -174,24 +173,26 @@ class HeldSessions:
             await self._policy[1].aclose()
         await self._others.aclose()
 
-    async def step(self, step: int, folder: Path, policy: str, judges: Any) -> list[Held]:
-        """The sessions of a step, rated. judges: coroutine function that opens the raters. Raises StageError where none could be held."""
+    async def step(
+        self, step: int, folder: Path, policy: str, judges: Callable[[AsyncExitStack], Awaitable[Judges]]
+    ) -> list[Held]:
+        """The sessions of a step, rated. judges: opens the raters. Raises StageError where none could be held."""
         therapist = await self._opened(folder, policy)
-        if self._patient is None or self._judges is None:
-            self._patient = await self._others.enter_async_context(self._context.model(self._talks.options["patient"]))
-            self._judges = cast("Judges", await judges(self._others))
+        if self._others_open is None:
+            patient = await self._others.enter_async_context(self._context.model(self._talks.options["patient"]))
+            self._others_open = patient, await judges(self._others)
         places = self._talks.places(step)
-        held = await asyncio.gather(*(self._one(place, step, therapist) for place in places))
+        held = await asyncio.gather(*(self._one(place, step, therapist, *self._others_open) for place in places))
         if all(one.session is None for one in held):
             raise StageError(f"no session of step {step} could be held: {held[0].fault}")
         return list(held)
 
     async def rewarded(self, session: Session, group: int) -> float | None:
         """The reward's rating of a session that nobody held, in its own points; none where it has none."""
-        assert self._judges is not None
+        assert self._others_open is not None
         async with self._at_once:
             try:
-                return await self._judges.rewarded(session, group)
+                return await self._others_open[1].rewarded(session, group)
             except StopRun:
                 raise
             except CbtrunError:
@@ -212,22 +213,21 @@ class HeldSessions:
         self._policy = (policy, stack, calls)
         return calls
 
-    async def _one(self, place: Place, step: int, therapist: Calls) -> Held:
+    async def _one(self, place: Place, step: int, therapist: Calls, patient: Calls, judges: Judges) -> Held:
         async with self._at_once:
             try:
-                return await self._held(place, step, therapist)
+                return await self._held(place, step, therapist, patient, judges)
             except StopRun:
                 raise
             except CbtrunError as error:
                 return Held(place, fault=str(error))
 
-    async def _held(self, place: Place, step: int, therapist: Calls) -> Held:
+    async def _held(self, place: Place, step: int, therapist: Calls, patient: Calls, judges: Judges) -> Held:
         heard: list[tuple[Request, Reply]] = []
-        assert self._patient is not None and self._judges is not None
         own = f"seed {self._talks.seed} step {step}"
         voices = {
             "therapist": _Voice(therapist, place.draw, own, heard),
-            "patient": _Voice(self._patient, self._talks.patient_seed(step)),
+            "patient": _Voice(patient, self._talks.patient_seed(step)),
         }
         models = cast("Mapping[Speaker, Calls]", voices)
         unit = self._talks.unit(place, step)
@@ -242,7 +242,7 @@ class HeldSessions:
         said = _turns(heard)
         if not said:
             return Held(place, session, fault="the policy said nothing")
-        earned = await self._judges.earned(session, place.group)
+        earned = await judges.earned(session, place.group)
         try:
             return Held(place, session, self._form.tokens(said), earned)
         except PrefixBroken as error:

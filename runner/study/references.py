@@ -143,15 +143,12 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
             return
-        elif kind == "judges" and name in _mappings(names.data.get("ratings")):
-            found.append(Reference(kind, name, part.path))
-        elif kind == "judged" and not found:
-            yield from (
-                replace(one, kind="judges") if isinstance(one, Reference) else one for one in _outcome(part, names)
-            )
-            return
-        elif kind in ("outcome", "people"):
-            yield from (_outcome if kind == "outcome" else _people)(part, names)
+        elif kind == "judges":
+            found += _judges(part, names)
+        elif kind in ("outcome", "people", "judged"):
+            if found:  # a whole set, and not an outcome of one
+                break
+            yield from _of_a_set(kind, part, names)
             return
         elif kind in ("level", "levels"):
             yield from _level(part, names)
@@ -180,6 +177,18 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
         if not isinstance(seeds, list) or seed in map(str, seeds):  # what is no list is reported by its schema
             return [Reference(kind, job, part.path, detail=seed)]
     return []
+
+
+def _judges(part: Part, names: Names) -> list[Reference]:
+    """A rating set whose raters are asked, and whose ratings nobody reads."""
+    known = part.value in _mappings(names.data.get("ratings"))
+    return [Reference("judges", part.value, part.path)] if known else []
+
+
+def _of_a_set(kind: str, part: Part, names: Names) -> Iterator[Reference | Wrong]:
+    """An outcome of a rating set, read or judged by; or a source of people's ratings."""
+    for one in (_people if kind == "people" else _outcome)(part, names):
+        yield replace(one, kind="judges") if kind == "judged" and isinstance(one, Reference) else one
 
 
 def _on_disk(kind: str, part: Part, folder: Path) -> list[Reference]:
