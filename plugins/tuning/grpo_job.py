@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import Adapter, ModelError, StageError, digest, rubric_digest
+from cbtrun.plugins.local_models.engine_early import engine_early
 from cbtrun.plugins.local_models.gguf_model import weights_named
 from cbtrun.plugins.local_models.model_files import ModelFiles, find_model, load_tokenizer
 from cbtrun.plugins.local_models.turn_probes import write_probes
@@ -61,6 +62,8 @@ def reinforced_job(context: StageContext) -> ReinforcedJob:
     base = study.base_of(options["start"])
     block = study.models[base]
     files = find_model(weights_named(block.options), block.options.get("revision"))
+    if context.workplace is None:
+        engine_early(block.using, files.source, block.options)
     tokenizer = load_tokenizer(files)
     try:
         form = SessionFormat(tokenizer)

@@ -7,15 +7,17 @@ training that was killed goes on from its last step; its sessions are held again
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import RecordList, StageError, TrainingStep, write_atomically
+from cbtrun.plugin import RecordList, StageError, TrainingStep, open_plain, write_atomically
 from cbtrun.plugins.local_models.model_files import (
     adapter_digest,
     normalise_settings,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 STEPS = "steps.jsonl"
 """In an adapter's folder and in each checkpoint: one TrainingStep a line."""
+SPEED = "speed.jsonl"
 POLICY = "policy"
 """Folder of the adapter that speaks in a step."""
 
@@ -72,6 +75,9 @@ class Course:
     rows: tuple[SessionRow, ...] = ()
     """Of the last step that was held."""
     policy: str = ""
+    held_seconds: float = 0.0
+    """That the sessions of the step took."""
+    held_at: float = 0.0
     entropies: dict[int, float] = field(default_factory=dict)
     """Row of the step -> mean entropy of the policy over the tokens that it drew."""
 
@@ -169,11 +175,13 @@ def _trainer(training: Training, course: Course, rollouts: Rollouts) -> Any:
 
     def hold(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         step = trainer.state.global_step + 1
+        began = time.perf_counter()
         course.policy = save_policy(trainer.model, training.folder / POLICY, training.public_name)
         held = rollouts.hold(step, training.folder / POLICY, course.policy)
         if len(held.rows) != len(prompts):
             raise StageError(f"step {step} came with {len(held.rows)} sessions instead of {len(prompts)}")
         course.held, course.rows, course.entropies = held, held.rows, {}
+        course.held_at, course.held_seconds = time.perf_counter(), time.perf_counter() - began
         return _columns(held)
 
     # One prompt a group and step: what is said in a session is decided when its step comes.
@@ -279,6 +287,7 @@ def _watcher(training: Training, course: Course, rollouts: Rollouts, tell: Tell)
             if why := rollouts.why_stop(course.steps):
                 course.steps[-1] = step = step.model_copy(update={"stopped": why})
                 control.should_training_stop = True
+            _note_speed(training.folder, step.step, course)
             tell(step.step, state.max_steps, _words(step))
             course.held = None
             return control
@@ -293,6 +302,21 @@ def _watcher(training: Training, course: Course, rollouts: Rollouts, tell: Tell)
                 save_policy(given["model"], training.folder / f"step-{state.global_step}", training.public_name)
 
     return Watcher()
+
+
+def _note_speed(folder: Path, step: int, course: Course) -> None:
+    """Times have a file of their own: none may decide a digest."""
+    learnt = [len(row.prompt_ids) + len(row.completion_ids) for row in course.rows]
+    told = {
+        "step": step,
+        "held_seconds": round(course.held_seconds, 3),
+        "learnt_seconds": round(time.perf_counter() - course.held_at, 3),
+        "tokens_drawn": sum(sum(row.spoken) for row in course.rows),
+        "tokens_learnt_from": sum(learnt),
+    }
+    opened = open_plain(folder / SPEED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(opened, "a", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
 
 
 def _step(course: Course, number: int, logs: Mapping[str, Any]) -> TrainingStep:
