@@ -24,7 +24,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
     "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",
-    "cbtrun.contract.study_blocks": "Arm",
+    "cbtrun.contract.study_blocks": "Arm RatingSet",
     "cbtrun.contract.study_view": "StudyView view_of",
     "cbtrun.contract.thinking": "opened_thinking Said without_thinking",
     "cbtrun.contract.thinking_option": "thinking_room",

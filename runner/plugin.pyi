@@ -150,6 +150,7 @@ from cbtrun.contract.reinforced import TrainingStep as TrainingStep
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
+from cbtrun.contract.study_blocks import RatingSet as RatingSet
 from cbtrun.contract.study_view import StudyView as StudyView
 from cbtrun.contract.study_view import view_of as view_of
 from cbtrun.contract.thinking import Said as Said

@@ -89,7 +89,7 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
         return []
     names = witnesses_of(steps)
     alpha = rule.alpha / len(rule.look_steps) / max(1, len(names))
-    must = rule.must_rise or (names[0] if names else "")
+    must = _must_rise(names, rule.must_rise)
     started = [one for one in steps if one.step <= rule.window]
     lately = [one for one in steps if one.step > steps[-1].step - rule.window]
     found = []
@@ -99,6 +99,12 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
             wanted = rule.witness_rise if name == must else 0.0
             found.append(Look(steps[-1].step, name, *told, wanted, alpha))
     return found
+
+
+def _must_rise(names: Sequence[str], wanted: str) -> str:
+    """The witness of that name, or of that rating set; the first where none is named."""
+    fitting = [name for name in names if wanted in (name, name.partition(".")[0])]
+    return next(iter([*fitting, *names]), "")
 
 
 def changes_between(start: Sequence[Pair], now: Sequence[Pair]) -> tuple[Change, Change] | None:

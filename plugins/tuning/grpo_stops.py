@@ -1,0 +1,190 @@
+"""Options `stop` and `controls` of a reinforcement training, and what is wrong with its witness.
+
+The rules themselves are worked out in the engine (`stop_reason`); what a control is made of stands in plugins/controls/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.plugin import CONTROL_KINDS, Json
+from cbtrun.plugins.tuning.sft_options import most, option
+
+if TYPE_CHECKING:
+    from cbtrun.plugin import BlockContext, Problem, RatingSet, StudyView
+
+
+def _share(description: str, **more: Any) -> Json:
+    return option("number", description, exclusiveMinimum=0, exclusiveMaximum=1, **more)
+
+
+GAP: Json = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "default": {},
+    "description": "Over-optimisation: the reward has risen, the witness has not. null looks for none.",
+    "properties": {
+        "looks": option(
+            "integer",
+            "How many times the training is looked at. The last of `looks` + 1 equal parts so far is held against the first part.",
+            minimum=1,
+            default=8,
+        ),
+        "alpha": _share(
+            "Share of trainings, at most, that are stopped although the witness does rise by `witness_rise`: spent evenly over all "
+            "looks and witnesses.",
+            default=0.05,
+        ),
+        "reward_rise": option(
+            "number",
+            "Standard deviations of a session that the reward must certainly have risen by before a gap is spoken of.",
+            minimum=0,
+            default=0.5,
+        ),
+        "witness_rise": option(
+            "number",
+            "Standard deviations that the witness must then have risen by: the training stops where it certainly has not.",
+            minimum=0,
+            default=0.2,
+        ),
+        "must_rise": option(
+            "string",
+            "The witness that must rise, as `witness` names it; without it the first. The others must only not fall.",
+        ),
+    },
+}
+
+PREFERRED: Json = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "default": {},
+    "description": "A control that the reward prefers to the session it was made from. null stops for none; they are rated all the same.",
+    "properties": {
+        "alpha": _share(
+            "Share of trainings, at most, that are stopped although no control is preferred.", default=0.05
+        ),
+        "longer_margin": option(
+            "number",
+            "Standard deviations of the reward by which a session that only got longer may earn more.",
+            minimum=0,
+            default=0.25,
+        ),
+    },
+}
+
+STOP: Json = {
+    "type": "object",
+    "additionalProperties": False,
+    "default": {},
+    "description": "What ends the training before its last step; the reason stands in the report.",
+    "properties": {
+        "gap": GAP,
+        "controls": PREFERRED,
+        "kl": option(
+            "number",
+            "Largest mean divergence from the policy that the training began with, nats a token.",
+            exclusiveMinimum=0,
+        ),
+        "vetoed": option(
+            "number",
+            "Largest share of sessions, over the last five steps, that the veto leaves without reward.",
+            minimum=0,
+            maximum=1,
+        ),
+    },
+}
+
+CONTROLS: Json = {
+    "type": "object",
+    "additionalProperties": False,
+    "default": {},
+    "description": "Negative controls: copies of the step's sessions with one thing done to them, rated by the reward. English.",
+    "properties": {
+        "kinds": {
+            "type": "array",
+            "items": {"enum": [*CONTROL_KINDS]},
+            "uniqueItems": True,
+            "default": [*CONTROL_KINDS],
+            "description": "harmful: some turns are what must never be said. keyword-stuffed: jargon behind every sentence. longer: "
+            "everything said twice. flattering: praise of the patient, and of the session. An empty list rates none.",
+        },
+        "every": option(
+            "integer", "Steps from one rating of controls to the next; the first step has one.", minimum=1, default=10
+        ),
+        "sessions": option(
+            "integer", "Sessions of such a step that each kind is made from.", minimum=1, default=8, **most(2)
+        ),
+    },
+}
+
+
+def controls_due(step: int, controls: Mapping[str, Any]) -> bool:
+    """Whether controls are rated in a step, from 1."""
+    return bool(controls.get("kinds", CONTROL_KINDS)) and (step - 1) % controls.get("every", 10) == 0
+
+
+def witness_sets(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Rating sets of the witnesses, each once, as `witness` names them: `SET`, or `SET.outcome`."""
+    return tuple(dict.fromkeys(str(name).partition(".")[0] for name in options.get("witness") or ()))
+
+
+def watch_problems(context: BlockContext) -> list[Problem]:
+    """A witness that is the reward, or the same judge under another name; a gap without a witness, or with an unknown one."""
+    options, sets = context.options, context.study.rating_sets
+    reward = sets.get(str((options.get("reward") or {}).get("rating", "")))
+    named = [str(name) for name in options.get("witness") or ()]
+    problems = []
+    for at, name in enumerate(named):
+        witness = sets.get(name.partition(".")[0])
+        if reward is not None and witness is not None and (why := _same_judge(context.study, reward, witness)):
+            problems.append(context.problem(why, "witness", at))
+    gap = (options.get("stop") or {}).get("gap", {})
+    if gap is not None:
+        problems += _gap_problems(context, named, gap)
+    return problems
+
+
+def _same_judge(study: StudyView, reward: RatingSet, witness: RatingSet) -> str:
+    if witness.name == reward.name:
+        return f"'{witness.name}' is what is rewarded: a witness must be another rating set, by another rater or on another rubric"
+    if witness.rubric == reward.rubric and same_raters(study, reward, witness):
+        return (
+            f"'{witness.name}' rates by the same model on the same rubric as the reward '{reward.name}': it would rise with it "
+            "whatever happens; name another rater, or another rubric"
+        )
+    return ""
+
+
+def same_raters(study: StudyView, one: RatingSet, other: RatingSet) -> bool:
+    """Whether every rater of the second set is one of the first's, under whatever name of the study."""
+    known = [_model(study, name) for name in _raters(one)]
+    asked = [_model(study, name) for name in _raters(other)]
+    return bool(asked) and all(model in known for model in asked)
+
+
+def _raters(rated: RatingSet) -> Sequence[str]:
+    return [str(name) for name in rated.options.get("raters") or ()]
+
+
+def _model(study: StudyView, name: str) -> Any:
+    """A model by what it is, where the study has it: two names of one model are one rater."""
+    block = study.models.get(name)
+    return name if block is None else (block.using, block.model, block.base_url)
+
+
+def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str, Any]) -> list[Problem]:
+    if not named:
+        return [
+            context.problem(
+                "a gap between reward and witness is looked for, and no witness is named: name a rating set, or say "
+                "`gap: null` if nobody else is to watch",
+                "stop",
+            )
+        ]
+    wanted = gap.get("must_rise")
+    if wanted and wanted not in {*named, *(name.partition(".")[0] for name in named)}:
+        return [
+            context.problem(f"no witness '{wanted}'; known: {', '.join(named)}", "stop", "gap", "must_rise"),
+        ]
+    return []
