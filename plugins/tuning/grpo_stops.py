@@ -124,11 +124,6 @@ def controls_due(step: int, controls: Mapping[str, Any]) -> bool:
     return bool(controls.get("kinds", CONTROL_KINDS)) and (step - 1) % controls.get("every", 10) == 0
 
 
-def witness_sets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Rating sets of the witnesses, each once, as `witness` names them: `SET`, or `SET.outcome`."""
-    return tuple(dict.fromkeys(str(name).partition(".")[0] for name in options.get("witness") or ()))
-
-
 def watch_problems(context: BlockContext) -> list[Problem]:
     """A witness that is the reward, or the same judge under another name; a gap without a witness, or with an unknown one."""
     options, sets = context.options, context.study.rating_sets
@@ -136,13 +131,19 @@ def watch_problems(context: BlockContext) -> list[Problem]:
     named = [str(name) for name in options.get("witness") or ()]
     problems = []
     for at, name in enumerate(named):
-        witness = sets.get(name.partition(".")[0])
+        witness = _set_of(name, sets)
         if reward is not None and witness is not None and (why := _same_judge(context.study, reward, witness)):
             problems.append(context.problem(why, "witness", at))
     gap = (options.get("stop") or {}).get("gap", {})
     if gap is not None:
         problems += _gap_problems(context, named, gap)
     return problems
+
+
+def _set_of(name: str, sets: Mapping[str, RatingSet]) -> RatingSet | None:
+    """The rating set of `SET`, or of `SET.outcome`."""
+    fitting = [one for one in sets if name == one or name.startswith(f"{one}.")]
+    return sets[max(fitting, key=len)] if fitting else None
 
 
 def _same_judge(study: StudyView, reward: RatingSet, witness: RatingSet) -> str:
@@ -183,7 +184,9 @@ def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str,
             )
         ]
     wanted = gap.get("must_rise")
-    if wanted and wanted not in {*named, *(name.partition(".")[0] for name in named)}:
+    if wanted and not any(
+        wanted == name or name.startswith(f"{wanted}.") or wanted.startswith(f"{name}.") for name in named
+    ):
         return [
             context.problem(f"no witness '{wanted}'; known: {', '.join(named)}", "stop", "gap", "must_rise"),
         ]

@@ -104,7 +104,7 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
 
 def must_rise_of(names: Sequence[str], wanted: str) -> str:
     """The witness of that name, or of that rating set; the first where none is named."""
-    fitting = [name for name in names if wanted in (name, name.partition(".")[0])]
+    fitting = [name for name in names if name == wanted or name.startswith(f"{wanted}.")]
     return next(iter([*fitting, *names]), "")
 
 

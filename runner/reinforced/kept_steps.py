@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from cbtrun.contract.records import Session
 from cbtrun.contract.reinforced import TrainingStep
+from cbtrun.files.record_list import bounded_lines, not_as_written
 from cbtrun.files.run_folder import read_records
 
 STEPS = "steps.jsonl"
-ROLLOUTS = "rollouts"
+WORDS = "sessions-{step:05d}.words.json"
+"""The sessions of a step, one JSON list; `cbtrun forget` removes it."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,18 @@ class KeptTraining:
     steps: tuple[TrainingStep, ...]
 
     def sessions(self, step: int) -> dict[str, Session]:
-        """The sessions that were held in a step, by id; empty where they were not kept."""
-        file = self.folder / ROLLOUTS / f"step-{step}.jsonl"
-        return {one.id: one for one in read_records(file, Session)} if file.is_file() else {}
+        """The sessions that were held in a step, by id; empty where they were not kept.
+
+        Raises StageError for a file that holds something else.
+        """
+        file = self.folder / WORDS.format(step=step)
+        if not file.is_file():
+            return {}
+        try:
+            found = TypeAdapter(list[Session]).validate_json(b"".join(bounded_lines(file)))
+        except ValidationError as error:
+            raise not_as_written(str(file), error) from None
+        return {one.id: one for one in found}
 
 
 def kept_trainings(adapters: Path) -> Iterator[KeptTraining]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -73,6 +74,5 @@ def write_training(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "steps.jsonl").write_text("".join(f"{step.model_dump_json()}\n" for step in steps), encoding="utf-8")
     for step, held in (sessions or {}).items():
-        (folder / "rollouts").mkdir(exist_ok=True)
-        lines = "".join(f"{one.model_dump_json()}\n" for one in held)
-        (folder / "rollouts" / f"step-{step}.jsonl").write_text(lines, encoding="utf-8")
+        told = json.dumps([one.model_dump(mode="json") for one in held])
+        (folder / f"sessions-{step:05d}.words.json").write_text(f"{told}\n", encoding="utf-8")

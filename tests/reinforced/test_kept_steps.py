@@ -25,6 +25,9 @@ def test_sessions_of_a_step_are_found_by_id_and_may_be_gone(tmp_path: Path) -> N
     (found,) = kept_trainings(tmp_path)
     assert found.sessions(2) == {"a": session}
     assert found.sessions(1) == {}
+    (tmp_path / "seed-1" / "sessions-00001.words.json").write_text("{}")
+    with pytest.raises(StageError, match="not as cbtrun wrote it"):
+        found.sessions(1)
 
 
 def test_a_line_that_is_no_step_is_refused_with_its_place(tmp_path: Path) -> None:
