@@ -98,6 +98,7 @@ HOMES: Mapping[str, str] = {
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
+    "cbtrun.analysis.trained_on": "judge_of set_of",
     "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",

@@ -44,6 +44,8 @@ from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 from cbtrun.analysis.table import shared_personas as shared_personas
+from cbtrun.analysis.trained_on import judge_of as judge_of
+from cbtrun.analysis.trained_on import set_of as set_of
 
 # Servers and calls: addresses, keys, limits, answers that follow a schema
 from cbtrun.calls.calls import Calls as Calls

@@ -9,7 +9,7 @@ from cbtrun.contexts import BlockContext
 from cbtrun.contract.study_view import view_of
 from cbtrun.documents.schema import schema_problems, with_defaults
 from cbtrun.errors import Place
-from cbtrun.plugins.tuning.grpo_stops import CONTROLS, STOP, controls_due, same_raters, watch_problems
+from cbtrun.plugins.tuning.grpo_stops import CONTROLS, STOP, controls_due, watch_problems
 from cbtrun.reinforced.gap import rule_of
 
 MODELS = {
@@ -65,13 +65,6 @@ def test_the_witness_that_must_rise_is_one_of_the_witnesses() -> None:
     assert _found(["other-rater"], {"gap": {"must_rise": "other-rater"}}) == []
     (told,) = _found(["other-rater"], {"gap": {"must_rise": "otherrater"}})
     assert told == "tune/job/stop/gap/must_rise: no witness 'otherrater'; known: other-rater"
-
-
-def test_two_sets_share_raters_where_every_rater_of_the_second_is_in_the_first() -> None:
-    study = view_of({"models": MODELS, "ratings": SETS})
-    sets = study.rating_sets
-    assert same_raters(study, sets["both-raters"], sets["renamed"])
-    assert not same_raters(study, sets["fast"], sets["both-raters"])
 
 
 def test_the_schemas_refuse_what_no_rule_knows_and_their_defaults_are_the_rules_own() -> None:
