@@ -126,8 +126,12 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
-    "cbtrun.reinforced.control_pairs": "KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.control_pairs": "controls_told ControlTold KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
+    "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",
     "cbtrun.reinforced.stops": "stop_reason",
+    "cbtrun.reinforced.verdict": "Verdict verdict_of",
+    "cbtrun.reinforced.watched": "vetoed_share",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",

@@ -300,7 +300,20 @@ from cbtrun.ratings.wordings import count_wordings as count_wordings
 from cbtrun.ratings.wordings import wording_faults as wording_faults
 from cbtrun.ratings.wordings import wordings_of as wordings_of
 from cbtrun.reinforced.control_pairs import KINDS as _CONTROL_KINDS
+from cbtrun.reinforced.control_pairs import ControlTold as ControlTold
+from cbtrun.reinforced.control_pairs import controls_told as controls_told
+from cbtrun.reinforced.curves import REWARD as REWARD
+from cbtrun.reinforced.curves import Mean as _ScoreMean
+from cbtrun.reinforced.curves import Point as _StepPoint
+from cbtrun.reinforced.curves import curve as curve
+from cbtrun.reinforced.curves import score_names as score_names
+from cbtrun.reinforced.curves import score_of as score_of
+from cbtrun.reinforced.kept_steps import KeptTraining as KeptTraining
+from cbtrun.reinforced.kept_steps import kept_trainings as kept_trainings
 from cbtrun.reinforced.stops import stop_reason as stop_reason
+from cbtrun.reinforced.verdict import Verdict as Verdict
+from cbtrun.reinforced.verdict import verdict_of as verdict_of
+from cbtrun.reinforced.watched import vetoed_share as vetoed_share
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
@@ -399,6 +412,8 @@ from cbtrun.templates.prompts import used_variables as used_variables
 ServerAnswer = _ServerAnswer
 PairwiseFigure = _PairwiseFigure
 CONTROL_KINDS = _CONTROL_KINDS
+ScoreMean = _ScoreMean
+StepPoint = _StepPoint
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 
