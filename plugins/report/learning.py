@@ -83,8 +83,11 @@ def _told(points: Sequence[StepPoint], names: Sequence[str]) -> str:
         for name in names
         if (last := points[-1].standard.get(name)) is not None
     ]
-    last = f"{points[-1].first} to {points[-1].last}" if points[-1].last > points[-1].first else str(points[-1].last)
-    return f"At steps {last}, {', '.join(ends)}." if ends else ""
+    return f"At {_at(points[-1])}, {', '.join(ends)}." if ends else ""
+
+
+def _at(point: StepPoint) -> str:
+    return f"step {point.last}" if point.first == point.last else f"steps {point.first} to {point.last}"
 
 
 def _ended(trainings: Sequence[WatchedTraining]) -> dict[int, str]:
@@ -116,10 +119,9 @@ def _outcomes(given: ReportInput) -> Table:
                 f"{sum(len(step.rollouts) for step in one.steps):,}",
                 *(with_interval(rise.value, rise.interval, 2) if rise else "–" for rise in (told.reward, told.witness)),
                 "–" if share is None else f"{share:.0%}",
-                number(last.kl, 3),
             )
             rows.append(Row(cells, starts=at == 0, detail=f"Ended early: {last.stopped}." if last.stopped else ""))
-    columns = ("Job", "Seed", "Verdict", "Steps", "Sessions", "Reward rose [95 % CI]", "Witness rose [95 % CI]", "Vetoed", "KL at the end")  # fmt: skip
+    columns = ("Job", "Seed", "Verdict", "Steps", "Sessions", "Reward rose [95 % CI]", "Witness rose [95 % CI]", "Vetoed")  # fmt: skip
     notes = (
         "Points of each rating, the last fifth of the steps against the first; the reward before any veto; the witness that must rise",
         "On patients that it trained with. What an arm may claim is decided on other patients, by the witness",
