@@ -24,7 +24,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
     "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",
-    "cbtrun.contract.study_blocks": "Arm",
+    "cbtrun.contract.study_blocks": "Arm RatingSet",
     "cbtrun.contract.study_view": "StudyView view_of",
     "cbtrun.contract.thinking": "opened_thinking Said without_thinking",
     "cbtrun.contract.thinking_option": "thinking_room",
@@ -101,6 +101,7 @@ HOMES: Mapping[str, str] = {
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
+    "cbtrun.analysis.trained_on": "judge_of set_of",
     "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
@@ -128,8 +129,12 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
-    "cbtrun.reinforced.control_pairs": "KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.control_pairs": "controls_told ControlTold KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
+    "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",
     "cbtrun.reinforced.stops": "stop_reason",
+    "cbtrun.reinforced.verdict": "Verdict verdict_of",
+    "cbtrun.reinforced.watched": "vetoed_share",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",

@@ -44,6 +44,8 @@ from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 from cbtrun.analysis.table import shared_personas as shared_personas
+from cbtrun.analysis.trained_on import judge_of as judge_of
+from cbtrun.analysis.trained_on import set_of as set_of
 
 # Servers and calls: addresses, keys, limits, answers that follow a schema
 from cbtrun.calls.calls import Calls as Calls
@@ -154,6 +156,7 @@ from cbtrun.contract.rollouts import SessionRow as SessionRow
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
+from cbtrun.contract.study_blocks import RatingSet as RatingSet
 from cbtrun.contract.study_view import StudyView as StudyView
 from cbtrun.contract.study_view import view_of as view_of
 from cbtrun.contract.thinking import Said as Said
@@ -303,7 +306,20 @@ from cbtrun.ratings.wordings import count_wordings as count_wordings
 from cbtrun.ratings.wordings import wording_faults as wording_faults
 from cbtrun.ratings.wordings import wordings_of as wordings_of
 from cbtrun.reinforced.control_pairs import KINDS as _CONTROL_KINDS
+from cbtrun.reinforced.control_pairs import ControlTold as ControlTold
+from cbtrun.reinforced.control_pairs import controls_told as controls_told
+from cbtrun.reinforced.curves import REWARD as REWARD
+from cbtrun.reinforced.curves import Mean as _ScoreMean
+from cbtrun.reinforced.curves import Point as _StepPoint
+from cbtrun.reinforced.curves import curve as curve
+from cbtrun.reinforced.curves import score_names as score_names
+from cbtrun.reinforced.curves import score_of as score_of
+from cbtrun.reinforced.kept_steps import KeptTraining as KeptTraining
+from cbtrun.reinforced.kept_steps import kept_trainings as kept_trainings
 from cbtrun.reinforced.stops import stop_reason as stop_reason
+from cbtrun.reinforced.verdict import Verdict as Verdict
+from cbtrun.reinforced.verdict import verdict_of as verdict_of
+from cbtrun.reinforced.watched import vetoed_share as vetoed_share
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
@@ -405,6 +421,8 @@ from cbtrun.templates.prompts import used_variables as used_variables
 ServerAnswer = _ServerAnswer
 PairwiseFigure = _PairwiseFigure
 CONTROL_KINDS = _CONTROL_KINDS
+ScoreMean = _ScoreMean
+StepPoint = _StepPoint
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 

@@ -78,7 +78,7 @@ def _harmful(session: Session, places: Sequence[int], rng: random.Random, _terms
     chosen = sorted(rng.sample(open_places, count))
     harms = list(HARMS)
     rng.shuffle(harms)
-    instead = {}
+    instead: dict[int, str] = {}
     for number, at in enumerate(chosen):
         heard = session.turns[at - 1].text if at and session.turns[at - 1].speaker == "patient" else ""
         rule = "crisis" if heard and risk_of(heard) else harms[number % len(harms)]

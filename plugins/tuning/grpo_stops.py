@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import CONTROL_KINDS, Json
+from cbtrun.plugin import CONTROL_KINDS, Json, judge_of, set_of
 from cbtrun.plugins.tuning.sft_options import most, option
 
 if TYPE_CHECKING:
@@ -124,23 +124,20 @@ def controls_due(step: int, controls: Mapping[str, Any]) -> bool:
     return bool(controls.get("kinds", CONTROL_KINDS)) and (step - 1) % controls.get("every", 10) == 0
 
 
-def witness_sets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Rating sets of the witnesses, each once, as `witness` names them: `SET`, or `SET.outcome`."""
-    return tuple(dict.fromkeys(str(name).partition(".")[0] for name in options.get("witness") or ()))
-
-
 def watch_problems(context: BlockContext) -> list[Problem]:
     """A witness that is the reward, or the same judge under another name; a gap without a witness, or with an unknown one."""
-    options, sets = context.options, context.study.rating_sets
-    reward = sets.get(str((options.get("reward") or {}).get("rating", "")))
-    named = [str(name) for name in options.get("witness") or ()]
+    options = context.options
+    rewarding, listed, stop = (options.get(name) for name in ("reward", "witness", "stop"))
+    rating = str(rewarding.get("rating", "")) if isinstance(rewarding, Mapping) else ""
+    reward = context.study.rating_sets.get(rating)
+    named = [str(name) for name in listed] if isinstance(listed, list | tuple) else []
     problems = []
     for at, name in enumerate(named):
-        witness = sets.get(name.partition(".")[0])
+        witness = set_of(name, context.study)
         if reward is not None and witness is not None and (why := _same_judge(context.study, reward, witness)):
             problems.append(context.problem(why, "witness", at))
-    gap = (options.get("stop") or {}).get("gap", {})
-    if gap is not None:
+    gap = stop.get("gap", {}) if isinstance(stop, Mapping) else {}
+    if isinstance(gap, Mapping):
         problems += _gap_problems(context, named, gap)
     return problems
 
@@ -148,29 +145,13 @@ def watch_problems(context: BlockContext) -> list[Problem]:
 def _same_judge(study: StudyView, reward: RatingSet, witness: RatingSet) -> str:
     if witness.name == reward.name:
         return f"'{witness.name}' is what is rewarded: a witness must be another rating set, by another rater or on another rubric"
-    if witness.rubric == reward.rubric and same_raters(study, reward, witness):
+    rewarding, watching = judge_of(reward, study), judge_of(witness, study)
+    if watching.rubric == rewarding.rubric and watching.raters and {*watching.raters} <= {*rewarding.raters}:
         return (
             f"'{witness.name}' rates by the same model on the same rubric as the reward '{reward.name}': it would rise with it "
             "whatever happens; name another rater, or another rubric"
         )
     return ""
-
-
-def same_raters(study: StudyView, one: RatingSet, other: RatingSet) -> bool:
-    """Whether every rater of the second set is one of the first's, under whatever name of the study."""
-    known = [_model(study, name) for name in _raters(one)]
-    asked = [_model(study, name) for name in _raters(other)]
-    return bool(asked) and all(model in known for model in asked)
-
-
-def _raters(rated: RatingSet) -> Sequence[str]:
-    return [str(name) for name in rated.options.get("raters") or ()]
-
-
-def _model(study: StudyView, name: str) -> Any:
-    """A model by what it is, where the study has it: two names of one model are one rater."""
-    block = study.models.get(name)
-    return name if block is None else (block.using, block.model, block.base_url)
 
 
 def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str, Any]) -> list[Problem]:
@@ -183,7 +164,9 @@ def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str,
             )
         ]
     wanted = gap.get("must_rise")
-    if wanted and wanted not in {*named, *(name.partition(".")[0] for name in named)}:
+    if wanted and not any(
+        wanted == name or name.startswith(f"{wanted}.") or wanted.startswith(f"{name}.") for name in named
+    ):
         return [
             context.problem(f"no witness '{wanted}'; known: {', '.join(named)}", "stop", "gap", "must_rise"),
         ]

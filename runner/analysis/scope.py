@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cbtrun.analysis.corrected_words import seen_by
+from cbtrun.analysis.trained_on import trained_on
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
@@ -28,8 +29,10 @@ def scope_of(comparison: Comparison, study: StudyView, raters: Mapping[str, Sequ
     """
     rated_by = raters.get(comparison.outcome.partition(".")[0], ())
     told = comparison.corrected
-    seen = seen_by(told) if told is not None and not told.withheld else _raters(comparison, rated_by)
-    parts = (_tunings(comparison, study), seen, _patients(comparison, study))
+    by_people = told is not None and not told.withheld
+    seen = seen_by(told) if told is not None and by_people else _raters(comparison, rated_by)
+    judged = "" if by_people else trained_on(comparison.outcome, _jobs(comparison, study), study)
+    parts = (_tunings(comparison, study), seen, judged, _patients(comparison, study))
     return tuple(part for part in parts if part)
 
 

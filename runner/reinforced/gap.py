@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.reinforced.change import Change, change, spread_within
@@ -89,7 +90,7 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
         return []
     names = witnesses_of(steps)
     alpha = rule.alpha / len(rule.look_steps) / max(1, len(names))
-    must = rule.must_rise or (names[0] if names else "")
+    must = must_rise_of(names, rule.must_rise)
     started = [one for one in steps if one.step <= rule.window]
     lately = [one for one in steps if one.step > steps[-1].step - rule.window]
     found = []
@@ -101,16 +102,19 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
     return found
 
 
+def must_rise_of(names: Sequence[str], wanted: str) -> str:
+    """The witness of that name, or of that rating set; the first where none is named."""
+    fitting = [name for name in names if name == wanted or name.startswith(f"{wanted}.")]
+    return next(iter([*fitting, *names]), "")
+
+
 def changes_between(start: Sequence[Pair], now: Sequence[Pair]) -> tuple[Change, Change] | None:
     """Change of reward and of witness, each in SDs of a session within the windows; none where either does not vary."""
     found = []
-    for score in (lambda one: one.reward, lambda one: one.witness):
-        scale = spread_within([score(one) for one in start], [score(one) for one in now])
-        if not scale:
-            return None
-        moved = change(
-            [(one.persona, score(one) / scale) for one in start], [(one.persona, score(one) / scale) for one in now]
-        )
+    for score in (attrgetter("reward"), attrgetter("witness")):
+        scores = [[(one.persona, float(score(one))) for one in part] for part in (start, now)]
+        scale = spread_within(*([value for _, value in part] for part in scores))
+        moved = change(*([(persona, value / scale) for persona, value in part] for part in scores)) if scale else None
         if moved is None:
             return None
         found.append(moved)

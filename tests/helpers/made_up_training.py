@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from cbtrun.contract.records import Session
 from cbtrun.contract.reinforced import ControlReward, Rollout, TrainingStep
 
 Rise = Callable[[int], tuple[float, float]]
@@ -62,3 +65,14 @@ def with_controls(step: TrainingStep, kind: str, more: Sequence[float]) -> Train
         for one, extra in zip(step.rollouts, more, strict=False)
     ]
     return step.model_copy(update={"controls": (*step.controls, *controls)})
+
+
+def write_training(
+    folder: Path, steps: Sequence[TrainingStep], sessions: Mapping[int, Sequence[Session]] | None = None
+) -> None:
+    """An adapter's folder with its steps, and the sessions of some of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "steps.jsonl").write_text("".join(f"{step.model_dump_json()}\n" for step in steps), encoding="utf-8")
+    for step, held in (sessions or {}).items():
+        told = json.dumps([one.model_dump(mode="json") for one in held])
+        (folder / f"sessions-{step:05d}.words.json").write_text(f"{told}\n", encoding="utf-8")

@@ -49,6 +49,7 @@ def test_only_the_first_witness_must_rise_the_others_must_not_fall() -> None:
     assert "gap" in _ends(steps)
     assert _ends(both) == ""
     assert WITNESS in _ends(both, {"gap": {"must_rise": WITNESS}})
+    assert WITNESS in _ends(both, {"gap": {"must_rise": "other"}}), "a rating set names its witness"
 
 
 def test_a_gap_that_is_declared_null_is_not_looked_at() -> None:
