@@ -58,6 +58,7 @@ HOMES: Mapping[str, str] = {
         "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
     "cbtrun.contract.reinforced": "ControlReward Rollout TrainingStep",
+    "cbtrun.contract.rollouts": "HeldStep Policy Rollouts SessionRow",
     "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
@@ -74,13 +75,15 @@ HOMES: Mapping[str, str] = {
         "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
         "transcript_length unblinding_flags Window windows"
     ),
-    "cbtrun.ratings.rubric": "Item Measurement Rubric rubric_digest",
+    "cbtrun.ratings.rubric": "combined_ends Item Measurement Rubric rubric_digest",
     "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
     "cbtrun.ratings.windows": "joined_scores window_flags",
     "cbtrun.ratings.wordings": "count_wordings Wording wording_faults wordings_of",
+    "cbtrun.scores.making": "scores_of",
+    "cbtrun.scores.score": "Score",
     "cbtrun.scores.score_table": "ScoreTable",
-    "cbtrun.scores.totals": "Aggregate rating_total",
+    "cbtrun.scores.totals": "Aggregate outcome_names rating_total",
     # Analyses: tables, options, checks, power
     "cbtrun.analysis.block": (
         "analyse_block common_fields count_personas effects_and_notes finished levelled_sessions "
@@ -143,7 +146,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.clustered": "clustered_interval",
     # Files that people write: YAML with places, tables, patterns, templates
     "cbtrun.documents.patterns": "bounded BoundedPatterns check_pattern",
-    "cbtrun.documents.schema": "schema_problems",
+    "cbtrun.documents.schema": "schema_problems with_defaults",
     "cbtrun.documents.yaml_source": "Located PlaceOf read_yaml",
     "cbtrun.files.csv_cells": "bare_cell csv_text",
     "cbtrun.study.overrides": "find_path",

@@ -149,6 +149,10 @@ from cbtrun.contract.records import Turn as Turn
 from cbtrun.contract.reinforced import ControlReward as ControlReward
 from cbtrun.contract.reinforced import Rollout as Rollout
 from cbtrun.contract.reinforced import TrainingStep as TrainingStep
+from cbtrun.contract.rollouts import HeldStep as HeldStep
+from cbtrun.contract.rollouts import Policy as Policy
+from cbtrun.contract.rollouts import Rollouts as Rollouts
+from cbtrun.contract.rollouts import SessionRow as SessionRow
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
@@ -179,6 +183,7 @@ from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 from cbtrun.documents.patterns import bounded as bounded
 from cbtrun.documents.patterns import check_pattern as check_pattern
 from cbtrun.documents.schema import schema_problems as schema_problems
+from cbtrun.documents.schema import with_defaults as with_defaults
 from cbtrun.documents.yaml_source import Located as Located
 from cbtrun.documents.yaml_source import PlaceOf as PlaceOf
 from cbtrun.documents.yaml_source import read_yaml as read_yaml
@@ -284,6 +289,7 @@ from cbtrun.ratings.request import windows as windows
 from cbtrun.ratings.rubric import Item as Item
 from cbtrun.ratings.rubric import Measurement as Measurement
 from cbtrun.ratings.rubric import Rubric as Rubric
+from cbtrun.ratings.rubric import combined_ends as combined_ends
 from cbtrun.ratings.rubric import rubric_digest as rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric as read_rubric
 from cbtrun.ratings.rubric_signals import Carried as Carried
@@ -336,9 +342,12 @@ from cbtrun.results.spoken import on_their_scales as on_their_scales
 from cbtrun.results.spoken import scale_words as scale_words
 from cbtrun.run.study_lock import lock_of as lock_of
 from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
+from cbtrun.scores.making import scores_of as scores_of
 from cbtrun.scores.rated_sets import RatedSet as RatedSet
+from cbtrun.scores.score import Score as Score
 from cbtrun.scores.score_table import ScoreTable as ScoreTable
 from cbtrun.scores.totals import Aggregate as Aggregate
+from cbtrun.scores.totals import outcome_names as outcome_names
 from cbtrun.scores.totals import rating_total as rating_total
 
 # Statistics: numbers in, numbers and sentences out

@@ -4,6 +4,8 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
 
     models personas corpus tune arms ratings     a block of that name; a tune job also as NAME@SEED
     analysis                                     a block of that name
+    judges judged                                a rating set (judged: SET.total or SET.ITEM) by whose raters and rubric the stage
+                                                 rates by itself: it reads none of the set's ratings, and does not wait for them
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ KINDS = {
     "files",
     "shipped",
     "outcome",
+    "judges",
+    "judged",
     "factors",
     "level",
     "levels",
@@ -52,7 +56,7 @@ class Reference:
     """One thing that a block names."""
 
     kind: str
-    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
+    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `judges`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
     name: str
     """Its name in the study; for a file, folder or rubric as the resolved study has it."""
     at: Steps
@@ -139,8 +143,12 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
             return
-        elif kind in ("outcome", "people"):
-            yield from (_outcome if kind == "outcome" else _people)(part, names)
+        elif kind == "judges":
+            found += _judges(part, names)
+        elif kind in ("outcome", "people", "judged"):
+            if found:  # a whole set, and not an outcome of one
+                break
+            yield from _of_a_set(kind, part, names)
             return
         elif kind in ("level", "levels"):
             yield from _level(part, names)
@@ -169,6 +177,18 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
         if not isinstance(seeds, list) or seed in map(str, seeds):  # what is no list is reported by its schema
             return [Reference(kind, job, part.path, detail=seed)]
     return []
+
+
+def _judges(part: Part, names: Names) -> list[Reference]:
+    """A rating set whose raters are asked, and whose ratings nobody reads."""
+    known = part.value in _mappings(names.data.get("ratings"))
+    return [Reference("judges", part.value, part.path)] if known else []
+
+
+def _of_a_set(kind: str, part: Part, names: Names) -> Iterator[Reference | Wrong]:
+    """An outcome of a rating set, read or judged by; or a source of people's ratings."""
+    for one in (_people if kind == "people" else _outcome)(part, names):
+        yield replace(one, kind="judges") if kind == "judged" and isinstance(one, Reference) else one
 
 
 def _on_disk(kind: str, part: Part, folder: Path) -> list[Reference]:
@@ -248,7 +268,7 @@ def _factor_beside(path: Steps, names: Names) -> str:
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
     """Why none of the kinds fits a name, and what would."""
     words = [
-        BLOCK_WORDS.get(kind, kind.removesuffix("s"))
+        BLOCK_WORDS["ratings"] if kind == "judges" else BLOCK_WORDS.get(kind, kind.removesuffix("s"))
         for kind in kinds
         if kind not in ("file", "folder", "files", "shipped")
     ]
@@ -263,6 +283,8 @@ def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str
 def _known(kind: str, names: Names) -> list[str]:
     if kind == "rubrics":
         return sorted(names.rubrics)
+    if kind == "judges":
+        return list(_mappings(names.data.get("ratings")))
     return list(names.levels) if kind == "factors" else list(_mappings(names.data.get(kind)))
 
 

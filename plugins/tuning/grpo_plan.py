@@ -1,0 +1,96 @@
+"""What a training by reinforcement takes: its sessions, their ratings, and the memory beside the engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cbtrun.plugin import Plan, PlannedCalls, count_wordings
+from cbtrun.plugins.dialogue.plan import planned_session
+from cbtrun.plugins.local_models.gguf_model import weights_named
+from cbtrun.plugins.local_models.model_files import weights_place
+from cbtrun.plugins.raters.rubric import planned_rating
+from cbtrun.plugins.tuning.grpo_options import tuning_options
+from cbtrun.plugins.tuning.grpo_talk import dialogue_options
+from cbtrun.plugins.tuning.tune_memory import memory_checks, memory_note
+
+if TYPE_CHECKING:
+    from cbtrun.plugin import BlockContext, Check, PlanContext, StudyView
+
+MOST_TOKENS = 4096
+"""Of a session that a plan takes the memory for, where its turns could make it longer."""
+
+
+def planned_training(context: PlanContext) -> Plan:
+    """steps x personas x group sessions for each seed, their turns, and the ratings of each."""
+    options, study = context.options, context.study
+    seeds, steps = len(options["seeds"]), options["steps"]
+    sessions = seeds * steps * options["personas_per_step"] * options["group"]
+    talk = dialogue_options(study, options)
+    calls: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    written: Counter[str] = Counter()
+
+    def add(one: PlannedCalls) -> None:
+        calls[one.model] += one.calls
+        read[one.model] += one.tokens_in
+        written[one.model] += one.tokens_out
+
+    for one in planned_session(talk, {"therapist": context.name, "patient": options["patient"]}, sessions):
+        add(one)
+    for name, rated in _rated(options, study, sessions, seeds).items():
+        block = study.rating_sets[name].options
+        raters = list(block["raters"])
+        shared = (
+            len(raters) if name == options["reward"]["rating"] and options["reward"].get("panel") == "cyclic" else 1
+        )
+        for rater in raters:
+            add(
+                planned_rating(
+                    rater, -(-rated // shared) * block.get("repeats", 1) * count_wordings(block), talk["max_turns"]
+                )
+            )
+    base = study.base_of(options["start"])
+    note = memory_note(context.name, _weights(study, base), _memory_options(talk, options), 1)
+    planned = tuple(PlannedCalls(model, calls[model], read[model], written[model]) for model in calls)
+    told = f"tune.{context.name}: {seeds} x {steps} steps x {options['personas_per_step']} personas x {options['group']} sessions = "
+    told += f"{sessions:,} sessions of at most {talk['max_turns']} turns"
+    return Plan(seeds, planned, (told,), (note,), in_a_row=steps * (talk["max_turns"] + 1))
+
+
+def _rated(options: Mapping[str, Any], study: StudyView, sessions: int, seeds: int) -> dict[str, int]:
+    """Rating set -> sessions that it rates: the reward's also the controls."""
+    reward = options["reward"]["rating"]
+    named = [reward, *options["witness"], *([options["veto"]] if options.get("veto") else [])]
+    sets = study.rating_sets
+    found = {
+        max((one for one in sets if name == one or name.startswith(f"{one}.")), key=len): sessions for name in named
+    }
+    controls = options["controls"]
+    looks = -(-options["steps"] // controls["every"]) if controls["kinds"] else 0
+    each = min(controls["sessions"], options["personas_per_step"] * options["group"])
+    found[reward] += seeds * looks * each * len(controls["kinds"])
+    return found
+
+
+def _weights(study: StudyView, base: str) -> str:
+    return weights_place(weights_named(study.models[base].options))
+
+
+def _memory_options(talk: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    tokens = (talk["max_tokens"]["therapist"] + talk["max_tokens"]["patient"]) * talk["max_turns"] // 2
+    return tuning_options(options, min(tokens, MOST_TOKENS))
+
+
+def memory_beside_engine(context: BlockContext) -> list[Check]:
+    """Whether the training fits, beside the share of the card that an engine on it takes."""
+    study, options = context.study, context.options
+    base = study.base_of(options["start"])
+    talk = dialogue_options(study, options)
+    checks = memory_checks(context.name, _weights(study, base), _memory_options(talk, options))
+    share = study.models[base].options.get("gpu_memory_utilization")
+    if share is None:
+        return checks
+    return [replace(one, found=f"{one.found}, beside an engine that takes {share:.0%} of it") for one in checks]
