@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _share(description: str, **more: Any) -> Json:
-    return option("number", description, exclusiveMinimum=0, exclusiveMaximum=1, **more)
+    return option("number", description, exclusiveMinimum=0, exclusiveMaximum=0.5, **more)
 
 
 GAP: Json = {
@@ -50,7 +50,7 @@ GAP: Json = {
         ),
         "must_rise": option(
             "string",
-            "The witness that must rise, as `witness` names it; without it the first. The others must only not fall.",
+            "The witness that must rise, as `witness` names it; without it the first total, or else the first. The others must only not fall.",
         ),
     },
 }

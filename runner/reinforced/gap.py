@@ -39,7 +39,7 @@ class GapRule:
     witness_rise: float = 0.2
     """SDs that the witness must then have risen by."""
     must_rise: str = ""
-    """The witness that must rise; the others must only not fall. Without it the first."""
+    """The witness that must rise; the others must only not fall. Without it the first total, or else the first."""
 
     @property
     def window(self) -> int:
@@ -103,9 +103,10 @@ def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
 
 
 def must_rise_of(names: Sequence[str], wanted: str) -> str:
-    """The witness of that name, or of that rating set; the first where none is named."""
+    """The witness of that name, or of that rating set; where none is named the first total, or else the first."""
     fitting = [name for name in names if name == wanted or name.startswith(f"{wanted}.")]
-    return next(iter([*fitting, *names]), "")
+    totals = [name for name in names if name.endswith(".total")]
+    return next(iter([*fitting, *totals, *names]), "")
 
 
 def changes_between(start: Sequence[Pair], now: Sequence[Pair]) -> tuple[Change, Change] | None:

@@ -52,6 +52,13 @@ def test_only_the_first_witness_must_rise_the_others_must_not_fall() -> None:
     assert WITNESS in _ends(both, {"gap": {"must_rise": "other"}}), "a rating set names its witness"
 
 
+def test_without_a_name_the_first_total_must_rise_or_else_the_first() -> None:
+    assert gap.must_rise_of(["safety.risk", "other.total", "more.total"], "") == "other.total"
+    assert gap.must_rise_of(["safety.risk", "safety.harm"], "") == "safety.risk"
+    assert gap.must_rise_of(["safety.risk", "other.total"], "safety") == "safety.risk"
+    assert gap.must_rise_of([], "") == ""
+
+
 def test_a_gap_that_is_declared_null_is_not_looked_at() -> None:
     assert _ends(made_up_steps(45, lambda step: (0.06 * step, -0.03 * step)), {"gap": None}) == ""
 
