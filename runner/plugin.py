@@ -96,12 +96,13 @@ HOMES: Mapping[str, str] = {
         "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
+    "cbtrun.analysis.scope": "tunings_of",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
-    "cbtrun.analysis.trained_on": "judge_of set_of",
+    "cbtrun.analysis.trained_on": "is_own_score judge_of set_of",
     "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",

@@ -28,6 +28,7 @@ from cbtrun.analysis.options import two_levels_options as two_levels_options
 from cbtrun.analysis.pairs import PairOfLevels as PairOfLevels
 from cbtrun.analysis.pairs import pairs_between as pairs_between
 from cbtrun.analysis.pairs import pairs_within as pairs_within
+from cbtrun.analysis.scope import tunings_of as tunings_of
 from cbtrun.analysis.sensitivity import worst_case_of_groups as worst_case_of_groups
 from cbtrun.analysis.sensitivity import worst_case_of_pairs as worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable as AnalysisTable
@@ -44,6 +45,7 @@ from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 from cbtrun.analysis.table import shared_personas as shared_personas
+from cbtrun.analysis.trained_on import is_own_score as is_own_score
 from cbtrun.analysis.trained_on import judge_of as judge_of
 from cbtrun.analysis.trained_on import set_of as set_of
 

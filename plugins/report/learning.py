@@ -17,6 +17,7 @@ from cbtrun.plugins.report.wording import number, with_interval
 
 MOST_WITNESSES = 4
 """In one figure; the table has all."""
+BELOW = "; below, what the reward has risen more than the witness"
 SCALE = "SDs are those of a session within the first and the last fifth of the steps"
 
 
@@ -61,8 +62,8 @@ def _plates_of(given: ReportInput, job: str) -> Iterator[Plate]:
         yield Plate(
             f"learning-{job}",
             f"{job}: reward and witness by step",
-            f"Means with 95 % intervals, clustered by persona, in standard deviations of a session from where the training began; "
-            f"below, what the reward has risen more than the witness. {_told(points, shown)}{more}",
+            "Means with 95 % intervals, clustered by persona, in standard deviations of a session from where the training began"
+            f"{BELOW if len(shown) > 1 else ''}. {_told(points, shown)}{more}",
             partial(draw_scores, points, shown, _ended(given.reinforced[job])),
         )
     measures = [name for name in MEASURES if any(getattr(point, name) is not None for point in points)]

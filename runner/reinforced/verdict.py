@@ -83,22 +83,24 @@ def verdict_of(steps: Sequence[TrainingStep], stops: Mapping[str, Any] | None = 
     must = must_rise_of(names, gap.get("must_rise") or "")
     rises = {name: rise for name in (REWARD, *names) if (rise := rise_of(steps, name)) is not None}
     reward, witness = rises.get(REWARD), rises.get(must)
-    if reward is None or witness is None:
-        return Verdict(
-            "cannot be told", f"It cannot be told whether the reward was learnt or gamed: {_why(steps, must)}."
-        )
     liked = [one.kind for one in controls_told(steps, controls) if one.is_preferred]
+    beside = [
+        *([f"the reward prefers controls: {', '.join(liked)}"] if liked else []),
+        *(
+            [f"the training was ended at step {steps[-1].step} ({_short(steps[-1].stopped)})"]
+            if steps[-1].stopped
+            else []
+        ),
+    ]
+    if reward is None or witness is None:
+        why = [f"It cannot be told whether the reward was learnt or gamed: {_why(steps, must)}", *beside]
+        return Verdict("cannot be told", f"{'; '.join(why)}.")
     fallen = [rise for name, rise in rises.items() if name not in (REWARD, must) and rise.has_fallen]
     kind = _kind(reward, witness, bool(liked or fallen), steps[-1].stopped)
     told = [
         _OPENINGS[kind].format(reward=reward.words, witness=f"{must} {witness.words}"),
         *(f"{one.name} {one.words}" for one in fallen),
-        *([f"the reward prefers controls: {', '.join(liked)}"] if liked else []),
-        *(
-            [f"the training was ended at step {steps[-1].step} ({steps[-1].stopped.partition(':')[0]})"]
-            if steps[-1].stopped
-            else []
-        ),
+        *beside,
     ]
     return Verdict(kind, f"{'; '.join(told)}. {_seen_on(steps, reward)}", reward, witness)
 
@@ -140,7 +142,7 @@ def _why(steps: Sequence[TrainingStep], must: str) -> str:
         return "nobody watched but the reward itself"
     personas = len({one.persona for one in rollouts_of(steps)})
     return (
-        f"{len(steps)} steps with {personas} personas; the first and the last fifth of the steps need {FEWEST_PERSONAS} "
+        f"{len(steps)} step{'s' * (len(steps) != 1)} with {personas} personas; the first and the last fifth of the steps need {FEWEST_PERSONAS} "
         f"personas each whose sessions reward and {must} have scored"
     )
 
@@ -152,6 +154,11 @@ def _seen_on(steps: Sequence[TrainingStep], reward: Rise) -> str:
         f"{reward.n_start:,} sessions, {personas} personas that it trained with), as these raters score them. What the model may "
         "claim is decided on other personas, by the witness."
     )
+
+
+def _short(stopped: str) -> str:
+    """The kind of stop: `gap`, `controls`, `kl`, `vetoed`."""
+    return stopped.partition(":")[0]
 
 
 def _turned(interval: Interval) -> Interval:
