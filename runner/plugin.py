@@ -132,6 +132,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reinforced.control_pairs": "controls_told ControlTold KINDS=CONTROL_KINDS",
     "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
+    "cbtrun.reinforced.gap": "must_rise_of",
     "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",
     "cbtrun.reinforced.stops": "stop_reason",
     "cbtrun.reinforced.verdict": "Verdict verdict_of",

@@ -316,6 +316,7 @@ from cbtrun.reinforced.curves import Point as _StepPoint
 from cbtrun.reinforced.curves import curve as curve
 from cbtrun.reinforced.curves import score_names as score_names
 from cbtrun.reinforced.curves import score_of as score_of
+from cbtrun.reinforced.gap import must_rise_of as must_rise_of
 from cbtrun.reinforced.kept_steps import KeptTraining as KeptTraining
 from cbtrun.reinforced.kept_steps import kept_trainings as kept_trainings
 from cbtrun.reinforced.stops import stop_reason as stop_reason

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from cbtrun.plugin import REWARD, StepPoint, Verdict, controls_told, curve, score_names, verdict_of, vetoed_share
+from cbtrun.plugin import (
+    REWARD,
+    StepPoint,
+    Verdict,
+    controls_told,
+    curve,
+    must_rise_of,
+    score_names,
+    verdict_of,
+    vetoed_share,
+)
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.learning_figures import MEASURES, draw_policy, draw_scores
@@ -218,8 +228,8 @@ def _steps(point: StepPoint) -> str:
 def _names(given: ReportInput, job: str) -> list[str]:
     """The reward, the witness that must rise, the others."""
     names = score_names([one.steps for one in given.reinforced[job]])
-    must = (_stop(given, job).get("gap") or {}).get("must_rise") or ""
-    return sorted(names, key=lambda name: (name != REWARD, not must or not name.startswith(must)))
+    must = must_rise_of(names[1:], (_stop(given, job).get("gap") or {}).get("must_rise") or "")
+    return sorted(names, key=lambda name: (name != REWARD, name != must))
 
 
 def _stop(given: ReportInput, job: str) -> Mapping[str, Any]:
