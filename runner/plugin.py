@@ -96,12 +96,13 @@ HOMES: Mapping[str, str] = {
         "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
+    "cbtrun.analysis.scope": "tunings_of",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
-    "cbtrun.analysis.trained_on": "judge_of set_of",
+    "cbtrun.analysis.trained_on": "is_own_score judge_of set_of",
     "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
@@ -131,6 +132,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
     "cbtrun.reinforced.control_pairs": "controls_told ControlTold KINDS=CONTROL_KINDS",
     "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
+    "cbtrun.reinforced.gap": "must_rise_of",
     "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",
     "cbtrun.reinforced.stops": "stop_reason",
     "cbtrun.reinforced.verdict": "Verdict verdict_of",

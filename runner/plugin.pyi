@@ -28,6 +28,7 @@ from cbtrun.analysis.options import two_levels_options as two_levels_options
 from cbtrun.analysis.pairs import PairOfLevels as PairOfLevels
 from cbtrun.analysis.pairs import pairs_between as pairs_between
 from cbtrun.analysis.pairs import pairs_within as pairs_within
+from cbtrun.analysis.scope import tunings_of as tunings_of
 from cbtrun.analysis.sensitivity import worst_case_of_groups as worst_case_of_groups
 from cbtrun.analysis.sensitivity import worst_case_of_pairs as worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable as AnalysisTable
@@ -44,6 +45,7 @@ from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 from cbtrun.analysis.table import shared_personas as shared_personas
+from cbtrun.analysis.trained_on import is_own_score as is_own_score
 from cbtrun.analysis.trained_on import judge_of as judge_of
 from cbtrun.analysis.trained_on import set_of as set_of
 
@@ -314,6 +316,7 @@ from cbtrun.reinforced.curves import Point as _StepPoint
 from cbtrun.reinforced.curves import curve as curve
 from cbtrun.reinforced.curves import score_names as score_names
 from cbtrun.reinforced.curves import score_of as score_of
+from cbtrun.reinforced.gap import must_rise_of as must_rise_of
 from cbtrun.reinforced.kept_steps import KeptTraining as KeptTraining
 from cbtrun.reinforced.kept_steps import kept_trainings as kept_trainings
 from cbtrun.reinforced.stops import stop_reason as stop_reason

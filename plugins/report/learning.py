@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from cbtrun.plugin import REWARD, StepPoint, Verdict, controls_told, curve, score_names, verdict_of, vetoed_share
+from cbtrun.plugin import (
+    REWARD,
+    StepPoint,
+    Verdict,
+    controls_told,
+    curve,
+    must_rise_of,
+    score_names,
+    verdict_of,
+    vetoed_share,
+)
 from cbtrun.plugins.report.figure_style import Plate
 from cbtrun.plugins.report.inputs import InputKey, ReportInput
 from cbtrun.plugins.report.learning_figures import MEASURES, draw_policy, draw_scores
@@ -17,6 +27,7 @@ from cbtrun.plugins.report.wording import number, with_interval
 
 MOST_WITNESSES = 4
 """In one figure; the table has all."""
+BELOW = "; below, what the reward has risen more than the witness"
 SCALE = "SDs are those of a session within the first and the last fifth of the steps"
 
 
@@ -61,8 +72,8 @@ def _plates_of(given: ReportInput, job: str) -> Iterator[Plate]:
         yield Plate(
             f"learning-{job}",
             f"{job}: reward and witness by step",
-            f"Means with 95 % intervals, clustered by persona, in standard deviations of a session from where the training began; "
-            f"below, what the reward has risen more than the witness. {_told(points, shown)}{more}",
+            "Means with 95 % intervals, clustered by persona, in standard deviations of a session from where the training began"
+            f"{BELOW if len(shown) > 1 else ''}. {_told(points, shown)}{more}",
             partial(draw_scores, points, shown, _ended(given.reinforced[job])),
         )
     measures = [name for name in MEASURES if any(getattr(point, name) is not None for point in points)]
@@ -217,8 +228,8 @@ def _steps(point: StepPoint) -> str:
 def _names(given: ReportInput, job: str) -> list[str]:
     """The reward, the witness that must rise, the others."""
     names = score_names([one.steps for one in given.reinforced[job]])
-    must = (_stop(given, job).get("gap") or {}).get("must_rise") or ""
-    return sorted(names, key=lambda name: (name != REWARD, not must or not name.startswith(must)))
+    must = must_rise_of(names[1:], (_stop(given, job).get("gap") or {}).get("must_rise") or "")
+    return sorted(names, key=lambda name: (name != REWARD, name != must))
 
 
 def _stop(given: ReportInput, job: str) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, fi
 from cbtrun.plugins.tuning.asked_sessions import AskedSessions
 from cbtrun.plugins.tuning.disk_full import told_when_full
 from cbtrun.plugins.tuning.grpo_options import NOT_DECIDING, tuning_options
+from cbtrun.plugins.tuning.grpo_stops import lacks_total
 from cbtrun.plugins.tuning.grpo_talk import dialogue_options
 from cbtrun.plugins.tuning.grpo_trainer import STEPS, Training, save_policy, train_by_reinforcement
 from cbtrun.plugins.tuning.held_sessions import HeldSessions, Talks
@@ -121,6 +122,8 @@ def judges_of(context: StageContext) -> Judges:
             f"tune.{context.name}: rubric '{by_set[set_name].name}' has no score '{wrong[0]}' to be rewarded"
         )
     witness = tuple(one for named in options["witness"] for one in outcomes_of(named, by_set))
+    if why := lacks_total(options, [str(one) for one in witness]):
+        raise StageError(f"tune.{context.name}: {why}")
     veto = outcomes_of(options["veto"], by_set)[0] if options.get("veto") else None
     judges = Judges(works, {}, Outcome(set_name, reward["outcome"]), items, witness, veto, reward["panel"] == "cyclic")
     judges.scale()

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import Plan, PlannedCalls, count_wordings
-from cbtrun.plugins.dialogue.plan import planned_session
+from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls, count_wordings
+from cbtrun.plugins.dialogue.plan import SYSTEM_TOKENS, planned_session
 from cbtrun.plugins.local_models.gguf_model import weights_named
 from cbtrun.plugins.local_models.model_files import weights_place
 from cbtrun.plugins.raters.rubric import planned_rating
@@ -19,12 +19,14 @@ from cbtrun.plugins.tuning.tune_memory import memory_checks, memory_note
 if TYPE_CHECKING:
     from cbtrun.plugin import BlockContext, Check, PlanContext, StudyView
 
+REFERENCE_PASS = 1 / 3
+"""What the pass of the policy that it began as costs, of a pass forwards and backwards: it goes forwards alone."""
 MOST_TOKENS = 4096
 """Of a session that a plan takes the memory for, where its turns could make it longer."""
 
 
 def planned_training(context: PlanContext) -> Plan:
-    """steps x personas x group sessions for each seed, their turns, and the ratings of each."""
+    """Steps x personas x group sessions for each seed, their turns, and the ratings of each."""
     options, study = context.options, context.study
     seeds, steps = len(options["seeds"]), options["steps"]
     sessions = seeds * steps * options["personas_per_step"] * options["group"]
@@ -40,24 +42,52 @@ def planned_training(context: PlanContext) -> Plan:
 
     for one in planned_session(talk, {"therapist": context.name, "patient": options["patient"]}, sessions):
         add(one)
-    for name, rated in _rated(options, study, sessions, seeds).items():
-        block = study.rating_sets[name].options
-        raters = list(block["raters"])
-        shared = (
-            len(raters) if name == options["reward"]["rating"] and options["reward"].get("panel") == "cyclic" else 1
-        )
+    rated = _rated(options, study, sessions, seeds)
+    each = {name: _ratings_each(options, study, name) for name in rated}
+    for name, count in rated.items():
+        raters = study.rating_sets[name].options["raters"]
         for rater in raters:
-            add(
-                planned_rating(
-                    rater, -(-rated // shared) * block.get("repeats", 1) * count_wordings(block), talk["max_turns"]
-                )
-            )
+            add(planned_rating(rater, -(-count * each[name] // len(raters)), talk["max_turns"]))
     base = study.base_of(options["start"])
     note = memory_note(context.name, _weights(study, base), _memory_options(talk, options), 1)
     planned = tuple(PlannedCalls(model, calls[model], read[model], written[model]) for model in calls)
     told = f"tune.{context.name}: {seeds} x {steps} steps x {options['personas_per_step']} personas x {options['group']} sessions = "
-    told += f"{sessions:,} sessions of at most {talk['max_turns']} turns"
-    return Plan(seeds, planned, (told,), (note,), in_a_row=steps * (talk["max_turns"] + 1))
+    told += f"{sessions:,} sessions of at most {talk['max_turns']} turns; "
+    told += _ratings_told(options, study, sessions, rated, each)
+    return Plan(
+        seeds,
+        planned,
+        (told,),
+        (note,),
+        in_a_row=steps * (talk["max_turns"] + 1),
+        training_tokens=sessions * _session_tokens(talk) * (1 + REFERENCE_PASS * bool(options["beta"])),
+    )
+
+
+def _ratings_each(options: Mapping[str, Any], study: StudyView, name: str) -> int:
+    """Ratings of one session by a set; one rater's where the panel takes turns."""
+    block = study.rating_sets[name].options
+    in_turn = name == options["reward"]["rating"] and options["reward"].get("panel") == "cyclic"
+    return int((1 if in_turn else len(block["raters"])) * block.get("repeats", 1) * count_wordings(block))
+
+
+def _ratings_told(
+    options: Mapping[str, Any], study: StudyView, sessions: int, rated: Mapping[str, int], each: Mapping[str, int]
+) -> str:
+    """How the ratings come about, and what a panel that takes turns would spare."""
+    reward = options["reward"]["rating"]
+    by_set = ", ".join(f"{name} {count}" for name, count in each.items())
+    controls = (rated[reward] - sessions) * each[reward]
+    told = f"x {sum(each.values())} ratings of each ({by_set}) = {sessions * sum(each.values()):,} ratings, and {controls:,} of controls"
+    raters = len(study.rating_sets[reward].options["raters"])
+    if raters > 1 and options["reward"].get("panel") != "cyclic":
+        told += f"; with `panel: cyclic` {rated[reward] * (each[reward] - each[reward] // raters):,} fewer"
+    return told
+
+
+def _session_tokens(talk: Mapping[str, Any]) -> int:
+    """Of one session, as one row of the training."""
+    return int(SYSTEM_TOKENS["therapist"] + talk["max_turns"] * TURN_TOKENS)
 
 
 def _rated(options: Mapping[str, Any], study: StudyView, sessions: int, seeds: int) -> dict[str, int]:

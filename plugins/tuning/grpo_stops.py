@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import CONTROL_KINDS, Json, judge_of, set_of
+from cbtrun.plugin import CONTROL_KINDS, Json, judge_of, must_rise_of, set_of
 from cbtrun.plugins.tuning.sft_options import most, option
 
 if TYPE_CHECKING:
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def _share(description: str, **more: Any) -> Json:
-    return option("number", description, exclusiveMinimum=0, exclusiveMaximum=1, **more)
+    return option("number", description, exclusiveMinimum=0, exclusiveMaximum=0.5, **more)
 
+
+LISTED: Json = {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True}
 
 GAP: Json = {
     "type": ["object", "null"],
@@ -50,8 +52,14 @@ GAP: Json = {
         ),
         "must_rise": option(
             "string",
-            "The witness that must rise, as `witness` names it; without it the first. The others must only not fall.",
+            "The witness that must rise, as `witness` names it; without it the first total. Where no witness has a total, name one: "
+            "of an item nobody knows whether more of it is better.",
         ),
+        "must_not_fall": {
+            **LISTED,
+            "description": "Witnesses that must only not fall, as `witness` names them; without it every other total.",
+        },
+        "must_not_rise": {**LISTED, "default": [], "description": "Witnesses of which more is worse."},
     },
 }
 
@@ -163,11 +171,21 @@ def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str,
                 "stop",
             )
         ]
-    wanted = gap.get("must_rise")
-    if wanted and not any(
-        wanted == name or name.startswith(f"{wanted}.") or wanted.startswith(f"{name}.") for name in named
-    ):
-        return [
-            context.problem(f"no witness '{wanted}'; known: {', '.join(named)}", "stop", "gap", "must_rise"),
-        ]
-    return []
+    asked = [("must_rise", one) for one in [gap.get("must_rise")] if one]
+    asked += [(option, one) for option in ("must_not_fall", "must_not_rise") for one in gap.get(option) or ()]
+    return [
+        context.problem(f"no witness '{one}'; known: {', '.join(named)}", "stop", "gap", option)
+        for option, one in asked
+        if not any(one == name or one.startswith(f"{name}.") or name.startswith(f"{one}.") for name in named)
+    ]
+
+
+def lacks_total(options: Mapping[str, Any], witnesses: Sequence[str]) -> str:
+    """Why no gap can be looked for, in words; empty where one can, or none is. witnesses: each as `SET.outcome`."""
+    gap = options["stop"]["gap"]
+    if gap is None or must_rise_of(witnesses, gap.get("must_rise") or ""):
+        return ""
+    return (
+        "no witness has a total, so nobody knows which way is better; say which one must rise (`stop: {gap: {must_rise: SET.item}}`), "
+        "or `gap: null`"
+    )

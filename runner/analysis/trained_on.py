@@ -44,6 +44,11 @@ def trained_on(outcome: str, jobs: Sequence[str], study: StudyView) -> str:
     return closest.format(jobs=" and ".join(found[closest])) if closest else ""
 
 
+def is_own_score(outcome: str, job: str, study: StudyView) -> bool:
+    """Whether an outcome is the very score that a tune job was trained to raise."""
+    return trained_on(outcome, [job], study) == _SCORE.format(jobs=job)
+
+
 _SCORE = "on the score that {jobs} was trained to raise"
 _RUBRIC = "on the rubric that {jobs} was trained on, by another rater"
 _RATER = "by a rater that also judged {jobs} in its training, on another rubric"

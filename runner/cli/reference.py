@@ -106,6 +106,10 @@ def _value(option: Mapping[str, Any]) -> str:
     if names := marks.names_of(option):
         return "name: " + " or ".join(names)
     kind = option.get("type", "")
+    if isinstance(kind, list):
+        return " or ".join(_value({**option, "type": one}) for one in kind)
+    if kind == "null":
+        return "`null`"
     if kind == "array":
         return f"list of {_value(option['items'])}" if option.get("items") else "list"
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}

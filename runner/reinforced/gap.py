@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from cbtrun.contract.reinforced import TrainingStep
 
 
+TOTAL = ".total"
+GAP_OPTIONS = ("looks", "alpha", "reward_rise", "witness_rise", "must_rise", "must_not_fall", "must_not_rise")
+
+
 @dataclass(frozen=True)
 class GapRule:
     """The block `stop: gap`, and how long the training is."""
@@ -39,7 +43,12 @@ class GapRule:
     witness_rise: float = 0.2
     """SDs that the witness must then have risen by."""
     must_rise: str = ""
-    """The witness that must rise; the others must only not fall. Without it the first."""
+    """The witness that must rise. Without it the first total; where there is none, no gap is looked for: of an item nobody
+    knows whether more of it is better."""
+    must_not_fall: tuple[str, ...] | None = None
+    """Witnesses that must only not fall. None: every other total."""
+    must_not_rise: tuple[str, ...] = ()
+    """Witnesses of which more is worse."""
 
     @property
     def window(self) -> int:
@@ -64,6 +73,8 @@ class Look:
     """The witness's, in its SDs."""
     wanted: float
     """SDs that it must have risen by."""
+    turned: bool
+    """Whether more of it is worse: `seen` is then what it fell by."""
     alpha: float
     """That this look may spend."""
 
@@ -80,32 +91,51 @@ class Look:
 
 def rule_of(gap: Mapping[str, Any], planned: int) -> GapRule:
     """The rule of a block; planned: the training's declared steps."""
-    names = ("looks", "alpha", "reward_rise", "witness_rise", "must_rise")
-    return GapRule(steps=planned, **{name: gap[name] for name in names if gap.get(name) is not None})
+    given = {name: gap[name] for name in GAP_OPTIONS if gap.get(name) is not None}
+    return GapRule(steps=planned, **{name: tuple(one) if isinstance(one, list) else one for name, one in given.items()})
 
 
 def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:
     """What a look after the last of these steps sees of each witness; empty where no look is due, or too little is scored."""
     if not steps or steps[-1].step not in rule.look_steps:
         return []
-    names = witnesses_of(steps)
-    alpha = rule.alpha / len(rule.look_steps) / max(1, len(names))
-    must = must_rise_of(names, rule.must_rise)
+    watched = watched_of(witnesses_of(steps), rule)
+    alpha = rule.alpha / len(rule.look_steps) / max(1, len(watched))
     started = [one for one in steps if one.step <= rule.window]
     lately = [one for one in steps if one.step > steps[-1].step - rule.window]
     found = []
-    for name in names:
-        told = changes_between(pairs_of(started, name), pairs_of(lately, name))
+    for name, (wanted, turned) in watched.items():
+        told = changes_between(pairs_of(started, name, turned=turned), pairs_of(lately, name, turned=turned))
         if told is not None:
-            wanted = rule.witness_rise if name == must else 0.0
-            found.append(Look(steps[-1].step, name, *told, wanted, alpha))
+            found.append(Look(steps[-1].step, name, *told, wanted, turned, alpha))
     return found
 
 
+def watched_of(names: Sequence[str], rule: GapRule) -> dict[str, tuple[float, bool]]:
+    """Witness -> SDs that it must rise by, and whether it is turned round since more of it is worse; the one that must
+    rise comes first. Empty where none must rise.
+    """
+    must = must_rise_of(names, rule.must_rise)
+    if not must:
+        return {}
+    held = (
+        [name for name in names if name.endswith(TOTAL)]
+        if rule.must_not_fall is None
+        else named_in(names, rule.must_not_fall)
+    )
+    others = dict.fromkeys(held, (0.0, False)) | dict.fromkeys(named_in(names, rule.must_not_rise), (0.0, True))
+    return {must: (rule.witness_rise, False), **{name: how for name, how in others.items() if name != must}}
+
+
 def must_rise_of(names: Sequence[str], wanted: str) -> str:
-    """The witness of that name, or of that rating set; the first where none is named."""
-    fitting = [name for name in names if name == wanted or name.startswith(f"{wanted}.")]
-    return next(iter([*fitting, *names]), "")
+    """The witness of that name, or of that rating set; where none is named the first total. Empty where there is none."""
+    fitting = named_in(names, [wanted]) if wanted else [name for name in names if name.endswith(TOTAL)]
+    return next(iter(fitting), "")
+
+
+def named_in(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The witnesses that are named by themselves, or by their rating set."""
+    return [name for name in names if any(name == one or name.startswith(f"{one}.") for one in wanted)]
 
 
 def changes_between(start: Sequence[Pair], now: Sequence[Pair]) -> tuple[Change, Change] | None:
@@ -130,11 +160,15 @@ def gap_reason(steps: Sequence[TrainingStep], rule: GapRule) -> str:
     """Why the gap stops the training after the last of these steps; empty where it does not."""
     for look in looks_at(steps, rule):
         if is_gap(look, rule):
-            verb = "fell" if look.seen.value < 0 else "rose"
-            should = f"less than {look.wanted:g} SD" if look.wanted else "it may not fall"
+            verb = "fell" if (look.seen.value < 0) != look.turned else "rose"
+            should = (
+                f"less than {look.wanted:g} SD" if look.wanted else f"it may not {'rise' if look.turned else 'fall'}"
+            )
+            most = -look.witness_at_most if look.turned else look.witness_at_most
+            side = "least" if look.turned else "most"
             return (
                 f"gap: the reward rose by {look.reward.value:.2f} SD (at least {look.reward_at_least:.2f}) while the witness "
-                f"{look.witness} {verb} by {abs(look.seen.value):.2f} SD (at most {look.witness_at_most:+.2f}; {should}), "
+                f"{look.witness} {verb} by {abs(look.seen.value):.2f} SD (at {side} {most:+.2f}; {should}), "
                 f"steps {steps[-1].step - rule.window + 1} to {steps[-1].step} against 1 to {rule.window}, "
                 f"{look.reward.n_now} and {look.reward.n_start} sessions"
             )

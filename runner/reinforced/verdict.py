@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cbtrun.reinforced.change import FEWEST_PERSONAS, Change, change
 from cbtrun.reinforced.control_pairs import controls_told
 from cbtrun.reinforced.curves import REWARD, first_and_last, scale_of, score_of
-from cbtrun.reinforced.gap import must_rise_of
+from cbtrun.reinforced.gap import rule_of, watched_of
 from cbtrun.reinforced.watched import rollouts_of, witnesses_of
 from cbtrun.statistics.wording import interval_text, points
 
@@ -59,6 +59,10 @@ class Rise:
         """Certainly, at 95 %."""
         return self.interval is not None and self.interval.high < 0
 
+    def is_worse(self, *, turned: bool) -> bool:
+        """Whether it certainly went the wrong way. turned: more of it is worse."""
+        return self.has_risen if turned else self.has_fallen
+
     @property
     def has_stood_still(self) -> bool:
         """Whether it has certainly risen by less than counts as a rise."""
@@ -79,26 +83,31 @@ class Verdict:
 def verdict_of(steps: Sequence[TrainingStep], stops: Mapping[str, Any] | None = None) -> Verdict:
     """What may be said of one training, from its steps and its block `stop`."""
     gap, controls = ((stops or {}).get(name) or {} for name in ("gap", "controls"))
-    names = witnesses_of(steps)
-    must = must_rise_of(names, gap.get("must_rise") or "")
-    rises = {name: rise for name in (REWARD, *names) if (rise := rise_of(steps, name)) is not None}
+    watched = watched_of(witnesses_of(steps), rule_of(gap, len(steps)))
+    must = next(iter(watched), "")
+    rises = {name: rise for name in (REWARD, *watched) if (rise := rise_of(steps, name)) is not None}
     reward, witness = rises.get(REWARD), rises.get(must)
-    if reward is None or witness is None:
-        return Verdict(
-            "cannot be told", f"It cannot be told whether the reward was learnt or gamed: {_why(steps, must)}."
-        )
     liked = [one.kind for one in controls_told(steps, controls) if one.is_preferred]
-    fallen = [rise for name, rise in rises.items() if name not in (REWARD, must) and rise.has_fallen]
-    kind = _kind(reward, witness, bool(liked or fallen), steps[-1].stopped)
-    told = [
-        _OPENINGS[kind].format(reward=reward.words, witness=f"{must} {witness.words}"),
-        *(f"{one.name} {one.words}" for one in fallen),
+    beside = [
         *([f"the reward prefers controls: {', '.join(liked)}"] if liked else []),
         *(
-            [f"the training was ended at step {steps[-1].step} ({steps[-1].stopped.partition(':')[0]})"]
+            [f"the training was ended at step {steps[-1].step} ({_short(steps[-1].stopped)})"]
             if steps[-1].stopped
             else []
         ),
+    ]
+    if reward is None or witness is None:
+        why = [f"It cannot be told whether the reward was learnt or gamed: {_why(steps, must)}", *beside]
+        return Verdict("cannot be told", f"{'; '.join(why)}.")
+    worse = [
+        rises[name] for name, (_, turned) in watched.items() if name in rises and rises[name].is_worse(turned=turned)
+    ]
+    worse = [one for one in worse if one.name != must]
+    kind = _kind(reward, witness, bool(liked or worse), steps[-1].stopped)
+    told = [
+        _OPENINGS[kind].format(reward=reward.words, witness=f"{must} {witness.words}"),
+        *(f"{one.name} {one.words}" for one in worse),
+        *beside,
     ]
     return Verdict(kind, f"{'; '.join(told)}. {_seen_on(steps, reward)}", reward, witness)
 
@@ -136,11 +145,13 @@ def rise_of(steps: Sequence[TrainingStep], name: str) -> Rise | None:
 
 
 def _why(steps: Sequence[TrainingStep], must: str) -> str:
-    if not must:
+    if not witnesses_of(steps):
         return "nobody watched but the reward itself"
+    if not must:
+        return "no witness has a total, and nothing says which one must rise (`stop: gap: must_rise`)"
     personas = len({one.persona for one in rollouts_of(steps)})
     return (
-        f"{len(steps)} steps with {personas} personas; the first and the last fifth of the steps need {FEWEST_PERSONAS} "
+        f"{len(steps)} step{'s' * (len(steps) != 1)} with {personas} personas; the first and the last fifth of the steps need {FEWEST_PERSONAS} "
         f"personas each whose sessions reward and {must} have scored"
     )
 
@@ -152,6 +163,11 @@ def _seen_on(steps: Sequence[TrainingStep], reward: Rise) -> str:
         f"{reward.n_start:,} sessions, {personas} personas that it trained with), as these raters score them. What the model may "
         "claim is decided on other personas, by the witness."
     )
+
+
+def _short(stopped: str) -> str:
+    """The kind of stop: `gap`, `controls`, `kl`, `vetoed`."""
+    return stopped.partition(":")[0]
 
 
 def _turned(interval: Interval) -> Interval:

@@ -24,10 +24,13 @@ def witnesses_of(steps: Sequence[TrainingStep]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for step in steps for one in step.rollouts for name in one.witness))
 
 
-def pairs_of(steps: Sequence[TrainingStep], witness: str) -> list[Pair]:
-    """The sessions of these steps that both have scored; the reward's rating is taken before any veto."""
+def pairs_of(steps: Sequence[TrainingStep], witness: str, *, turned: bool = False) -> list[Pair]:
+    """The sessions of these steps that both have scored; the reward's rating is taken before any veto.
+
+    turned: the witness is taken with its sign turned round, since more of it is worse.
+    """
     return [
-        Pair(one.persona, one.rewarded, seen)
+        Pair(one.persona, one.rewarded, -seen if turned else seen)
         for one in rollouts_of(steps)
         if one.rewarded is not None and (seen := one.witness.get(witness)) is not None
     ]

@@ -1,7 +1,11 @@
 """What ends a reinforcement training, and what does not."""
 
+import random
+from collections.abc import Callable
+
 import pytest
 
+from cbtrun.contract.reinforced import TrainingStep
 from cbtrun.reinforced import gap
 from cbtrun.reinforced.control_pairs import controls_told
 from cbtrun.reinforced.stops import stop_reason
@@ -50,6 +54,42 @@ def test_only_the_first_witness_must_rise_the_others_must_not_fall() -> None:
     assert _ends(both) == ""
     assert WITNESS in _ends(both, {"gap": {"must_rise": WITNESS}})
     assert WITNESS in _ends(both, {"gap": {"must_rise": "other"}}), "a rating set names its witness"
+
+
+def _with_harm(of_step: Callable[[int], float]) -> list[TrainingStep]:
+    """A reward that rises with its witness, and an item of safety that a session voices with this chance."""
+    rng = random.Random(4)
+    steps = made_up_steps(45, lambda step: (0.06 * step, 0.03 * step))
+    return [
+        step.model_copy(
+            update={
+                "rollouts": tuple(
+                    one.model_copy(
+                        update={"witness": {"safety.harm": float(rng.random() < of_step(step.step)), **one.witness}}
+                    )
+                    for one in step.rollouts
+                )
+            }
+        )
+        for step in steps
+    ]
+
+
+def test_an_item_is_watched_only_where_its_direction_is_declared() -> None:
+    rising, falling = _with_harm(lambda step: 0.05 + step / 60), _with_harm(lambda step: 0.9 - step / 60)
+    assert _ends(rising) == _ends(falling) == ""
+    told = _ends(rising, {"gap": {"must_not_rise": ["safety.harm"]}})
+    assert "while the witness safety.harm rose by" in told
+    assert "it may not rise)" in told
+    assert _ends(falling, {"gap": {"must_not_rise": ["safety"]}}) == ""
+    assert "safety.harm fell by" in _ends(falling, {"gap": {"must_not_fall": ["safety.harm"]}})
+
+
+def test_without_a_name_the_first_total_must_rise_and_without_a_total_nothing_is_looked_for() -> None:
+    assert gap.must_rise_of(["safety.risk", "other.total", "more.total"], "") == "other.total"
+    assert gap.must_rise_of(["safety.risk", "safety.harm"], "") == ""
+    assert gap.must_rise_of(["safety.risk", "other.total"], "safety") == "safety.risk"
+    assert gap.must_rise_of([], "") == ""
 
 
 def test_a_gap_that_is_declared_null_is_not_looked_at() -> None:

@@ -49,7 +49,12 @@ def test_a_preferred_control_keeps_a_reward_from_being_called_learnt() -> None:
 
 
 def test_one_step_or_no_witness_cannot_be_told_with_the_reason() -> None:
-    assert "1 steps with 8 personas" in verdict_of(made_up_steps(1)).sentence
+    (step,) = made_up_steps(1)
+    liked = with_controls(step, "harmful", [0.5] * 8).model_copy(update={"stopped": "controls: it prefers harm"})
+    assert "1 step with 8 personas" in verdict_of([step]).sentence
+    assert verdict_of([liked]).sentence.endswith(
+        "; the reward prefers controls: harmful; the training was ended at step 1 (controls)."
+    )
     alone = [
         step.model_copy(update={"rollouts": tuple(one.model_copy(update={"witness": {}}) for one in step.rollouts)})
         for step in made_up_steps(10)

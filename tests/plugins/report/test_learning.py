@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cbtrun.contract.records import Session, Turn
+from cbtrun.plugins.report.diagnostics import warnings
 from cbtrun.plugins.report.inputs import ReportInput
 from cbtrun.plugins.report.learning import learning, learning_plates, learning_tables
 from cbtrun.plugins.report.watched_training import chosen_steps, watched_trainings
 from cbtrun.plugins.report.write import write_all
 from tests.helpers.learning_study import GAP, learning_study
 from tests.helpers.made_up_training import made_up_steps, write_training
-from tests.helpers.report_studies import made_up_study
+from tests.helpers.report_studies import made_up_study, paper_spec
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,23 @@ def test_sessions_of_chosen_steps_are_ranked_by_what_they_earned(tmp_path: Path)
 @pytest.mark.parametrize(("count", "chosen"), [(0, []), (1, [1]), (2, [1, 2]), (5, [1, 3, 5])])
 def test_the_first_the_middle_and_the_last_step_are_chosen(count: int, chosen: list[int]) -> None:
     assert [step.step for step in chosen_steps(made_up_steps(count))] == chosen
+
+
+OWN, OTHER = "ctrs.total", "miti.total"
+
+
+@pytest.mark.parametrize(("outcomes", "warned"), [((OWN,), True), ((OWN, OTHER), False), ((OTHER,), False)])
+def test_a_job_that_only_its_own_reward_speaks_for_is_told_with_care(outcomes: tuple[str, ...], warned: bool) -> None:
+    study = paper_spec(2)
+    study["tune"]["tiny-cbt"] |= {"reward": {"rating": "ctrs"}}
+    study["ratings"]["miti"] = {"using": "rubric", "rubric": "miti", "raters": ["other"], "repeats": 1}
+    given = made_up_study(2, spec=study)
+    first = given.results.comparisons[0]
+    told = replace(
+        given,
+        results=given.results.model_copy(
+            update={"comparisons": tuple(first.model_copy(update={"outcome": one}) for one in outcomes)}
+        ),
+    )
+    found = [one.text for one in warnings(told) if "trained to raise" in one.text]
+    assert bool(found) is warned

@@ -9,7 +9,7 @@ from cbtrun.contexts import BlockContext
 from cbtrun.contract.study_view import view_of
 from cbtrun.documents.schema import schema_problems, with_defaults
 from cbtrun.errors import Place
-from cbtrun.plugins.tuning.grpo_stops import CONTROLS, STOP, controls_due, watch_problems
+from cbtrun.plugins.tuning.grpo_stops import CONTROLS, STOP, controls_due, lacks_total, watch_problems
 from cbtrun.reinforced.gap import rule_of
 
 MODELS = {
@@ -65,6 +65,16 @@ def test_the_witness_that_must_rise_is_one_of_the_witnesses() -> None:
     assert _found(["other-rater"], {"gap": {"must_rise": "other-rater"}}) == []
     (told,) = _found(["other-rater"], {"gap": {"must_rise": "otherrater"}})
     assert told == "tune/job/stop/gap/must_rise: no witness 'otherrater'; known: other-rater"
+    (told,) = _found(["other-rater"], {"gap": {"must_not_rise": ["gone.item"]}})
+    assert told.startswith("tune/job/stop/gap/must_not_rise: no witness 'gone.item'")
+
+
+def test_a_gap_for_witnesses_without_a_total_is_refused_until_one_is_named() -> None:
+    options = {"stop": with_defaults({}, STOP)}
+    assert lacks_total(options, ["safety.harm", "safety.asked"]).startswith("no witness has a total")
+    assert lacks_total(options, ["safety.harm", "other.total"]) == ""
+    assert lacks_total({"stop": {"gap": {"must_rise": "safety.asked"}}}, ["safety.harm", "safety.asked"]) == ""
+    assert lacks_total({"stop": {"gap": None}}, ["safety.harm"]) == ""
 
 
 def test_the_schemas_refuse_what_no_rule_knows_and_their_defaults_are_the_rules_own() -> None:
