@@ -51,7 +51,9 @@ ratings:
 """
 
 
-def reinforced_project(folder: Path, changed: Mapping[str, Any] | None = None, study: Mapping[str, Any] | None = None) -> StudyProject:
+def reinforced_project(
+    folder: Path, changed: Mapping[str, Any] | None = None, study: Mapping[str, Any] | None = None
+) -> StudyProject:
     """The study with its model, not yet run. changed: options of the tune job; study: top blocks merged into it."""
     make_model(folder / "base", spread=0.05, hidden=32, layers=1)
     told = yaml.safe_load(STUDY)

@@ -77,7 +77,9 @@ def test_what_a_session_earns_is_where_it_stands_on_the_scale(undisturbed: Study
 def test_an_arm_speaks_with_what_was_learnt(undisturbed: StudyProject) -> None:
     adapter = json.loads(undisturbed.read("runs/taught/adapters/tuned/adapters.jsonl"))
     assert adapter["base"] == "base"
-    assert adapter["digest"] not in {step.policy for step in steps_of(undisturbed)}  # the update of the last step is in it
+    assert adapter["digest"] not in {
+        step.policy for step in steps_of(undisturbed)
+    }  # the update of the last step is in it
     sessions = undisturbed.read("runs/taught/sessions.jsonl").splitlines()
     assert [json.loads(line)["arm"] for line in sessions] == ["taught"]
 

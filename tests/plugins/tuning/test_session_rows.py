@@ -27,12 +27,20 @@ SHOUTING = SHORTENING.replace("...", "{{ m['content'] | upper }}")
 """Writes it in capitals."""
 SAID = (
     Said((ChatMessage("system", "Be kind."),), "Hello.", 0, True),
-    Said((ChatMessage("system", "Be kind."), ChatMessage("assistant", "Hello."), ChatMessage("user", "Hm.")), "Yes.", 0, True),
+    Said(
+        (ChatMessage("system", "Be kind."), ChatMessage("assistant", "Hello."), ChatMessage("user", "Hm.")),
+        "Yes.",
+        0,
+        True,
+    ),
 )
 
 
 def learnt_by(
-    family: str, folder: Path, template: str = "", tokens_of: Callable[[SessionFormat, Sequence[Said]], Tokens] = SessionFormat.tokens
+    family: str,
+    folder: Path,
+    template: str = "",
+    tokens_of: Callable[[SessionFormat, Sequence[Said]], Tokens] = SessionFormat.tokens,
 ) -> list[tuple[str, str]]:
     """Of each session what its loss moved, and what the policy had said."""
     model = family_model(family, folder / "model", hidden=16, layers=1)
@@ -88,14 +96,18 @@ def test_a_turn_before_which_the_model_thought_carries_no_loss() -> None:
 def test_a_template_that_writes_earlier_turns_otherwise_is_refused(template: str) -> None:
     tokenizer = family_tokenizer("qwen")
     tokenizer.chat_template = template
-    with pytest.raises(ModelError, match="in other words than it is trained on|loses a message|otherwise once more was said"):
+    with pytest.raises(
+        ModelError, match=r"in other words than it is trained on|loses a message|otherwise once more was said"
+    ):
         SessionFormat(tokenizer)
 
 
 def test_a_prompt_that_does_not_extend_the_one_before_is_told_with_the_place() -> None:
     form = SessionFormat(family_tokenizer("llama"))
     other = replace(SAID[0], messages=(ChatMessage("system", "Be stern."),))
-    with pytest.raises(PrefixBroken, match=r"before the therapist's turn 1 otherwise once more was said: from token \d+ on"):
+    with pytest.raises(
+        PrefixBroken, match=r"before the therapist's turn 1 otherwise once more was said: from token \d+ on"
+    ):
         form.tokens([other, SAID[1]])
 
 
