@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from cbtrun.plugin import ControlReward, HeldStep, StopRun, TrainingStep, stop_reason, write_atomically
 from cbtrun.plugins.controls.spoiled_sessions import controls_of
 from cbtrun.plugins.tuning.grpo_stops import controls_due
-from cbtrun.plugins.tuning.held_sessions import Held, HeldSessions, held_step
+from cbtrun.plugins.tuning.held_rows import held_step
+from cbtrun.plugins.tuning.held_sessions import Held, HeldSessions
 from cbtrun.plugins.tuning.session_rewards import Judges
 
 T = TypeVar("T")

@@ -19,10 +19,11 @@ from cbtrun.plugins.local_models.turn_probes import write_probes
 from cbtrun.plugins.tuning.adapter_folder import clear_stale, finish_adapter, finished_adapter
 from cbtrun.plugins.tuning.asked_sessions import AskedSessions
 from cbtrun.plugins.tuning.disk_full import told_when_full
+from cbtrun.plugins.tuning.grpo_course import STEPS
 from cbtrun.plugins.tuning.grpo_options import NOT_DECIDING, tuning_options
 from cbtrun.plugins.tuning.grpo_stops import lacks_total
 from cbtrun.plugins.tuning.grpo_talk import dialogue_options
-from cbtrun.plugins.tuning.grpo_trainer import STEPS, Training, save_policy, train_by_reinforcement
+from cbtrun.plugins.tuning.grpo_trainer import Training, save_policy, train_by_reinforcement
 from cbtrun.plugins.tuning.held_sessions import HeldSessions, Talks
 from cbtrun.plugins.tuning.reliable_items import chosen_items
 from cbtrun.plugins.tuning.session_rewards import Judges, Outcome, missing_items, outcomes_of, works_of

@@ -20,10 +20,10 @@ REWARD: Json = {
             "The rating set whose raters and rubric rate each session, as the set's own block says. Its stage is not waited for.",
             **{"x-names": "judges"},
         ),
-        "outcome": option("string", "Its `total`, a subscale or an item.", default="total"),
+        "outcome": option("string", "Its `total`, a subscale or an item.", default="total", **{"x-names": "score"}),
         "items": {
             "anyOf": [
-                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
+                {"type": "array", "items": {"type": "string", "x-names": "score"}, "minItems": 1, "uniqueItems": True},
                 {
                     "type": "object",
                     "required": ["from"],

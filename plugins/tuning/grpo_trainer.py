@@ -7,17 +7,16 @@ training that was killed goes on from its last step; its sessions are held again
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import RecordList, StageError, TrainingStep, open_plain, write_atomically
+from cbtrun.plugin import StageError
 from cbtrun.plugins.local_models.model_files import (
     adapter_digest,
     normalise_settings,
@@ -25,21 +24,27 @@ from cbtrun.plugins.local_models.model_files import (
     without_known_warnings,
 )
 from cbtrun.plugins.tuning.adapter_folder import keep_only, last_checkpoint
+from cbtrun.plugins.tuning.grpo_course import (
+    Course,
+    as_trained,
+    kept_steps,
+    log_line,
+    note_speed,
+    step_of,
+    step_words,
+    write_steps,
+)
 from cbtrun.plugins.tuning.grpo_loss import loss_trainer
 from cbtrun.plugins.tuning.learnt import check_trainable, probe_turns, turns_of
 from cbtrun.plugins.tuning.sft_training import checkpointing_setting, lora_config
 from cbtrun.plugins.tuning.trained import Trained
-from cbtrun.plugins.tuning.training_rows import UNTRAINED, TrainingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cbtrun.plugin import HeldStep, Rollouts, SessionRow
+    from cbtrun.plugin import HeldStep, Rollouts
     from cbtrun.plugins.tuning.sft_watch import Tell
 
-STEPS = "steps.jsonl"
-"""In an adapter's folder and in each checkpoint: one TrainingStep a line."""
-SPEED = "speed.jsonl"
 POLICY = "policy"
 """Folder of the adapter that speaks in a step."""
 
@@ -65,31 +70,6 @@ class Training:
         return int(self.options["personas_per_step"] * self.options["group"])
 
 
-@dataclass
-class Course:
-    """How far a training has come."""
-
-    steps: list[TrainingStep]
-    held: HeldStep | None = None
-    """Of the step under way."""
-    rows: tuple[SessionRow, ...] = ()
-    """Of the last step that was held."""
-    policy: str = ""
-    held_seconds: float = 0.0
-    """That the sessions of the step took."""
-    held_at: float = 0.0
-    entropies: dict[int, float] = field(default_factory=dict)
-    """Row of the step -> mean entropy of the policy over the tokens that it drew."""
-
-    def note_entropy(self, row: int, nats: float) -> None:
-        """Of a row of the step under way."""
-        self.entropies[row] = nats
-
-    def is_over(self, steps: int) -> bool:
-        """Whether nothing is left to do: all steps were made, or one of them was the last."""
-        return bool(self.steps) and (bool(self.steps[-1].stopped) or self.steps[-1].step >= steps)
-
-
 def train_by_reinforcement(training: Training, rollouts: Rollouts, tell: Tell) -> Trained:
     """Train an adapter, from the last whole checkpoint where there is one.
 
@@ -99,7 +79,7 @@ def train_by_reinforcement(training: Training, rollouts: Rollouts, tell: Tell) -
 
     torch.set_num_threads(training.options["threads"])
     checkpoint = last_checkpoint(training.checkpoints)
-    course = Course(_kept(checkpoint))
+    course = Course(kept_steps(checkpoint))
     try:
         with without_known_warnings(), _silent():
             trainer = _trainer(training, course, rollouts)
@@ -109,46 +89,16 @@ def train_by_reinforcement(training: Training, rollouts: Rollouts, tell: Tell) -
                 trainer._load_from_checkpoint(str(checkpoint))
             else:
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            probes = probe_turns(trainer.model, turns_of(_as_trained(course.rows)))
+            probes = probe_turns(trainer.model, turns_of(as_trained(course.rows)))
     except torch.OutOfMemoryError as error:
         raise StageError(
             "out of memory in training; what helps: a smaller batch_size, checkpointing: true, precision: bfloat16, a smaller "
             "gpu_memory_utilization of the engine on the same card"
         ) from error
-    _write_steps(training.folder, course.steps)
+    write_steps(training.folder, course.steps)
     commit = getattr(training.base.config, "_commit_hash", None)
-    log = tuple(_curve(one) for one in course.steps)
+    log = tuple(log_line(one) for one in course.steps)
     return Trained(trainer.model, log, commit, probes=probes, trainable=trainable, stopped=course.steps[-1].stopped)
-
-
-def _as_trained(rows: Sequence[SessionRow]) -> list[TrainingRow]:
-    """Sessions as rows of supervised tuning: whoever speaks with the adapter later is asked how likely it finds their turns."""
-    found = []
-    for row in rows:
-        ids = (*row.prompt_ids, *row.completion_ids)
-        spoken = (*(0 for _ in row.prompt_ids), *row.spoken)
-        if any(spoken):
-            found.append(
-                TrainingRow(ids, tuple(one if own else UNTRAINED for one, own in zip(ids, spoken, strict=True)))
-            )
-    return found
-
-
-def _kept(checkpoint: Path | None) -> list[TrainingStep]:
-    return list(RecordList.read(checkpoint / STEPS, TrainingStep)) if checkpoint else []
-
-
-def _curve(step: TrainingStep) -> dict[str, Any]:
-    """A line of the training log, as every tuning has it."""
-    earned = [one.reward for one in step.rollouts if one.reward is not None]
-    return {
-        "step": step.step,
-        "loss": step.loss,
-        "learning_rate": step.learning_rate,
-        "tokens": sum(one.tokens for one in step.rollouts),
-        "reward": sum(earned) / len(earned) if earned else None,
-        "kl": step.kl,
-    }
 
 
 @contextmanager
@@ -282,68 +232,23 @@ def _watcher(training: Training, course: Course, rollouts: Rollouts, tell: Tell)
             logs = given["logs"]
             if "loss" not in logs or course.held is None:
                 return control
-            step = _step(course, state.global_step, logs)
+            step = step_of(course, state.global_step, logs)
             course.steps.append(step)
             if why := rollouts.why_stop(course.steps):
                 course.steps[-1] = step = step.model_copy(update={"stopped": why})
                 control.should_training_stop = True
-            _note_speed(training.folder, step.step, course)
-            tell(step.step, state.max_steps, _words(step))
+            note_speed(training.folder, step.step, course)
+            tell(step.step, state.max_steps, step_words(step))
             course.held = None
             return control
 
         def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             checkpoint = training.checkpoints / f"checkpoint-{state.global_step}"
-            _write_steps(checkpoint, course.steps)
+            write_steps(checkpoint, course.steps)
             keep_only(checkpoint)
-            _write_steps(training.folder, course.steps)
+            write_steps(training.folder, course.steps)
             every = training.options["keep"]
             if every and state.global_step % every == 0:
                 save_policy(given["model"], training.folder / f"step-{state.global_step}", training.public_name)
 
     return Watcher()
-
-
-def _note_speed(folder: Path, step: int, course: Course) -> None:
-    """Times have a file of their own: none may decide a digest."""
-    learnt = [len(row.prompt_ids) + len(row.completion_ids) for row in course.rows]
-    told = {
-        "step": step,
-        "held_seconds": round(course.held_seconds, 3),
-        "learnt_seconds": round(time.perf_counter() - course.held_at, 3),
-        "tokens_drawn": sum(sum(row.spoken) for row in course.rows),
-        "tokens_learnt_from": sum(learnt),
-    }
-    opened = open_plain(folder / SPEED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    with os.fdopen(opened, "a", encoding="utf-8") as file:
-        file.write(json.dumps(told) + "\n")
-
-
-def _step(course: Course, number: int, logs: Mapping[str, Any]) -> TrainingStep:
-    assert course.held is not None
-    rollouts = tuple(
-        row.rollout.model_copy(update={"entropy": course.entropies.get(place)})
-        for place, row in enumerate(course.held.rows)
-    )
-    return TrainingStep(
-        step=number,
-        policy=course.policy,
-        rollouts=rollouts,
-        controls=course.held.controls,
-        kl=logs.get("kl"),
-        loss=logs["loss"],
-        grad_norm=logs.get("grad_norm"),
-        learning_rate=logs.get("learning_rate"),
-    )
-
-
-def _words(step: TrainingStep) -> str:
-    earned = [one.reward for one in step.rollouts if one.reward is not None]
-    told = [f"reward {sum(earned) / len(earned):.3f}" if earned else "no session scored"]
-    told += [f"{sum(bool(one.veto) for one in step.rollouts)} vetoed"] if any(one.veto for one in step.rollouts) else []
-    told += [f"KL {step.kl:.4f}"] if step.kl is not None else []
-    return ", ".join([*told, *([f"stopped: {step.stopped}"] if step.stopped else [])])
-
-
-def _write_steps(folder: Path, steps: Sequence[TrainingStep]) -> None:
-    write_atomically(folder / STEPS, "".join(one.model_dump_json() + "\n" for one in steps))

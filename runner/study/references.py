@@ -6,6 +6,7 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
     analysis                                     a block of that name
     judges judged                                a rating set (judged: SET.total or SET.ITEM) by whose raters and rubric the stage
                                                  rates by itself: it reads none of the set's ratings, and does not wait for them
+    score                                        a score of the rating set that `rating` names beside it
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
@@ -43,6 +44,7 @@ KINDS = {
     "outcome",
     "judges",
     "judged",
+    "score",
     "factors",
     "level",
     "levels",
@@ -137,15 +139,13 @@ def located(folder: Path, written: str) -> Path:
 def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> Iterator[Reference | Wrong]:
     name, found = part.value, []
     for kind in kinds:
-        if kind in BLOCK_WORDS:
+        if kind in BLOCK_WORDS or kind == "judges":
             found += _named_block(kind, part, names)
         elif kind == "rubrics" and not is_path(name) and name in names.rubrics:
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
             return
-        elif kind == "judges":
-            found += _judges(part, names)
-        elif kind in ("outcome", "people", "judged"):
+        elif kind in ("outcome", "people", "judged", "score"):
             if found:  # a whole set, and not an outcome of one
                 break
             yield from _of_a_set(kind, part, names)
@@ -168,7 +168,7 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
 
 
 def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
-    blocks = _mappings(names.data.get(kind))
+    blocks = _mappings(names.data.get("ratings" if kind == "judges" else kind))
     if part.value in blocks:
         return [Reference(kind, part.value, part.path)]
     job, at, seed = part.value.rpartition("@")
@@ -179,16 +179,26 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
     return []
 
 
-def _judges(part: Part, names: Names) -> list[Reference]:
-    """A rating set whose raters are asked, and whose ratings nobody reads."""
-    known = part.value in _mappings(names.data.get("ratings"))
-    return [Reference("judges", part.value, part.path)] if known else []
-
-
 def _of_a_set(kind: str, part: Part, names: Names) -> Iterator[Reference | Wrong]:
     """An outcome of a rating set, read or judged by; or a source of people's ratings."""
+    if kind == "score":
+        yield from _score_beside(part, names)
+        return
     for one in (_people if kind == "people" else _outcome)(part, names):
         yield replace(one, kind="judges") if kind == "judged" and isinstance(one, Reference) else one
+
+
+def _score_beside(part: Part, names: Names) -> Iterator[Wrong]:
+    """What is wrong with a score of the rating set that `rating` names beside it or above it."""
+    around: list[Any] = [names.data]
+    for step in part.path[:-1]:
+        around.append(around[-1][step])
+    beside = next((value for value in reversed(around) if isinstance(value, dict) and "rating" in value), {})
+    rubric = names.rubric_of.get(str(beside.get("rating")), "")
+    known = names.scores.get(rubric)
+    if known is not None and part.value not in known:
+        near = did_you_mean(part.value, known)
+        yield Wrong(part.path, f"rubric '{rubric}' has no score '{part.value}'{near}; known: {known_words(known)}")
 
 
 def _on_disk(kind: str, part: Part, folder: Path) -> list[Reference]:
