@@ -10,7 +10,6 @@ from pydantic import Field
 
 from cbtrun.contract.records import Record
 
-
 HARMFUL, LONGER = "harmful", "longer"
 CONTROL_KINDS = (HARMFUL, "keyword-stuffed", LONGER, "flattering")
 """What is done to sessions that a reward is tried on."""
