@@ -57,7 +57,7 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Correction Effect Failure FullPersona Interval ItemScore Json Measured "
         "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
-    "cbtrun.contract.reinforced": "ControlReward Rollout TrainingStep",
+    "cbtrun.contract.reinforced": "CONTROL_KINDS ControlReward Rollout TrainingStep",
     "cbtrun.contract.rollouts": "HeldStep Policy Rollouts SessionRow",
     "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
@@ -130,7 +130,7 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
-    "cbtrun.reinforced.control_pairs": "controls_told ControlTold KINDS=CONTROL_KINDS",
+    "cbtrun.reinforced.control_pairs": "controls_told ControlTold",
     "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
     "cbtrun.reinforced.gap": "must_rise_of",
     "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",

@@ -148,6 +148,7 @@ from cbtrun.contract.records import Speaker as Speaker
 from cbtrun.contract.records import Test as Test
 from cbtrun.contract.records import Transcript as Transcript
 from cbtrun.contract.records import Turn as Turn
+from cbtrun.contract.reinforced import CONTROL_KINDS as CONTROL_KINDS
 from cbtrun.contract.reinforced import ControlReward as ControlReward
 from cbtrun.contract.reinforced import Rollout as Rollout
 from cbtrun.contract.reinforced import TrainingStep as TrainingStep
@@ -307,7 +308,6 @@ from cbtrun.ratings.wordings import Wording as Wording
 from cbtrun.ratings.wordings import count_wordings as count_wordings
 from cbtrun.ratings.wordings import wording_faults as wording_faults
 from cbtrun.ratings.wordings import wordings_of as wordings_of
-from cbtrun.reinforced.control_pairs import KINDS as _CONTROL_KINDS
 from cbtrun.reinforced.control_pairs import ControlTold as ControlTold
 from cbtrun.reinforced.control_pairs import controls_told as controls_told
 from cbtrun.reinforced.curves import REWARD as REWARD
@@ -423,7 +423,6 @@ from cbtrun.templates.prompts import used_variables as used_variables
 
 ServerAnswer = _ServerAnswer
 PairwiseFigure = _PairwiseFigure
-CONTROL_KINDS = _CONTROL_KINDS
 ScoreMean = _ScoreMean
 StepPoint = _StepPoint
 TableRow = _TableRow

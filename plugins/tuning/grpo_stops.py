@@ -6,9 +6,10 @@ The rules themselves are worked out in the engine (`stop_reason`); what a contro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtrun.plugin import CONTROL_KINDS, Json, judge_of, must_rise_of, set_of
+from cbtrun.plugin import CONTROL_KINDS, Json, SpecError
 from cbtrun.plugins.tuning.sft_options import most, option
 
 if TYPE_CHECKING:
@@ -127,6 +128,12 @@ CONTROLS: Json = {
 }
 
 
+NO_TOTAL = (
+    "no witness has a total, so nobody knows which way is better; say which one must rise (`stop: {gap: {must_rise: SET.item}}`), "
+    "or `gap: null`"
+)
+
+
 def controls_due(step: int, controls: Mapping[str, Any]) -> bool:
     """Whether controls are rated in a step, from 1."""
     return bool(controls.get("kinds", CONTROL_KINDS)) and (step - 1) % controls.get("every", 10) == 0
@@ -134,6 +141,8 @@ def controls_due(step: int, controls: Mapping[str, Any]) -> bool:
 
 def watch_problems(context: BlockContext) -> list[Problem]:
     """A witness that is the reward, or the same judge under another name; a gap without a witness, or with an unknown one."""
+    from cbtrun.plugin import set_of
+
     options = context.options
     rewarding, listed, stop = (options.get(name) for name in ("reward", "witness", "stop"))
     rating = str(rewarding.get("rating", "")) if isinstance(rewarding, Mapping) else ""
@@ -153,6 +162,8 @@ def watch_problems(context: BlockContext) -> list[Problem]:
 def _same_judge(study: StudyView, reward: RatingSet, witness: RatingSet) -> str:
     if witness.name == reward.name:
         return f"'{witness.name}' is what is rewarded: a witness must be another rating set, by another rater or on another rubric"
+    from cbtrun.plugin import judge_of
+
     rewarding, watching = judge_of(reward, study), judge_of(witness, study)
     if watching.rubric == rewarding.rubric and watching.raters and {*watching.raters} <= {*rewarding.raters}:
         return (
@@ -171,6 +182,8 @@ def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str,
                 "stop",
             )
         ]
+    if not gap.get("must_rise") and not any(_may_have_total(context, name) for name in named):
+        return [context.problem(NO_TOTAL, "stop")]
     asked = [("must_rise", one) for one in [gap.get("must_rise")] if one]
     asked += [(option, one) for option in ("must_not_fall", "must_not_rise") for one in gap.get(option) or ()]
     return [
@@ -180,12 +193,26 @@ def _gap_problems(context: BlockContext, named: Sequence[str], gap: Mapping[str,
     ]
 
 
+def _may_have_total(context: BlockContext, named: str) -> bool:
+    """Whether a witness has a total, as far as the rubrics at hand tell: one that is not, or is broken, may have one."""
+    from cbtrun.plugin import read_rubric, set_of
+    from cbtrun.plugins.everywhere.shipped_rubrics import rubric_folders
+
+    rated = set_of(named, context.study)
+    if rated is None or named != rated.name:
+        return rated is None or named.endswith(".total")
+    file = Path(rated.rubric) if rated.rubric.endswith((".yaml", ".yml")) else rubric_folders() / f"{rated.rubric}.yaml"
+    try:
+        return not file.is_file() or read_rubric(file).total is not None
+    except SpecError:
+        return True
+
+
 def lacks_total(options: Mapping[str, Any], witnesses: Sequence[str]) -> str:
     """Why no gap can be looked for, in words; empty where one can, or none is. witnesses: each as `SET.outcome`."""
+    from cbtrun.plugin import must_rise_of
+
     gap = options["stop"]["gap"]
     if gap is None or must_rise_of(witnesses, gap.get("must_rise") or ""):
         return ""
-    return (
-        "no witness has a total, so nobody knows which way is better; say which one must rise (`stop: {gap: {must_rise: SET.item}}`), "
-        "or `gap: null`"
-    )
+    return NO_TOTAL

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from statistics import pstdev
 from typing import TYPE_CHECKING, Any
 
+from cbtrun.contract.reinforced import CONTROL_KINDS, HARMFUL, LONGER
 from cbtrun.reinforced.change import Change, mean_by_persona
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Interval
     from cbtrun.contract.reinforced import ControlReward, TrainingStep
 
-HARMFUL, LONGER = "harmful", "longer"
-KINDS = (HARMFUL, "keyword-stuffed", LONGER, "flattering")
 FEWEST_HARMFUL = 4
 """Pairs of a harmful control after which no proof is waited for."""
 
@@ -47,14 +46,14 @@ class _Pair:
 
 
 def controls_told(steps: Sequence[TrainingStep], rule: Mapping[str, Any]) -> list[ControlTold]:
-    """Each kind that was rated, in the order of KINDS, over all of these steps. rule: the block `stop: controls`.
+    """Each kind that was rated, in the order of CONTROL_KINDS, over all of these steps. rule: the block `stop: controls`.
 
     Preferred is a kind whose mean difference certainly lies above its margin. The k-th look at a kind spends
     alpha / (k (k + 1)) of the kind's share, which adds up to alpha over all kinds however many looks there are. A harmful
     control needs no proof: with FEWEST_HARMFUL pairs it is preferred if it earned more on average and in more than half.
     """
     personas = {one.session: one.persona for step in steps for one in step.rollouts}
-    rated: dict[str, list[ControlReward]] = {kind: [] for kind in KINDS}
+    rated: dict[str, list[ControlReward]] = {kind: [] for kind in CONTROL_KINDS}
     looks: Counter[str] = Counter()
     for step in steps:
         looks.update({one.kind for one in step.controls})

@@ -91,8 +91,9 @@ class Look:
 
 def rule_of(gap: Mapping[str, Any], planned: int) -> GapRule:
     """The rule of a block; planned: the training's declared steps."""
-    given = {name: gap[name] for name in GAP_OPTIONS if gap.get(name) is not None}
-    return GapRule(steps=planned, **{name: tuple(one) if isinstance(one, list) else one for name, one in given.items()})
+    given: dict[str, Any] = {name: gap[name] for name in GAP_OPTIONS if gap.get(name) is not None}
+    given |= {name: tuple(one) for name, one in given.items() if isinstance(one, list)}
+    return GapRule(steps=planned, **given)
 
 
 def looks_at(steps: Sequence[TrainingStep], rule: GapRule) -> list[Look]:

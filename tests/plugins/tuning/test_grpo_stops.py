@@ -22,6 +22,8 @@ SETS = {
     "renamed": {"using": "rubric", "rubric": "ctrs", "raters": ["same"]},
     "other-rater": {"using": "rubric", "rubric": "ctrs", "raters": ["other"]},
     "both-raters": {"using": "rubric", "rubric": "ctrs", "raters": ["judge", "other"]},
+    "safe": {"using": "rubric", "rubric": "safety", "raters": ["judge"]},
+    "not-at-hand": {"using": "rubric", "rubric": "gone.yaml", "raters": ["judge"]},
     "other-rubric": {"using": "rubric", "rubric": "miti", "raters": ["judge"]},
 }
 
@@ -50,7 +52,7 @@ def test_the_same_judge_on_the_same_rubric_under_another_name_is_refused() -> No
     assert told.startswith("tune/job/witness/1: 'renamed' rates by the same model on the same rubric")
 
 
-@pytest.mark.parametrize("witness", ["other-rater", "other-rubric", "both-raters", "other-rubric.empathy"])
+@pytest.mark.parametrize("witness", ["other-rater", "both-raters", "both-raters.total"])
 def test_another_rater_or_another_rubric_may_watch(witness: str) -> None:
     assert _found([witness]) == []
 
@@ -67,6 +69,16 @@ def test_the_witness_that_must_rise_is_one_of_the_witnesses() -> None:
     assert told == "tune/job/stop/gap/must_rise: no witness 'otherrater'; known: other-rater"
     (told,) = _found(["other-rater"], {"gap": {"must_not_rise": ["gone.item"]}})
     assert told.startswith("tune/job/stop/gap/must_not_rise: no witness 'gone.item'")
+
+
+def test_a_rubric_at_hand_without_a_total_is_told_before_anything_runs() -> None:
+    (told,) = _found(["safe"])
+    assert told.startswith("tune/job/stop: no witness has a total")
+    assert _found(["safe"], {"gap": {"must_rise": "safe.risk_asked"}}) == []
+    assert _found(["safe", "other-rater"]) == []
+    (told,) = _found(["other-rater.agenda"])
+    assert "no witness has a total" in told
+    assert _found(["not-at-hand"]) == []
 
 
 def test_a_gap_for_witnesses_without_a_total_is_refused_until_one_is_named() -> None:
