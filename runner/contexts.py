@@ -18,6 +18,7 @@ from cbtrun.event_loop import run_to_end
 if TYPE_CHECKING:
     from cbtrun.calls.calls import Calls, OpenModels
     from cbtrun.contract.records import Adapter, Comparison, Persona, Rating, Session, Transcript
+    from cbtrun.contract.rollouts import Policy
     from cbtrun.contract.workplace import Workplace
     from cbtrun.journal.journal import Usage
     from cbtrun.journal.served import Served
@@ -206,6 +207,8 @@ class StageContext:
     """Seconds that servers took for the stage's calls so far, added up."""
     pace: Pace | None = None
     """How the units of `each` come on; none before."""
+    judges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Rating set by whose raters the stage rates by itself -> its options, as the set's own stage would get them."""
 
     def __post_init__(self) -> None:
         """A plain mapping, as somebody's test may give it, is read as a study too."""
@@ -263,6 +266,13 @@ class StageContext:
     def model(self, name: str) -> AbstractAsyncContextManager[Calls]:
         """A model, or the model of a tune job (`name` or `name@seed`), open for as long as the block lasts."""
         return self.models.use(name)
+
+    def policy(self, policy: Policy) -> AbstractAsyncContextManager[Calls]:
+        """A model with an adapter that the stage itself is making, open for as long as the block lasts.
+
+        Its replies are kept under the adapter's digest like anybody's.
+        """
+        return self.models.policy(self.name, policy)
 
     def advance(self, done: int, total: int | None = None, detail: str = "") -> None:
         """Show how far the stage is."""

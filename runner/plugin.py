@@ -24,7 +24,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.contract.plans": "Plan PlanContext PlannedCalls TURN_TOKENS",
     "cbtrun.contract.sources": "statements_digest",
     "cbtrun.contract.stand_in": "StandIn",
-    "cbtrun.contract.study_blocks": "Arm",
+    "cbtrun.contract.study_blocks": "Arm RatingSet",
     "cbtrun.contract.study_view": "StudyView view_of",
     "cbtrun.contract.thinking": "opened_thinking Said without_thinking",
     "cbtrun.contract.thinking_option": "thinking_room",
@@ -57,7 +57,8 @@ HOMES: Mapping[str, str] = {
         "Adapter Comparison Correction Effect Failure FullPersona Interval ItemScore Json Measured "
         "Message Persona Rating Record Session Situation Speaker Test Transcript Turn"
     ),
-    "cbtrun.contract.reinforced": "ControlReward Rollout TrainingStep",
+    "cbtrun.contract.reinforced": "CONTROL_KINDS ControlReward Rollout TrainingStep",
+    "cbtrun.contract.rollouts": "HeldStep Policy Rollouts SessionRow",
     "cbtrun.contract.worded": "repeat_of Which which_rating wording_of",
     "cbtrun.files.record_list": "packed_line RecordList",
     "cbtrun.study.persona_sets": "content_digest",
@@ -74,13 +75,15 @@ HOMES: Mapping[str, str] = {
         "Brief rating_brief rating_request rendered_example shown_turns ShownTurn template_path TEMPLATES "
         "transcript_length unblinding_flags Window windows"
     ),
-    "cbtrun.ratings.rubric": "Item Measurement Rubric rubric_digest",
+    "cbtrun.ratings.rubric": "combined_ends Item Measurement Rubric rubric_digest",
     "cbtrun.ratings.rubric_file": "read_rubric",
     "cbtrun.ratings.rubric_signals": "Carried Echo Phrases Ratio Repeated Signal Words",
     "cbtrun.ratings.windows": "joined_scores window_flags",
     "cbtrun.ratings.wordings": "count_wordings Wording wording_faults wordings_of",
+    "cbtrun.scores.making": "scores_of",
+    "cbtrun.scores.score": "Score",
     "cbtrun.scores.score_table": "ScoreTable",
-    "cbtrun.scores.totals": "Aggregate rating_total",
+    "cbtrun.scores.totals": "Aggregate outcome_names rating_total",
     # Analyses: tables, options, checks, power
     "cbtrun.analysis.block": (
         "analyse_block common_fields count_personas effects_and_notes finished levelled_sessions "
@@ -90,15 +93,16 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": (
-        "block_schema compared_option corrected_option several_levels_options tests_option "
-        "two_levels_options"
+        "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
+    "cbtrun.analysis.scope": "tunings_of",
     "cbtrun.analysis.sensitivity": "worst_case_of_groups worst_case_of_pairs",
     "cbtrun.analysis.table": (
         "analysis_table AnalysisTable are_averaged are_paired complete_blocks group_of independent_units "
         "keep_where LevelledSession pair_by_persona Pairing Row rows_at shared_personas"
     ),
+    "cbtrun.analysis.trained_on": "is_own_score judge_of set_of",
     "cbtrun.power.design_search": "Frontier Priced",
     "cbtrun.power.designs": "ArmContrast Design PARTS Precision",
     "cbtrun.power.formulas": "power_of_equivalence power_of_f smallest_effect",
@@ -126,6 +130,13 @@ HOMES: Mapping[str, str] = {
     # Results
     "cbtrun.contract.labels": "ARM Labels labels_of",
     "cbtrun.humans.agree": "AgreementReport Figure=PairwiseFigure",
+    "cbtrun.reinforced.control_pairs": "controls_told ControlTold",
+    "cbtrun.reinforced.curves": "curve Mean=ScoreMean Point=StepPoint REWARD score_names score_of",
+    "cbtrun.reinforced.gap": "must_rise_of",
+    "cbtrun.reinforced.kept_steps": "kept_trainings KeptTraining",
+    "cbtrun.reinforced.stops": "stop_reason",
+    "cbtrun.reinforced.verdict": "Verdict verdict_of",
+    "cbtrun.reinforced.watched": "vetoed_share",
     "cbtrun.reliability.records": "Reliability",
     "cbtrun.results.failure_groups": "failure_groups",
     "cbtrun.results.groups": "describe grouping_levels level_of",
@@ -137,7 +148,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.statistics.clustered": "clustered_interval",
     # Files that people write: YAML with places, tables, patterns, templates
     "cbtrun.documents.patterns": "bounded BoundedPatterns check_pattern",
-    "cbtrun.documents.schema": "schema_problems",
+    "cbtrun.documents.schema": "schema_problems with_defaults",
     "cbtrun.documents.yaml_source": "Located PlaceOf read_yaml",
     "cbtrun.files.csv_cells": "bare_cell csv_text",
     "cbtrun.study.overrides": "find_path",

@@ -28,6 +28,7 @@ from cbtrun.analysis.options import two_levels_options as two_levels_options
 from cbtrun.analysis.pairs import PairOfLevels as PairOfLevels
 from cbtrun.analysis.pairs import pairs_between as pairs_between
 from cbtrun.analysis.pairs import pairs_within as pairs_within
+from cbtrun.analysis.scope import tunings_of as tunings_of
 from cbtrun.analysis.sensitivity import worst_case_of_groups as worst_case_of_groups
 from cbtrun.analysis.sensitivity import worst_case_of_pairs as worst_case_of_pairs
 from cbtrun.analysis.table import AnalysisTable as AnalysisTable
@@ -44,6 +45,9 @@ from cbtrun.analysis.table import keep_where as keep_where
 from cbtrun.analysis.table import pair_by_persona as pair_by_persona
 from cbtrun.analysis.table import rows_at as rows_at
 from cbtrun.analysis.table import shared_personas as shared_personas
+from cbtrun.analysis.trained_on import is_own_score as is_own_score
+from cbtrun.analysis.trained_on import judge_of as judge_of
+from cbtrun.analysis.trained_on import set_of as set_of
 
 # Servers and calls: addresses, keys, limits, answers that follow a schema
 from cbtrun.calls.calls import Calls as Calls
@@ -144,12 +148,18 @@ from cbtrun.contract.records import Speaker as Speaker
 from cbtrun.contract.records import Test as Test
 from cbtrun.contract.records import Transcript as Transcript
 from cbtrun.contract.records import Turn as Turn
+from cbtrun.contract.reinforced import CONTROL_KINDS as CONTROL_KINDS
 from cbtrun.contract.reinforced import ControlReward as ControlReward
 from cbtrun.contract.reinforced import Rollout as Rollout
 from cbtrun.contract.reinforced import TrainingStep as TrainingStep
+from cbtrun.contract.rollouts import HeldStep as HeldStep
+from cbtrun.contract.rollouts import Policy as Policy
+from cbtrun.contract.rollouts import Rollouts as Rollouts
+from cbtrun.contract.rollouts import SessionRow as SessionRow
 from cbtrun.contract.sources import statements_digest as statements_digest
 from cbtrun.contract.stand_in import StandIn as StandIn
 from cbtrun.contract.study_blocks import Arm as Arm
+from cbtrun.contract.study_blocks import RatingSet as RatingSet
 from cbtrun.contract.study_view import StudyView as StudyView
 from cbtrun.contract.study_view import view_of as view_of
 from cbtrun.contract.thinking import Said as Said
@@ -176,6 +186,7 @@ from cbtrun.documents.patterns import BoundedPatterns as BoundedPatterns
 from cbtrun.documents.patterns import bounded as bounded
 from cbtrun.documents.patterns import check_pattern as check_pattern
 from cbtrun.documents.schema import schema_problems as schema_problems
+from cbtrun.documents.schema import with_defaults as with_defaults
 from cbtrun.documents.yaml_source import Located as Located
 from cbtrun.documents.yaml_source import PlaceOf as PlaceOf
 from cbtrun.documents.yaml_source import read_yaml as read_yaml
@@ -281,6 +292,7 @@ from cbtrun.ratings.request import windows as windows
 from cbtrun.ratings.rubric import Item as Item
 from cbtrun.ratings.rubric import Measurement as Measurement
 from cbtrun.ratings.rubric import Rubric as Rubric
+from cbtrun.ratings.rubric import combined_ends as combined_ends
 from cbtrun.ratings.rubric import rubric_digest as rubric_digest
 from cbtrun.ratings.rubric_file import read_rubric as read_rubric
 from cbtrun.ratings.rubric_signals import Carried as Carried
@@ -296,6 +308,21 @@ from cbtrun.ratings.wordings import Wording as Wording
 from cbtrun.ratings.wordings import count_wordings as count_wordings
 from cbtrun.ratings.wordings import wording_faults as wording_faults
 from cbtrun.ratings.wordings import wordings_of as wordings_of
+from cbtrun.reinforced.control_pairs import ControlTold as ControlTold
+from cbtrun.reinforced.control_pairs import controls_told as controls_told
+from cbtrun.reinforced.curves import REWARD as REWARD
+from cbtrun.reinforced.curves import Mean as _ScoreMean
+from cbtrun.reinforced.curves import Point as _StepPoint
+from cbtrun.reinforced.curves import curve as curve
+from cbtrun.reinforced.curves import score_names as score_names
+from cbtrun.reinforced.curves import score_of as score_of
+from cbtrun.reinforced.gap import must_rise_of as must_rise_of
+from cbtrun.reinforced.kept_steps import KeptTraining as KeptTraining
+from cbtrun.reinforced.kept_steps import kept_trainings as kept_trainings
+from cbtrun.reinforced.stops import stop_reason as stop_reason
+from cbtrun.reinforced.verdict import Verdict as Verdict
+from cbtrun.reinforced.verdict import verdict_of as verdict_of
+from cbtrun.reinforced.watched import vetoed_share as vetoed_share
 from cbtrun.reliability.records import Reliability as Reliability
 from cbtrun.results.failure_groups import failure_groups as failure_groups
 from cbtrun.results.groups import describe as describe
@@ -318,9 +345,12 @@ from cbtrun.results.spoken import on_their_scales as on_their_scales
 from cbtrun.results.spoken import scale_words as scale_words
 from cbtrun.run.study_lock import lock_of as lock_of
 from cbtrun.run.tombstones import FORGOTTEN as FORGOTTEN
+from cbtrun.scores.making import scores_of as scores_of
 from cbtrun.scores.rated_sets import RatedSet as RatedSet
+from cbtrun.scores.score import Score as Score
 from cbtrun.scores.score_table import ScoreTable as ScoreTable
 from cbtrun.scores.totals import Aggregate as Aggregate
+from cbtrun.scores.totals import outcome_names as outcome_names
 from cbtrun.scores.totals import rating_total as rating_total
 
 # Statistics: numbers in, numbers and sentences out
@@ -393,6 +423,8 @@ from cbtrun.templates.prompts import used_variables as used_variables
 
 ServerAnswer = _ServerAnswer
 PairwiseFigure = _PairwiseFigure
+ScoreMean = _ScoreMean
+StepPoint = _StepPoint
 TableRow = _TableRow
 HOMES: Mapping[str, str]
 

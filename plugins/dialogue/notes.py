@@ -23,6 +23,11 @@ CLOSING = (
 START, END = "\n\n[Note to you alone: ", "]"
 
 
+def reminder_template(wanted: bool | str) -> str:
+    """The template of the note against drift: the study's, ours, or none."""
+    return wanted if isinstance(wanted, str) else REMINDER if wanted else ""
+
+
 def with_note(messages: Sequence[ChatMessage], note: str) -> tuple[ChatMessage, ...]:
     """The messages with a note after the last one; a speaker who opens finds it in the system message."""
     if not note or not messages:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cbtrun.plugin import CbtrunError, Problem, StopRun, hookimpl
-from cbtrun.plugins.dialogue.notes import REMINDER
+from cbtrun.plugins.dialogue.notes import reminder_template
 from cbtrun.plugins.dialogue.options import SCHEMA
 from cbtrun.plugins.dialogue.template_checks import template_problems
 from cbtrun.plugins.dialogue.units import Therapist, Waiting
@@ -33,7 +33,8 @@ def check_block(context: BlockContext) -> list[Problem]:
     if context.stage != "sessions":
         return []
     personas = context.options.get("personas")
-    seen = [personas] if personas in context.study.training_sets() else []
+    written = {corpus.personas for corpus in context.study.corpora.values()}
+    seen = [personas] if personas and personas in written else []
     return [
         *(context.problem(f"corpora are written for set '{name}'; evaluate with another", "personas") for name in seen),
         *template_problems(context),
@@ -70,7 +71,7 @@ async def _all_sessions(context: StageContext) -> Sequence[Session]:
     ]
     engines = engines_of(context, waiting)
     rooms = Rooms(context, waiting, engines)
-    admission = Admission(options["max_turns"], _turn_limit(options))
+    admission = Admission(options["max_turns"], turn_limit(options))
 
     async def hold(course: Waiting) -> list[bytes]:
         async with rooms.room(course) as (therapist, patient):
@@ -96,7 +97,8 @@ def _turns(options: Mapping[str, Any]) -> int:
     return max(1, int(options["max_turns"]) - opened) * int(options.get("sessions", 1))
 
 
-def _turn_limit(options: Mapping[str, Any]) -> float:
+def turn_limit(options: Mapping[str, Any]) -> float:
+    """Most tokens of a turn, mean over both sides."""
     limits = options["max_tokens"]
     return (float(limits["therapist"]) + float(limits["patient"])) / 2
 
@@ -123,7 +125,7 @@ def _arm(context: StageContext, arm: Arm) -> list[Therapist]:
         system=arm.system or options["system"],
         factors=arm.factors,
         label=arm.name,
-        reminder=_reminder(arm.options.get("reminder", options.get("reminder", False))),
+        reminder=reminder_template(arm.options.get("reminder", options.get("reminder", False))),
     )
     if arm.therapist not in context.study.tune_jobs:
         return [only]
@@ -139,8 +141,3 @@ def _arm(context: StageContext, arm: Arm) -> list[Therapist]:
         )
         for seed in seeds
     ]
-
-
-def _reminder(wanted: bool | str) -> str:
-    """The template of the note against drift: the study's, ours, or none."""
-    return wanted if isinstance(wanted, str) else REMINDER if wanted else ""

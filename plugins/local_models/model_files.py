@@ -202,24 +202,35 @@ def generation_ends(files: ModelFiles) -> frozenset[int]:
 
 def with_adapter(model: Any, folder: Path) -> Any:
     """The model with a LoRA adapter merged into its weights."""
-    from peft import LoraConfig, PeftModel
-
-    check_adapter_files(folder)
-    given = adapter_settings(folder)
-    try:
-        tied = has_tied_ends(model)
-        # PEFT gets our reading of the settings, and does not look at the file.
-        settings = LoraConfig(**given)
-        with without_known_warnings():
-            tuned = PeftModel.from_pretrained(model, str(folder), config=settings, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
+    tied = has_tied_ends(model)
+    tuned = _adapted(model, folder, trainable=False)
     if tied and adapts_ends(tuned):
         raise ModelError(
             f"the adapter in {folder} adapts the embedding or the output layer of a base in which both are one (tied): "
             "merged it would be another model than was trained"
         )
     return tuned.merge_and_unload()
+
+
+def with_trainable_adapter(model: Any, folder: Path) -> Any:
+    """The model with a LoRA adapter on it that a training goes on with."""
+    return _adapted(model, folder, trainable=True)
+
+
+def _adapted(model: Any, folder: Path, *, trainable: bool) -> Any:
+    from peft import LoraConfig, PeftModel
+
+    check_adapter_files(folder)
+    given = adapter_settings(folder)
+    try:
+        # PEFT gets our reading of the settings, and does not look at the file.
+        settings = LoraConfig(**given)
+        with without_known_warnings():
+            return PeftModel.from_pretrained(
+                model, str(folder), config=settings, use_safetensors=True, is_trainable=trainable
+            )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"the adapter in {folder} does not fit its base: {error}") from error
 
 
 def normalise_settings(folder: Path, base: str) -> None:

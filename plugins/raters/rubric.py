@@ -13,7 +13,7 @@ from cbtrun.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, Problem, Rating, StageContext
+    from cbtrun.plugin import BlockContext, Json, Plan, PlanContext, PlannedCalls, Problem, Rating, StageContext
 
 PLANNED_IN, PLANNED_OUT = 3500, 1500
 """Tokens that a plan takes a rating to read beside the session, and to write: the CTRS with its anchors."""
@@ -160,7 +160,7 @@ def check_block(context: BlockContext) -> list[Problem]:
 @hookimpl
 def plan_block(context: PlanContext) -> Plan | None:
     """One call for each session, rater, wording and repeat (and item, if asked one by one)."""
-    from cbtrun.plugin import TURN_TOKENS, Plan, PlannedCalls, count_wordings
+    from cbtrun.plugin import Plan, count_wordings
 
     if context.stage != "ratings":
         return None
@@ -174,9 +174,15 @@ def plan_block(context: PlanContext) -> Plan | None:
         assumed.append(f"ratings.{context.name} asks for each item in a call of its own: calls are times the items")
     count = sessions * repeats * count_wordings(options)
     turns = context.study.sessions.max_turns or PLANNED_TURNS
-    tokens_in, tokens_out = count * (PLANNED_IN + turns * TURN_TOKENS), count * PLANNED_OUT
-    calls = tuple(PlannedCalls(rater, count, tokens_in, tokens_out) for rater in options["raters"])
+    calls = tuple(planned_rating(rater, count, turns) for rater in options["raters"])
     return Plan(units=count * len(options["raters"]), calls=calls, assumed=tuple(assumed))
+
+
+def planned_rating(rater: str, count: int, turns: int) -> PlannedCalls:
+    """So many ratings by one rater of sessions of so many turns."""
+    from cbtrun.plugin import TURN_TOKENS, PlannedCalls
+
+    return PlannedCalls(rater, count, count * (PLANNED_IN + turns * TURN_TOKENS), count * PLANNED_OUT)
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbtrun.plugin import Comparison, reason_kind
+from cbtrun.plugin import Comparison, is_own_score, reason_kind, tunings_of
 from cbtrun.plugins.report.behind import behind, behind_comparison, unscored
 from cbtrun.plugins.report.care import Care
 from cbtrun.plugins.report.inputs import ReportInput
@@ -25,6 +25,7 @@ def warnings(given: ReportInput) -> list[Care]:
         *_failed(given),
         *_left_out(given),
         *_piled_up(given),
+        *_trained_on(given),
         *_few(given),
         *low_reliability(given),
         *rating_warnings(given),
@@ -72,6 +73,19 @@ def _piled_up(given: ReportInput) -> Iterator[str]:
     for end, items in (("lowest", low_items), ("highest", high_items)):
         if items:
             yield f"More than half of the sessions have the {end} possible score on: {', '.join(items)}. Differences there are hidden."
+
+
+def _trained_on(given: ReportInput) -> Iterator[str]:
+    """Tune jobs that nothing but their own reward speaks for."""
+    study = given.study
+    for job in study.tune_jobs:
+        about = [one for one in given.results.comparisons if job in tunings_of(one, study)]
+        by_people = any(one.corrected is not None and not one.corrected.withheld for one in about)
+        if about and not by_people and all(is_own_score(one.outcome, job, study) for one in about):
+            yield (
+                f"`{job}` is compared only on the score that it was trained to raise, which rises whether or not the model is any "
+                "better: an analysis on a rating set that had no part in its training decides that."
+            )
 
 
 def _few(given: ReportInput) -> Iterator[Care]:

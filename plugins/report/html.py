@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cbtrun.plugin import Json, RunFacts, StageContext
     from cbtrun.plugins.report.inputs import Environment, ReportInput, ReportOptions
+    from cbtrun.plugins.report.watched_training import WatchedTraining
 
 OPTIONS: Json = {
     "type": "object",
@@ -105,6 +106,7 @@ def report_input(context: StageContext) -> ReportInput:
     study = context.study
     options = report_options(context.options)
     personas = [one for name in study.personas for one in context.personas(name)]
+    shown = may_show_transcripts(options.transcripts, real_people=context.facts.real_people)
     given = ReportInput(
         study=study,
         results=context.inputs.results(),
@@ -115,6 +117,7 @@ def report_input(context: StageContext) -> ReportInput:
         unscored=nothing_scored(context.inputs.results(), study),
         environment=run_environment(context.facts),
         training={name: training_log(context.folder / "adapters" / name) for name in study.tune_jobs},
+        reinforced=reinforced_jobs(context, words=shown),
         corpora=corpus_facts(study, context.folder),
         left_out=sessions_left_out(study, context.folder),
         norms=shipped_norms(context.inputs.results()),
@@ -123,10 +126,19 @@ def report_input(context: StageContext) -> ReportInput:
         digests=run_digests(context.folder),
         promise=context.facts.promise,
         embedded=context.facts.embedded,
-        show_transcripts=may_show_transcripts(options.transcripts, real_people=context.facts.real_people),
+        show_transcripts=shown,
         options=options,
     )
     return on_scales(labelled(given, labels_of(study, rubric_labels(context))))
+
+
+def reinforced_jobs(context: StageContext, *, words: bool) -> dict[str, tuple[WatchedTraining, ...]]:
+    """Tune job that learnt from whole sessions -> its trainings. words: whether sessions of its steps may be shown."""
+    from cbtrun.plugins.report.watched_training import watched_trainings
+
+    folder = context.folder / "adapters"
+    found = {name: watched_trainings(folder / name, words=words) for name in context.study.tune_jobs}
+    return {name: trainings for name, trainings in found.items() if trainings}
 
 
 def rubric_labels(context: StageContext) -> dict[str, dict[str, str]]:

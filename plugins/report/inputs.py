@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cbtrun.plugin import (
     AgreementReport,
@@ -21,6 +21,9 @@ from cbtrun.plugin import (
     headline_of,
     view_of,
 )
+
+if TYPE_CHECKING:
+    from cbtrun.plugins.report.watched_training import WatchedTraining
 
 TableFormat = Literal["csv", "markdown", "latex"]
 FigureFormat = Literal["svg", "pdf", "png"]
@@ -140,6 +143,8 @@ class ReportInput:
     environment: Environment = Environment()
     training: Mapping[str, tuple[TrainingPoint, ...]] = field(default_factory=dict)
     """Tune job -> its log."""
+    reinforced: Mapping[str, tuple[WatchedTraining, ...]] = field(default_factory=dict)
+    """Tune job that learnt from whole sessions -> its trainings, one for each seed."""
     corpora: tuple[CorpusFacts, ...] = ()
     """What was tuned on, in the study's order."""
     left_out: Mapping[str, int] = field(default_factory=dict)

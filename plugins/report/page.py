@@ -29,6 +29,7 @@ from cbtrun.plugins.report.flow import flow_table
 from cbtrun.plugins.report.flow_figure import flow_plates
 from cbtrun.plugins.report.inputs import ReportInput, headline_comparison, main_grouping
 from cbtrun.plugins.report.instruments import instruments_table
+from cbtrun.plugins.report.learning import learning, learning_plates, learning_tables
 from cbtrun.plugins.report.limitations import limitation_plates, limitation_table
 from cbtrun.plugins.report.methods import citations, methods_text
 from cbtrun.plugins.report.models_told import models_table
@@ -96,6 +97,7 @@ def make_plates(given: ReportInput) -> Plates:
         courses=tuple(course_plates(given)),
         limitations=tuple(limitation_plates(given)),
         design=tuple(flow_plates(given)),
+        learning=tuple(learning_plates(given)),
     )
 
 
@@ -127,6 +129,7 @@ def make_tables(given: ReportInput) -> Tables:
                 limitation_table(given),
                 balance_table(given),
                 corpora_table(given),
+                *learning_tables(given),
                 retries_table(given),
                 moved_table(given),
                 people_table(given),
@@ -179,6 +182,7 @@ def render_page(given: ReportInput, plates: Plates, tables: Tables, pack: Pack, 
         citations=citations(given),
         bibliography=bibtex(citations(given)),
         told_results=results_text(given),
+        learning=learning(given),
         prompts=arm_prompts(given),
         spec_text=_spec_text(given),
         style=_text("style.css"),

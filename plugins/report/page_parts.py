@@ -20,6 +20,7 @@ class Plates:
     courses: tuple[Plate, ...] = ()
     limitations: tuple[Plate, ...] = ()
     design: tuple[Plate, ...] = ()
+    learning: tuple[Plate, ...] = ()
 
     def each_once(self) -> Plates:
         """The same figures, each drawn once for all that shows it."""
@@ -36,6 +37,7 @@ class Plates:
             *self.courses,
             *self.limitations,
             *self.training,
+            *self.learning,
         )
 
 

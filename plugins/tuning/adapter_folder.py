@@ -87,7 +87,7 @@ def _check_checkpoint(checkpoint: Path) -> None:
 
 def keep_only(checkpoint: Path) -> None:
     """Mark a checkpoint as whole, once every byte of it is on the disk, and remove those before it."""
-    for path in sorted(checkpoint.iterdir()):
+    for path in sorted(one for one in checkpoint.rglob("*") if one.is_file()):
         with path.open("rb") as file:
             os.fsync(file.fileno())
     (checkpoint / COMPLETE).touch()

@@ -128,7 +128,7 @@ def make_trainer(
         train_dataset=dataset,
         eval_dataset=kind.dataset(held_out) if held_out else None,
         processing_class=tokenizer,
-        peft_config=_lora(options["lora"]),
+        peft_config=lora_config(options["lora"]),
     )
     _in_float32(trainer.model)
     if options["precision"] == "bfloat16":
@@ -217,7 +217,7 @@ def _settings(
     options: Mapping[str, Any], seed: int, batch: Batches, folder: Path, evaluates: bool, devices: int
 ) -> dict[str, Any]:
     """What all of TRL's trainers are told."""
-    more: dict[str, Any] = _checkpointing(options["checkpointing"])
+    more: dict[str, Any] = checkpointing_setting(options["checkpointing"])
     if evaluates:
         more |= {"eval_strategy": "steps", "eval_steps": options["held_out"]["every"]}
         more["eval_on_start"] = last_checkpoint(folder) is None  # what was learnt is told from where it began
@@ -255,7 +255,7 @@ def _settings(
     )
 
 
-def _checkpointing(wanted: bool) -> dict[str, bool]:
+def checkpointing_setting(wanted: bool) -> dict[str, bool]:
     """The option under its new name where this version of transformers has it; the old one only warns there."""
     from transformers import TrainingArguments
 
@@ -269,7 +269,8 @@ def _schedule(options: Mapping[str, Any]) -> str:
     return str(options["schedule"])
 
 
-def _lora(options: Mapping[str, Any]) -> LoraConfig:
+def lora_config(options: Mapping[str, Any]) -> LoraConfig:
+    """The settings of an adapter."""
     from peft import LoraConfig
 
     return LoraConfig(

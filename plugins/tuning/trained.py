@@ -27,6 +27,8 @@ class Trained:
     """Parameters that were trained."""
     before: float | None = None
     """Held-out loss before the first step."""
+    stopped: str = ""
+    """Why it ended before its last step, where it did."""
 
     def told(self) -> dict[str, Any]:
         """What is said of it beside its weights."""

@@ -79,6 +79,7 @@ class Engine:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
         self._numbers = count(1)
+        self._adapter_numbers = count(1)
         self._adapters: dict[str, int] = {}
 
     @property
@@ -131,13 +132,21 @@ class Engine:
             engine.output_handler.cancel()  # else it reports the end of the process as an error
         await asyncio.to_thread(engine.shutdown, timeout=STOPPING_SECONDS)
 
+    async def forget(self, name: str) -> None:
+        """Take an adapter out of the engine's memory. name: its digest, or its folder where it has none."""
+        number = self._adapters.pop(name, None)
+        if number is not None and self._engine is not None:
+            await self._engine.remove_lora(number)
+
     def _lora(self, adapter: str | None, digest: str | None) -> Any:
         if adapter is None:
             return None
         from vllm.lora.request import LoRARequest
 
         name = digest or adapter
-        return LoRARequest(name, self._adapters.setdefault(name, len(self._adapters) + 1), adapter)
+        if name not in self._adapters:  # a number is never used twice: the engine may still know who had it
+            self._adapters[name] = next(self._adapter_numbers)
+        return LoRARequest(name, self._adapters[name], adapter)
 
 
 def start_engine(

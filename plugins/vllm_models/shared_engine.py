@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ class SharedEngine:
     room: ContextRoom = field(default_factory=ContextRoom)
     """What its KV cache holds; not known before it is open."""
     users: int = 0
+    speaking: Counter[str] = field(default_factory=Counter)
+    """Digest of an adapter -> open models that speak with it."""
     _engine: Engine | EngineElsewhere | None = None
     _error: CbtrunError | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -61,9 +64,16 @@ class SharedEngine:
                 refuse_another_model(found, f"'{self.source}' with the adapter in {adapter}")
             self._agreed.add(adapter)
 
-    async def leave(self) -> None:
-        """One user less; the last one ends the engine."""
+    async def leave(self, adapter: str | None = None) -> None:
+        """One user less; the last one ends the engine. adapter: digest of the one that it spoke with.
+
+        An adapter that nobody speaks with any more leaves the engine: a training by reinforcement makes one in each step.
+        """
         self.users -= 1
+        if adapter is not None:
+            self.speaking[adapter] -= 1
+            if self.speaking[adapter] <= 0 and self.users and isinstance(self._engine, Engine):
+                await self._engine.forget(adapter)
         if self.users == 0 and self._engine is not None:
             engine, self._engine, self.room.tokens = self._engine, None, None
             self.room.replicas = []

@@ -145,6 +145,8 @@ class VllmModel:
         self._built = built_with("cuda", "vllm", "transformers", "torch")
         self._tokenizer, self._options, self._shared = tokenizer, options, shared
         self._adapter, self._adapter_digest = context.adapter, context.adapter_digest
+        if self._adapter_digest is not None:
+            shared.speaking[self._adapter_digest] += 1
         tuned = context.adapter is not None
         self._room = 0 if tuned else thinking_room(options)
         self._format = spoken_format(tokenizer, options, tuned=tuned)
@@ -188,7 +190,7 @@ class VllmModel:
 
     async def close(self) -> None:
         """Leave the engine; the last model on it ends it."""
-        await self._shared.leave()
+        await self._shared.leave(self._adapter_digest)
 
     def _prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
         return self._format.prompt_ids(messages)

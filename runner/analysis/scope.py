@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cbtrun.analysis.corrected_words import seen_by
+from cbtrun.analysis.trained_on import trained_on
 
 if TYPE_CHECKING:
     from cbtrun.contract.records import Comparison
@@ -28,10 +29,12 @@ def scope_of(comparison: Comparison, study: StudyView, raters: Mapping[str, Sequ
     """
     rated = comparison.outcome.partition(".")[0]
     told = comparison.corrected
-    seen = seen_by(told) if told is not None and not told.withheld else _raters(comparison, raters.get(rated, ()))
+    by_people = told is not None and not told.withheld
+    seen = seen_by(told) if told is not None and by_people else _raters(comparison, raters.get(rated, ()))
     if seen and (ways := _wordings(rated, study)) > 1:
         seen += f", asked in these {in_words(ways)} ways"
-    parts = (_tunings(comparison, study), seen, _patients(comparison, study))
+    judged = "" if by_people else trained_on(comparison.outcome, _jobs(comparison, study), study)
+    parts = (_tunings(comparison, study), seen, judged, _patients(comparison, study))
     return tuple(part for part in parts if part)
 
 

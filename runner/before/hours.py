@@ -63,8 +63,11 @@ def _time(seconds: float) -> str:
 def training_work(study: Study, name: str, plans: Mapping[str, Plan | None]) -> float:
     """Tokens that a tune job trains on over all epochs and seeds, times its base's size in the measured models' size."""
     job = study.tune_jobs[name]
-    if job.base not in study.models or not job.corpus or study.models[job.base].ships:
+    if job.base not in study.models or study.models[job.base].ships:
         return 0.0
+    if not job.corpus:
+        plan = plans.get(f"tune.{name}")
+        return (plan.training_tokens if plan else 0.0) * size_of(study, job.base) / BILLIONS
     options = job.options
     seen = (
         options["max_steps"] * _row_tokens(options)

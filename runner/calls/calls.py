@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cbtrun.calls.absent_model import AbsentModel, not_kept
 from cbtrun.calls.batched_calls import BatchedCalls
@@ -42,6 +42,9 @@ from cbtrun.errors import (
 )
 from cbtrun.journal.journal import Call, Fault, Journal
 from cbtrun.journal.recorded import KeptSize
+
+if TYPE_CHECKING:
+    from cbtrun.contract.rollouts import Policy
 
 LANDING_SECONDS = 60.0
 """How long a run that ends waits for the calls that it has sent."""
@@ -92,6 +95,8 @@ class CallDesk:
     """Told with each reply who gave it: name, model, digest of the code."""
     say: Callable[[str], None] = lambda line: None  # noqa: ARG005 - nobody listens
     """Told what a user should know while the stage goes on: a server that is left out."""
+    in_the_making: set[str] = field(default_factory=set)
+    """Names of models that the stage itself is still making: no name of the study stands for what answers under them."""
     _lists: dict[str, ServerList] = field(default_factory=dict)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _flights: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
@@ -117,14 +122,18 @@ class CallDesk:
             kept = kept or self.journal.find(call_key(other, request, self.seed))
         if kept is not None:
             self.tally.replayed += 1
-            self.answered(name, model, code)
+            self._note(name, model, code)
             kept = spoken(kept, request)  # an earlier version kept thinking within the text
             refuse_unspoken(kept, request, name)
             return kept
         reply = await self._in_flight(_Asked(key, draw, name, identity), model, request)
-        self.answered(name, model, code)
+        self._note(name, model, code)
         refuse_unspoken(reply, request, name)  # kept all the same: it is paid for, and asking again would give no other
         return reply
+
+    def _note(self, name: str, model: Model, code: str) -> None:
+        if name not in self.in_the_making:
+            self.answered(name, model, code)
 
     async def _in_flight(self, asked: _Asked, model: Model, request: Request) -> Reply:
         key = asked.key
@@ -316,8 +325,10 @@ class OpenModels:
         engine_of: Callable[[str], EngineShare | None] = lambda name: None,  # noqa: ARG005 - no engine, whatever the name
         key_of: Callable[[str, Model], tuple[str, str]] = own_key,
         workplace: Workplace | None = None,
+        open_policy: Callable[[Policy], Model] | None = None,
     ) -> None:
         self._desk = desk
+        self._open_policy = open_policy
         self._open_model = open_model
         self._key_of = key_of
         self.engine_of = engine_of
@@ -340,6 +351,22 @@ class OpenModels:
                 del self._open[name]
                 await self._desk.land()
                 await calls.model.close()
+
+    @asynccontextmanager
+    async def policy(self, name: str, policy: Policy) -> AsyncIterator[Calls]:
+        """A model with an adapter in the making, open for as long as the block lasts. name: of the job that makes it.
+
+        Raises ModelError in an offline run, which trains nothing.
+        """
+        if self._open_policy is None:
+            raise ModelError(f"'{name}' is not trained yet, and an offline run trains nothing")
+        self._desk.in_the_making.add(name)
+        model = self._open_policy(policy)
+        try:
+            yield Calls(name, model, self._desk, *self._key_of(policy.base, model))
+        finally:
+            await self._desk.land()
+            await model.close()
 
     def _opened(self, name: str) -> Calls:
         model = self._open_model(name)

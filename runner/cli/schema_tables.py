@@ -121,6 +121,8 @@ def value(option: Mapping[str, Any], *, linked: bool = False) -> str:
     if names := marks.names_of(option):
         return "name: " + " or ".join(names)
     kind = option.get("type", "")
+    if isinstance(kind, list):
+        return " or ".join(value({**option, "type": one}, linked=linked) for one in kind)
     if kind == "array":
         return f"list of {value(option['items'], linked=linked)}" if option.get("items") else "list"
     if kind == "object" and linked and (told := _entries(option)):

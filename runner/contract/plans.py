@@ -35,6 +35,8 @@ class Plan:
     """What the estimate rests on, in words."""
     notes: tuple[str, ...] = ()
     """What a reader should know first, such as the memory that a stage needs and whether it is there."""
+    training_tokens: float = 0.0
+    """Tokens that a tune job without a corpus learns from, over all its seeds, a pass forwards and backwards each."""
     in_a_row: int = 1
     """Calls of one unit that follow each other, such as the turns of a session; units go side by side."""
 

@@ -10,6 +10,10 @@ from pydantic import Field
 
 from cbtrun.contract.records import Record
 
+HARMFUL, LONGER = "harmful", "longer"
+CONTROL_KINDS = (HARMFUL, "keyword-stuffed", LONGER, "flattering")
+"""What is done to sessions that a reward is tried on."""
+
 
 class Rollout(Record):
     """One session that the policy held in a step."""

@@ -42,7 +42,7 @@ STAGES: Mapping[str, StageKind] = MappingProxyType(
         for kind in (
             StageKind("personas", "make_personas", True, "persona set", Persona, "personas/{name}.jsonl", "persona"),
             StageKind("corpus", "make_corpus", True, "corpus", Transcript, "corpus/{name}.jsonl", "transcript"),
-            StageKind("tune", "tune_model", True, "tune job", Adapter, "adapters/{name}/adapters.jsonl"),
+            StageKind("tune", "tune_model", True, "tune job", Adapter, "adapters/{name}/adapters.jsonl", turns=True),
             StageKind(
                 "sessions", "run_sessions", False, "", Session, "sessions.jsonl", "session", turns=True, goes_on=True
             ),

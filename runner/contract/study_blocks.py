@@ -62,12 +62,16 @@ class TuneJob:
     name: str
     using: str
     base: str
-    """The model that is tuned."""
+    """The model that is tuned; in a study's view also of a job that starts from another's adapter."""
     corpus: str
     """The corpus that it is tuned on; empty where it is none."""
     seeds: tuple[int, ...]
     """One tuning each, never empty: a plugin without seeds tunes once."""
     options: Mapping[str, Any]
+    start: str = ""
+    """The model, or the tune job whose adapter, it starts from, where that is not `base`."""
+    personas: str = ""
+    """The persona set that it talks with while it learns; empty where it talks with none."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,9 @@ def tune_job_of(name: str, block: Mapping[str, Any]) -> TuneJob:
     """The job of a block under `tune`."""
     listed = block.get("seeds")
     seeds = tuple(listed) if isinstance(listed, list | tuple) and listed else (1,)
-    return TuneJob(name, text(block, "using"), text(block, "base"), text(block, "corpus"), seeds, block)
+    start = text(block, "start").partition("@")[0]
+    base, corpus, personas = text(block, "base"), text(block, "corpus"), text(block, "personas")
+    return TuneJob(name, text(block, "using"), base, corpus, seeds, block, start, personas)
 
 
 def arm_of(name: str, block: Mapping[str, Any]) -> Arm:

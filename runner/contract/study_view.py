@@ -7,7 +7,7 @@ mapping too, with the plain values as the study has them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -133,8 +133,9 @@ class StudyView(Mapping[str, Any]):
 
     @cached_property
     def tune_jobs(self) -> Mapping[str, TuneJob]:
-        """Every tune job."""
-        return self._named("tune", tune_job_of)
+        """Every tune job; one that starts from another's adapter has that one's base."""
+        jobs = self._named("tune", tune_job_of)
+        return {name: replace(job, base=_base_in(jobs, job)) for name, job in jobs.items()}
 
     @cached_property
     def arms(self) -> Mapping[str, Arm]:
@@ -193,8 +194,9 @@ class StudyView(Mapping[str, Any]):
         return (own.patient if own else "") or self.sessions.patient
 
     def training_sets(self) -> frozenset[str]:
-        """Names of the persona sets that corpora are written for."""
-        return frozenset(corpus.personas for corpus in self.corpora.values()) & {*self.personas}
+        """Names of the persona sets that corpora are written for, or that a tune job talks with."""
+        written = {corpus.personas for corpus in self.corpora.values()}
+        return frozenset(written | {job.personas for job in self.tune_jobs.values()}) & {*self.personas}
 
     def evaluation_set(self) -> str:
         """The persona set that sessions are held with; empty where there is none."""
@@ -202,6 +204,15 @@ class StudyView(Mapping[str, Any]):
 
     def _named(self, stage: str, read: Callable[[str, Mapping[str, Any]], B]) -> Mapping[str, B]:
         return {str(name): read(str(name), block) for name, block in self.blocks(stage).items()}
+
+
+def _base_in(jobs: Mapping[str, TuneJob], job: TuneJob) -> str:
+    """The model that a job stands on, through the jobs that it starts from; empty where they start from each other."""
+    seen = {job.name}
+    while not job.base and job.start in jobs and job.start not in seen:
+        seen.add(job.start)
+        job = jobs[job.start]
+    return job.base or ("" if job.start in jobs else job.start)
 
 
 def without_statements(study: Mapping[str, Any]) -> dict[str, Any]:

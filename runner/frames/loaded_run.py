@@ -81,6 +81,11 @@ class Run(Generic[F]):
         return self._frame("failures")
 
     @property
+    def training_steps(self) -> F:
+        """A row a step of a training by reinforcement: reward, witnesses, KL; no rows where nothing learnt so."""
+        return self._frame("training_steps")
+
+    @property
     def name(self) -> str:
         """Of the study; of an export its file's."""
         return str(self._records.lock.get("study") or self.path.name) if self._records else self.path.name

@@ -18,6 +18,7 @@ from cbtrun.frames.results_frame import comparison_rows, group_rows
 from cbtrun.frames.run_records import RunRecords
 from cbtrun.frames.scores_frame import rating_rows, score_rows
 from cbtrun.frames.sessions_frame import failure_rows, session_rows, turn_rows
+from cbtrun.frames.training_frame import training_rows
 from cbtrun.run.run_list import MARKS, is_run
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ OF_FOLDER = {
     "comparisons": comparison_rows,
     "calls": call_rows,
     "failures": failure_rows,
+    "training_steps": training_rows,
 }
 """Frame -> its rows."""
 

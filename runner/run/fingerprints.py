@@ -60,9 +60,11 @@ def said_for(
 
     references = {*study.named_by(stage.id)}
     unlabelled = without_labels(study.data)
+    judges = {one: unlabelled["ratings"][one] for one in study.judges_of(stage.id)}
     people = {one.name: _people(one.name, study) for one in references if one.kind == "people"}
     return {
         **({"people": people} if people else {}),
+        **({"judges": judges, "sessions": unlabelled.get("sessions")} if judges else {}),  # held and rated as they are
         "block": unlabelled[stage.block][stage.name] if stage.name else unlabelled[stage.block],
         "arms": unlabelled.get("arms", {}) if stage.block == "sessions" else None,
         "study": without_places(study.data) if stage.block == "report" else None,

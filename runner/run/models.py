@@ -17,6 +17,7 @@ from cbtrun.run.inputs import Inputs, output_path
 from cbtrun.study.model_kinds import is_embedded
 
 if TYPE_CHECKING:
+    from cbtrun.contract.rollouts import Policy
     from cbtrun.contract.workplace import Workplace
     from cbtrun.files.run_folder import RunFolder
     from cbtrun.keys.secrets import KeyRing
@@ -44,7 +45,15 @@ class StudyModels:
 
     def open(self, name: str) -> Model:
         """A model of the study, or the model of a tune job (`job` or `job@seed`)."""
-        context = self._context(name)
+        return self._opened(self._context(name))
+
+    def open_policy(self, policy: Policy) -> Model:
+        """A model with an adapter that is still in the making, in settings of its own."""
+        context = self._context(policy.base)
+        options = {**context.options, **policy.options}
+        return self._opened(replace(context, options=options, adapter=str(policy.folder), adapter_digest=policy.digest))
+
+    def _opened(self, context: ModelContext) -> Model:
         using = context.options["using"]
         model: Model = self.registry.run("models", using, context)
         if context.workplace is None or elsewhere(self.registry.schema("models", using)) != "model":

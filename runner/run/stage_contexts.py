@@ -83,6 +83,7 @@ class StageContexts:
             folder=own_folder,
             inputs=self.inputs,
             models=self._models(stage, desk, wanted),
+            judges={name: self.study.options("ratings", name) for name in self.study.judges_of(stage.id)},
             tell=lambda *_: None,
             served=lambda: tally.served,
             workplace=self._workplace(stage),
@@ -109,7 +110,7 @@ class StageContexts:
         if not self.options.offline:
             desk.answered = self._kept.note
             opens = self.models.open, self.models.engine_of, self.models.key_of
-            return OpenModels(desk, *opens, workplace=self.options.cluster)
+            return OpenModels(desk, *opens, workplace=self.options.cluster, open_policy=self.models.open_policy)
         used = self.outcome.unopened
         unopened = UnopenedModels(
             self.models,

@@ -4,6 +4,9 @@ A plugin's schema marks such a value with `x-names`, a kind or a list of kinds t
 
     models personas corpus tune arms ratings     a block of that name; a tune job also as NAME@SEED
     analysis                                     a block of that name
+    judges judged                                a rating set (judged: SET.total or SET.ITEM) by whose raters and rubric the stage
+                                                 rates by itself: it reads none of the set's ratings, and does not wait for them
+    score                                        a score of the rating set that `rating` names beside it
     rubrics                                      a rubric that is shipped or that a plugin brings, or a path to one
     file folder files                            must be there; relative to the file that wrote it; `files`: a pattern
     shipped                                      a word that the plugin itself knows; beside `file`: has no / or .yaml
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,9 @@ KINDS = {
     "files",
     "shipped",
     "outcome",
+    "judges",
+    "judged",
+    "score",
     "factors",
     "level",
     "levels",
@@ -52,7 +58,7 @@ class Reference:
     """One thing that a block names."""
 
     kind: str
-    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
+    """`models`, `personas`, `corpus`, `tune`, `arms`, `ratings`, `judges`, `people`, `rubrics`, `file`, `folder`, `factors` or `level`."""
     name: str
     """Its name in the study; for a file, folder or rubric as the resolved study has it."""
     at: Steps
@@ -133,14 +139,16 @@ def located(folder: Path, written: str) -> Path:
 def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> Iterator[Reference | Wrong]:
     name, found = part.value, []
     for kind in kinds:
-        if kind in BLOCK_WORDS:
+        if kind in BLOCK_WORDS or kind == "judges":
             found += _named_block(kind, part, names)
         elif kind == "rubrics" and not is_path(name) and name in names.rubrics:
             found.append(Reference(kind, name, part.path))
         elif kind == "shipped" and not is_path(name):
             return
-        elif kind in ("outcome", "people"):
-            yield from (_outcome if kind == "outcome" else _people)(part, names)
+        elif kind in ("outcome", "people", "judged", "score"):
+            if found:  # a whole set, and not an outcome of one
+                break
+            yield from _of_a_set(kind, part, names)
             return
         elif kind in ("level", "levels"):
             yield from _level(part, names)
@@ -160,7 +168,7 @@ def _look_up(kinds: Sequence[str], part: Part, names: Names, folder: Path) -> It
 
 
 def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
-    blocks = _mappings(names.data.get(kind))
+    blocks = _mappings(names.data.get("ratings" if kind == "judges" else kind))
     if part.value in blocks:
         return [Reference(kind, part.value, part.path)]
     job, at, seed = part.value.rpartition("@")
@@ -169,6 +177,28 @@ def _named_block(kind: str, part: Part, names: Names) -> list[Reference]:
         if not isinstance(seeds, list) or seed in map(str, seeds):  # what is no list is reported by its schema
             return [Reference(kind, job, part.path, detail=seed)]
     return []
+
+
+def _of_a_set(kind: str, part: Part, names: Names) -> Iterator[Reference | Wrong]:
+    """An outcome of a rating set, read or judged by; or a source of people's ratings."""
+    if kind == "score":
+        yield from _score_beside(part, names)
+        return
+    for one in (_people if kind == "people" else _outcome)(part, names):
+        yield replace(one, kind="judges") if kind == "judged" and isinstance(one, Reference) else one
+
+
+def _score_beside(part: Part, names: Names) -> Iterator[Wrong]:
+    """What is wrong with a score of the rating set that `rating` names beside it or above it."""
+    around: list[Any] = [names.data]
+    for step in part.path[:-1]:
+        around.append(around[-1][step])
+    beside = next((value for value in reversed(around) if isinstance(value, dict) and "rating" in value), {})
+    rubric = names.rubric_of.get(str(beside.get("rating")), "")
+    known = names.scores.get(rubric)
+    if known is not None and part.value not in known:
+        near = did_you_mean(part.value, known)
+        yield Wrong(part.path, f"rubric '{rubric}' has no score '{part.value}'{near}; known: {known_words(known)}")
 
 
 def _on_disk(kind: str, part: Part, folder: Path) -> list[Reference]:
@@ -248,7 +278,7 @@ def _factor_beside(path: Steps, names: Names) -> str:
 def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str:
     """Why none of the kinds fits a name, and what would."""
     words = [
-        BLOCK_WORDS.get(kind, kind.removesuffix("s"))
+        BLOCK_WORDS["ratings"] if kind == "judges" else BLOCK_WORDS.get(kind, kind.removesuffix("s"))
         for kind in kinds
         if kind not in ("file", "folder", "files", "shipped")
     ]
@@ -263,6 +293,8 @@ def _unknown(kinds: Sequence[str], name: str, names: Names, folder: Path) -> str
 def _known(kind: str, names: Names) -> list[str]:
     if kind == "rubrics":
         return sorted(names.rubrics)
+    if kind == "judges":
+        return list(_mappings(names.data.get("ratings")))
     return list(names.levels) if kind == "factors" else list(_mappings(names.data.get(kind)))
 
 

@@ -73,25 +73,41 @@ class Study(StudyView):
         return [one for one in self.all_references if one.at[: len(start)] == start]
 
     def named_by(self, stage: str) -> list[Reference]:
-        """Everything that a stage names, the arms with the sessions that are held in them. stage: `sessions`, `ratings.ctrs` ..."""
+        """Everything that a stage names, the arms with the sessions that are held in them. stage: `sessions`, `ratings.ctrs` ...
+
+        With it, what the rating sets name by whose raters it rates by itself.
+        """
         block, _, name = stage.partition(".")
         arms = self.arms if block == "sessions" else ()
-        return [*self.references(block, name), *(one for arm in arms for one in self.references("arms", arm))]
+        judges = [one for judge in self.judges_of(stage) for one in self.references("ratings", judge)]
+        own = self.references(block, name)
+        return [*own, *(one for arm in arms for one in self.references("arms", arm)), *judges]
+
+    def judges_of(self, stage: str) -> list[str]:
+        """The rating sets by whose raters a stage rates by itself, each once."""
+        block, _, name = stage.partition(".")
+        return [*dict.fromkeys(one.name for one in self.references(block, name) if one.kind == "judges")]
 
     def models_named_by(self, stage: str) -> list[Reference]:
         """The models and tune jobs that a stage names, where it names them."""
         return [one for one in self.named_by(stage) if one.kind in ("models", "tune")]
 
     def talks_to(self, stage: str) -> frozenset[str]:
-        """Models and tune jobs that a stage talks to. A tuning reads its base's files and talks to nobody."""
-        talks = stage.partition(".")[0] != "tune"
+        """Models and tune jobs that a stage talks to.
+
+        A tuning reads its base's files and talks to nobody, unless it learns from sessions that it holds and has rated.
+        """
+        talks = stage.partition(".")[0] != "tune" or bool(self.judges_of(stage))
         return frozenset(one.name for one in self.models_named_by(stage)) if talks else frozenset()
 
     def models_behind(self, name: str) -> frozenset[str]:
-        """The model of a name; for a tune job (`job`, `job@seed`) every model that its block names."""
+        """The model of a name; for a tune job (`job`, `job@seed`) every model that its block names.
+
+        Of a job that starts from another's adapter, or talks with patients while it learns, that is its base alone.
+        """
         job = self.job_of(name)
-        if job is None:
-            return frozenset({name})
+        if job is None or job.start:
+            return frozenset({name if job is None else job.base})
         return frozenset(one.name for one in self.references("tune", job.name) if one.kind == "models")
 
     def rubrics(self) -> dict[str, Rubric]:

@@ -152,3 +152,48 @@ def test_with_several_tunings_the_model_that_has_them_as_random_speaks_first(
     assert headline is not None
     assert headline.analysis == first
     assert headline_of([], a_study()) is None
+
+
+TRAINED = {
+    "models": {
+        "tiny": {"using": "x"},
+        "rater": {"using": "lexical-rater"},
+        "again": {"using": "lexical-rater"},
+        "big": {"using": "openai", "model": "big"},
+    },
+    "ratings": {
+        "ctrs": {"using": "rubric", "rubric": "ctrs", "raters": ["rater"]},
+        "renamed": {"using": "rubric", "rubric": "ctrs", "raters": ["again", "big"]},
+        "other": {"using": "rubric", "rubric": "ctrs", "raters": ["big"]},
+        "miti": {"using": "rubric", "rubric": "miti", "raters": ["rater"]},
+        "apart": {"using": "rubric", "rubric": "miti", "raters": ["big"]},
+    },
+    "corpus": {"pairs": {"using": "compared-turns", "rater": "rater", "rubric": "ctrs"}, "plain": {"using": "files"}},
+}
+REWARDED = {"using": "grpo", "start": "tiny", "reward": {"rating": "ctrs"}, "witness": ["apart"]}
+PREFERRED = {"using": "preference", "base": "tiny", "corpus": "pairs"}
+GONE_ON = {"using": "grpo", "start": "other@7", "reward": {"rating": "apart"}}
+
+
+def _on(outcome: str, job: dict[str, Any], other: dict[str, Any] | None = None) -> tuple[str, ...]:
+    study = a_study(**TRAINED, tune={"job": job, "other": other or {"using": "sft", "corpus": "plain"}})
+    return scope_of(a_comparison("cbt", "none", outcome=f"{outcome}.total"), study, {outcome: ["rater"]})
+
+
+@pytest.mark.parametrize("job", [REWARDED, PREFERRED], ids=["rewarded", "preferred"])
+def test_a_claim_on_the_score_that_an_arm_was_trained_to_raise_says_so(job: dict[str, Any]) -> None:
+    assert "on the score that job was trained to raise" in _on("ctrs", job)
+    assert "on the score that job was trained to raise" in _on("renamed", job), "one of its raters is the same model"
+    assert "on the rubric that job was trained on, by another rater" in _on("other", job)
+    assert "by a rater that also judged job in its training, on another rubric" in _on("miti", job)
+    assert not any("train" in part for part in _on("apart", job)), "a witness is what decides"
+
+
+def test_a_job_that_starts_from_another_has_that_ones_judges_too() -> None:
+    assert "on the score that job was trained to raise" in _on("ctrs", GONE_ON, PREFERRED)
+    assert "on the score that job was trained to raise" in _on("apart", GONE_ON, PREFERRED)
+    assert not any("train" in part for part in _on("ctrs", {"using": "sft", "corpus": "plain"}))
+
+
+def test_a_veto_is_trained_on_like_a_reward() -> None:
+    assert "on the score that job was trained to raise" in _on("miti", {**REWARDED, "veto": "miti.empathy"})

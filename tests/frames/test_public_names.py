@@ -21,7 +21,8 @@ ARGUMENTS = {
     "run": """study runs overrides frames quiet offline rehearse consent_remote take_over redo concurrency allow_hosts
     allow_local_plugins""",
 }
-OF_A_RUN = """calls comparisons ended failures groups name path ratings report results scores sessions state study to_do turns"""
+OF_A_RUN = """calls comparisons ended failures groups name path ratings report results scores sessions state study to_do
+training_steps turns"""
 OF_A_STUDY = "data digest name overrides path seed stages title"
 COLUMNS = {
     "sessions": """session:text state:category reason:text arm:category arm_label:category persona:text repeat:int number:int
@@ -44,6 +45,9 @@ COLUMNS = {
     session:text persona:text about:texts finish:category tokens_in:int tokens_out:int tokens_cached:int tokens_written:int
     tokens_thought:int usd:float seconds:float at:time served:category fingerprint:category batched:bool text:text thinking:text""",
     "failures": "stage:category unit:text reason:text",
+    "training_steps": """job:category seed:int step:int policy:text sessions:int personas:int reward:float rewarded:float unscored:int
+    witness.NAME:float vetoed:float kl:float tokens:float entropy:float repetition:float loss:float grad_norm:float
+    learning_rate:float stopped:text""",
 }
 
 

@@ -1,0 +1,1 @@
+"""Reinforcement training watched: reward against witness, controls, what stops it, what it may claim."""
