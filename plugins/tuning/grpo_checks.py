@@ -48,9 +48,10 @@ def _people(context: BlockContext) -> Iterator[Problem]:
 def _ratings(context: BlockContext) -> Iterator[Problem]:
     """Rating sets that no rubric stands behind, and raters that are the policy itself."""
     sets, options = context.study.rating_sets, context.options
-    reward = options.get("reward") if isinstance(options.get("reward"), Mapping) else {}
-    named = [(("reward", "rating"), str(reward.get("rating", "")))]  # type: ignore[union-attr]
-    named += [(("witness", at), str(one)) for at, one in enumerate(options.get("witness") or ())]  # type: ignore[misc]
+    given = options.get("reward")
+    reward: Mapping[str, object] = given if isinstance(given, Mapping) else {}
+    named: list[tuple[tuple[str | int, ...], str]] = [(("reward", "rating"), str(reward.get("rating", "")))]
+    named += [(("witness", at), str(one)) for at, one in enumerate(options.get("witness") or ())]
     named += [(("veto",), str(options["veto"]))] if options.get("veto") else []
     for path, name in named:
         found = max((one for one in sets if name == one or name.startswith(f"{one}.")), key=len, default="")

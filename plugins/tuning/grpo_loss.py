@@ -14,7 +14,7 @@ def loss_trainer() -> type[Any]:
     """The class: TRL is imported when a training begins."""
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    class SessionTrainer(GRPOTrainer):  # type: ignore[misc]
+    class SessionTrainer(GRPOTrainer):
         """One row is one session."""
 
         note_entropy: Callable[[int, float], None] = staticmethod(lambda row, nats: None)  # noqa: ARG005 - nobody listens
@@ -35,7 +35,7 @@ def loss_trainer() -> type[Any]:
             return found
 
         def _compute_loss(self, model: Any, inputs: Any) -> Any:
-            loss = super()._compute_loss(model, inputs)
+            loss = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
             mask = inputs["completion_mask"] * inputs["tool_mask"]  # what TRL has just multiplied the loss with
             drawn = mask.sum(-1)
             means = (self._entropies * mask).sum(-1) / drawn.clamp(min=1)

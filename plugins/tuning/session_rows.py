@@ -78,7 +78,7 @@ class SessionFormat:
         self._ends = frozenset(turn_ends(tokenizer)) | self._format.ends
         self._tokenizer = tokenizer
         for talk in TALKS:
-            _check(self, [ChatMessage(role, words) for role, words in (*talk, *MORE)])  # type: ignore[arg-type]
+            _check(self, [ChatMessage(role, words) for role, words in (*talk, *MORE)])
 
     def tokens(self, said: Sequence[Said]) -> Tokens:
         """The session in which the policy said this, turn by turn. Raises PrefixBroken, and ModelError as a template does."""
