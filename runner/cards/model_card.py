@@ -72,7 +72,10 @@ def model_card(tuned: Tuned) -> str:
 
 
 def _front(tuned: Tuned) -> str:
-    data = tuned.corpus.block.options.get("name") if tuned.corpus and tuned.corpus.block.using == "hub" else None
+    options = tuned.corpus.block.options if tuned.corpus else {}
+    data = (
+        options["name"] if {"name", "revision", "split"} <= options.keys() else None
+    )  # of a data set of the hub alone
     return front_matter(
         {
             "base_model": tuned.base,

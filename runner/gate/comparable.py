@@ -95,7 +95,7 @@ def patients_of(study: Study) -> Measure:
     if not name:
         return {}
     block = study.block("personas", name)
-    drawn = {} if block.get("using") == "files" else {"seed": study.seed}
+    drawn = {} if block.get("path") else {"seed": study.seed}  # those of a file are the same under any seed
     return _flat({**block, **drawn}, PERSONAS)
 
 
