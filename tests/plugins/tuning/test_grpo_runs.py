@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,7 +121,14 @@ def _after_the_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grpo_trainer, "probe_turns", killed)
 
 
-@pytest.mark.parametrize("at", [_while_holding, _before_a_checkpoint_is_whole, _after_the_last_checkpoint])
+@pytest.mark.parametrize(
+    "at",
+    [
+        _while_holding,
+        pytest.param(_before_a_checkpoint_is_whole, marks=pytest.mark.slow),
+        pytest.param(_after_the_last_checkpoint, marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_training_comes_to_the_same_bytes_and_asks_nothing_twice(
     at: Callable[[pytest.MonkeyPatch], None], undisturbed: StudyProject, tmp_path: Path
 ) -> None:
@@ -132,3 +142,21 @@ def test_a_killed_training_comes_to_the_same_bytes_and_asks_nothing_twice(
     assert made(project) == made(undisturbed)
     assert calls_of(project) == calls_of(undisturbed)
     assert set(kept) <= set(calls_of(project))
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_it_comes_to_the_same_bytes(undisturbed: StudyProject, tmp_path: Path) -> None:
+    project = reinforced_project(tmp_path)
+    moments = random.Random(28)
+    for _ in range(20):
+        seconds = moments.uniform(2, 25)
+        command = [sys.executable, "-m", "cbtrun.cli.main", "study.yaml"]
+        running = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+    assert project.run().code == 0
+    assert made(project) == made(undisturbed)
+    assert calls_of(project) == calls_of(undisturbed)
