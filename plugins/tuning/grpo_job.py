@@ -23,7 +23,7 @@ from cbtrun.plugins.tuning.grpo_course import STEPS
 from cbtrun.plugins.tuning.grpo_options import NOT_DECIDING, tuning_options
 from cbtrun.plugins.tuning.grpo_stops import lacks_total
 from cbtrun.plugins.tuning.grpo_talk import dialogue_options
-from cbtrun.plugins.tuning.grpo_trainer import Training, save_policy, train_by_reinforcement
+from cbtrun.plugins.tuning.grpo_trainer import POLICY, Training, save_policy, train_by_reinforcement
 from cbtrun.plugins.tuning.held_sessions import HeldSessions, Talks
 from cbtrun.plugins.tuning.reliable_items import chosen_items
 from cbtrun.plugins.tuning.session_rewards import Judges, Outcome, missing_items, outcomes_of, works_of
@@ -209,8 +209,21 @@ async def _train(
     lock = _lock(context, job, seed, inputs, trained)
     found = finish_adapter(folder / "making", folder, job.files.public_name, lock, trained.log)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    shutil.rmtree(folder / "policy", ignore_errors=True)
+    shutil.rmtree(folder / POLICY, ignore_errors=True)
+    del trained, training, base
+    _give_back()
     return found
+
+
+def _give_back() -> None:
+    """The card's memory: the engine of the next seed, and of the sessions, needs it."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _in_turn(training: Training, asked: AskedSessions, tell: Callable[[int, int, str], None]) -> Trained:

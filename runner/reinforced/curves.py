@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from cbtrun.contract.reinforced import Rollout, TrainingStep
 
 REWARD = "reward"
+FEWEST_AT_A_POINT = 6
+"""Personas: of two the interval is wider than any picture."""
 MOST_POINTS = 24
 """Of a curve: of longer trainings neighbouring steps are put together, or intervals would be as wide as the picture."""
 FIFTH = 5
@@ -78,13 +81,20 @@ def curve(trainings: Sequence[Training], most: int = MOST_POINTS) -> list[Point]
     """The points of one tune job: one training for each seed, each with its steps first to last."""
     scales = {name: scale_of(trainings, name) for name in score_names(trainings)}
     last = max((steps[-1].step for steps in trainings if steps), default=0)
-    width = -(-last // most) if last else 1
+    width = max(1, -(-last // most), _steps_for_personas(trainings))
     points = []
     for first in range(1, last + 1, width):
         within = [step for steps in trainings for step in steps if first <= step.step < first + width]
         if within:
             points.append(_point(first, min(first + width - 1, last), within, scales))
     return points
+
+
+def _steps_for_personas(trainings: Sequence[Training]) -> int:
+    """Steps that together have about FEWEST_AT_A_POINT personas."""
+    steps = [step for training in trainings for step in training]
+    each = sum(len({one.persona for one in step.rollouts}) for step in steps) / len(steps) if steps else 0
+    return math.ceil(FEWEST_AT_A_POINT / each) if each else 1
 
 
 def score_names(trainings: Sequence[Training]) -> tuple[str, ...]:

@@ -106,6 +106,11 @@ def verdict_of(steps: Sequence[TrainingStep], stops: Mapping[str, Any] | None = 
     kind = _kind(reward, witness, bool(liked or worse), steps[-1].stopped)
     told = [
         _OPENINGS[kind].format(reward=reward.words, witness=f"{must} {witness.words}"),
+        *(
+            [f"that is certainly no rise of {WITNESS_RISE:g} SD"]
+            if kind == "gamed" and witness.has_stood_still and not witness.has_fallen
+            else []
+        ),
         *(f"{one.name} {one.words}" for one in worse),
         *beside,
     ]

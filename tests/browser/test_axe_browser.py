@@ -15,7 +15,7 @@ import pytest
 
 from cbtrun.plugins.report.run_server import make_server
 from cbtrun.plugins.report.write import write_all
-from tests.helpers.report_studies import made_up_study
+from tests.helpers.learning_study import learning_study
 from tests.helpers.two_controls import two_controls
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Address of a report with every section that a made-up study has."""
     folder = tmp_path_factory.mktemp("report")
-    write_all(made_up_study(6, figures=(), tables=()), folder)
+    write_all(learning_study(figures=(), tables=()), folder)
     return (folder / "report.html").as_uri()
 
 

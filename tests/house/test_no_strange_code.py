@@ -163,7 +163,7 @@ def test_weights_of_adapters_are_safetensors_and_their_settings_are_read_by_us()
         one for one in calls("plugins/local_models/model_files.py", "from_pretrained") if "Peft" in named(one.func)
     ]
     told = {one.arg: ast.unparse(one.value) for one in call.keywords}
-    assert told == {"config": "settings", "use_safetensors": "True"}
+    assert told == {"config": "settings", "use_safetensors": "True", "is_trainable": "trainable"}
 
 
 def test_processes_of_ours_are_started_by_fixed_words_in_a_safe_path() -> None:

@@ -23,6 +23,16 @@ def test_a_witness_that_falls_is_told_as_gamed() -> None:
     assert f"while {WITNESS} fell by" in told.sentence
 
 
+def test_a_witness_that_certainly_stands_still_is_told_as_gamed_with_the_reason() -> None:
+    told = verdict_of(made_up_steps(50, lambda step: (0.06 * step, 0.0), personas=24, draws=2))
+    assert told.kind == "gamed"
+    assert "that is certainly no rise of 0.2 SD" in told.sentence
+
+
+def test_steps_with_few_patients_are_put_together() -> None:
+    assert [(one.first, one.last) for one in curve([made_up_steps(6, personas=2)])] == [(1, 3), (4, 6)]
+
+
 def test_a_witness_of_which_too_little_is_known_leaves_it_open() -> None:
     told = verdict_of(made_up_steps(10, lambda step: (0.2 * step, 0.02 * step), personas=5, draws=1))
     assert told.kind == "cannot be told"

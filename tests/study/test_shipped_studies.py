@@ -19,6 +19,7 @@ STUDIES = [
     "motivational",
     "preference",
     "prompt-vs-tune",
+    "reinforce",
     "safety",
     "validate-rater",
 ]
