@@ -93,8 +93,7 @@ HOMES: Mapping[str, str] = {
     "cbtrun.analysis.headline": "headline_of",
     "cbtrun.analysis.noise": "independent_noise paired_noise",
     "cbtrun.analysis.options": (
-        "block_schema compared_option corrected_option several_levels_options tests_option "
-        "two_levels_options"
+        "block_schema compared_option corrected_option several_levels_options tests_option two_levels_options"
     ),
     "cbtrun.analysis.pairs": "PairOfLevels pairs_between pairs_within",
     "cbtrun.analysis.scope": "tunings_of",

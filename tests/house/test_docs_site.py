@@ -29,9 +29,10 @@ def _named(nav: Any) -> Iterator[str]:
 
 def test_every_page_stands_once_in_the_navigation_of_the_site() -> None:
     nav = [*_named(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])]
-    assert sorted(nav) == sorted(page.as_posix() for page in docs_site.pages()), (
-        "give it a place under nav: in mkdocs.yml"
-    )
+    cards = "docs/reference/cards/"  # reached from a list of their own, which a test of theirs holds
+    pages = [page.as_posix() for page in docs_site.pages()]
+    pages = [page for page in pages if not page.startswith(cards) or page == f"{cards}README.md"]
+    assert sorted(nav) == sorted(pages), "give it a place under nav: in mkdocs.yml"
 
 
 def test_files_that_pages_link_to_come_along(tmp_path: Path) -> None:
