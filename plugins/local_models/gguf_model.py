@@ -20,6 +20,7 @@ from typing import Any
 from cbtrun.plugin import Json, ModelError, file_digest
 from cbtrun.plugins.local_models.gguf_header import Head, read_head
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
+from cbtrun.plugins.local_models.progress_bars import without_bars
 
 ENDING = ".gguf"
 FORM = "1"
@@ -123,7 +124,7 @@ def _convert(path: Path, head: Head, folder: Path) -> None:
     part = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.part")
     part.mkdir(parents=True)
     try:
-        with no_foreign_code(), _without_bars():
+        with no_foreign_code(), _without_its_bar():
             _write(path, head, part)
         part.replace(folder)
     except ModelError:
@@ -135,21 +136,18 @@ def _convert(path: Path, head: Head, folder: Path) -> None:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """No progress bars of transformers: the runner shows its own."""
+def _without_its_bar() -> Iterator[None]:
+    """Without the bar that transformers' reader of GGUF draws by itself, either."""
     import transformers.modeling_gguf_pytorch_utils
-    from transformers.utils import logging
 
     reading: Any = transformers.modeling_gguf_pytorch_utils
-    bars, shown = reading.tqdm, logging.is_progress_bar_enabled()
+    bars = reading.tqdm
     reading.tqdm = partial(bars, disable=True)
-    logging.disable_progress_bar()
     try:
-        yield
+        with without_bars():
+            yield
     finally:
         reading.tqdm = bars
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _write(path: Path, head: Head, part: Path) -> None:

@@ -20,6 +20,7 @@ from cbtrun.plugins.local_models.chat_format import BASE_TEMPLATE, check_templat
 from cbtrun.plugins.local_models.gguf_model import converted, converted_here, is_gguf, weights_named
 from cbtrun.plugins.local_models.model_door import check_model_folder
 from cbtrun.plugins.local_models.no_foreign_code import no_foreign_code
+from cbtrun.plugins.local_models.progress_bars import without_bars
 from cbtrun.plugins.local_models.same_everywhere import settle_arithmetic
 from cbtrun.plugins.local_models.target_layers import adapts_ends, has_tied_ends
 
@@ -202,8 +203,9 @@ def generation_ends(files: ModelFiles) -> frozenset[int]:
 
 def with_adapter(model: Any, folder: Path) -> Any:
     """The model with a LoRA adapter merged into its weights."""
+    given = _door(folder)  # before the model is looked at
     tied = has_tied_ends(model)
-    tuned = _adapted(model, folder, trainable=False)
+    tuned = _adapted(model, folder, given, trainable=False)
     if tied and adapts_ends(tuned):
         raise ModelError(
             f"the adapter in {folder} adapts the embedding or the output layer of a base in which both are one (tied): "
@@ -214,14 +216,18 @@ def with_adapter(model: Any, folder: Path) -> Any:
 
 def with_trainable_adapter(model: Any, folder: Path) -> Any:
     """The model with a LoRA adapter on it that a training goes on with."""
-    return _adapted(model, folder, trainable=True)
+    return _adapted(model, folder, _door(folder), trainable=True)
 
 
-def _adapted(model: Any, folder: Path, *, trainable: bool) -> Any:
+def _door(folder: Path) -> Mapping[str, Any]:
+    """The settings of an adapter. Raises ModelError for files that are no LoRA adapter of ours."""
+    check_adapter_files(folder)
+    return adapter_settings(folder)
+
+
+def _adapted(model: Any, folder: Path, given: Mapping[str, Any], *, trainable: bool) -> Any:
     from peft import LoraConfig, PeftModel
 
-    check_adapter_files(folder)
-    given = adapter_settings(folder)
     try:
         # PEFT gets our reading of the settings, and does not look at the file.
         settings = LoraConfig(**given)
@@ -254,20 +260,6 @@ def without_known_warnings() -> Iterator[None]:
         for message, kind in KNOWN_WARNINGS.items():
             warnings.filterwarnings("ignore", message, kind)
         yield
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """No progress bars of transformers: the runner shows its own."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _from_pretrained(kind: Any, files: ModelFiles, **options: Any) -> Any:

@@ -15,8 +15,8 @@ from cbtrun.plugins.local_models.model_files import (
     load_tokenizer,
     own_number_format,
     with_adapter,
-    without_bars,
 )
+from cbtrun.plugins.local_models.progress_bars import without_bars
 from cbtrun.plugins.local_models.turn_probes import agreement, likelihoods, read_probes, refuse_another_model
 from cbtrun.plugins.tuning.adapter_folder import LOCK
 

@@ -55,6 +55,11 @@ _GROUPS: tuple[tuple[float, str], ...] = (
     (2**31 - 1, "num_gpu_blocks_override"),
     # Training
     (1, "learning_rate"),
+    (65_536, "personas_per_step"),
+    (1_000, "looks"),
+    (100, "reward_rise witness_rise longer_margin"),
+    (1_000, "kl"),
+    (1_000_000, "keep"),
     (10, "weight_decay"),
     (1_000, "beta"),
     (1_000_000, "alpha clip"),

@@ -41,7 +41,8 @@ def test_a_merged_model_says_what_the_base_with_its_adapter_says(project: StudyP
 
     project.run()
     outcome = project.run("export", "runs/tuned", "good", "--merge", "--to", "merged")
-    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "merged: merged model 'good'")
+    assert outcome.code == 0
+    assert "merged: merged model 'good', with its card (README.md)" in outcome.out
     merged = AutoModelForCausalLM.from_pretrained(project.folder / "merged").eval()
     base = AutoModelForCausalLM.from_pretrained(project.folder / "base")
     with without_known_warnings():
@@ -60,7 +61,7 @@ def test_an_adapter_is_exported_by_itself_into_the_run_folder(project: StudyProj
     assert project.run("export", "runs/tuned", "good").code == 0
     names = sorted(path.name for path in (project.folder / "runs/tuned/exports/good").iterdir())
     note = TAUGHT  # nobody has said that nobody real speaks in its corpus, a file
-    assert names == ["adapter.lock.yaml", "adapter_config.json", "adapter_model.safetensors", note]
+    assert names == ["README.md", "adapter.lock.yaml", "adapter_config.json", "adapter_model.safetensors", note]
     again = project.run("export", "runs/tuned", "good")
     assert (again.code, "there is something already" in again.err) == (2, True)
 
