@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(i
 COMPILE := $(VENV)/bin/python -m compileall -q runner plugins
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: quickstart test fuzz test-slow test-cluster test-browser docs editors coverage lint schemas constraints clean
+.PHONY: quickstart test fuzz test-slow test-long test-cluster test-browser docs editors coverage lint schemas constraints clean
 
 quickstart: $(VENV)/.installed
 	$(VENV)/bin/cbtrun specs/quickstart.yaml
@@ -19,7 +19,11 @@ test: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not gpu and not browser"
 
 test-slow: $(VENV)/.installed-dev
-	$(PYTEST) -m "slow and not gpu and not browser" --ignore=tests/cluster
+	$(PYTEST) -m "slow and not long and not gpu and not browser" --ignore=tests/cluster
+
+# The longest of the slow ones, each of which has a shorter one of its kind above: six minutes.
+test-long: $(VENV)/.installed-dev
+	$(PYTEST) -m "long and not gpu" --ignore=tests/cluster
 
 # A real Ray of several nodes on this machine, whose processes are killed: nine minutes, with nothing else at work.
 test-cluster: $(VENV)/.installed-dev

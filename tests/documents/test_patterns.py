@@ -214,7 +214,9 @@ def _padded(pattern: re.Pattern[str], paddings: tuple[str, ...]) -> Iterator[str
         yield f"\n{run}{words[: len(words) // 2]}"
 
 
-@pytest.mark.parametrize("paddings", [(" ", "\n"), pytest.param(PADDING, marks=pytest.mark.slow)], ids=["white", "all"])
+@pytest.mark.parametrize(
+    "paddings", [(" ", "\n"), pytest.param(PADDING, marks=[pytest.mark.slow, pytest.mark.long])], ids=["white", "all"]
+)
 def test_none_of_our_patterns_takes_long_over_a_padded_text(paddings: tuple[str, ...]) -> None:
     patterns = {}
     for module, path in _modules():

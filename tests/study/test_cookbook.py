@@ -18,6 +18,7 @@ FOLDER = ROOT / "docs/cookbook"
 STUDIES = sorted(path.name for path in FOLDER.glob("*.yaml") if path.name != "warmth.yaml")
 REHEARSED = ("two-prompts.yaml", "as-good-as.yaml", "tune-and-control.yaml", "how-much-data.yaml")
 """What needs a server, or minutes of a GPU."""
+LONG = ("tune-and-control.yaml", "how-much-data.yaml")
 QUICK = ("own-rubric.yaml",)
 """A sample for every run of the tests."""
 
@@ -58,6 +59,8 @@ def test_a_study_of_the_cookbook_runs(cookbook: StudyProject, study: str) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", [study for study in STUDIES if study not in QUICK])
+@pytest.mark.parametrize(
+    "study", [pytest.param(one, marks=[pytest.mark.long] * (one in LONG)) for one in STUDIES if one not in QUICK]
+)
 def test_every_study_of_the_cookbook_runs(cookbook: StudyProject, study: str) -> None:
     _finished(cookbook, study)

@@ -24,6 +24,8 @@ STUDIES = [
     "validate-rater",
 ]
 """Those that no other test runs; the quickstart and the paper's study have tests of their own."""
+LONG = ("data-size", "motivational", "preference", "prompt-vs-tune")
+"""Those that tune more than the others: their stages are the others' too."""
 
 
 def rehearse(name: str, folder: Path) -> Path:
@@ -32,7 +34,7 @@ def rehearse(name: str, folder: Path) -> Path:
     return folder / "runs" / f"{name}-rehearsal"
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in STUDIES])
 def test_a_shipped_study_is_rehearsed_from_its_file_to_its_report(name: str, tmp_path: Path) -> None:
     made = rehearse(name, tmp_path)
     results = json.loads((made / "results.json").read_text(encoding="utf-8"))

@@ -97,7 +97,7 @@ def _run(project: StudyProject, runs: str, devices: int, limit: int | None) -> s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_tuning_on_a_disk_that_fills_stops_with_exit_4_and_goes_on_to_the_same_bytes(
     study_project: MakeProject, devices: int
 ) -> None:

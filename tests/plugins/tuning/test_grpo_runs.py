@@ -145,6 +145,7 @@ def test_a_killed_training_comes_to_the_same_bytes_and_asks_nothing_twice(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_twenty_moments_it_comes_to_the_same_bytes(undisturbed: StudyProject, tmp_path: Path) -> None:
     project = reinforced_project(tmp_path)
     moments = random.Random(28)
