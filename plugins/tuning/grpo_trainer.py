@@ -127,7 +127,8 @@ def _trainer(training: Training, course: Course, rollouts: Rollouts) -> Any:
         step = trainer.state.global_step + 1
         began = time.perf_counter()
         course.policy = save_policy(trainer.model, training.folder / POLICY, training.public_name)
-        held = rollouts.hold(step, training.folder / POLICY, course.policy)
+        with _own_chance():
+            held = rollouts.hold(step, training.folder / POLICY, course.policy)
         if len(held.rows) != len(prompts):
             raise StageError(f"step {step} came with {len(held.rows)} sessions instead of {len(prompts)}")
         course.held, course.rows, course.entropies = held, held.rows, {}
@@ -155,6 +156,26 @@ def _trainer(training: Training, course: Course, rollouts: Rollouts) -> Any:
     trainer.remove_callback(PrinterCallback)
     trainer.create_model_card = lambda *_, **__: None
     return trainer
+
+
+@contextmanager
+def _own_chance() -> Iterator[None]:
+    """The training's random state as it was, whatever is drawn within: an engine that is opened in this process draws weights.
+
+    Without it the order of the rows in a step, and with it the last bits, would depend on where sessions are held.
+    """
+    import random
+
+    import numpy as np
+    import torch
+
+    words, numbers = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(words)
+            np.random.set_state(numbers)
 
 
 def _earned(*, earned: Sequence[float | None], **_: Any) -> list[float | None]:

@@ -101,6 +101,35 @@ def test_a_study_that_tunes_and_talks_gives_the_same_bytes(nodes: Nodes, tmp_pat
     assert "'on': ray" in (there / "runs/s/study.lock.yaml").read_text()
 
 
+LEARNT = """\
+cbtrun: 1
+study: s
+seed: 1
+contains: none
+models:
+  tiny: {using: transformers, model: "cbtrun:tiny", threads: 1, max_tokens: 12, temperature: 0.9}
+  patient: {using: scripted-patient}
+  rater: {using: lexical-rater}
+personas:
+  train: {using: sampled, attributes: depression, count: 2}
+  eval: {using: sampled, attributes: depression, count: 2}
+tune:
+  learnt: {using: grpo, start: tiny, patient: patient, personas: train, reward: {rating: ctrs}, group: 2, personas_per_step: 2, steps: 2, max_turns: 4, lora: {rank: 4}, learning_rate: 0.01, threads: 1, stop: {gap: null, controls: null}, controls: {kinds: []}, seeds: [1]}
+arms:
+  base: {therapist: tiny, factors: {tuned: no}}
+  tuned: {therapist: learnt, factors: {tuned: yes}}
+sessions: {using: dialogue, patient: patient, personas: eval, max_turns: 4}
+ratings: {ctrs: {using: rubric, rubric: ctrs, raters: [rater]}}
+"""
+
+
+def test_what_is_learnt_from_sessions_that_are_held_there_is_the_same(nodes: Nodes, tmp_path: Path) -> None:
+    here, there = here_and_there(tmp_path, lambda folder: (folder / "study.yaml").write_text(LEARNT) and None)
+    assert start(there, nodes).wait(timeout=400) == 0, (there / "log.txt").read_text()[-3000:]
+    names = ("adapter_model.safetensors", "steps.jsonl")
+    check_same(here, there, (*MADE, *(f"adapters/learnt/seed-1/{name}" for name in names)))
+
+
 def test_a_training_whose_process_is_killed_goes_on_from_what_came_back(nodes: Nodes, tmp_path: Path) -> None:
     here, there = here_and_there(tmp_path, tuned)
     run = start(there, nodes, "--set", "tune.good.seeds=[1]", "--set", "tune.good.max_steps=40")

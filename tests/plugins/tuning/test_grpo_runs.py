@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from cbtrun.contract.reinforced import TrainingStep
+from cbtrun.contract.rollouts import HeldStep
 from cbtrun.files.record_list import RecordList
 from cbtrun.journal.journal import Journal
 from cbtrun.plugins.tuning import grpo_trainer
+from cbtrun.plugins.tuning.asked_sessions import AskedSessions
 from cbtrun.testing.projects import StudyProject
 from tests.helpers.reinforced_study import reinforced_project
 
@@ -142,6 +144,28 @@ def test_a_killed_training_comes_to_the_same_bytes_and_asks_nothing_twice(
     assert made(project) == made(undisturbed)
     assert calls_of(project) == calls_of(undisturbed)
     assert set(kept) <= set(calls_of(project))
+
+
+@pytest.mark.slow
+def test_what_is_drawn_while_sessions_are_held_decides_nothing(
+    undisturbed: StudyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the policy speaks in this process its engine draws weights as it opens; on another machine nobody does."""
+    import numpy as np
+    import torch
+
+    hold = AskedSessions.hold
+
+    def held(self: AskedSessions, step: int, policy: Path, digest: str) -> HeldStep:
+        found = hold(self, step, policy, digest)
+        for draw in (random.random, np.random.rand, lambda: torch.rand(3)):
+            draw()
+        return found
+
+    monkeypatch.setattr(AskedSessions, "hold", held)
+    project = reinforced_project(tmp_path)
+    assert project.run().code == 0
+    assert made(project) == made(undisturbed)
 
 
 @pytest.mark.slow
