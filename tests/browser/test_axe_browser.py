@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,21 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CBTRUN_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 UNFOLDED = "for (const one of document.querySelectorAll('details:not([name])')) one.open = true"
 """Details with a name close each other."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
-    pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("needs chromium (apt-get install chromium, or CBTRUN_CHROMIUM)")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=["light", "dark"])
